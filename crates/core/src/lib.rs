@@ -1,1 +1,24 @@
-//! Empty.
+//! The rules of Slipway, and nothing else: no I/O, no clock but the one that ids need, no AWS, no SQL, no HTTP.
+
+pub mod checksum;
+pub mod content_type;
+pub mod cursor;
+pub mod disposition;
+pub mod env;
+pub mod error;
+pub mod file;
+pub mod file_name;
+pub mod id;
+pub mod key;
+pub mod limits;
+pub mod user;
+
+pub use checksum::Sha256;
+pub use content_type::ContentType;
+pub use cursor::Cursor;
+pub use error::{Code, Error};
+pub use file::{FileRow, StoredObject};
+pub use file_name::FileName;
+pub use id::FileId;
+pub use key::ObjectKey;
+pub use user::UserId;

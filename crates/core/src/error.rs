@@ -1,0 +1,213 @@
+//! What can go wrong, as one stable code each. Only the HTTP edge knows which status a code has.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+
+/// The stable, machine-readable name of a failure, as clients see it in `code`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Code {
+    /// The request is malformed: not JSON, a wrong type, a value out of range.
+    InvalidRequest,
+    /// The object key is not one of ours.
+    InvalidKey,
+    /// Nobody is known to be calling.
+    Unauthenticated,
+    /// The caller is known, and may not do this.
+    Forbidden,
+    /// There is no such thing, or it is somebody else's.
+    NotFound,
+    /// The bucket holds no object under the key (yet).
+    UploadNotFound,
+    /// The file was deleted, and stays deleted.
+    FileDeleted,
+    /// The file is larger than this deployment accepts.
+    FileTooLarge,
+    /// The file does not fit into the caller's quota.
+    QuotaExceeded,
+    /// The file is too large for one PUT; a multipart upload can carry it.
+    UseMultipart,
+    /// This deployment does not accept the content type.
+    TypeNotAllowed,
+    /// A bug, or a configuration that cannot work.
+    Internal,
+    /// A dependency failed; trying again may help.
+    Unavailable,
+    /// Time ran out before an answer was known.
+    Timeout,
+}
+
+impl Code {
+    /// Every code, for the tests that hold `openapi.yaml` and the status table to this list.
+    pub const ALL: [Self; 14] = [
+        Self::InvalidRequest,
+        Self::InvalidKey,
+        Self::Unauthenticated,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::UploadNotFound,
+        Self::FileDeleted,
+        Self::FileTooLarge,
+        Self::QuotaExceeded,
+        Self::UseMultipart,
+        Self::TypeNotAllowed,
+        Self::Internal,
+        Self::Unavailable,
+        Self::Timeout,
+    ];
+
+    /// The name in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidKey => "invalid_key",
+            Self::Unauthenticated => "unauthenticated",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not_found",
+            Self::UploadNotFound => "upload_not_found",
+            Self::FileDeleted => "file_deleted",
+            Self::FileTooLarge => "file_too_large",
+            Self::QuotaExceeded => "quota_exceeded",
+            Self::UseMultipart => "use_multipart",
+            Self::TypeNotAllowed => "type_not_allowed",
+            Self::Internal => "internal",
+            Self::Unavailable => "unavailable",
+            Self::Timeout => "timeout",
+        }
+    }
+
+    /// Whether the fault is ours: the client is told no details, the log is told all.
+    #[must_use]
+    pub const fn is_fault(self) -> bool {
+        matches!(self, Self::Internal | Self::Unavailable | Self::Timeout)
+    }
+}
+
+/// A failure: what the client may know (`code`, `message`), and what only the log may (`source`).
+#[derive(Debug)]
+pub struct Error {
+    code: Code,
+    message: Cow<'static, str>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// A failure whose message the client reads: say what to do about it.
+    #[must_use]
+    pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            source: None,
+        }
+    }
+
+    /// `invalid_request`.
+    #[must_use]
+    pub fn invalid_request(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Code::InvalidRequest, message)
+    }
+
+    /// `not_found`, for what does not exist and for what is somebody else's alike.
+    #[must_use]
+    pub fn not_found() -> Self {
+        Self::new(Code::NotFound, "There is no such file.")
+    }
+
+    /// `internal`: `what` names the step for the log; the client sees a constant sentence.
+    #[must_use]
+    pub fn internal(
+        what: impl Into<Cow<'static, str>>,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        Self {
+            code: Code::Internal,
+            message: what.into(),
+            source: Some(source.into()),
+        }
+    }
+
+    /// `unavailable`: a dependency failed in a way that may pass.
+    #[must_use]
+    pub fn unavailable(
+        what: impl Into<Cow<'static, str>>,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        Self {
+            code: Code::Unavailable,
+            message: what.into(),
+            source: Some(source.into()),
+        }
+    }
+
+    /// `timeout`: `what` did not answer before the deadline.
+    #[must_use]
+    pub fn timeout(what: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Code::Timeout, what)
+    }
+
+    /// The same failure with `prefix` before its message, such as `files[3]: `.
+    #[must_use]
+    pub fn prefixed(self, prefix: &str) -> Self {
+        Self {
+            message: Cow::Owned(format!("{prefix}{}", self.message)),
+            ..self
+        }
+    }
+
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The sentence that a client may read. For faults it tells nothing of the inside.
+    #[must_use]
+    pub fn client_message(&self) -> &str {
+        match self.code {
+            Code::Internal => "Something went wrong on our side. Give the request id to support.",
+            Code::Unavailable => {
+                "A service behind this one is not answering. Try again in a moment."
+            }
+            Code::Timeout => "This took too long. Try again; repeating the request is safe.",
+            _ => &self.message,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code.as_str(), self.message)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_tells_a_client_nothing_of_the_inside() {
+        for error in [
+            Error::internal("password=hunter2", "postgres://u:p@host/db"),
+            Error::unavailable("password=hunter2", "postgres://u:p@host/db"),
+            Error::timeout("password=hunter2"),
+        ] {
+            assert!(error.code().is_fault());
+            assert!(!error.client_message().contains("hunter2"));
+            assert!(!error.client_message().contains("postgres"));
+        }
+    }
+
+    #[test]
+    fn codes_are_distinct() {
+        let names: std::collections::HashSet<_> = Code::ALL.iter().map(|c| c.as_str()).collect();
+        assert_eq!(names.len(), Code::ALL.len());
+    }
+}

@@ -1,0 +1,81 @@
+//! The id of a file: a UUID version 7, made at presign, the same in the key, the table and the API.
+
+use std::fmt;
+
+use uuid::{Uuid, Variant, Version};
+
+/// A UUIDv7 (RFC 9562, section 5.7): its order is the order in which uploads were asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId(Uuid);
+
+impl FileId {
+    /// A new id; later calls in one process give greater ids.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Uuid::now_v7())
+    }
+
+    /// The one canonical spelling: 36 lower-case characters with hyphens, version 7. `None` for anything else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        // `Uuid` reads several spellings; a key must have exactly one.
+        let canonical = text.len() == 36 && !text.bytes().any(|byte| byte.is_ascii_uppercase());
+        let uuid = canonical.then(|| Uuid::try_parse(text).ok()).flatten()?;
+        Self::from_uuid(uuid)
+    }
+
+    /// The id in `uuid`, if that is a version 7.
+    #[must_use]
+    pub fn from_uuid(uuid: Uuid) -> Option<Self> {
+        let ours =
+            uuid.get_version() == Some(Version::SortRand) && uuid.get_variant() == Variant::RFC4122;
+        ours.then_some(Self(uuid))
+    }
+
+    /// The UUID.
+    #[must_use]
+    pub const fn uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+impl Default for FileId {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Display for FileId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_hyphenated().fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_canonical_spelling_of_a_version_7_parses() {
+        let id = FileId::new();
+        let text = id.to_string();
+        assert_eq!(FileId::parse(&text), Some(id));
+        for other in [
+            text.to_uppercase(),
+            text.replace('-', ""),
+            format!("{{{text}}}"),
+            format!("urn:uuid:{text}"),
+            "00000000-0000-4000-8000-000000000000".to_owned(),
+            "00000000-0000-0000-0000-000000000000".to_owned(),
+            String::new(),
+        ] {
+            assert_eq!(FileId::parse(&other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn later_is_greater() {
+        let ids: Vec<_> = (0..1000).map(|_| FileId::new()).collect();
+        assert!(ids.is_sorted());
+    }
+}
