@@ -1,0 +1,158 @@
+//! The keeper: the small process between a parent and its program.
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+/// Runs the keeper to its end. `args` are those after the word `guard`:
+/// `[--uid N --gid N] [--signal int] [--grace-ms N] [--remove DIR] -- program args…`
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    // The program's output must not mix with ours: we speak on our input, a socket.
+    let Ok(line) = io::stdin().as_fd().try_clone_to_owned() else {
+        return ExitCode::FAILURE;
+    };
+    let mut line = File::from(line);
+    let result = Orders::read(args).and_then(|mut orders| keep(&mut orders, &mut line));
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            let _ = writeln!(line, "failed {error}");
+            ExitCode::from(127)
+        }
+    }
+}
+
+struct Orders {
+    command: Command,
+    signal: Signal,
+    grace: Duration,
+    remove: Option<PathBuf>,
+}
+
+impl Orders {
+    fn read(args: impl IntoIterator<Item = OsString>) -> io::Result<Self> {
+        let bad = |what: &str| io::Error::new(io::ErrorKind::InvalidInput, what.to_owned());
+        let mut args = args.into_iter();
+        let (mut uid, mut gid, mut remove) = (None, None, None);
+        let (mut signal, mut grace) = (Signal::TERM, Duration::from_secs(5));
+        loop {
+            let option = args.next().ok_or_else(|| bad("no program given"))?;
+            if option == "--" {
+                break;
+            }
+            let value = args
+                .next()
+                .ok_or_else(|| bad("an option lacks its value"))?;
+            let number = || value.to_str().and_then(|text| text.parse::<u32>().ok());
+            match option.to_str() {
+                Some("--uid") => uid = number(),
+                Some("--gid") => gid = number(),
+                Some("--signal") if value == "int" => signal = Signal::INT,
+                Some("--grace-ms") => {
+                    let millis = number().ok_or_else(|| bad("--grace-ms wants a number"))?;
+                    grace = Duration::from_millis(millis.into());
+                }
+                Some("--remove") => remove = Some(PathBuf::from(value)),
+                _ => return Err(bad("an option is unknown")),
+            }
+        }
+        let mut command = Command::new(args.next().ok_or_else(|| bad("no program given"))?);
+        command.args(args).stdin(Stdio::null()).process_group(0);
+        if let (Some(uid), Some(gid)) = (uid, gid) {
+            command.gid(gid).uid(uid);
+        }
+        Ok(Self {
+            command,
+            signal,
+            grace,
+            remove,
+        })
+    }
+}
+
+enum Event {
+    /// The parent is gone, or somebody asks us to end: the program must too.
+    Stop,
+    /// The program has ended by itself.
+    Ended,
+}
+
+fn keep(orders: &mut Orders, line: &mut File) -> io::Result<u8> {
+    // Before the program starts, so that no signal finds us without a handler.
+    let signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
+    let mut child = orders.command.spawn()?;
+    let pid = Pid::from_child(&child);
+    // A parent that is already gone shows on the next read.
+    let _ = writeln!(line, "started {}", child.id());
+    let events = watch(pid, signals, line.try_clone()?);
+    if let Ok(Event::Stop) = events.recv() {
+        let _ = kill_process_group(pid, orders.signal);
+        await_end(&events, orders.grace);
+    }
+    // The program itself after its grace, and whatever it left in its group:
+    // it is not reaped yet, so the number is still its own.
+    let _ = kill_process_group(pid, Signal::KILL);
+    let code = reap(&mut child)?;
+    if let Some(folder) = &orders.remove {
+        let _ = fs::remove_dir_all(folder);
+    }
+    Ok(code)
+}
+
+/// Tells of the first of: the end of input, a signal, the program's end.
+fn watch(pid: Pid, mut signals: Signals, mut line: File) -> Receiver<Event> {
+    let (tell, events) = mpsc::channel();
+    let on = |tell: &Sender<Event>| tell.clone();
+    let (parent, asked, ended) = (on(&tell), on(&tell), tell);
+    thread::spawn(move || {
+        let mut byte = [0];
+        // Nothing is ever sent; an error is as good as the end.
+        while matches!(line.read(&mut byte), Ok(1..)) {}
+        let _ = parent.send(Event::Stop);
+    });
+    thread::spawn(move || {
+        if signals.forever().next().is_some() {
+            let _ = asked.send(Event::Stop);
+        }
+        // Keeps the handlers, so that a second signal does not end us early.
+        for _ in signals.forever() {}
+    });
+    thread::spawn(move || {
+        // Leaves the zombie, which keeps the number from being given anew.
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        while matches!(waitid(WaitId::Pid(pid), options), Err(Errno::INTR)) {}
+        let _ = ended.send(Event::Ended);
+    });
+    events
+}
+
+fn await_end(events: &Receiver<Event>, grace: Duration) {
+    let until = Instant::now() + grace;
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        match events.recv_timeout(left) {
+            Ok(Event::Stop) => {}
+            Ok(Event::Ended) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                return;
+            }
+        }
+    }
+}
+
+/// The program's exit code, or as shells have it 128 and its signal.
+fn reap(child: &mut Child) -> io::Result<u8> {
+    let status = child.wait()?;
+    let code = status.code().or(status.signal().map(|signal| 128 + signal));
+    Ok(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(255))
+}

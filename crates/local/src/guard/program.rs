@@ -1,0 +1,140 @@
+//! What to run under a guard, and how to stop it.
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// An account to run as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct User {
+    /// Its user id.
+    pub uid: u32,
+    /// Its main group.
+    pub gid: u32,
+}
+
+/// A program with its arguments, environment and manner of ending.
+#[derive(Debug)]
+pub struct Program {
+    name: OsString,
+    args: Vec<OsString>,
+    env: Vec<(OsString, Option<OsString>)>,
+    user: Option<User>,
+    interrupt: bool,
+    grace: Duration,
+    remove: Option<PathBuf>,
+    stdout: Stdio,
+    stderr: Stdio,
+}
+
+impl Program {
+    /// A program by path, or by name in `PATH`; its input is empty.
+    pub fn new(program: impl Into<OsString>) -> Self {
+        Self {
+            name: program.into(),
+            args: Vec::new(),
+            env: Vec::new(),
+            user: None,
+            interrupt: false,
+            grace: Duration::from_secs(5),
+            remove: None,
+            stdout: Stdio::inherit(),
+            stderr: Stdio::inherit(),
+        }
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args(mut self, args: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets a variable.
+    #[must_use]
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.env.push((name.into(), Some(value.into())));
+        self
+    }
+
+    /// Takes a variable away.
+    #[must_use]
+    pub fn env_remove(mut self, name: impl Into<OsString>) -> Self {
+        self.env.push((name.into(), None));
+        self
+    }
+
+    /// Runs it as another account.
+    #[must_use]
+    pub fn user(mut self, user: Option<User>) -> Self {
+        self.user = user;
+        self
+    }
+
+    /// Stops it by `SIGINT` instead of `SIGTERM`: Postgres's fast shutdown.
+    #[must_use]
+    pub fn stop_by_interrupt(mut self) -> Self {
+        self.interrupt = true;
+        self
+    }
+
+    /// How long it may take to end before it is killed; 5 s unless said.
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// A folder to remove after its end, whoever is then left.
+    #[must_use]
+    pub fn remove_after(mut self, folder: Option<PathBuf>) -> Self {
+        self.remove = folder;
+        self
+    }
+
+    /// Where its output goes.
+    #[must_use]
+    pub fn stdout(mut self, to: impl Into<Stdio>) -> Self {
+        self.stdout = to.into();
+        self
+    }
+
+    /// Where its errors go.
+    #[must_use]
+    pub fn stderr(mut self, to: impl Into<Stdio>) -> Self {
+        self.stderr = to.into();
+        self
+    }
+
+    /// The keeper's arguments, as `keeper::Orders` reads them.
+    pub(super) fn orders(&self) -> Vec<OsString> {
+        let mut orders: Vec<OsString> = Vec::new();
+        let mut option = |name: &str, value: OsString| orders.extend([name.into(), value]);
+        if let Some(user) = self.user {
+            option("--uid", user.uid.to_string().into());
+            option("--gid", user.gid.to_string().into());
+        }
+        if self.interrupt {
+            option("--signal", "int".into());
+        }
+        option("--grace-ms", self.grace.as_millis().to_string().into());
+        if let Some(folder) = &self.remove {
+            option("--remove", folder.into());
+        }
+        orders.extend(["--".into(), self.name.clone()]);
+        orders.extend(self.args.iter().cloned());
+        orders
+    }
+
+    /// Gives the keeper what the program inherits from it; returns the name.
+    pub(super) fn prepare(self, command: &mut Command) -> OsString {
+        for (name, value) in self.env {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command.stdout(self.stdout).stderr(self.stderr);
+        self.name
+    }
+}
