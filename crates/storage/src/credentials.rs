@@ -1,0 +1,82 @@
+//! The keys that sign URLs, read from the environment as Lambda sets it.
+
+use std::fmt;
+
+use slipway_core::env::{ConfigError, Env};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// An access key, and the session it belongs to if it is temporary.
+#[derive(Clone)]
+pub struct Credentials {
+    /// The access key's public half.
+    pub access_key_id: String,
+    /// Its secret half.
+    pub secret_access_key: String,
+    /// The token of a temporary session, as every Lambda role has.
+    pub session_token: Option<String>,
+    /// When the session ends, where that is known. A URL ends with it, whatever its own expiry says.
+    pub expires_at: Option<OffsetDateTime>,
+}
+
+impl Credentials {
+    /// Reads `AWS_ACCESS_KEY_ID` and its companions, which Lambda sets for the function's role.
+    pub fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
+        Ok(Self {
+            access_key_id: env.required("AWS_ACCESS_KEY_ID")?,
+            secret_access_key: env.required("AWS_SECRET_ACCESS_KEY")?,
+            session_token: env.optional("AWS_SESSION_TOKEN"),
+            expires_at: env
+                .optional("AWS_CREDENTIAL_EXPIRATION")
+                .and_then(|text| OffsetDateTime::parse(&text, &Rfc3339).ok()),
+        })
+    }
+
+    /// The keys that sign read URLs: `SIGNING_ACCESS_KEY_ID` and `SIGNING_SECRET_ACCESS_KEY` where set,
+    /// so that every execution environment makes the same URL; else the function's own.
+    pub fn for_reading(env: Env<'_>) -> Result<Self, ConfigError> {
+        let Some(access_key_id) = env.optional("SIGNING_ACCESS_KEY_ID") else {
+            return Self::from_env(env);
+        };
+        Ok(Self {
+            access_key_id,
+            secret_access_key: env.required("SIGNING_SECRET_ACCESS_KEY")?,
+            session_token: None,
+            expires_at: None,
+        })
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials")
+            .field("access_key_id", &self.access_key_id)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn get(name: &str) -> Option<String> {
+        (name != "AWS_CREDENTIAL_EXPIRATION").then(|| format!("value of {name}"))
+    }
+
+    #[test]
+    fn a_signing_key_of_its_own_has_no_session() {
+        let keys = Credentials::for_reading(Env::new(&get)).expect("set");
+        assert_eq!(keys.access_key_id, "value of SIGNING_ACCESS_KEY_ID");
+        assert_eq!(keys.session_token, None);
+    }
+
+    #[test]
+    fn secrets_are_not_printed() {
+        let keys = Credentials::from_env(Env::new(&get)).expect("set");
+        let printed = format!("{keys:?}");
+        assert!(
+            !printed.contains("SECRET") && !printed.contains("TOKEN"),
+            "{printed}"
+        );
+    }
+}

@@ -1,0 +1,238 @@
+//! Where the bucket is, and the addresses of its objects.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use slipway_core::ObjectKey;
+use slipway_core::env::{ConfigError, Env};
+
+/// What SigV4 leaves unencoded: RFC 3986's unreserved characters.
+pub(crate) const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// As above, with the slashes of a path left alone.
+const ENCODED_PATH: &AsciiSet = &ENCODED.remove(b'/');
+
+/// A bucket and how to reach it: at AWS by a host name of its own, elsewhere by a path at the endpoint.
+#[derive(Clone, Debug)]
+pub struct Location {
+    /// The bucket's name.
+    pub bucket: String,
+    /// The region that signatures name.
+    pub region: String,
+    /// The endpoint of an S3-compatible server; `None` for AWS.
+    pub endpoint: Option<String>,
+    origin: String,
+    host: String,
+    base_path: String,
+}
+
+impl Location {
+    /// Reads `S3_BUCKET_NAME`, `AWS_REGION` and `S3_ENDPOINT` (else `AWS_ENDPOINT_URL_S3`).
+    pub fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
+        let bucket = env.required("S3_BUCKET_NAME")?;
+        let region = env.required("AWS_REGION")?;
+        let custom = env
+            .optional("S3_ENDPOINT")
+            .or_else(|| env.optional("AWS_ENDPOINT_URL_S3"));
+        match custom {
+            Some(endpoint) => Self::at_endpoint(bucket, region, &endpoint),
+            None => Ok(Self::at_aws(bucket, region)),
+        }
+    }
+
+    /// The bucket at AWS.
+    #[must_use]
+    pub fn at_aws(bucket: String, region: String) -> Self {
+        let suffix = if region.starts_with("cn-") {
+            "amazonaws.com.cn"
+        } else {
+            "amazonaws.com"
+        };
+        let service = format!("s3.{region}.{suffix}");
+        // The certificate covers one label: a bucket with dots is reached by path.
+        let (host, base_path) = if bucket.contains('.') {
+            (service, format!("/{bucket}/"))
+        } else {
+            (format!("{bucket}.{service}"), "/".to_owned())
+        };
+        Self {
+            origin: format!("https://{host}"),
+            bucket,
+            region,
+            endpoint: None,
+            host,
+            base_path,
+        }
+    }
+
+    /// The bucket at another server that speaks S3, by path.
+    pub fn at_endpoint(
+        bucket: String,
+        region: String,
+        endpoint: &str,
+    ) -> Result<Self, ConfigError> {
+        let problem = || {
+            ConfigError::new(
+                "S3_ENDPOINT",
+                "must be http://host[:port] or https://host[:port]",
+            )
+        };
+        let endpoint = endpoint.trim().trim_end_matches('/');
+        let (scheme, rest) = endpoint.split_once("://").ok_or_else(problem)?;
+        let (authority, path) = rest
+            .split_once('/')
+            .map_or((rest, ""), |(host, path)| (host, path));
+        let default_port = match scheme {
+            "http" => ":80",
+            "https" => ":443",
+            _ => return Err(problem()),
+        };
+        if authority.is_empty() || authority.contains('@') || path.contains(['?', '#']) {
+            return Err(problem());
+        }
+        // Clients leave a default port out of the Host header, which is signed.
+        let host = authority
+            .strip_suffix(default_port)
+            .unwrap_or(authority)
+            .to_ascii_lowercase();
+        let base_path = match path {
+            "" => format!("/{bucket}/"),
+            path => format!("/{path}/{bucket}/"),
+        };
+        let endpoint = Some(endpoint.to_owned());
+        Ok(Self {
+            origin: format!("{scheme}://{host}"),
+            bucket,
+            region,
+            endpoint,
+            host,
+            base_path,
+        })
+    }
+
+    /// The host that clients connect to, with its port unless that is the scheme's own.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Appends the encoded path of `key`.
+    pub(crate) fn write_path(&self, key: &ObjectKey, out: &mut String) {
+        out.push_str(&self.base_path);
+        out.extend(utf8_percent_encode(key.as_str(), ENCODED_PATH));
+    }
+
+    /// The plain, unsigned address of an object.
+    #[must_use]
+    pub fn object_url(&self, key: &ObjectKey) -> String {
+        let mut url = self.origin.clone();
+        self.write_path(key, &mut url);
+        url
+    }
+}
+
+/// The address that files are publicly readable under, where they are: a public bucket or a CDN.
+#[derive(Clone, Debug)]
+pub struct PublicBase(String);
+
+impl PublicBase {
+    /// Reads `PUBLIC_BASE_URL`; `None` where files are private.
+    pub fn from_env(env: Env<'_>) -> Result<Option<Self>, ConfigError> {
+        let Some(base) = env.optional("PUBLIC_BASE_URL") else {
+            return Ok(None);
+        };
+        let base = base.trim().trim_end_matches('/');
+        let host = base
+            .strip_prefix("https://")
+            .or_else(|| base.strip_prefix("http://"));
+        if host.is_none_or(|host| host.is_empty() || host.contains(['?', '#', ' '])) {
+            return Err(ConfigError::new(
+                "PUBLIC_BASE_URL",
+                "must be an http(s) address without a query",
+            ));
+        }
+        Ok(Some(Self(base.to_owned())))
+    }
+
+    /// The public address of an object.
+    #[must_use]
+    pub fn object_url(&self, key: &ObjectKey) -> String {
+        format!(
+            "{}/{}",
+            self.0,
+            utf8_percent_encode(key.as_str(), ENCODED_PATH)
+        )
+    }
+}
+
+/// What the table keeps as `file_url`, and presigning answers as `publicFileUrl`.
+#[must_use]
+pub(crate) fn public_url(
+    location: &Location,
+    public: Option<&PublicBase>,
+    key: &ObjectKey,
+) -> String {
+    public.map_or_else(|| location.object_url(key), |base| base.object_url(key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use slipway_core::{FileId, FileName, UserId};
+
+    fn key() -> ObjectKey {
+        let id = FileId::parse("01890a5d-ac96-774b-bcce-b302099a8057").expect("an id");
+        let owner = UserId::parse("a@b|c").expect("a sub");
+        ObjectKey::new(owner, id, &FileName::parse("x.txt").expect("a name"))
+    }
+
+    #[test]
+    fn addresses() {
+        let path = "a%40b~7Cc/01890a5d-ac96-774b-bcce-b302099a8057/x.txt";
+        let aws = |bucket: &str, region: &str| {
+            Location::at_aws(bucket.into(), region.into()).object_url(&key())
+        };
+        assert_eq!(
+            aws("b", "eu-west-1"),
+            format!("https://b.s3.eu-west-1.amazonaws.com/{path}")
+        );
+        assert_eq!(
+            aws("b.c", "eu-west-1"),
+            format!("https://s3.eu-west-1.amazonaws.com/b.c/{path}")
+        );
+        assert_eq!(
+            aws("b", "cn-north-1"),
+            format!("https://b.s3.cn-north-1.amazonaws.com.cn/{path}")
+        );
+        let at = |endpoint: &str| {
+            Location::at_endpoint("b".into(), "auto".into(), endpoint).map(|l| l.object_url(&key()))
+        };
+        assert_eq!(
+            at("http://127.0.0.1:9000/"),
+            Ok(format!("http://127.0.0.1:9000/b/{path}"))
+        );
+        assert_eq!(
+            at("https://S3.example.com:443"),
+            Ok(format!("https://s3.example.com/b/{path}"))
+        );
+        assert_eq!(
+            at("https://example.com/s3"),
+            Ok(format!("https://example.com/s3/b/{path}"))
+        );
+        for bad in [
+            "127.0.0.1:9000",
+            "ftp://x",
+            "http://",
+            "http://u:p@x",
+            "http://x/?a",
+        ] {
+            assert!(at(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Read URLs: the same file has the same URL for a while, so that a browser's cache works.
+
+use slipway_core::content_type::is_inert;
+use slipway_core::disposition::attachment;
+use slipway_core::env::{ConfigError, Env};
+use slipway_core::limits::MAX_URL_SECONDS;
+use slipway_core::{FileRow, ObjectKey};
+use time::{Duration, OffsetDateTime};
+
+use crate::location::{PublicBase, public_url};
+use crate::signer::{Request, Signer};
+
+/// Makes read URLs: signed ones, or plain ones where files are public.
+#[derive(Debug)]
+pub struct ReadUrls {
+    signer: Signer,
+    public: Option<PublicBase>,
+    seconds: u64,
+}
+
+/// The moment that read URLs are signed for: now, rounded down, so that URLs repeat within the window.
+#[derive(Clone, Debug)]
+pub struct Window {
+    start: OffsetDateTime,
+    cache_control: String,
+}
+
+impl ReadUrls {
+    /// Reads `READ_URL_SECONDS` and `PUBLIC_BASE_URL`.
+    pub fn from_env(env: Env<'_>, signer: Signer) -> Result<Self, ConfigError> {
+        Ok(Self {
+            signer,
+            public: PublicBase::from_env(env)?,
+            seconds: env.number("READ_URL_SECONDS", 900, 1, MAX_URL_SECONDS)?,
+        })
+    }
+
+    /// The window that `now` lies in. It is half a URL's life, so every URL has at least half of it left.
+    #[must_use]
+    pub fn window(&self, now: OffsetDateTime) -> Window {
+        let length = (self.seconds / 2).max(1);
+        let into = now.unix_timestamp().rem_euclid(length.cast_signed());
+        let start = now.replace_nanosecond(0).unwrap_or(now) - Duration::seconds(into);
+        // A cached answer may live as long as the shortest life a URL of this window is handed out with.
+        Window {
+            start,
+            cache_control: format!("private, max-age={length}"),
+        }
+    }
+
+    /// The file's URL, and its end (`None` where files are public).
+    ///
+    /// It answers as an attachment if `download`, or if the type could run in a browser.
+    #[must_use]
+    pub fn get(
+        &self,
+        file: &FileRow,
+        download: bool,
+        window: &Window,
+    ) -> (String, Option<OffsetDateTime>) {
+        if let Some(public) = &self.public {
+            return (public.object_url(&file.object_key), None);
+        }
+        let disposition = (download || !shown_inline(file))
+            .then(|| attachment(&file.file_name, file.object_key.name().as_str()));
+        let query = [
+            ("response-cache-control", window.cache_control.as_str()),
+            (
+                "response-content-disposition",
+                disposition.as_deref().unwrap_or_default(),
+            ),
+        ];
+        let signed = self.signer.sign(&Request {
+            method: "GET",
+            key: &file.object_key,
+            operation: "GetObject",
+            query: &query[..1 + usize::from(disposition.is_some())],
+            headers: &[],
+            at: window.start,
+            seconds: self.seconds,
+        });
+        (signed.url, Some(signed.expires_at))
+    }
+
+    /// The object's plain address.
+    #[must_use]
+    pub fn public_url(&self, key: &ObjectKey) -> String {
+        public_url(self.signer.location(), self.public.as_ref(), key)
+    }
+
+    /// The bucket's name.
+    #[must_use]
+    pub fn bucket(&self) -> &str {
+        &self.signer.location().bucket
+    }
+}
+
+/// Both what S3 calls it and what its bytes say must be inert.
+fn shown_inline(file: &FileRow) -> bool {
+    is_inert(&file.content_type) && file.detected_type.as_deref().is_none_or(is_inert)
+}

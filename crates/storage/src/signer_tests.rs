@@ -1,0 +1,185 @@
+//! Every URL of ours equals the SDK's byte for byte, where the SDK can make it.
+
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_s3::config::{
+    BehaviorVersion, Credentials as SdkCredentials, Region, RequestChecksumCalculation,
+};
+use aws_sdk_s3::presigning::PresigningConfig;
+use proptest::prelude::*;
+use slipway_core::{FileId, FileName, UserId};
+
+use super::*;
+
+fn key(sub: &str, name: &str) -> ObjectKey {
+    let owner = UserId::parse(sub).expect("a sub");
+    ObjectKey::new(
+        owner,
+        FileId::new(),
+        &FileName::parse(name).expect("a name"),
+    )
+}
+
+fn signer(token: Option<&str>, endpoint: Option<&str>) -> (Signer, aws_sdk_s3::Client) {
+    let (bucket, region) = ("photos", "eu-central-1");
+    let location = match endpoint {
+        Some(endpoint) => {
+            Location::at_endpoint(bucket.into(), region.into(), endpoint).expect("an endpoint")
+        }
+        None => Location::at_aws(bucket.into(), region.into()),
+    };
+    let credentials = Credentials {
+        access_key_id: "AKIDEXAMPLE".into(),
+        secret_access_key: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".into(),
+        session_token: token.map(Into::into),
+        expires_at: None,
+    };
+    let mut config = aws_sdk_s3::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(region))
+        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+        .force_path_style(endpoint.is_some())
+        .credentials_provider(SdkCredentials::new(
+            &credentials.access_key_id,
+            &credentials.secret_access_key,
+            credentials.session_token.clone(),
+            None,
+            "test",
+        ));
+    if let Some(endpoint) = endpoint {
+        config = config.endpoint_url(endpoint);
+    }
+    (
+        Signer::new(location, credentials),
+        aws_sdk_s3::Client::from_conf(config.build()),
+    )
+}
+
+fn presigning(at: OffsetDateTime, seconds: u64) -> PresigningConfig {
+    PresigningConfig::builder()
+        .start_time(
+            SystemTime::UNIX_EPOCH
+                + Duration::from_secs(at.unix_timestamp().try_into().expect("after 1970")),
+        )
+        .expires_in(Duration::from_secs(seconds))
+        .build()
+        .expect("a presigning config")
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+        .block_on(future)
+}
+
+prop_compose! {
+    fn any_signer()(token in proptest::option::of("[A-Za-z0-9/+=]{1,1200}"), endpoint in proptest::option::of(
+        prop_oneof![Just("http://127.0.0.1:9000"), Just("https://s3.example.com")]
+    )) -> (Signer, aws_sdk_s3::Client) {
+        signer(token.as_deref(), endpoint)
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn reads_equal_the_sdks(
+        (signer, client) in any_signer(),
+        sub in "[^\0]{1,40}",
+        name in "\\PC{1,80}",
+        at in 946_684_800_i64..4_102_444_800,
+        seconds in 1_u64..=43_200,
+        disposition in proptest::option::of("[ -~]{1,80}"),
+    ) {
+        let key = key(&sub, &name);
+        let at = OffsetDateTime::from_unix_timestamp(at).expect("a time");
+        let mut query = vec![("response-cache-control", "private, max-age=450")];
+        if let Some(disposition) = &disposition {
+            query.push(("response-content-disposition", disposition));
+        }
+        let ours = signer.sign(&Request {
+            method: "GET", key: &key, operation: "GetObject", query: &query, headers: &[], at, seconds,
+        });
+        let theirs = block_on(client.get_object().bucket("photos").key(key.as_str())
+            .response_cache_control("private, max-age=450")
+            .set_response_content_disposition(disposition.clone())
+            .presigned(presigning(at, seconds))).expect("the SDK signs");
+        prop_assert_eq!(ours.url, theirs.uri());
+    }
+
+    #[test]
+    fn writes_equal_the_sdks(
+        (signer, client) in any_signer(),
+        sub in "[^\0]{1,40}",
+        at in 946_684_800_i64..4_102_444_800,
+        seconds in 1_u64..=43_200,
+        size in proptest::option::of(0_u64..=5_368_709_120),
+        checksum in proptest::option::of(any::<[u8; 32]>()),
+        write_once in any::<bool>(),
+        content_type in prop_oneof![Just("text/plain"), Just("text/plain;  charset=utf-8"), Just("image/svg+xml")],
+    ) {
+        let key = key(&sub, "a b.txt");
+        let at = OffsetDateTime::from_unix_timestamp(at).expect("a time");
+        let size_text = size.map(|size| size.to_string());
+        let checksum = checksum.map(|bytes| slipway_core::Sha256(bytes).to_base64());
+        let mut headers = Vec::new();
+        if let Some(size) = &size_text { headers.push(("content-length", size.as_str())); }
+        headers.push(("content-type", content_type));
+        if write_once { headers.push(("if-none-match", "*")); }
+        if let Some(checksum) = &checksum { headers.push(("x-amz-checksum-sha256", checksum.as_str())); }
+        let ours = signer.sign(&Request {
+            method: "PUT", key: &key, operation: "PutObject", query: &[], headers: &headers, at, seconds,
+        });
+        let theirs = block_on(client.put_object().bucket("photos").key(key.as_str())
+            .content_type(content_type)
+            .set_content_length(size.map(|size| size.try_into().expect("fits")))
+            .set_checksum_sha256(checksum.clone())
+            .set_if_none_match(write_once.then(|| "*".to_owned()))
+            .presigned(presigning(at, seconds))).expect("the SDK signs");
+        prop_assert_eq!(ours.url, theirs.uri());
+    }
+}
+
+#[test]
+fn the_key_of_the_day_changes_at_midnight() {
+    let (signer, _) = signer(None, None);
+    let key = key("alice", "a.txt");
+    let sign = |at| {
+        signer.sign(&Request {
+            method: "GET",
+            key: &key,
+            operation: "GetObject",
+            query: &[],
+            headers: &[],
+            at,
+            seconds: 60,
+        })
+    };
+    let before = time::macros::datetime!(2026-11-20 23:59:59 UTC);
+    let after = before + time::Duration::SECOND;
+    let first = sign(before);
+    assert!(first.url.contains("%2F20261120%2F"));
+    assert!(sign(after).url.contains("%2F20261121%2F"));
+    assert_eq!(sign(before), first);
+}
+
+#[test]
+fn a_url_ends_with_its_session() {
+    let (mut signer, _) = signer(Some("token"), None);
+    let at = time::macros::datetime!(2026-11-20 12:00:00 UTC);
+    signer.credentials.expires_at = Some(at + time::Duration::seconds(10));
+    let key = key("alice", "a.txt");
+    let url = signer.sign(&Request {
+        method: "GET",
+        key: &key,
+        operation: "GetObject",
+        query: &[],
+        headers: &[],
+        at,
+        seconds: 60,
+    });
+    assert_eq!(url.expires_at, at + time::Duration::seconds(10));
+}

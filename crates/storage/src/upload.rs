@@ -1,0 +1,115 @@
+//! Upload URLs: everything the upload may be, inside one signature.
+
+use slipway_core::env::{ConfigError, Env};
+use slipway_core::limits::MAX_URL_SECONDS;
+use slipway_core::{ContentType, FileName, ObjectKey, Sha256};
+use time::OffsetDateTime;
+
+use crate::location::{Location, PublicBase, public_url};
+use crate::signer::{Request, SignedUrl, Signer};
+
+/// What a client wants to put.
+#[derive(Clone, Copy, Debug)]
+pub struct Upload<'a> {
+    /// Where to.
+    pub key: &'a ObjectKey,
+    /// Its name, which travels as `x-amz-meta-name`.
+    pub file_name: &'a FileName,
+    /// Its type: a signed header.
+    pub content_type: &'a ContentType,
+    /// Its exact length in bytes, if known: a signed header then.
+    pub size: Option<u64>,
+    /// Its checksum, if known: a signed header then, and S3 verifies the bytes.
+    pub checksum: Option<Sha256>,
+}
+
+/// A URL for one PUT, and what must be sent with it.
+#[derive(Clone, Debug)]
+pub struct UploadUrl {
+    /// The URL and its end.
+    pub signed: SignedUrl,
+    /// The headers the client must send; never `Content-Length`, which browsers set themselves.
+    pub headers: Vec<(&'static str, String)>,
+    /// The object's plain address.
+    pub public_url: String,
+}
+
+/// Makes upload URLs.
+#[derive(Debug)]
+pub struct UploadUrls {
+    signer: Signer,
+    public: Option<PublicBase>,
+    seconds: u64,
+    write_once: bool,
+}
+
+impl UploadUrls {
+    /// Reads `UPLOAD_URL_SECONDS`, `WRITE_ONCE` and `PUBLIC_BASE_URL`.
+    pub fn from_env(env: Env<'_>, signer: Signer) -> Result<Self, ConfigError> {
+        Ok(Self {
+            signer,
+            public: PublicBase::from_env(env)?,
+            seconds: env.number("UPLOAD_URL_SECONDS", 300, 1, MAX_URL_SECONDS)?,
+            write_once: env.flag("WRITE_ONCE")?,
+        })
+    }
+
+    /// Signs a PUT of exactly `upload`, from `now` on.
+    #[must_use]
+    pub fn put(&self, upload: &Upload<'_>, now: OffsetDateTime) -> UploadUrl {
+        let name = upload.file_name.to_metadata();
+        let size = upload.size.map(|size| size.to_string());
+        let checksum = upload.checksum.map(Sha256::to_base64);
+        let mut headers = Vec::with_capacity(4);
+        if let Some(size) = &size {
+            headers.push(("content-length", size.as_str()));
+        }
+        headers.push(("content-type", upload.content_type.as_str()));
+        if self.write_once {
+            headers.push(("if-none-match", "*"));
+        }
+        if let Some(checksum) = &checksum {
+            headers.push(("x-amz-checksum-sha256", checksum.as_str()));
+        }
+        let signed = self.signer.sign(&Request {
+            method: "PUT",
+            key: upload.key,
+            operation: "PutObject",
+            // Hoisted: S3 stores user metadata from the query, so the client sends nothing extra.
+            query: &[("x-amz-meta-name", &name)],
+            headers: &headers,
+            at: now,
+            seconds: self.seconds,
+        });
+        UploadUrl {
+            signed,
+            headers: headers
+                .iter()
+                .filter_map(|(name, value)| Some((shown(name)?, (*value).to_owned())))
+                .collect(),
+            public_url: self.public_url(upload.key),
+        }
+    }
+
+    /// The object's plain address.
+    #[must_use]
+    pub fn public_url(&self, key: &ObjectKey) -> String {
+        public_url(self.signer.location(), self.public.as_ref(), key)
+    }
+
+    /// The bucket.
+    #[must_use]
+    pub const fn location(&self) -> &Location {
+        self.signer.location()
+    }
+}
+
+/// The header as a client writes it, unless browsers set it themselves.
+fn shown(name: &str) -> Option<&'static str> {
+    match name {
+        "content-type" => Some("Content-Type"),
+        "if-none-match" => Some("If-None-Match"),
+        "x-amz-checksum-sha256" => Some("x-amz-checksum-sha256"),
+        _ => None,
+    }
+}
