@@ -1,1 +1,18 @@
-//! Empty.
+//! The HTTP edge of every function: who asks, for what, and how the answer is written.
+//!
+//! A function implements [`Function`]; [`serve`] does the rest, the same for all of them.
+
+mod authorizer;
+mod body;
+mod identity;
+mod jwt;
+pub mod log;
+mod reply;
+mod request;
+mod serve;
+pub mod time;
+
+pub use identity::Identity;
+pub use reply::Reply;
+pub use request::Request;
+pub use serve::{Function, answer, serve};

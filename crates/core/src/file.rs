@@ -27,7 +27,7 @@ pub struct StoredObject {
 }
 
 impl StoredObject {
-    /// Whether it came as a multipart upload: S3 then writes the number of parts behind the ETag.
+    /// Whether it came as a multipart upload: S3 then writes the number of parts behind the tag.
     #[must_use]
     pub fn is_multipart(&self) -> bool {
         self.etag.contains('-')

@@ -74,7 +74,7 @@ impl ReadUrls {
             method: "GET",
             key: &file.object_key,
             operation: "GetObject",
-            query: &query[..1 + usize::from(disposition.is_some())],
+            query: &query[..=usize::from(disposition.is_some())],
             headers: &[],
             at: window.start,
             seconds: self.seconds,

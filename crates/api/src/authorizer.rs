@@ -1,0 +1,34 @@
+//! The caller as API Gateway has verified it.
+
+use lambda_http::aws_lambda_events::apigw::ApiGatewayRequestAuthorizer;
+use lambda_http::request::RequestContext;
+use serde_json::Value;
+
+/// The `sub` that an authorizer in front of us vouches for, if there is one.
+///
+/// In this order: an HTTP API's JWT authorizer, its Lambda authorizer, a REST API's Cognito authorizer,
+/// its Lambda authorizer. Only API Gateway writes `requestContext.authorizer`; no client can.
+pub(crate) fn verified_sub(context: &RequestContext) -> Option<&str> {
+    match context {
+        RequestContext::ApiGatewayV2(context) => sub(context.authorizer.as_ref()?),
+        RequestContext::ApiGatewayV1(context) => sub(&context.authorizer),
+        _ => None,
+    }
+}
+
+fn sub(authorizer: &ApiGatewayRequestAuthorizer) -> Option<&str> {
+    let jwt = authorizer
+        .jwt
+        .as_ref()
+        .and_then(|jwt| jwt.claims.get("sub"))
+        .map(String::as_str);
+    jwt.or_else(|| authorizer.fields.get("sub").and_then(Value::as_str))
+        .or_else(|| {
+            authorizer
+                .other
+                .get("claims")
+                .and_then(|claims| claims.get("sub"))
+                .and_then(Value::as_str)
+        })
+        .or_else(|| authorizer.other.get("principalId").and_then(Value::as_str))
+}

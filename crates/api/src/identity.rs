@@ -1,0 +1,66 @@
+//! Who is calling: the `sub` of a verified token, and nothing else.
+
+use slipway_core::env::{ConfigError, Env};
+use slipway_core::{Code, Error, UserId};
+
+use crate::authorizer::verified_sub;
+use crate::jwt::Verifier;
+
+/// Tells who is calling. There is no default user, and no way to switch this off.
+#[derive(Debug)]
+pub struct Identity {
+    verifier: Option<Verifier>,
+}
+
+impl Identity {
+    /// Reads `JWT_PUBLIC_KEY` or `JWT_SECRET`, `JWT_ISSUER` and `JWT_AUDIENCE`.
+    ///
+    /// Without a key only an authorizer in front of the function can vouch for a caller.
+    pub fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
+        Ok(Self {
+            verifier: Verifier::from_env(env)?,
+        })
+    }
+
+    /// The caller, by the authorizer's word or else by the token itself.
+    pub(crate) fn user(&self, request: &lambda_http::Request) -> Result<UserId, Error> {
+        use lambda_http::RequestExt as _;
+        if let Some(sub) = request.request_context_ref().and_then(verified_sub) {
+            return UserId::parse(sub)
+                .ok_or_else(|| unauthenticated("The token's sub must be 1 to 255 bytes."));
+        }
+        let token = bearer_token(request)?;
+        let verifier = self.verifier.as_ref().ok_or_else(|| {
+            unauthenticated("No authorizer vouched for this request, and no key is configured to verify its token.")
+        })?;
+        let sub = verifier.subject(token).map_err(unauthenticated)?;
+        UserId::parse(sub).ok_or_else(|| unauthenticated("The token's sub must be 1 to 255 bytes."))
+    }
+}
+
+fn bearer_token(request: &lambda_http::Request) -> Result<&str, Error> {
+    let missing = || unauthenticated("Send the header Authorization: Bearer <token>.");
+    let mut values = request
+        .headers()
+        .get_all(http::header::AUTHORIZATION)
+        .iter();
+    let value = values
+        .next()
+        .and_then(|value| value.to_str().ok())
+        .ok_or_else(missing)?;
+    if values.next().is_some() {
+        return Err(unauthenticated(
+            "Send one Authorization header, not several.",
+        ));
+    }
+    let (scheme, token) = value.split_once(' ').ok_or_else(missing)?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        Ok(token.trim())
+    } else {
+        Err(missing())
+    }
+}
+
+fn unauthenticated(message: &'static str) -> Error {
+    Error::new(Code::Unauthenticated, message)
+}

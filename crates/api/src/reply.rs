@@ -1,0 +1,99 @@
+//! Answers: JSON, never cached, failures in one shape.
+
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use lambda_http::{Body, Response};
+use serde::Serialize;
+use slipway_core::{Code, Error};
+
+/// A successful answer.
+#[derive(Debug)]
+pub struct Reply {
+    status: u16,
+    body: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Failure<'a> {
+    success: bool,
+    code: &'a str,
+    error: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+}
+
+impl Reply {
+    /// 200 with `body` as JSON.
+    pub fn ok(body: &impl Serialize) -> Result<Self, Error> {
+        Self::json(200, body)
+    }
+
+    /// 201 with `body` as JSON.
+    pub fn created(body: &impl Serialize) -> Result<Self, Error> {
+        Self::json(201, body)
+    }
+
+    fn json(status: u16, body: &impl Serialize) -> Result<Self, Error> {
+        let body = serde_json::to_string(body)
+            .map_err(|error| Error::internal("write the answer", error))?;
+        Ok(Self { status, body })
+    }
+
+    pub(crate) const fn status(&self) -> u16 {
+        self.status
+    }
+
+    pub(crate) fn into_response(self) -> Response<Body> {
+        respond(self.status, self.body)
+    }
+}
+
+/// Which status a code has: the only place that knows.
+#[must_use]
+pub(crate) const fn status(code: Code) -> u16 {
+    match code {
+        Code::InvalidRequest | Code::InvalidKey => 400,
+        Code::Unauthenticated => 401,
+        Code::Forbidden => 403,
+        Code::NotFound => 404,
+        Code::UploadNotFound => 409,
+        Code::FileDeleted => 410,
+        Code::FileTooLarge | Code::QuotaExceeded | Code::UseMultipart => 413,
+        Code::TypeNotAllowed => 415,
+        Code::Internal => 500,
+        Code::Unavailable => 503,
+        Code::Timeout => 504,
+    }
+}
+
+pub(crate) fn failure(error: &Error, request_id: &str) -> Response<Body> {
+    let code = error.code();
+    let failure = Failure {
+        success: false,
+        code: code.as_str(),
+        error: error.client_message(),
+        request_id: code.is_fault().then_some(request_id),
+    };
+    // Four strings always serialize.
+    respond(
+        status(code),
+        serde_json::to_string(&failure).unwrap_or_default(),
+    )
+}
+
+fn respond(status: u16, body: String) -> Response<Body> {
+    const HEADERS: [(HeaderName, &str); 2] = [
+        (CONTENT_TYPE, "application/json"),
+        // Every answer is one user's, and most hold a signed URL.
+        (CACHE_CONTROL, "no-store"),
+    ];
+    let mut response = Response::new(Body::Text(body));
+    *response.status_mut() =
+        http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in HEADERS {
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

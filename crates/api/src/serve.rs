@@ -1,0 +1,162 @@
+//! One request, from the event to the answer: authenticate, run, log once.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use lambda_http::{Body, RequestExt as _, Response, service_fn};
+use slipway_core::Error;
+
+use crate::identity::Identity;
+use crate::reply::{self, Reply};
+use crate::request::Request;
+
+/// API Gateway's HTTP APIs give up after 30 s; a function whose deadline is later still answers before that.
+const GATEWAY_LIMIT: Duration = Duration::from_secs(29);
+
+/// Kept of the time that Lambda gives, for writing the answer.
+const RESERVE: Duration = Duration::from_millis(500);
+
+/// What a function does with an authenticated request.
+pub trait Function: Sync {
+    /// The rule. Faults become 5xx without details; everything else is the client's to read.
+    fn handle(&self, request: &Request) -> impl Future<Output = Result<Reply, Error>> + Send;
+}
+
+/// Answers requests until Lambda stops the process.
+pub async fn serve(
+    function: &impl Function,
+    identity: &Identity,
+) -> Result<(), lambda_http::Error> {
+    lambda_http::run(service_fn(async |request| {
+        Ok::<_, lambda_http::Error>(answer(function, identity, request).await)
+    }))
+    .await
+}
+
+/// The answer to one request, whatever happens.
+pub async fn answer(
+    function: &impl Function,
+    identity: &Identity,
+    request: lambda_http::Request,
+) -> Response<Body> {
+    static WARM: AtomicBool = AtomicBool::new(false);
+    let started = Instant::now();
+    let cold_start = !WARM.swap(true, Ordering::Relaxed);
+    let context = request.lambda_context_ref();
+    let request_id = context
+        .map(|context| context.request_id.clone())
+        .unwrap_or_default();
+    let budget = budget(context.map_or(0, |context| context.deadline));
+    let method = request.method().clone();
+
+    let result = match identity.user(&request) {
+        // Before anything else is looked at, be it the path or the body.
+        Err(error) => Err(error),
+        Ok(user) => {
+            let request = Request::new(user, request);
+            match tokio::time::timeout(budget, function.handle(&request)).await {
+                Ok(result) => result,
+                Err(_) => Err(Error::timeout(
+                    "the function did not finish before its deadline",
+                )),
+            }
+        }
+    };
+
+    let status = result
+        .as_ref()
+        .map_or_else(|error| reply::status(error.code()), Reply::status);
+    let duration_ms = started.elapsed().as_secs_f64() * 1000.0;
+    let method = method.as_str();
+    match result {
+        Ok(reply) => {
+            tracing::info!(
+                request_id,
+                method,
+                status,
+                duration_ms,
+                cold_start,
+                "answered"
+            );
+            reply.into_response()
+        }
+        Err(error) => {
+            let code = error.code().as_str();
+            if error.code().is_fault() {
+                let cause = causes(&error);
+                tracing::error!(
+                    request_id,
+                    method,
+                    status,
+                    code,
+                    cause,
+                    duration_ms,
+                    cold_start,
+                    "failed"
+                );
+            } else {
+                tracing::info!(
+                    request_id,
+                    method,
+                    status,
+                    code,
+                    duration_ms,
+                    cold_start,
+                    "refused"
+                );
+            }
+            reply::failure(&error, &request_id)
+        }
+    }
+}
+
+/// How long the function may take: until shortly before Lambda or API Gateway would cut it off.
+///
+/// The local emulator sets a deadline in 1970, which is none.
+fn budget(deadline_ms: u64) -> Duration {
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    match Duration::from_millis(deadline_ms).checked_sub(now) {
+        Some(left) => left
+            .saturating_sub(RESERVE)
+            .min(GATEWAY_LIMIT.saturating_sub(RESERVE)),
+        None => GATEWAY_LIMIT.saturating_sub(RESERVE),
+    }
+}
+
+/// The whole chain of causes in one line.
+fn causes(error: &Error) -> String {
+    let mut line = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        line.push_str(": ");
+        line.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_in_the_past_is_none() {
+        assert_eq!(budget(0), Duration::from_millis(28_500));
+        assert_eq!(budget(1000), Duration::from_millis(28_500));
+    }
+
+    #[test]
+    fn the_budget_ends_before_lambda_does() {
+        let now = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .expect("after 1970");
+        let in_3s = u64::try_from((now + Duration::from_secs(3)).as_millis()).expect("fits");
+        let left = budget(in_3s);
+        assert!(
+            left <= Duration::from_millis(2500) && left > Duration::from_millis(2300),
+            "{left:?}"
+        );
+    }
+}
