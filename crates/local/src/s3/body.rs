@@ -1,0 +1,71 @@
+//! A request body that can be read to its end after a refusal.
+//!
+//! A client that is still sending when we answer and close sees a broken
+//! connection, not the answer. Real S3 is kinder, and so is this.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+/// More than this is not read only to be polite.
+const MOST: usize = 256 * 1024 * 1024;
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// A handle on a request's body; clones read the same bytes.
+#[derive(Clone)]
+pub(super) struct SharedBody(Arc<Mutex<Incoming>>);
+
+impl SharedBody {
+    pub(super) fn new(body: Incoming) -> Self {
+        Self(Arc::new(Mutex::new(body)))
+    }
+
+    /// Reads and forgets what nobody has read.
+    pub(super) async fn drain(mut self) {
+        let rest = async {
+            let mut read = 0;
+            while let Some(Ok(frame)) =
+                std::future::poll_fn(|cx| Pin::new(&mut self).poll_frame(cx)).await
+            {
+                read += frame.data_ref().map_or(0, Bytes::len);
+                if read > MOST {
+                    break;
+                }
+            }
+        };
+        // A client that has stopped sending gets its answer all the same.
+        let _ = tokio::time::timeout(LONGEST, rest).await;
+    }
+}
+
+impl Body for SharedBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let mut body = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Pin::new(&mut *body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .size_hint()
+    }
+}

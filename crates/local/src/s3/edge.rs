@@ -1,0 +1,162 @@
+//! Around `s3s`: CORS, and what S3 does with a presigned query that `s3s` does not.
+
+use std::sync::Arc;
+
+use http::header::{self, HeaderName, HeaderValue};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use s3s::service::S3Service;
+use s3s::{Body, HttpError, S3Error, S3ErrorCode};
+
+use super::body::SharedBody;
+use super::fault::refuse;
+
+const METADATA: &str = "x-amz-meta-";
+/// A week: the longest that S3 lets a presigned URL live.
+const LONGEST_EXPIRY: u64 = 7 * 24 * 60 * 60;
+const EXPOSED: &str = "ETag, Content-Range, Accept-Ranges, Last-Modified, x-amz-request-id, x-amz-checksum-crc32, \
+    x-amz-checksum-crc32c, x-amz-checksum-crc64nvme, x-amz-checksum-sha1, x-amz-checksum-sha256, x-amz-checksum-type";
+
+/// Answers one request.
+pub(super) async fn answer(
+    service: Arc<S3Service>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, HttpError> {
+    let mut response = if request.method() == Method::OPTIONS {
+        preflight(request.headers())
+    } else {
+        serve(&service, request).await?
+    };
+    let headers = response.headers_mut();
+    // The same for every caller, so that a cached answer serves them all.
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_ORIGIN,
+        HeaderValue::from_static("*"),
+    );
+    headers.insert(
+        header::ACCESS_CONTROL_EXPOSE_HEADERS,
+        HeaderValue::from_static(EXPOSED),
+    );
+    let id = uuid::Uuid::now_v7().simple().to_string();
+    if let Ok(id) = HeaderValue::try_from(id) {
+        headers.insert("x-amz-request-id", id);
+    }
+    Ok(response)
+}
+
+/// Any page may send anything: what it may do is up to its signature.
+fn preflight(asked: &HeaderMap) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    let headers = response.headers_mut();
+    let methods = HeaderValue::from_static("GET, PUT, HEAD, POST, DELETE");
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
+    if let Some(names) = asked.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, names.clone());
+    }
+    headers.insert(
+        header::ACCESS_CONTROL_MAX_AGE,
+        HeaderValue::from_static("3000"),
+    );
+    headers.insert(
+        header::VARY,
+        HeaderValue::from_static("Access-Control-Request-Headers"),
+    );
+    response
+}
+
+async fn serve(
+    service: &S3Service,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, HttpError> {
+    let (mut parts, body) = request.into_parts();
+    let body = SharedBody::new(body);
+    // Such a client waits for our word before it sends, and would now get it.
+    let waits = parts.headers.contains_key(header::EXPECT);
+    let query = Query::parse(parts.uri.query().unwrap_or_default());
+    let response = match query.check(&parts.headers) {
+        Ok(()) => {
+            query.hoist(&mut parts.headers);
+            let request = Request::from_parts(parts, Body::http_body(body.clone()));
+            service.call(request).await?
+        }
+        Err(error) => error
+            .to_http_response()
+            .map_err(|error| HttpError::new(Box::new(error)))?,
+    };
+    if response.status().as_u16() >= StatusCode::BAD_REQUEST.as_u16() && !waits {
+        body.drain().await;
+    }
+    Ok(response)
+}
+
+/// A query's names and values, decoded.
+struct Query(Vec<(String, String)>);
+
+impl Query {
+    fn parse(query: &str) -> Self {
+        Self(
+            form_urlencoded::parse(query.as_bytes())
+                .into_owned()
+                .collect(),
+        )
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// What S3 asks of a presigned URL beyond a right signature.
+    fn check(&self, headers: &HeaderMap) -> Result<(), S3Error> {
+        if let Some(expires) = self.get("X-Amz-Expires")
+            && expires
+                .parse::<u64>()
+                .is_ok_and(|seconds| seconds > LONGEST_EXPIRY)
+        {
+            return Err(refuse(
+                S3ErrorCode::AuthorizationQueryParametersError,
+                "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than 604800 seconds",
+            ));
+        }
+        if let Some(signed) = self.get("X-Amz-SignedHeaders")
+            && headers
+                .keys()
+                .any(|name| must_be_signed(name) && !signed.split(';').any(|s| s == name.as_str()))
+        {
+            return Err(refuse(
+                S3ErrorCode::AccessDenied,
+                "There were headers present in the request which were not signed",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Metadata in a signed query counts as if it had come in headers. `s3s` checks
+    /// the signature over the query as it came, and over signed headers alone, so an
+    /// added header changes nothing there. Checksums, tags and encryption are not
+    /// hoisted: S3 ignores those in a query.
+    fn hoist(&self, headers: &mut HeaderMap) {
+        if self.get("X-Amz-Signature").is_none() {
+            return;
+        }
+        for (name, value) in &self.0 {
+            let name = name.to_ascii_lowercase();
+            if !name.starts_with(METADATA) || headers.contains_key(&name) {
+                continue;
+            }
+            if let (Ok(name), Ok(value)) =
+                (HeaderName::try_from(name), HeaderValue::try_from(value))
+            {
+                headers.insert(name, value);
+            }
+        }
+    }
+}
+
+fn must_be_signed(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    // The body's hash is left out of a presigned URL, where it is `UNSIGNED-PAYLOAD`.
+    name.starts_with("x-amz-") && name != "x-amz-content-sha256" && name != "x-amz-user-agent"
+}

@@ -1,0 +1,32 @@
+//! A small S3 server on disk, for development and tests.
+//!
+//! `s3s` speaks the protocol and verifies signatures; this module keeps the
+//! bytes and the promises that the system rests on: a write is whole or absent,
+//! hoisted metadata is stored, a browser may call, and every change is told.
+//! Where S3 is strict in a way that has bitten people, so is this.
+//!
+//! One bucket, path style, one key pair. Nothing is synced to the platter: what
+//! is stored survives the process, not the machine.
+
+mod access;
+mod body;
+mod checksum;
+mod complete;
+mod edge;
+mod event;
+mod fault;
+mod list;
+mod multipart;
+mod object;
+mod pages;
+mod read;
+mod receive;
+mod sealed;
+mod server;
+mod service;
+mod store;
+mod uploads;
+mod write;
+
+pub use self::event::{EventName, ObjectEvent};
+pub use self::server::{S3Options, S3Server};

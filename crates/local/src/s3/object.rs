@@ -1,0 +1,93 @@
+//! What is known of an object besides its bytes.
+
+use std::collections::BTreeMap;
+
+use s3s::dto::{ETag, Timestamp};
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use super::checksum::Sum;
+
+/// An object's record: stored behind its bytes, and held in the index.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Object {
+    pub(super) key: String,
+    pub(super) size: u64,
+    /// Without quotes.
+    pub(super) etag: String,
+    pub(super) modified: Moment,
+    pub(super) checksum: Option<Sum>,
+    pub(super) described: Description,
+}
+
+/// What the uploader said of the object.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Description {
+    pub(super) content_type: Option<String>,
+    pub(super) cache_control: Option<String>,
+    pub(super) content_disposition: Option<String>,
+    pub(super) content_encoding: Option<String>,
+    pub(super) content_language: Option<String>,
+    pub(super) metadata: BTreeMap<String, String>,
+}
+
+/// Whole seconds, which is all that S3's `Last-Modified` has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Moment(i64);
+
+impl Moment {
+    pub(super) fn now() -> Self {
+        Self(OffsetDateTime::now_utc().unix_timestamp())
+    }
+
+    pub(super) fn time(self) -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp(self.0).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+    }
+
+    pub(super) fn timestamp(self) -> Timestamp {
+        self.time().into()
+    }
+}
+
+impl Object {
+    pub(super) fn etag(&self) -> ETag {
+        ETag::Strong(self.etag.clone())
+    }
+
+    pub(super) fn content_type(&self) -> String {
+        let given = self
+            .described
+            .content_type
+            .clone()
+            .filter(|kind| !kind.is_empty());
+        given.unwrap_or_else(|| "binary/octet-stream".to_owned())
+    }
+}
+
+/// `aws-chunked` says how the bytes travelled, not what they are.
+pub(super) fn without_transfer_coding(encoding: Option<String>) -> Option<String> {
+    let encoding = encoding?;
+    let kept: Vec<&str> = encoding
+        .split(',')
+        .map(str::trim)
+        .filter(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case("aws-chunked"))
+        .collect();
+    (!kept.is_empty()).then(|| kept.join(","))
+}
+
+/// Takes an input's description out of it; the inputs share names, not a type.
+macro_rules! description {
+    ($input:expr) => {
+        $crate::s3::object::Description {
+            content_type: $input.content_type.take(),
+            cache_control: $input.cache_control.take(),
+            content_disposition: $input.content_disposition.take(),
+            content_encoding: $crate::s3::object::without_transfer_coding(
+                $input.content_encoding.take(),
+            ),
+            content_language: $input.content_language.take(),
+            metadata: $input.metadata.take().into_iter().flatten().collect(),
+        }
+    };
+}
+pub(super) use description;

@@ -1,0 +1,152 @@
+//! The server: a listener, its connections, and how they end.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use hyper_util::server::graceful::GracefulShutdown;
+use s3s::config::{S3Config, StaticConfigProvider};
+use s3s::service::{S3Service, S3ServiceBuilder};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::access::{KeyPair, OneBucket};
+use super::edge;
+use super::event::ObjectEvent;
+use super::service::Bucket;
+use super::store::Store;
+
+/// How long requests under way get to finish at a shutdown.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Where the server listens and keeps its state, and who may use it.
+#[derive(Clone)]
+pub struct S3Options {
+    /// Folder of everything that is stored; made if it is missing.
+    pub root: PathBuf,
+    /// The one bucket, which always exists.
+    pub bucket: String,
+    /// The region signatures must name.
+    pub region: String,
+    /// The one key pair's id.
+    pub access_key: String,
+    /// The one key pair's secret.
+    pub secret_key: String,
+    /// `127.0.0.1:0` takes a free port.
+    pub listen: SocketAddr,
+}
+
+/// A running server. It stops at [`S3Server::shutdown`], or when dropped.
+pub struct S3Server {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    accepting: JoinHandle<()>,
+}
+
+impl S3Server {
+    /// Loads what is stored and begins to serve. Every change is sent to the receiver.
+    pub async fn start(
+        options: S3Options,
+    ) -> io::Result<(Self, mpsc::UnboundedReceiver<ObjectEvent>)> {
+        let listener = TcpListener::bind(options.listen).await?;
+        let address = listener.local_addr()?;
+        let (events, receiver) = mpsc::unbounded_channel();
+        let (root, bucket, region) = (
+            options.root.clone(),
+            options.bucket.clone(),
+            options.region.clone(),
+        );
+        let store = tokio::task::spawn_blocking(move || Store::open(root, bucket, region, events));
+        let store = store.await.map_err(io::Error::other)??;
+        let service = Arc::new(service(store, options));
+        let (stop, stopped) = oneshot::channel();
+        let accepting = tokio::spawn(accept(listener, service, stopped));
+        Ok((
+            Self {
+                address,
+                stop: Some(stop),
+                accepting,
+            },
+            receiver,
+        ))
+    }
+
+    /// The URL to give to clients, such as `http://127.0.0.1:9000`.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Stops accepting, lets requests under way finish, and returns when all have ended.
+    pub async fn shutdown(mut self) {
+        if let Some(stop) = self.stop.take() {
+            // The task may have ended by itself.
+            let _ = stop.send(());
+        }
+        let _ = (&mut self.accepting).await;
+    }
+}
+
+impl Drop for S3Server {
+    fn drop(&mut self) {
+        // Takes the connections with it: the task owns them.
+        self.accepting.abort();
+    }
+}
+
+fn service(store: Store, options: S3Options) -> S3Service {
+    let mut config = S3Config::default();
+    // Browser forms are read into memory, and nothing here uses them.
+    config.post_object_max_file_size = 0;
+    let mut builder = S3ServiceBuilder::new(Bucket(Arc::new(store)));
+    builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
+    builder.set_auth(KeyPair {
+        access_key: options.access_key,
+        secret_key: options.secret_key.into(),
+    });
+    builder.set_access(OneBucket {
+        bucket: options.bucket,
+        region: options.region,
+    });
+    builder.build()
+}
+
+async fn accept(listener: TcpListener, service: Arc<S3Service>, mut stop: oneshot::Receiver<()>) {
+    let graceful = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = &mut stop => break,
+        };
+        // Reap what has ended, so that the set stays small.
+        while connections.try_join_next().is_some() {}
+        let Ok((stream, _)) = stream else {
+            // Out of file descriptors, most likely: some will be free again.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let _ = stream.set_nodelay(true);
+        let service = Arc::clone(&service);
+        let connection = http1::Builder::new().serve_connection(
+            TokioIo::new(stream),
+            service_fn(move |request| edge::answer(Arc::clone(&service), request)),
+        );
+        let connection = graceful.watch(connection);
+        connections.spawn(async move {
+            // A client that goes away is no fault of ours.
+            let _ = connection.await;
+            Ok::<(), Infallible>(())
+        });
+    }
+    drop(listener);
+    let _ = tokio::time::timeout(GRACE, graceful.shutdown()).await;
+    connections.shutdown().await;
+}

@@ -1,0 +1,125 @@
+//! Which operations there are, and where each is.
+
+use std::sync::Arc;
+
+use s3s::dto::{
+    AbortMultipartUploadInput, AbortMultipartUploadOutput, BucketLocationConstraint,
+    CompleteMultipartUploadInput, CompleteMultipartUploadOutput, CopyObjectInput, CopyObjectOutput,
+    CreateBucketInput, CreateBucketOutput, CreateMultipartUploadInput, CreateMultipartUploadOutput,
+    DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput,
+    GetBucketLocationInput, GetBucketLocationOutput, GetObjectInput, GetObjectOutput,
+    HeadBucketInput, HeadBucketOutput, HeadObjectInput, HeadObjectOutput,
+    ListMultipartUploadsInput, ListMultipartUploadsOutput, ListObjectsV2Input, ListObjectsV2Output,
+    ListPartsInput, ListPartsOutput, PutObjectInput, PutObjectOutput, UploadPartInput,
+    UploadPartOutput,
+};
+use s3s::{S3, S3Request, S3Response, S3Result};
+
+use super::store::Store;
+use super::{complete, list, multipart, pages, read, write};
+
+/// The bucket, as `s3s` sees it. Access has been checked when these are called.
+pub(super) struct Bucket(pub(super) Arc<Store>);
+
+type Reply<T> = S3Result<S3Response<T>>;
+
+#[async_trait::async_trait]
+impl S3 for Bucket {
+    async fn put_object(&self, req: S3Request<PutObjectInput>) -> Reply<PutObjectOutput> {
+        write::put(&self.0, req).await
+    }
+
+    async fn get_object(&self, req: S3Request<GetObjectInput>) -> Reply<GetObjectOutput> {
+        read::get(&self.0, req)
+    }
+
+    async fn head_object(&self, req: S3Request<HeadObjectInput>) -> Reply<HeadObjectOutput> {
+        read::head(&self.0, req)
+    }
+
+    async fn copy_object(&self, req: S3Request<CopyObjectInput>) -> Reply<CopyObjectOutput> {
+        write::copy(&self.0, req).await
+    }
+
+    async fn delete_object(&self, req: S3Request<DeleteObjectInput>) -> Reply<DeleteObjectOutput> {
+        write::delete(&self.0, req)
+    }
+
+    async fn delete_objects(
+        &self,
+        req: S3Request<DeleteObjectsInput>,
+    ) -> Reply<DeleteObjectsOutput> {
+        write::delete_many(&self.0, req)
+    }
+
+    async fn list_objects_v2(
+        &self,
+        req: S3Request<ListObjectsV2Input>,
+    ) -> Reply<ListObjectsV2Output> {
+        list::list(&self.0, req)
+    }
+
+    async fn head_bucket(&self, _: S3Request<HeadBucketInput>) -> Reply<HeadBucketOutput> {
+        let bucket_region = Some(self.0.region.clone());
+        Ok(S3Response::new(HeadBucketOutput {
+            bucket_region,
+            ..HeadBucketOutput::default()
+        }))
+    }
+
+    async fn create_bucket(&self, req: S3Request<CreateBucketInput>) -> Reply<CreateBucketOutput> {
+        let location = Some(format!("/{}", req.input.bucket));
+        Ok(S3Response::new(CreateBucketOutput {
+            location,
+            ..CreateBucketOutput::default()
+        }))
+    }
+
+    async fn get_bucket_location(
+        &self,
+        _: S3Request<GetBucketLocationInput>,
+    ) -> Reply<GetBucketLocationOutput> {
+        // The oldest region has no name here.
+        let region = Some(self.0.region.clone()).filter(|region| region != "us-east-1");
+        let location_constraint = region.map(BucketLocationConstraint::from);
+        Ok(S3Response::new(GetBucketLocationOutput {
+            location_constraint,
+        }))
+    }
+
+    async fn create_multipart_upload(
+        &self,
+        req: S3Request<CreateMultipartUploadInput>,
+    ) -> Reply<CreateMultipartUploadOutput> {
+        multipart::create(&self.0, req)
+    }
+
+    async fn upload_part(&self, req: S3Request<UploadPartInput>) -> Reply<UploadPartOutput> {
+        multipart::upload_part(&self.0, req).await
+    }
+
+    async fn list_parts(&self, req: S3Request<ListPartsInput>) -> Reply<ListPartsOutput> {
+        pages::list_parts(&self.0, req)
+    }
+
+    async fn list_multipart_uploads(
+        &self,
+        req: S3Request<ListMultipartUploadsInput>,
+    ) -> Reply<ListMultipartUploadsOutput> {
+        pages::list_uploads(&self.0, req)
+    }
+
+    async fn complete_multipart_upload(
+        &self,
+        req: S3Request<CompleteMultipartUploadInput>,
+    ) -> Reply<CompleteMultipartUploadOutput> {
+        complete::complete(&self.0, req).await
+    }
+
+    async fn abort_multipart_upload(
+        &self,
+        req: S3Request<AbortMultipartUploadInput>,
+    ) -> Reply<AbortMultipartUploadOutput> {
+        multipart::abort(&self.0, req)
+    }
+}

@@ -1,0 +1,222 @@
+//! Objects on disk, and an index of them in memory.
+//!
+//! Every change is made under one lock: check the condition, rename the file,
+//! update the index, tell. So conditions are atomic, and events come in order.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use s3s::S3Result;
+use s3s::crypto::{Checksum as _, Sha256};
+use s3s::dto::ETagCondition;
+use time::OffsetDateTime;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::event::{EventName, ObjectEvent};
+use super::fault::{disk, no_such_key, precondition_failed};
+use super::object::Object;
+use super::sealed::{Draft, Sealed, read_record};
+use super::uploads::{self, Uploads};
+
+/// The bucket.
+pub(super) struct Store {
+    root: PathBuf,
+    pub(super) bucket: String,
+    pub(super) region: String,
+    state: Mutex<State>,
+    events: UnboundedSender<ObjectEvent>,
+}
+
+/// What the lock protects.
+pub(super) struct State {
+    pub(super) objects: BTreeMap<String, Arc<Object>>,
+    pub(super) uploads: Uploads,
+    sequencer: u64,
+}
+
+/// What must hold of the key before it is written.
+#[derive(Default)]
+pub(super) struct Conditions {
+    pub(super) if_match: Option<ETagCondition>,
+    pub(super) if_none_match: Option<ETagCondition>,
+}
+
+impl Store {
+    /// Opens what is under `root`, or an empty store. Blocks.
+    pub(super) fn open(
+        root: PathBuf,
+        bucket: String,
+        region: String,
+        events: UnboundedSender<ObjectEvent>,
+    ) -> io::Result<Self> {
+        // What was being written when the process ended was never promised.
+        let drafts = root.join("drafts");
+        if drafts.exists() {
+            fs::remove_dir_all(&drafts)?;
+        }
+        fs::create_dir_all(&drafts)?;
+        for shard in 0..=u8::MAX {
+            fs::create_dir_all(root.join("objects").join(format!("{shard:02x}")))?;
+        }
+        let state = State {
+            objects: load_objects(&root.join("objects"))?,
+            uploads: uploads::load(&root.join("uploads"))?,
+            sequencer: 0,
+        };
+        Ok(Self {
+            root,
+            bucket,
+            region,
+            state: Mutex::new(state),
+            events,
+        })
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn draft(&self) -> S3Result<Draft> {
+        Draft::create(&self.root.join("drafts")).map_err(disk)
+    }
+
+    pub(super) fn uploads_directory(&self) -> PathBuf {
+        self.root.join("uploads")
+    }
+
+    /// The object's record, if it is there.
+    pub(super) fn find(&self, key: &str) -> Option<Arc<Object>> {
+        self.state().objects.get(key).cloned()
+    }
+
+    /// The object's record and its bytes, which stay readable whatever comes after.
+    pub(super) fn read(&self, key: &str) -> S3Result<(Arc<Object>, File)> {
+        let state = self.state();
+        let object = state.objects.get(key).cloned().ok_or_else(no_such_key)?;
+        let file = File::open(self.path(key)).map_err(disk)?;
+        Ok((object, file))
+    }
+
+    /// Makes a sealed file the object, if the conditions hold.
+    pub(super) fn put(
+        &self,
+        object: Object,
+        sealed: Sealed,
+        conditions: &Conditions,
+        name: EventName,
+    ) -> S3Result<Arc<Object>> {
+        let mut state = self.state();
+        self.put_locked(&mut state, object, sealed, conditions, name)
+    }
+
+    /// `put` for a caller that has more to change under the same lock.
+    pub(super) fn put_locked(
+        &self,
+        state: &mut State,
+        object: Object,
+        sealed: Sealed,
+        conditions: &Conditions,
+        name: EventName,
+    ) -> S3Result<Arc<Object>> {
+        conditions.check(state.objects.get(&object.key).map(|object| &**object))?;
+        sealed.publish(&self.path(&object.key)).map_err(disk)?;
+        let object = Arc::new(object);
+        state
+            .objects
+            .insert(object.key.clone(), Arc::clone(&object));
+        self.tell(state, name, &object);
+        Ok(object)
+    }
+
+    /// Removes the object; it is fine if there is none.
+    pub(super) fn delete(&self, key: &str, if_match: Option<ETagCondition>) -> S3Result<()> {
+        let mut state = self.state();
+        let conditions = Conditions {
+            if_match,
+            if_none_match: None,
+        };
+        conditions.check(state.objects.get(key).map(|object| &**object))?;
+        if let Some(object) = state.objects.remove(key) {
+            fs::remove_file(self.path(key)).map_err(disk)?;
+            self.tell(&mut state, EventName::Delete, &object);
+        }
+        Ok(())
+    }
+
+    /// Keys may be longer than file names, and hold anything: a hash names the file.
+    fn path(&self, key: &str) -> PathBuf {
+        use std::fmt::Write as _;
+        let mut name = String::with_capacity(64);
+        for byte in Sha256::checksum(key.as_bytes()) {
+            // Writing to a string cannot fail.
+            let _ = write!(name, "{byte:02x}");
+        }
+        let (shard, rest) = name.split_at(2);
+        self.root.join("objects").join(shard).join(rest)
+    }
+
+    fn tell(&self, state: &mut State, name: EventName, object: &Object) {
+        let time = OffsetDateTime::now_utc();
+        let nanoseconds = u64::try_from(time.unix_timestamp_nanos()).unwrap_or_default();
+        state.sequencer = nanoseconds.max(state.sequencer + 1);
+        // Nobody has to listen.
+        let _ = self.events.send(ObjectEvent {
+            name,
+            bucket: self.bucket.clone(),
+            region: self.region.clone(),
+            key: object.key.clone(),
+            size: object.size,
+            etag: object.etag.clone(),
+            time,
+            sequencer: state.sequencer,
+        });
+    }
+}
+
+impl Conditions {
+    pub(super) fn check(&self, existing: Option<&Object>) -> S3Result<()> {
+        let matches = |condition: &ETagCondition| match (existing, condition.as_etag()) {
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some(object), Some(etag)) => object.etag().strong_cmp(etag),
+        };
+        if self
+            .if_match
+            .as_ref()
+            .is_some_and(|condition| !matches(condition))
+        {
+            let missing = existing.is_none();
+            return Err(if missing {
+                no_such_key()
+            } else {
+                precondition_failed()
+            });
+        }
+        if self.if_none_match.as_ref().is_some_and(matches) {
+            return Err(precondition_failed());
+        }
+        Ok(())
+    }
+}
+
+fn load_objects(directory: &Path) -> io::Result<BTreeMap<String, Arc<Object>>> {
+    let mut objects = BTreeMap::new();
+    for shard in fs::read_dir(directory)? {
+        for entry in fs::read_dir(shard?.path())? {
+            let path = entry?.path();
+            match read_record::<Object>(&File::open(&path)?) {
+                Ok(object) => {
+                    objects.insert(object.key.clone(), Arc::new(object));
+                }
+                // The machine may have stopped before the bytes were written back.
+                Err(error) => {
+                    tracing::warn!(%error, path = %path.display(), "skipping a damaged object")
+                }
+            }
+        }
+    }
+    Ok(objects)
+}

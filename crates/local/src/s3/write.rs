@@ -1,0 +1,262 @@
+//! `PutObject`, `CopyObject` and the deletes.
+
+use std::fmt::Write as _;
+
+use http::{HeaderMap, header};
+use s3s::crypto::{Checksum as _, Md5};
+use s3s::dto::{
+    CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, DeleteObjectInput,
+    DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, MetadataDirective,
+    PutObjectInput, PutObjectOutput,
+};
+use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+
+use super::checksum::{Algorithm, Hasher, show_checksum};
+use super::event::EventName;
+use super::fault::{disk, precondition_failed, refuse};
+use super::object::{Description, Moment, Object, description};
+use super::receive::Announced;
+use super::sealed::Draft;
+use super::store::{Conditions, Store};
+
+/// The most that an object's user metadata may hold.
+const LARGEST_METADATA: usize = 2 * 1024;
+/// The most that one `DeleteObjects` may name.
+const MOST_DELETES: usize = 1000;
+const CHUNK: usize = 1024 * 1024;
+
+/// `PutObject`.
+pub(super) async fn put(
+    store: &Store,
+    request: S3Request<PutObjectInput>,
+) -> S3Result<S3Response<PutObjectOutput>> {
+    let mut input = request.input;
+    let announced = Announced::read(
+        input.content_length,
+        input.content_md5.as_deref(),
+        &request.headers,
+        request.trailing_headers,
+    )?;
+    let described = description!(input);
+    check_metadata(&described)?;
+    let received = announced.receive(store.draft()?, input.body.take()).await?;
+    let object = Object {
+        key: input.key,
+        size: received.draft.size,
+        etag: hex(&received.md5),
+        modified: Moment::now(),
+        checksum: Some(received.checksum),
+        described,
+    };
+    let sealed = received.draft.seal(&object).await.map_err(disk)?;
+    let conditions = Conditions {
+        if_match: input.if_match,
+        if_none_match: input.if_none_match,
+    };
+    let object = store.put(object, sealed, &conditions, EventName::Put)?;
+    let mut output = PutObjectOutput {
+        e_tag: Some(object.etag()),
+        ..PutObjectOutput::default()
+    };
+    output.checksum_type = object.checksum.as_ref().map(super::checksum::Sum::kind);
+    show_checksum!(output, &object.checksum);
+    Ok(S3Response::new(output))
+}
+
+/// `CopyObject`, within the bucket.
+pub(super) async fn copy(
+    store: &Store,
+    request: S3Request<CopyObjectInput>,
+) -> S3Result<S3Response<CopyObjectOutput>> {
+    let mut input = request.input;
+    let CopySource::Bucket { bucket, key, .. } = &input.copy_source else {
+        return Err(refuse(
+            S3ErrorCode::NotImplemented,
+            "Only a bucket can be copied from",
+        ));
+    };
+    if **bucket != *store.bucket {
+        return Err(refuse(
+            S3ErrorCode::NoSuchBucket,
+            "The specified bucket does not exist",
+        ));
+    }
+    let replace = input.metadata_directive.as_ref();
+    let replace = replace.is_some_and(|directive| directive.as_str() == MetadataDirective::REPLACE);
+    if **key == *input.key && !replace {
+        return Err(refuse(
+            S3ErrorCode::InvalidRequest,
+            "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",
+        ));
+    }
+    let (source, file) = store.read(key)?;
+    let conditions = Conditions {
+        if_match: input.copy_source_if_match.take(),
+        if_none_match: input.copy_source_if_none_match.take(),
+    };
+    // The source is there; a condition on it that fails is always a 412.
+    conditions
+        .check(Some(&source))
+        .map_err(|_| precondition_failed())?;
+    let described = if replace {
+        description!(input)
+    } else {
+        source.described.clone()
+    };
+    check_metadata(&described)?;
+    let mut draft = store.draft()?;
+    let mut digest = Digest::new(source.checksum.as_ref().map(|sum| sum.algorithm));
+    append(
+        &mut draft,
+        tokio::fs::File::from_std(file).take(source.size),
+        &mut digest,
+    )
+    .await?;
+    let (etag, checksum) = digest.finish();
+    let object = Object {
+        key: input.key,
+        size: source.size,
+        etag,
+        modified: Moment::now(),
+        checksum: Some(checksum),
+        described,
+    };
+    let sealed = draft.seal(&object).await.map_err(disk)?;
+    let object = store.put(object, sealed, &Conditions::default(), EventName::Copy)?;
+    let mut result = CopyObjectResult {
+        e_tag: Some(object.etag()),
+        last_modified: Some(object.modified.timestamp()),
+        ..CopyObjectResult::default()
+    };
+    show_checksum!(result, &object.checksum);
+    Ok(S3Response::new(CopyObjectOutput {
+        copy_object_result: Some(result),
+        ..CopyObjectOutput::default()
+    }))
+}
+
+/// `DeleteObject`.
+pub(super) fn delete(
+    store: &Store,
+    request: S3Request<DeleteObjectInput>,
+) -> S3Result<S3Response<DeleteObjectOutput>> {
+    store.delete(&request.input.key, request.input.if_match)?;
+    Ok(S3Response::new(DeleteObjectOutput::default()))
+}
+
+/// `DeleteObjects`.
+pub(super) fn delete_many(
+    store: &Store,
+    request: S3Request<DeleteObjectsInput>,
+) -> S3Result<S3Response<DeleteObjectsOutput>> {
+    require_digest(&request.headers)?;
+    let delete = request.input.delete;
+    if delete.objects.is_empty() || delete.objects.len() > MOST_DELETES {
+        return Err(refuse(
+            S3ErrorCode::MalformedXML,
+            "The XML you provided was not well-formed or did not validate against our published schema",
+        ));
+    }
+    let mut output = DeleteObjectsOutput::default();
+    for named in delete.objects {
+        match store.delete(&named.key, None) {
+            Ok(()) if delete.quiet.unwrap_or_default() => {}
+            Ok(()) => {
+                let key = Some(named.key);
+                let deleted = DeletedObject {
+                    key,
+                    ..DeletedObject::default()
+                };
+                output.deleted.get_or_insert_default().push(deleted);
+            }
+            Err(error) => output.errors.get_or_insert_default().push(s3s::dto::Error {
+                code: Some(error.code().as_str().to_owned()),
+                key: Some(named.key),
+                message: error.message().map(str::to_owned),
+                ..s3s::dto::Error::default()
+            }),
+        }
+    }
+    Ok(S3Response::new(output))
+}
+
+/// S3 wants the list of what to delete protected by some digest.
+fn require_digest(headers: &HeaderMap) -> S3Result<()> {
+    let checksum = |name: &header::HeaderName| name.as_str().starts_with("x-amz-checksum-");
+    if headers.contains_key("content-md5")
+        || headers.keys().any(checksum)
+        || headers.contains_key("x-amz-trailer")
+    {
+        return Ok(());
+    }
+    Err(refuse(
+        S3ErrorCode::InvalidRequest,
+        "Missing required header for this request: Content-MD5 OR x-amz-checksum-*",
+    ))
+}
+
+pub(super) fn check_metadata(described: &Description) -> S3Result<()> {
+    let size: usize = described
+        .metadata
+        .iter()
+        .map(|(name, value)| name.len() + value.len())
+        .sum();
+    if size > LARGEST_METADATA {
+        return Err(refuse(
+            S3ErrorCode::MetadataTooLarge,
+            "Your metadata headers exceed the maximum allowed metadata size",
+        ));
+    }
+    Ok(())
+}
+
+/// What is computed of bytes that move from one file to another.
+pub(super) struct Digest {
+    md5: Md5,
+    hasher: Hasher,
+}
+
+impl Digest {
+    /// Without an algorithm, the one that S3 takes.
+    pub(super) fn new(algorithm: Option<Algorithm>) -> Self {
+        let hasher = Hasher::new(algorithm.unwrap_or(Algorithm::Crc64Nvme));
+        Self {
+            md5: Md5::new(),
+            hasher,
+        }
+    }
+
+    /// The MD5 in hex, and the checksum.
+    pub(super) fn finish(self) -> (String, super::checksum::Sum) {
+        (hex(&self.md5.finalize()), self.hasher.finish())
+    }
+}
+
+/// Appends what `source` holds to a draft.
+pub(super) async fn append(
+    draft: &mut Draft,
+    mut source: impl AsyncRead + Unpin,
+    digest: &mut Digest,
+) -> S3Result<()> {
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        let read = source.read(&mut buffer).await.map_err(disk)?;
+        if read == 0 {
+            return Ok(());
+        }
+        digest.md5.update(&buffer[..read]);
+        digest.hasher.update(&buffer[..read]);
+        draft.write(&buffer[..read]).await.map_err(disk)?;
+    }
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}

@@ -1,0 +1,123 @@
+//! A server of one test's own, and clients for it.
+
+use std::path::Path;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, RequestChecksumCalculation};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use slipway_local::s3::{ObjectEvent, S3Options, S3Server};
+use tempfile::TempDir;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use crate::signer::Url;
+
+pub const BUCKET: &str = "slipway-test";
+pub const REGION: &str = "eu-central-1";
+pub const ACCESS_KEY: &str = "AKIALOCAL";
+pub const SECRET_KEY: &str = "local-secret";
+
+/// A running server and its folder.
+pub struct Stack {
+    pub root: TempDir,
+    pub server: S3Server,
+    pub events: UnboundedReceiver<ObjectEvent>,
+    pub http: reqwest::Client,
+}
+
+impl Stack {
+    pub async fn start() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        Self::over(root).await
+    }
+
+    async fn over(root: TempDir) -> Self {
+        let (server, events) = S3Server::start(options(root.path())).await.unwrap();
+        Self {
+            root,
+            server,
+            events,
+            http: reqwest::Client::new(),
+        }
+    }
+
+    pub async fn restart(self) -> Self {
+        self.server.shutdown().await;
+        Self::over(self.root).await
+    }
+
+    /// The SDK as it is by default: it sends checksums in trailers.
+    pub fn sdk(&self) -> Client {
+        self.client(RequestChecksumCalculation::WhenSupported)
+    }
+
+    /// The SDK as it was: no checksum that was not asked for.
+    pub fn plain_sdk(&self) -> Client {
+        self.client(RequestChecksumCalculation::WhenRequired)
+    }
+
+    fn client(&self, checksums: RequestChecksumCalculation) -> Client {
+        let config = aws_sdk_s3::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(REGION))
+            .credentials_provider(Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "test"))
+            .endpoint_url(self.server.endpoint())
+            .force_path_style(true)
+            .request_checksum_calculation(checksums)
+            .http_client(aws_smithy_http_client::Builder::new().build_http());
+        Client::from_conf(config.build())
+    }
+
+    /// Stores bytes under a key.
+    pub async fn put(&self, key: &str, bytes: &[u8]) {
+        let put = self.sdk().put_object().bucket(BUCKET).key(key);
+        put.body(bytes.to_vec().into()).send().await.unwrap();
+    }
+
+    /// What is stored under a key, or nothing.
+    pub async fn bytes(&self, key: &str) -> Option<Vec<u8>> {
+        let get = self.sdk().get_object().bucket(BUCKET).key(key).send().await;
+        match get {
+            Ok(object) => Some(object.body.collect().await.unwrap().to_vec()),
+            Err(error) => {
+                assert_eq!(error.code(), Some("NoSuchKey"));
+                None
+            }
+        }
+    }
+
+    /// A URL to sign, for a key of the bucket.
+    pub fn url(&self, method: &str, key: &str) -> Url {
+        Url::new(&self.server.endpoint(), method, BUCKET, key)
+    }
+}
+
+pub fn options(root: &Path) -> S3Options {
+    S3Options {
+        root: root.to_owned(),
+        bucket: BUCKET.to_owned(),
+        region: REGION.to_owned(),
+        access_key: ACCESS_KEY.to_owned(),
+        secret_key: SECRET_KEY.to_owned(),
+        listen: ([127, 0, 0, 1], 0).into(),
+    }
+}
+
+/// Status and code of a refusal.
+pub fn refusal<T: std::fmt::Debug, E: ProvideErrorMetadata + std::fmt::Debug>(
+    result: Result<T, SdkError<E>>,
+) -> (u16, String) {
+    let error = result.unwrap_err();
+    let status = error.raw_response().unwrap().status().as_u16();
+    (status, error.code().unwrap_or_default().to_owned())
+}
+
+/// Status and code of a refusal over plain HTTP.
+pub async fn refused(response: reqwest::Response) -> (u16, String) {
+    let status = response.status().as_u16();
+    let text = response.text().await.unwrap();
+    let code = text
+        .split("<Code>")
+        .nth(1)
+        .and_then(|rest| rest.split("</Code>").next());
+    (status, code.unwrap_or_default().to_owned())
+}
