@@ -4,14 +4,15 @@
 
 mod authorizer;
 mod body;
+mod file;
 mod identity;
 mod jwt;
-pub mod log;
 mod reply;
 mod request;
 mod serve;
 pub mod time;
 
+pub use file::FileBody;
 pub use identity::Identity;
 pub use reply::Reply;
 pub use request::Request;

@@ -1,8 +1,10 @@
 //! One request, from the event to the answer: authenticate, run, log once.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use futures_util::FutureExt as _;
 use lambda_http::{Body, RequestExt as _, Response, service_fn};
 use slipway_core::Error;
 
@@ -54,8 +56,12 @@ pub async fn answer(
         Err(error) => Err(error),
         Ok(user) => {
             let request = Request::new(user, request);
-            match tokio::time::timeout(budget, function.handle(&request)).await {
-                Ok(result) => result,
+            // Unwinding is safe to cross: what a panic interrupts, the connection to Postgres above all,
+            // is dropped by its owner and made anew.
+            let handled = AssertUnwindSafe(function.handle(&request)).catch_unwind();
+            match tokio::time::timeout(budget, handled).await {
+                Ok(Ok(result)) => result,
+                Ok(Err(_)) => Err(Error::internal("handle the request", "a bug made it panic")),
                 Err(_) => Err(Error::timeout(
                     "the function did not finish before its deadline",
                 )),
@@ -83,7 +89,7 @@ pub async fn answer(
         Err(error) => {
             let code = error.code().as_str();
             if error.code().is_fault() {
-                let cause = causes(&error);
+                let cause = error.causes();
                 tracing::error!(
                     request_id,
                     method,
@@ -123,18 +129,6 @@ fn budget(deadline_ms: u64) -> Duration {
             .min(GATEWAY_LIMIT.saturating_sub(RESERVE)),
         None => GATEWAY_LIMIT.saturating_sub(RESERVE),
     }
-}
-
-/// The whole chain of causes in one line.
-fn causes(error: &Error) -> String {
-    let mut line = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        line.push_str(": ");
-        line.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    line
 }
 
 #[cfg(test)]

@@ -115,6 +115,12 @@ impl Error {
         Self::new(Code::NotFound, "There is no such file.")
     }
 
+    /// `not_found`, for a path or method that no function serves.
+    #[must_use]
+    pub fn no_route() -> Self {
+        Self::new(Code::NotFound, "There is nothing at this path and method.")
+    }
+
     /// `internal`: `what` names the step for the log; the client sees a constant sentence.
     #[must_use]
     pub fn internal(
@@ -160,6 +166,19 @@ impl Error {
     #[must_use]
     pub const fn code(&self) -> Code {
         self.code
+    }
+
+    /// The failure and the whole chain of its causes in one line: for the log alone.
+    #[must_use]
+    pub fn causes(&self) -> String {
+        let mut line = self.to_string();
+        let mut source = self.source();
+        while let Some(cause) = source {
+            line.push_str(": ");
+            line.push_str(&cause.to_string());
+            source = cause.source();
+        }
+        line
     }
 
     /// The sentence that a client may read. For faults it tells nothing of the inside.

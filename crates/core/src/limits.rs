@@ -1,5 +1,9 @@
 //! The numbers that bound everything, each with where it comes from.
 
+use crate::env::{ConfigError, Env};
+use crate::error::{Code, Error};
+use crate::file::StoredObject;
+
 /// The largest object of one PUT: 5 GiB (S3).
 pub const MAX_PUT_BYTES: u64 = 5 * 1024 * 1024 * 1024;
 
@@ -26,3 +30,99 @@ pub const MAX_PAGE_BYTES: usize = 4_000_000;
 
 /// How many rows a filtered page looks at before it ends short.
 pub const MAX_FILTERED_ROWS: u32 = 10_000;
+
+/// How large a file may be in this deployment, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct SizeLimits {
+    max_upload: u64,
+    max_multipart: u64,
+}
+
+impl SizeLimits {
+    /// Reads `MAX_UPLOAD_BYTES` (default 5 GiB) and `MAX_MULTIPART_BYTES` (default 5 TiB).
+    pub fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
+        Ok(Self {
+            max_upload: env.number("MAX_UPLOAD_BYTES", MAX_PUT_BYTES, 1, MAX_PUT_BYTES)?,
+            max_multipart: env.number(
+                "MAX_MULTIPART_BYTES",
+                MAX_MULTIPART_BYTES,
+                1,
+                MAX_MULTIPART_BYTES,
+            )?,
+        })
+    }
+
+    /// Checks the length that a client declares for one PUT.
+    pub fn check_declared(&self, size: u64) -> Result<(), Error> {
+        if size <= self.max_upload {
+            return Ok(());
+        }
+        // Over what one PUT can carry, and yet within what this deployment takes in parts.
+        if size > MAX_PUT_BYTES && size <= self.max_multipart {
+            return Err(Error::new(
+                Code::UseMultipart,
+                "Files over 5 GiB do not fit into one PUT. Use a multipart upload.",
+            ));
+        }
+        Err(too_large(size, self.max_upload))
+    }
+
+    /// Checks an object that is there already: without a declared length nothing could stop it earlier.
+    pub fn check_stored(&self, object: &StoredObject) -> Result<(), Error> {
+        let max = if object.is_multipart() {
+            self.max_multipart
+        } else {
+            self.max_upload
+        };
+        if object.size <= max {
+            Ok(())
+        } else {
+            Err(too_large(object.size, max))
+        }
+    }
+}
+
+/// `USER_QUOTA_BYTES`, `None` where users have no quota.
+pub fn quota_bytes(env: Env<'_>) -> Result<Option<u64>, ConfigError> {
+    // Postgres keeps it as a bigint.
+    let max = i64::MAX.unsigned_abs();
+    env.optional("USER_QUOTA_BYTES")
+        .map(|_| env.number("USER_QUOTA_BYTES", max, 0, max))
+        .transpose()
+}
+
+fn too_large(size: u64, max: u64) -> Error {
+    Error::new(
+        Code::FileTooLarge,
+        format!("The file has {size} bytes; at most {max} are accepted here."),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(max_upload: &str, max_multipart: &str) -> SizeLimits {
+        let get = |name: &str| match name {
+            "MAX_UPLOAD_BYTES" => Some(max_upload.to_owned()),
+            "MAX_MULTIPART_BYTES" => Some(max_multipart.to_owned()),
+            _ => None,
+        };
+        SizeLimits::from_env(Env::new(&get)).expect("limits")
+    }
+
+    #[test]
+    fn declared_lengths() {
+        let code =
+            |limits: SizeLimits, size| limits.check_declared(size).err().map(|error| error.code());
+        let default = limits("", "");
+        assert_eq!(code(default, 0), None);
+        assert_eq!(code(default, MAX_PUT_BYTES), None);
+        assert_eq!(code(default, MAX_PUT_BYTES + 1), Some(Code::UseMultipart));
+        assert_eq!(code(default, u64::MAX), Some(Code::FileTooLarge));
+        let small = limits("10", "20");
+        assert_eq!(code(small, 10), None);
+        assert_eq!(code(small, 11), Some(Code::FileTooLarge));
+        assert_eq!(code(small, MAX_PUT_BYTES + 1), Some(Code::FileTooLarge));
+    }
+}

@@ -1,1 +1,116 @@
-//! Empty.
+//! `DELETE /files/{id}`, `POST /files/delete`: the file is hidden at once, then its object is removed.
+
+use serde::{Deserialize, Serialize};
+use slipway_api::{Function, Reply, Request};
+use slipway_bucket::Bucket;
+use slipway_core::env::{ConfigError, Env};
+use slipway_core::limits::MAX_BATCH_DELETE;
+use slipway_core::{Error, FileId, ObjectKey};
+use slipway_db::Db;
+use slipway_storage::Location;
+
+/// What deleting needs.
+#[derive(Debug)]
+pub struct Delete {
+    db: Db,
+    bucket: Bucket,
+}
+
+#[derive(Deserialize)]
+struct Body {
+    ids: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Done {
+    success: bool,
+}
+
+#[derive(Serialize)]
+struct DoneMany<'a> {
+    success: bool,
+    deleted: Vec<&'a str>,
+    missing: Vec<&'a str>,
+}
+
+impl Delete {
+    /// Reads where the bucket and Postgres are; connects while Lambda still counts this as init.
+    pub async fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
+        let location = Location::from_env(env)?;
+        let db = Db::new(slipway_db::Config::from_env(env)?)?;
+        let (bucket, ()) = tokio::join!(Bucket::connect(&location), db.warm_up());
+        Ok(Self { db, bucket })
+    }
+
+    async fn one(&self, request: &Request, id: &str) -> Result<Reply, Error> {
+        let id = FileId::parse(id).ok_or_else(Error::not_found)?;
+        let hidden = self.db.delete_files(request.user(), &[id]).await?;
+        let (_, key) = hidden.first().ok_or_else(Error::not_found)?;
+        if let Err(error) = self.bucket.delete(key).await {
+            // The file is gone for everybody already; maintain removes the bytes.
+            tracing::warn!(%id, code = error.code().as_str(), "the object remains; maintain removes it");
+        }
+        Reply::ok(&Done { success: true })
+    }
+
+    async fn many(&self, request: &Request) -> Result<Reply, Error> {
+        let Body { ids } = request.json()?;
+        if !(1..=MAX_BATCH_DELETE).contains(&ids.len()) {
+            return Err(Error::invalid_request(format!(
+                "ids must have 1 to {MAX_BATCH_DELETE} entries; this one has {}.",
+                ids.len()
+            )));
+        }
+        let mut ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let mut seen = std::collections::HashSet::new();
+        ids.retain(|id| seen.insert(*id));
+        // What is no id of ours cannot be anybody's file.
+        let ours: Vec<FileId> = ids.iter().filter_map(|id| FileId::parse(id)).collect();
+        let hidden = if ours.is_empty() {
+            Vec::new()
+        } else {
+            self.db.delete_files(request.user(), &ours).await?
+        };
+        self.remove(&hidden).await;
+
+        let gone: std::collections::HashSet<FileId> = hidden.iter().map(|(id, _)| *id).collect();
+        let (deleted, missing) = ids
+            .into_iter()
+            .partition(|id| FileId::parse(id).is_some_and(|id| gone.contains(&id)));
+        Reply::ok(&DoneMany {
+            success: true,
+            deleted,
+            missing,
+        })
+    }
+
+    async fn remove(&self, hidden: &[(FileId, ObjectKey)]) {
+        if hidden.is_empty() {
+            return;
+        }
+        let keys: Vec<ObjectKey> = hidden.iter().map(|(_, key)| key.clone()).collect();
+        match self.bucket.delete_many(&keys).await {
+            Ok(0) => {}
+            Ok(remaining) => tracing::warn!(remaining, "objects remain; maintain removes them"),
+            Err(error) => {
+                let code = error.code().as_str();
+                tracing::warn!(
+                    remaining = keys.len(),
+                    code,
+                    "objects remain; maintain removes them"
+                );
+            }
+        }
+    }
+}
+
+impl Function for Delete {
+    async fn handle(&self, request: &Request) -> Result<Reply, Error> {
+        let (method, path) = request.route();
+        match (method, path.as_slice()) {
+            ("DELETE", ["files", id]) => self.one(request, id).await,
+            ("POST", ["files", "delete"]) => self.many(request).await,
+            _ => Err(Error::no_route()),
+        }
+    }
+}

@@ -1,1 +1,90 @@
-//! Empty.
+//! `GET /files`, `GET /files/{id}`, `GET /usage`: one question to Postgres each, URLs by arithmetic.
+
+mod list;
+
+use serde::Serialize;
+use slipway_api::{FileBody, Function, Reply, Request};
+use slipway_core::env::{ConfigError, Env};
+use slipway_core::limits::quota_bytes;
+use slipway_core::{Error, FileId};
+use slipway_db::Db;
+use slipway_storage::{Credentials, Location, ReadUrls, Signer};
+use time::OffsetDateTime;
+
+/// What reading needs.
+#[derive(Debug)]
+pub struct Files {
+    db: Db,
+    urls: ReadUrls,
+    quota_bytes: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct OneFile<'a> {
+    success: bool,
+    file: FileBody<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct UsageBody {
+    success: bool,
+    files: u64,
+    bytes: u64,
+    quota_bytes: Option<u64>,
+}
+
+impl Files {
+    /// Reads where Postgres is, and how read URLs are signed; connects while Lambda still counts this as init.
+    pub async fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
+        let signer = Signer::new(Location::from_env(env)?, Credentials::for_reading(env)?);
+        let files = Self {
+            db: Db::new(slipway_db::Config::from_env(env)?)?,
+            urls: ReadUrls::from_env(env, signer)?,
+            quota_bytes: quota_bytes(env)?,
+        };
+        files.db.warm_up().await;
+        Ok(files)
+    }
+
+    async fn one(&self, request: &Request, id: &str) -> Result<Reply, Error> {
+        let download = match request.query("download")? {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(_) => return Err(Error::invalid_request("download must be true or false.")),
+        };
+        let id = FileId::parse(id).ok_or_else(Error::not_found)?;
+        let row = self
+            .db
+            .find_file(request.user(), id)
+            .await?
+            .ok_or_else(Error::not_found)?;
+        let window = self.urls.window(OffsetDateTime::now_utc());
+        Reply::ok(&OneFile {
+            success: true,
+            file: FileBody::new(&row, self.urls.get(&row, download, &window))?,
+        })
+    }
+
+    async fn usage(&self, request: &Request) -> Result<Reply, Error> {
+        let usage = self.db.usage(request.user()).await?;
+        Reply::ok(&UsageBody {
+            success: true,
+            files: usage.files,
+            bytes: usage.bytes,
+            quota_bytes: self.quota_bytes,
+        })
+    }
+}
+
+impl Function for Files {
+    async fn handle(&self, request: &Request) -> Result<Reply, Error> {
+        let (method, path) = request.route();
+        match (method, path.as_slice()) {
+            ("GET", ["files"]) => list::list(&self.db, &self.urls, request).await,
+            ("GET", ["files", id]) => self.one(request, id).await,
+            ("GET", ["usage"]) => self.usage(request).await,
+            _ => Err(Error::no_route()),
+        }
+    }
+}

@@ -1,1 +1,94 @@
-//! Empty.
+//! `POST /save-metadata`: the client says that its upload is done; what is recorded is what S3 says.
+
+use serde::{Deserialize, Serialize};
+use slipway_api::{FileBody, Function, Reply, Request};
+use slipway_core::env::{ConfigError, Env};
+use slipway_core::{Code, Error, FileRow, ObjectKey};
+use slipway_db::FileState;
+use slipway_record::{Outcome, Recorder};
+use slipway_storage::{Credentials, Location, ReadUrls, Signer};
+use time::OffsetDateTime;
+
+/// What recording on a client's word needs.
+#[derive(Debug)]
+pub struct SaveMetadata {
+    recorder: Recorder,
+    urls: ReadUrls,
+}
+
+/// `publicFileUrl`, which tutorials send too, is not read: a client's word is not recorded.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Body {
+    object_key: String,
+}
+
+#[derive(Serialize)]
+struct Saved<'a> {
+    success: bool,
+    file: FileBody<'a>,
+}
+
+impl SaveMetadata {
+    /// Reads what recording needs, and how read URLs are signed.
+    pub async fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
+        let signer = Signer::new(Location::from_env(env)?, Credentials::for_reading(env)?);
+        let urls = ReadUrls::from_env(env, signer)?;
+        Ok(Self {
+            recorder: Recorder::from_env(env).await?,
+            urls,
+        })
+    }
+
+    async fn save(&self, request: &Request) -> Result<Reply, Error> {
+        let body: Body = request.json()?;
+        let key = ObjectKey::parse(&body.object_key)?;
+        if key.owner() != request.user() {
+            return Err(Error::new(Code::Forbidden, "This object is not yours."));
+        }
+        match self.recorder.record(&key).await? {
+            Outcome::Created(row) => Reply::created(&self.saved(&row)?),
+            Outcome::Existing(row) => Reply::ok(&self.saved(&row)?),
+            Outcome::Missing => Err(self.missing(&key).await?),
+            Outcome::Deleted => Err(deleted()),
+            Outcome::Refused(refusal) => Err(refusal.into()),
+        }
+    }
+
+    fn saved<'a>(&self, row: &'a FileRow) -> Result<Saved<'a>, Error> {
+        let window = self.urls.window(OffsetDateTime::now_utc());
+        Ok(Saved {
+            success: true,
+            file: FileBody::new(row, self.urls.get(row, false, &window))?,
+        })
+    }
+
+    /// No object: not uploaded yet, or deleted long enough ago that it is gone.
+    async fn missing(&self, key: &ObjectKey) -> Result<Error, Error> {
+        Ok(
+            match self.recorder.db().file_state(key.owner(), key.id()).await? {
+                FileState::Deleted => deleted(),
+                FileState::Unknown | FileState::Live(_) => Error::new(
+                    Code::UploadNotFound,
+                    "There is no upload under this objectKey yet. PUT the file to its presignedUrl first.",
+                ),
+            },
+        )
+    }
+}
+
+impl Function for SaveMetadata {
+    async fn handle(&self, request: &Request) -> Result<Reply, Error> {
+        match request.route() {
+            ("POST", path) if path == ["save-metadata"] => self.save(request).await,
+            _ => Err(Error::no_route()),
+        }
+    }
+}
+
+fn deleted() -> Error {
+    Error::new(
+        Code::FileDeleted,
+        "This file was deleted. Presign again to upload it anew.",
+    )
+}

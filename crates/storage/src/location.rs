@@ -128,6 +128,12 @@ impl Location {
         out.extend(utf8_percent_encode(key.as_str(), ENCODED_PATH));
     }
 
+    /// What the table keeps as `file_url`, and presigning answers as `publicFileUrl`.
+    #[must_use]
+    pub fn public_url(&self, public: Option<&PublicBase>, key: &ObjectKey) -> String {
+        public.map_or_else(|| self.object_url(key), |base| base.object_url(key))
+    }
+
     /// The plain, unsigned address of an object.
     #[must_use]
     pub fn object_url(&self, key: &ObjectKey) -> String {
@@ -169,16 +175,6 @@ impl PublicBase {
             utf8_percent_encode(key.as_str(), ENCODED_PATH)
         )
     }
-}
-
-/// What the table keeps as `file_url`, and presigning answers as `publicFileUrl`.
-#[must_use]
-pub(crate) fn public_url(
-    location: &Location,
-    public: Option<&PublicBase>,
-    key: &ObjectKey,
-) -> String {
-    public.map_or_else(|| location.object_url(key), |base| base.object_url(key))
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! Read URLs: the same file has the same URL for a while, so that a browser's cache works.
 
+use slipway_core::FileRow;
 use slipway_core::content_type::is_inert;
 use slipway_core::disposition::attachment;
 use slipway_core::env::{ConfigError, Env};
 use slipway_core::limits::MAX_URL_SECONDS;
-use slipway_core::{FileRow, ObjectKey};
 use time::{Duration, OffsetDateTime};
 
-use crate::location::{PublicBase, public_url};
+use crate::location::PublicBase;
 use crate::signer::{Request, Signer};
 
 /// Makes read URLs: signed ones, or plain ones where files are public.
@@ -80,18 +80,6 @@ impl ReadUrls {
             seconds: self.seconds,
         });
         (signed.url, Some(signed.expires_at))
-    }
-
-    /// The object's plain address.
-    #[must_use]
-    pub fn public_url(&self, key: &ObjectKey) -> String {
-        public_url(self.signer.location(), self.public.as_ref(), key)
-    }
-
-    /// The bucket's name.
-    #[must_use]
-    pub fn bucket(&self) -> &str {
-        &self.signer.location().bucket
     }
 }
 

@@ -5,7 +5,7 @@ use slipway_core::limits::MAX_URL_SECONDS;
 use slipway_core::{ContentType, FileName, ObjectKey, Sha256};
 use time::OffsetDateTime;
 
-use crate::location::{Location, PublicBase, public_url};
+use crate::location::PublicBase;
 use crate::signer::{Request, SignedUrl, Signer};
 
 /// What a client wants to put.
@@ -87,20 +87,11 @@ impl UploadUrls {
                 .iter()
                 .filter_map(|(name, value)| Some((shown(name)?, (*value).to_owned())))
                 .collect(),
-            public_url: self.public_url(upload.key),
+            public_url: self
+                .signer
+                .location()
+                .public_url(self.public.as_ref(), upload.key),
         }
-    }
-
-    /// The object's plain address.
-    #[must_use]
-    pub fn public_url(&self, key: &ObjectKey) -> String {
-        public_url(self.signer.location(), self.public.as_ref(), key)
-    }
-
-    /// The bucket.
-    #[must_use]
-    pub const fn location(&self) -> &Location {
-        self.signer.location()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The log: JSON lines, ours at `LOG_LEVEL` (info), everybody else's warnings only.
+//! The log of every function: JSON lines, ours at `LOG_LEVEL` (info), everybody else's warnings only.
 
 use slipway_core::env::Env;
 use tracing::level_filters::LevelFilter;

@@ -1,0 +1,60 @@
+//! The client: one HTTP and TLS stack, and a deadline on everything.
+
+use std::time::Duration;
+
+use aws_config::BehaviorVersion;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::config::{Region, RequestChecksumCalculation};
+use aws_smithy_http_client::tls;
+use slipway_storage::Location;
+
+/// Until a connection stands, TLS included.
+const CONNECT: Duration = Duration::from_secs(2);
+/// One attempt, from the first byte sent to the last read.
+const ATTEMPT: Duration = Duration::from_secs(4);
+/// All attempts together; a function has 30 s at most, and Postgres wants some of them.
+const OPERATION: Duration = Duration::from_secs(10);
+/// The first try and two more.
+const ATTEMPTS: u32 = 3;
+
+/// The bucket, over the network.
+#[derive(Clone, Debug)]
+pub struct Bucket {
+    pub(crate) client: Client,
+    pub(crate) name: String,
+}
+
+impl Bucket {
+    /// A client for `location` with the environment's credentials. Connects with the first request.
+    pub async fn connect(location: &Location) -> Self {
+        let http = aws_smithy_http_client::Builder::new()
+            .tls_provider(tls::Provider::Rustls(
+                tls::rustls_provider::CryptoMode::Ring,
+            ))
+            .build_https();
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT)
+            .operation_attempt_timeout(ATTEMPT)
+            .operation_timeout(OPERATION)
+            .build();
+        let shared = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http)
+            .region(Region::new(location.region.clone()))
+            .timeout_config(timeouts)
+            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            .load()
+            .await;
+        let mut config = aws_sdk_s3::config::Builder::from(&shared)
+            .force_path_style(location.endpoint.is_some())
+            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
+        if let Some(endpoint) = &location.endpoint {
+            config = config.endpoint_url(endpoint);
+        }
+        Self {
+            client: Client::from_conf(config.build()),
+            name: location.bucket.clone(),
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! `DELETE /files/{id}`, `POST /files/delete`.
+
+use lambda_http::Error;
+use slipway_api::{Identity, serve};
+use slipway_core::env::Env;
+use slipway_delete::Delete;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let get = |name: &str| std::env::var(name).ok();
+    let env = Env::new(&get);
+    slipway_log::init(env);
+    serve(&Delete::from_env(env).await?, &Identity::from_env(env)?).await
+}

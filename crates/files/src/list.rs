@@ -1,0 +1,80 @@
+//! One page of a user's files, newest first.
+
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+use slipway_api::{FileBody, Reply, Request};
+use slipway_core::limits::{DEFAULT_PAGE_FILES, MAX_PAGE_BYTES, MAX_PAGE_FILES};
+use slipway_core::{Cursor, Error, FileRow};
+use slipway_db::{Db, Page};
+use slipway_storage::{ReadUrls, Window};
+use time::OffsetDateTime;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PageBody {
+    success: bool,
+    files: Vec<Box<RawValue>>,
+    next_cursor: Option<String>,
+}
+
+pub(crate) async fn list(db: &Db, urls: &ReadUrls, request: &Request) -> Result<Reply, Error> {
+    let page = Page {
+        limit: limit(request)?,
+        before: request
+            .query("cursor")?
+            .map(Cursor::decode)
+            .transpose()?
+            .map(|cursor| cursor.0),
+        content_type_prefix: request
+            .query("contentType")?
+            .filter(|prefix| !prefix.is_empty())
+            .map(str::to_owned),
+    };
+    let found = db.list_files(request.user(), &page).await?;
+    let window = urls.window(OffsetDateTime::now_utc());
+    let (files, cut_after) = fit(&found.files, urls, &window)?;
+    let next = cut_after.map(|last| last.id).or(found.next);
+    Reply::ok(&PageBody {
+        success: true,
+        files,
+        next_cursor: next.map(|id| Cursor(id).encode()),
+    })
+}
+
+fn limit(request: &Request) -> Result<u32, Error> {
+    let Some(text) = request.query("limit")? else {
+        return Ok(DEFAULT_PAGE_FILES);
+    };
+    text.parse()
+        .ok()
+        .filter(|limit| (1..=MAX_PAGE_FILES).contains(limit))
+        .ok_or_else(|| {
+            Error::invalid_request(format!(
+                "limit must be a whole number from 1 to {MAX_PAGE_FILES}."
+            ))
+        })
+}
+
+/// As many files as fit into an answer, and the last of them if some do not.
+fn fit<'a>(
+    rows: &'a [FileRow],
+    urls: &ReadUrls,
+    window: &Window,
+) -> Result<(Vec<Box<RawValue>>, Option<&'a FileRow>), Error> {
+    let mut files = Vec::with_capacity(rows.len());
+    let mut bytes = 0;
+    for (at, row) in rows.iter().enumerate() {
+        let body = FileBody::new(row, urls.get(row, false, window))?;
+        let json =
+            to_raw_value(&body).map_err(|error| Error::internal("write the answer", error))?;
+        bytes += json.get().len() + 1;
+        // One file alone is far smaller than a page, so a page never stays empty.
+        if bytes > MAX_PAGE_BYTES
+            && let Some(last) = at.checked_sub(1).and_then(|at| rows.get(at))
+        {
+            return Ok((files, Some(last)));
+        }
+        files.push(json);
+    }
+    Ok((files, None))
+}

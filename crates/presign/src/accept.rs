@@ -1,0 +1,141 @@
+//! What a client may ask for. A batch is all or nothing.
+
+use serde::Deserialize;
+use slipway_core::content_type::AllowedTypes;
+use slipway_core::limits::{MAX_BATCH_PRESIGN, SizeLimits};
+use slipway_core::{ContentType, Error, FileName, Sha256};
+
+/// The body: one upload, or `files` with several.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Body {
+    file_name: Option<String>,
+    content_type: Option<String>,
+    size: Option<u64>,
+    checksum_sha256: Option<String>,
+    files: Option<Vec<Ask>>,
+}
+
+/// One upload as a client asks for it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Ask {
+    file_name: Option<String>,
+    content_type: Option<String>,
+    size: Option<u64>,
+    checksum_sha256: Option<String>,
+}
+
+/// Uploads that are allowed.
+#[derive(Debug)]
+pub enum Accepted {
+    /// From a body without `files`.
+    One(Intent),
+    /// From `files`, in its order.
+    Batch(Vec<Intent>),
+}
+
+/// One upload that is allowed.
+#[derive(Debug)]
+pub struct Intent {
+    pub(crate) file_name: FileName,
+    pub(crate) content_type: ContentType,
+    pub(crate) size: Option<u64>,
+    pub(crate) checksum: Option<Sha256>,
+}
+
+impl Accepted {
+    /// The bytes of all uploads together; fails where one has no `size`, which a quota needs.
+    pub fn total_bytes(&self) -> Result<u64, Error> {
+        match self {
+            Self::One(intent) => intent.declared(),
+            Self::Batch(intents) => {
+                intents
+                    .iter()
+                    .enumerate()
+                    .try_fold(0_u64, |total, (at, intent)| {
+                        let size = intent
+                            .declared()
+                            .map_err(|error| error.prefixed(&format!("files[{at}]: ")))?;
+                        Ok(total.saturating_add(size))
+                    })
+            }
+        }
+    }
+}
+
+impl Intent {
+    fn declared(&self) -> Result<u64, Error> {
+        self.size.ok_or_else(|| {
+            Error::invalid_request("size is required here, since uploads count against a quota.")
+        })
+    }
+}
+
+pub(crate) fn accept(
+    body: Body,
+    allowed: &AllowedTypes,
+    limits: &SizeLimits,
+) -> Result<Accepted, Error> {
+    let Some(files) = body.files else {
+        let Body {
+            file_name,
+            content_type,
+            size,
+            checksum_sha256,
+            ..
+        } = body;
+        let ask = Ask {
+            file_name,
+            content_type,
+            size,
+            checksum_sha256,
+        };
+        return accept_one(ask, allowed, limits).map(Accepted::One);
+    };
+    if !(1..=MAX_BATCH_PRESIGN).contains(&files.len()) {
+        return Err(Error::invalid_request(format!(
+            "files must have 1 to {MAX_BATCH_PRESIGN} entries; this one has {}.",
+            files.len()
+        )));
+    }
+    let accept_at = |(at, ask)| {
+        accept_one(ask, allowed, limits).map_err(|error| error.prefixed(&format!("files[{at}]: ")))
+    };
+    files
+        .into_iter()
+        .enumerate()
+        .map(accept_at)
+        .collect::<Result<_, _>>()
+        .map(Accepted::Batch)
+}
+
+fn accept_one(ask: Ask, allowed: &AllowedTypes, limits: &SizeLimits) -> Result<Intent, Error> {
+    let file_name = ask
+        .file_name
+        .ok_or_else(|| Error::invalid_request("fileName is required."))?;
+    let content_type = ask
+        .content_type
+        .ok_or_else(|| Error::invalid_request("contentType is required."))?;
+    let file_name = FileName::parse(file_name)?;
+    let content_type = ContentType::parse(content_type)?;
+    let checksum = ask.checksum_sha256.as_deref().map(checksum).transpose()?;
+    allowed.check(&content_type)?;
+    if let Some(size) = ask.size {
+        limits.check_declared(size)?;
+    }
+    Ok(Intent {
+        file_name,
+        content_type,
+        size: ask.size,
+        checksum,
+    })
+}
+
+fn checksum(text: &str) -> Result<Sha256, Error> {
+    Sha256::from_base64(text).ok_or_else(|| {
+        Error::invalid_request(
+            "checksumSha256 must be the SHA-256 of the file, 32 bytes in base64 with padding.",
+        )
+    })
+}

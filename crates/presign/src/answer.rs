@@ -1,0 +1,100 @@
+//! The reply: a URL for each upload, and what must be sent with it.
+
+use serde::Serialize;
+use serde::ser::{SerializeMap as _, Serializer};
+use slipway_api::Reply;
+use slipway_api::time::rfc3339;
+use slipway_core::{Error, FileId, ObjectKey, UserId};
+use slipway_storage::{Upload, UploadUrls};
+use time::OffsetDateTime;
+
+use crate::accept::{Accepted, Intent};
+
+#[derive(Serialize)]
+struct One {
+    success: bool,
+    #[serde(flatten)]
+    upload: Presigned,
+}
+
+#[derive(Serialize)]
+struct Batch {
+    success: bool,
+    uploads: Vec<Presigned>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Presigned {
+    id: String,
+    object_key: String,
+    presigned_url: String,
+    method: &'static str,
+    #[serde(serialize_with = "as_map")]
+    headers: Vec<(&'static str, String)>,
+    public_file_url: String,
+    expires_at: String,
+}
+
+pub(crate) fn sign(
+    urls: &UploadUrls,
+    user: &UserId,
+    accepted: &Accepted,
+    now: OffsetDateTime,
+) -> Result<Reply, Error> {
+    match accepted {
+        Accepted::One(intent) => Reply::ok(&One {
+            success: true,
+            upload: presigned(urls, user, intent, now)?,
+        }),
+        Accepted::Batch(intents) => {
+            let uploads = intents
+                .iter()
+                .map(|intent| presigned(urls, user, intent, now))
+                .collect::<Result<_, _>>()?;
+            Reply::ok(&Batch {
+                success: true,
+                uploads,
+            })
+        }
+    }
+}
+
+fn presigned(
+    urls: &UploadUrls,
+    user: &UserId,
+    intent: &Intent,
+    now: OffsetDateTime,
+) -> Result<Presigned, Error> {
+    let key = ObjectKey::new(user.clone(), FileId::new(), &intent.file_name);
+    let upload = urls.put(
+        &Upload {
+            key: &key,
+            file_name: &intent.file_name,
+            content_type: &intent.content_type,
+            size: intent.size,
+            checksum: intent.checksum,
+        },
+        now,
+    );
+    Ok(Presigned {
+        id: key.id().to_string(),
+        object_key: key.as_str().to_owned(),
+        presigned_url: upload.signed.url,
+        method: "PUT",
+        headers: upload.headers,
+        public_file_url: upload.public_url,
+        expires_at: rfc3339(upload.signed.expires_at)?,
+    })
+}
+
+fn as_map<S: Serializer>(
+    headers: &[(&'static str, String)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(headers.len()))?;
+    for (name, value) in headers {
+        map.serialize_entry(name, value)?;
+    }
+    map.end()
+}

@@ -1,0 +1,17 @@
+//! Records what S3 events point at.
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use slipway_core::env::Env;
+use slipway_record_upload::RecordUpload;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let get = |name: &str| std::env::var(name).ok();
+    let env = Env::new(&get);
+    slipway_log::init(env);
+    let function = &RecordUpload::from_env(env).await?;
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<serde_json::Value>| {
+        function.handle(event).await
+    }))
+    .await
+}

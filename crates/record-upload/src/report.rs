@@ -1,0 +1,90 @@
+//! What one invocation found, as numbers.
+
+use serde_json::{Value, json};
+
+/// What became of one notice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Finding {
+    /// A row was made.
+    Recorded,
+    /// The row was there; it may have been brought up to date.
+    Unchanged,
+    /// The file had been deleted: its object was removed again.
+    Deleted,
+    /// Too large, or over quota: tombstone and removal.
+    Refused,
+    /// The object is gone, and its row with it.
+    Forgotten,
+    /// There is no object, and no row.
+    Missing,
+    /// Another bucket's, or a key that is not ours.
+    Foreign,
+    /// Not an event about an object.
+    Unknown,
+    /// It will be tried again.
+    Failed,
+}
+
+/// How often each was found.
+#[derive(Debug, Default)]
+pub(crate) struct Report([u64; 9]);
+
+const NAMES: [&str; 9] = [
+    "recorded",
+    "unchanged",
+    "deleted",
+    "refused",
+    "forgotten",
+    "missing",
+    "foreign",
+    "unknown",
+    "failed",
+];
+
+impl Report {
+    pub(crate) fn count(&mut self, finding: Finding) {
+        self.0[finding as usize] += 1;
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (mine, theirs) in self.0.iter_mut().zip(other.0) {
+            *mine += theirs;
+        }
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        NAMES
+            .iter()
+            .zip(self.0)
+            .map(|(name, count)| ((*name).to_owned(), json!(count)))
+            .collect()
+    }
+
+    pub(crate) fn log(&self, request_id: &str, ok: bool) {
+        let [
+            recorded,
+            unchanged,
+            deleted,
+            refused,
+            forgotten,
+            missing,
+            foreign,
+            unknown,
+            failed,
+        ] = self.0;
+        tracing::info!(
+            request_id,
+            ok,
+            recorded,
+            unchanged,
+            deleted,
+            refused,
+            forgotten,
+            missing,
+            foreign,
+            unknown,
+            failed,
+            "events taken"
+        );
+    }
+}

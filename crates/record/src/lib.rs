@@ -1,0 +1,177 @@
+//! The one idempotent step that records what S3 has under a key.
+//!
+//! Whoever hears of an object first, the client's call, an event or the reconciler, takes this step; the
+//! outcome is the same in any order and however often.
+
+use std::time::Duration;
+
+use slipway_bucket::Bucket;
+use slipway_core::env::{ConfigError, Env};
+use slipway_core::limits::{SizeLimits, quota_bytes};
+use slipway_core::{Code, Error, FileRow, ObjectKey, StoredObject};
+use slipway_db::{Db, Location, Recorded};
+use slipway_storage::{self as storage, PublicBase};
+
+/// How often an object that changes while it is looked at is looked at again.
+const LOOKS: u32 = 5;
+
+/// S3 tells times in whole seconds: after one, the next look sees another time.
+const PAUSE: Duration = Duration::from_millis(300);
+
+/// What became of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was recorded now.
+    Created(FileRow),
+    /// It had been recorded, and the row says what S3 has.
+    Existing(FileRow),
+    /// There is no object under the key.
+    Missing,
+    /// The file was deleted: an upload that came later is removed again.
+    Deleted,
+    /// The object was refused for its size or the owner's quota, and removed; the error says which.
+    Refused(Refusal),
+}
+
+/// Why an object was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Larger than this deployment accepts.
+    TooLarge,
+    /// The owner's quota has no room for it.
+    OverQuota,
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::TooLarge => Self::new(
+                Code::FileTooLarge,
+                "The file is larger than is accepted here. It was removed.",
+            ),
+            Refusal::OverQuota => Self::new(
+                Code::QuotaExceeded,
+                "The file does not fit into your quota. It was removed; delete files first.",
+            ),
+        }
+    }
+}
+
+/// Records files.
+#[derive(Debug)]
+pub struct Recorder {
+    bucket: Bucket,
+    db: Db,
+    location: storage::Location,
+    public: Option<PublicBase>,
+    limits: SizeLimits,
+    quota_bytes: Option<u64>,
+}
+
+impl Recorder {
+    /// Reads where the bucket and Postgres are, the size limits, `USER_QUOTA_BYTES` and `PUBLIC_BASE_URL`;
+    /// connects to Postgres, if it answers, while Lambda still counts this as init.
+    pub async fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
+        let location = storage::Location::from_env(env)?;
+        let db = Db::new(slipway_db::Config::from_env(env)?)?;
+        let public = PublicBase::from_env(env)?;
+        let limits = SizeLimits::from_env(env)?;
+        let quota_bytes = quota_bytes(env)?;
+        let (bucket, ()) = tokio::join!(Bucket::connect(&location), db.warm_up());
+        Ok(Self {
+            bucket,
+            db,
+            location,
+            public,
+            limits,
+            quota_bytes,
+        })
+    }
+
+    /// The bucket's name, by which foreign events are told.
+    #[must_use]
+    pub fn bucket_name(&self) -> &str {
+        &self.location.bucket
+    }
+
+    /// Postgres, for questions beside the record step.
+    #[must_use]
+    pub const fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// Makes the table say what S3 has under `key`.
+    pub async fn record(&self, key: &ObjectKey) -> Result<Outcome, Error> {
+        for look in 0..LOOKS {
+            if look > 0 {
+                tokio::time::sleep(PAUSE).await;
+            }
+            let Some(object) = self.bucket.head(key).await? else {
+                return Ok(Outcome::Missing);
+            };
+            if self.limits.check_stored(&object).is_err() {
+                return self.refuse(&object, Refusal::TooLarge).await;
+            }
+            let file_url = self.file_url(key);
+            let location = Location {
+                bucket: &self.location.bucket,
+                file_url: &file_url,
+            };
+            match self
+                .db
+                .record_file(&object, &location, self.quota_bytes)
+                .await?
+            {
+                Recorded::Created(row) => return Ok(Outcome::Created(row)),
+                Recorded::Updated(row) | Recorded::Unchanged(row) => {
+                    return Ok(Outcome::Existing(row));
+                }
+                Recorded::Tombstoned => {
+                    self.remove(key).await;
+                    return Ok(Outcome::Deleted);
+                }
+                Recorded::QuotaExceeded => return self.refuse(&object, Refusal::OverQuota).await,
+                Recorded::Stale => {}
+            }
+        }
+        Err(Error::unavailable(
+            "record the file",
+            "the object kept changing while it was looked at",
+        ))
+    }
+
+    /// Lets go of a live row whose object is gone, as when somebody removed it from the bucket by hand.
+    pub async fn forget(&self, key: &ObjectKey) -> Result<bool, Error> {
+        let Some(row) = self.db.find_file(key.owner(), key.id()).await? else {
+            return Ok(false);
+        };
+        // The row was read first: a HEAD after it that finds nothing is newer than what the row says.
+        if self.bucket.head(key).await?.is_some() {
+            return Ok(false);
+        }
+        self.db.forget_missing(key, &row).await
+    }
+
+    async fn refuse(&self, object: &StoredObject, why: Refusal) -> Result<Outcome, Error> {
+        let file_url = self.file_url(&object.key);
+        let location = Location {
+            bucket: &self.location.bucket,
+            file_url: &file_url,
+        };
+        // First the tombstone: from then on no delivery of the same upload can bring it back.
+        self.db.tombstone_refused(object, &location).await?;
+        self.remove(&object.key).await;
+        Ok(Outcome::Refused(why))
+    }
+
+    /// Removes an object whose tombstone stands; if S3 fails now, `maintain` finishes it.
+    async fn remove(&self, key: &ObjectKey) {
+        if let Err(error) = self.bucket.delete(key).await {
+            tracing::warn!(id = %key.id(), code = error.code().as_str(), "the object remains; maintain removes it");
+        }
+    }
+
+    fn file_url(&self, key: &ObjectKey) -> String {
+        self.location.public_url(self.public.as_ref(), key)
+    }
+}
