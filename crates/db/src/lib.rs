@@ -1,1 +1,71 @@
-//! Empty.
+//! Postgres: one connection for each execution environment, every statement, the migrations.
+//!
+//! - Every statement runs in a transaction of its own that takes the role `slipway_app` and names the
+//!   caller, so row-level security holds whatever the statement says. `BEGIN`, the settings, the
+//!   statement and `COMMIT` go out together: one round trip.
+//! - Nothing is prepared, so that transaction poolers (Neon's `-pooler`, `PgBouncer`) work.
+//! - Every statement may be run twice: a broken connection costs one bounded retry, never a wrong answer.
+//! - Who changes files locks their rows, in the order of their ids, before the row of `user_usage`:
+//!   two calls can never wait for each other.
+//!
+//! `tokio_postgres` logs statements at debug, and `postgres-protocol`'s users may log parameters: the
+//! log filter of a function must keep both at info or above.
+
+pub mod config;
+mod connect;
+mod failure;
+pub mod files;
+pub mod migrations;
+mod session;
+mod tls;
+mod transaction;
+pub mod usage;
+
+use std::fmt;
+
+use slipway_core::env::ConfigError;
+use tokio::sync::Mutex;
+
+pub use config::{Config, Limits};
+pub use files::{FilePage, FileState, Location, Page, Recorded};
+pub use usage::Usage;
+
+use session::Session;
+use tls::Tls;
+
+/// The database: one connection, made when it is first needed and used until it breaks.
+pub struct Db {
+    config: Config,
+    tls: Tls,
+    /// Taken out while in use: a call that is dropped half way takes its connection with it.
+    session: Mutex<Option<Session>>,
+}
+
+impl Db {
+    /// Reads the certificates to trust, which is the costly part of TLS; does not connect.
+    pub fn new(config: Config) -> Result<Self, ConfigError> {
+        Ok(Self {
+            tls: Tls::new(&config)?,
+            config,
+            session: Mutex::new(None),
+        })
+    }
+
+    /// Connects ahead of the first request. A failure is no more than logged: the first request will tell.
+    pub async fn warm_up(&self) {
+        let mut slot = self.session.lock().await;
+        if slot.is_some() {
+            return;
+        }
+        match self.connect().await {
+            Ok(session) => *slot = Some(session),
+            Err(failure) => tracing::debug!(reason = %failure, "not connected yet"),
+        }
+    }
+}
+
+impl fmt::Debug for Db {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Db").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,80 @@
+//! `postgres://user:password@host:port,host/dbname?key=value`, taken apart into options.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
+use super::options::Options;
+
+const SPECIAL: &str =
+    "; write special characters of the password as %XX (@ is %40, / is %2F, ? is %3F)";
+
+/// What follows `postgres://`; also of `postgresql+asyncpg://` and `jdbc:postgresql://`.
+pub(super) fn scheme(text: &str) -> Option<&str> {
+    let (scheme, rest) = text.split_once("://")?;
+    let scheme = scheme.strip_prefix("jdbc:").unwrap_or(scheme);
+    let scheme = scheme
+        .split_once('+')
+        .map_or(scheme, |(scheme, _driver)| scheme);
+    matches!(scheme, "postgres" | "postgresql").then_some(rest)
+}
+
+/// The options in what follows `postgres://`.
+pub(super) fn options(rest: &str) -> Result<Options, String> {
+    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (authority, dbname) = place.split_once('/').unwrap_or((place, ""));
+    if !authority.contains('@') && rest.contains('@') && !authority.is_empty() {
+        return Err(format!("has an @ where none belongs{SPECIAL}"));
+    }
+    let mut options = Options::default();
+    let hosts = match authority.rsplit_once('@') {
+        Some((who, hosts)) => {
+            let (user, password) = who
+                .split_once(':')
+                .map_or((who, None), |(u, p)| (u, Some(p)));
+            options.add("user", &decoded(user)?);
+            if let Some(password) = password {
+                options.add("password", &decoded(password)?);
+            }
+            hosts
+        }
+        None => authority,
+    };
+    if !hosts.is_empty() {
+        let (names, ports) = host_list(hosts)?;
+        options.add("host", &names.join(","));
+        options.add("port", &ports.join(","));
+    }
+    if !dbname.is_empty() {
+        options.add("dbname", &decoded(dbname)?);
+    }
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (key, value) = pair
+            .split_once('=')
+            .ok_or_else(|| format!("has an option without a value{SPECIAL}"))?;
+        options.add(&decoded(key)?, &decoded(value)?);
+    }
+    Ok(options)
+}
+
+/// `a:1,[::1]:2` as names and ports; a port that is not given is empty.
+fn host_list(hosts: &str) -> Result<(Vec<String>, Vec<String>), String> {
+    let mut names = Vec::new();
+    let mut ports = Vec::new();
+    for host in hosts.split(',') {
+        let (name, port) = match host.strip_prefix('[').and_then(|host| host.split_once(']')) {
+            Some((name, "")) => (name, ""),
+            Some((name, port)) => (name, port.strip_prefix(':').unwrap_or("?")),
+            None => host.rsplit_once(':').unwrap_or((host, "")),
+        };
+        names.push(decoded(name)?.into_owned());
+        ports.push(port.to_owned());
+    }
+    Ok((names, ports))
+}
+
+fn decoded(text: &str) -> Result<Cow<'_, str>, String> {
+    percent_decode_str(text)
+        .decode_utf8()
+        .map_err(|_| "holds bytes that are not UTF-8".to_owned())
+}

@@ -1,0 +1,140 @@
+//! What went wrong on the way to an answer: whether to try again, and what to tell.
+
+use std::fmt;
+
+use slipway_core::Error;
+use tokio_postgres::error::{DbError, SqlState};
+
+/// Why a transaction has no result.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// No socket.
+    Connect(std::io::Error),
+    /// The server takes no writes, and writes were asked for.
+    ReadOnly,
+    /// Login, connection or statement.
+    Postgres(tokio_postgres::Error),
+    /// Time ran out while …
+    Timeout(&'static str),
+}
+
+impl From<tokio_postgres::Error> for Failure {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Postgres(error)
+    }
+}
+
+impl Failure {
+    /// Whether a new connection may do better.
+    pub(crate) fn is_transient(&self) -> bool {
+        match self {
+            Self::Connect(_) | Self::Timeout(_) | Self::ReadOnly => true,
+            Self::Postgres(error) => match error.as_db_error() {
+                Some(error) => is_transient(error.code()),
+                None => is_broken(error),
+            },
+        }
+    }
+
+    /// Whether the connection is as good as before: the server has refused a statement, no more.
+    pub(crate) fn leaves_connection(&self) -> bool {
+        matches!(self, Self::Postgres(error) if error.as_db_error().is_some_and(|error| !is_ending(error.code())))
+    }
+
+    /// The CHECK, index or key that a statement ran against.
+    pub(crate) fn constraint(&self) -> Option<&str> {
+        self.refusal()?.constraint()
+    }
+
+    fn refusal(&self) -> Option<&DbError> {
+        match self {
+            Self::Postgres(error) => error.as_db_error(),
+            _ => None,
+        }
+    }
+
+    /// For the boundary: `step` names what was being done.
+    pub(crate) fn into_error(self, step: &'static str) -> Error {
+        let timed_out = match &self {
+            Self::Timeout(_) => true,
+            Self::Postgres(_) => self.refusal().is_some_and(|error| is_time(error.code())),
+            _ => false,
+        };
+        if timed_out {
+            Error::timeout(format!("{step}: {self}"))
+        } else if self.is_transient()
+            || self
+                .refusal()
+                .is_some_and(|error| is_exhausted(error.code()))
+        {
+            Error::unavailable(step, self)
+        } else {
+            Error::internal(step, self)
+        }
+    }
+}
+
+/// Not the details, which may hold a user's data: the SQLSTATE, the sentence, the constraint.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect(error) => write!(f, "cannot connect to Postgres: {error}"),
+            Self::ReadOnly => f.write_str("this Postgres takes no writes"),
+            Self::Timeout(doing) => write!(f, "time ran out while {doing}"),
+            Self::Postgres(error) => match error.as_db_error() {
+                Some(error) => {
+                    write!(f, "{}: {}", error.code().code(), error.message())?;
+                    error
+                        .constraint()
+                        .map_or(Ok(()), |name| write!(f, " [{name}]"))?;
+                    f.write_str(advice(error.code()))
+                }
+                None => match std::error::Error::source(error) {
+                    Some(cause) => write!(f, "{error}: {cause}"),
+                    None => error.fmt(f),
+                },
+            },
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// The server is gone or going, not up yet, or two transactions met.
+fn is_transient(code: &SqlState) -> bool {
+    is_ending(code)
+        || *code == SqlState::T_R_SERIALIZATION_FAILURE
+        || *code == SqlState::T_R_DEADLOCK_DETECTED
+}
+
+fn is_ending(code: &SqlState) -> bool {
+    let code = code.code();
+    code.starts_with("08") || code.starts_with("57P") || code == "25P03" || code == "25P04"
+}
+
+fn is_time(code: &SqlState) -> bool {
+    *code == SqlState::QUERY_CANCELED || *code == SqlState::LOCK_NOT_AVAILABLE
+}
+
+/// Too many connections, no memory, a full disk.
+fn is_exhausted(code: &SqlState) -> bool {
+    code.code().starts_with("53")
+}
+
+/// Whether the connection broke, as far as the client can tell from itself.
+fn is_broken(error: &tokio_postgres::Error) -> bool {
+    error.is_closed()
+        || std::error::Error::source(error)
+            .is_some_and(<(dyn std::error::Error + 'static)>::is::<std::io::Error>)
+}
+
+fn advice(code: &SqlState) -> &'static str {
+    let missing = *code == SqlState::UNDEFINED_TABLE
+        || *code == SqlState::UNDEFINED_COLUMN
+        || *code == SqlState::INVALID_PARAMETER_VALUE;
+    if missing {
+        " (is the schema there? run migrate)"
+    } else {
+        ""
+    }
+}

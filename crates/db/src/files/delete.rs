@@ -1,0 +1,59 @@
+//! Hiding files: at once, for good. Their objects go afterwards.
+
+use slipway_core::{Error, FileId, ObjectKey, UserId};
+use time::OffsetDateTime;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+use super::row::{file_id, object_key};
+use crate::Db;
+use crate::transaction::Statement;
+
+/// Locks the rows in the order of their ids, tombstones those that live, and takes them off the usage.
+///
+/// `$3` is this call's own time. If the answer to a first attempt was lost, the second finds rows with exactly
+/// that time, and reports them as well: they were deleted by this call.
+const DELETE: &str = "\
+WITH mine AS (
+    SELECT id, object_key, deleted_at FROM s3_files
+    WHERE user_id = $1 AND id = ANY($2) ORDER BY id FOR UPDATE
+), gone AS (
+    UPDATE s3_files AS f SET deleted_at = $3
+    FROM mine WHERE f.id = mine.id AND mine.deleted_at IS NULL
+    RETURNING f.id, f.object_key, f.size
+), moved AS (
+    UPDATE user_usage AS u SET files = u.files - sums.files, bytes = u.bytes - sums.bytes
+    FROM (SELECT count(*) AS files, sum(size)::bigint AS bytes FROM gone) AS sums
+    WHERE user_id = $1 AND sums.files > 0
+)
+SELECT id, object_key FROM gone
+UNION ALL
+SELECT id, object_key FROM mine WHERE deleted_at = $3
+ORDER BY id";
+
+impl Db {
+    /// Makes the live ones among `ids` of `user` tombstones, and answers which those were.
+    pub async fn delete_files(
+        &self,
+        user: &UserId,
+        ids: &[FileId],
+    ) -> Result<Vec<(FileId, ObjectKey)>, Error> {
+        const STEP: &str = "deleting files";
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+        let statement = Statement {
+            sql: DELETE,
+            params: &[
+                (&ids, Type::UUID_ARRAY),
+                (&OffsetDateTime::now_utc(), Type::TIMESTAMPTZ),
+            ],
+            lock: None,
+        };
+        let rows = self
+            .run(user, &statement)
+            .await
+            .map_err(|failure| failure.into_error(STEP))?;
+        rows.iter()
+            .map(|row| Ok((file_id(row, STEP)?, object_key(row, STEP)?)))
+            .collect()
+    }
+}

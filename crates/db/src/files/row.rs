@@ -1,0 +1,57 @@
+//! A row of `s3_files` as Rust has it.
+
+use slipway_core::{Error, FileId, FileRow, ObjectKey, Sha256, UserId};
+use tokio_postgres::Row;
+use tokio_postgres::types::FromSql;
+use uuid::Uuid;
+
+use crate::failure::Failure;
+
+/// Reads a row that has every column of a [`FileRow`]; `step` names what was being done.
+pub(crate) fn file_row(row: &Row, step: &'static str) -> Result<FileRow, Error> {
+    let text = |column| value::<String>(row, column, step);
+    let checksum: Option<Vec<u8>> = value(row, "checksum_sha256", step)?;
+    Ok(FileRow {
+        id: file_id(row, step)?,
+        object_key: object_key(row, step)?,
+        user_id: UserId::parse(text("user_id")?).ok_or_else(|| bad(step, "user_id"))?,
+        file_name: text("file_name")?,
+        content_type: text("content_type")?,
+        detected_type: value(row, "detected_type", step)?,
+        size: u64::try_from(value::<i64>(row, "size", step)?).map_err(|_| bad(step, "size"))?,
+        etag: text("etag")?,
+        checksum_sha256: checksum
+            .map(|bytes| bytes.try_into().map(Sha256))
+            .transpose()
+            .map_err(|_| bad(step, "checksum_sha256"))?,
+        uploaded_at: value(row, "upload_timestamp", step)?,
+    })
+}
+
+/// The id in a row.
+pub(crate) fn file_id(row: &Row, step: &'static str) -> Result<FileId, Error> {
+    FileId::from_uuid(value::<Uuid>(row, "id", step)?).ok_or_else(|| bad(step, "id"))
+}
+
+/// The key in a row.
+pub(crate) fn object_key(row: &Row, step: &'static str) -> Result<ObjectKey, Error> {
+    ObjectKey::parse(&value::<String>(row, "object_key", step)?)
+        .map_err(|_| bad(step, "object_key"))
+}
+
+/// The value of `column`.
+pub(crate) fn value<'a, T: FromSql<'a>>(
+    row: &'a Row,
+    column: &'static str,
+    step: &'static str,
+) -> Result<T, Error> {
+    row.try_get(column)
+        .map_err(|error| Failure::from(error).into_error(step))
+}
+
+fn bad(step: &'static str, column: &'static str) -> Error {
+    Error::internal(
+        step,
+        format!("a row of s3_files has an impossible {column}"),
+    )
+}

@@ -1,0 +1,82 @@
+//! The schema: numbered SQL files, each applied once, in a transaction of its own.
+//!
+//! A migration is written so that the code before it and the code after it both work with it: expand, deploy,
+//! contract. It may be run again. One that was applied is never edited: its checksum is kept.
+
+mod apply;
+mod error;
+mod foreign;
+mod tutorial;
+
+pub use apply::{AppliedMigration, Status};
+pub use error::MigrateError;
+pub use tutorial::{TutorialCopy, TutorialImport};
+
+use std::fmt::Write as _;
+
+use ring::digest::{SHA256, digest};
+
+/// One SQL file.
+#[derive(Clone, Copy, Debug)]
+pub struct Migration {
+    /// Its place in the order.
+    pub version: i32,
+    /// What it is about.
+    pub name: &'static str,
+    sql: &'static str,
+}
+
+macro_rules! migration {
+    ($version:literal, $name:literal) => {
+        Migration {
+            version: $version,
+            name: $name,
+            sql: include_str!(concat!("../migrations/", $name, ".sql")),
+        }
+    };
+}
+
+/// All of them, in order.
+pub const MIGRATIONS: &[Migration] = &[
+    migration!(1, "0001_roles"),
+    migration!(2, "0002_files"),
+    migration!(3, "0003_row_security"),
+];
+
+impl Migration {
+    /// Hex SHA-256 of the file, whose line ends a checkout may have changed.
+    #[must_use]
+    pub fn checksum(&self) -> String {
+        let text = self.sql.replace("\r\n", "\n");
+        let mut hex = String::with_capacity(64);
+        for byte in digest(&SHA256, text.as_bytes()).as_ref() {
+            // Writing to a String cannot fail.
+            let _ = write!(hex, "{byte:02x}");
+        }
+        hex
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_count_up_and_names_begin_with_them() {
+        for (at, migration) in MIGRATIONS.iter().enumerate() {
+            assert_eq!(migration.version, i32::try_from(at + 1).expect("few"));
+            assert!(
+                migration
+                    .name
+                    .starts_with(&format!("{:04}_", migration.version))
+            );
+        }
+    }
+
+    #[test]
+    fn every_file_is_listed() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
+        let files = std::fs::read_dir(folder).expect("the folder").count();
+        assert_eq!(files, MIGRATIONS.len());
+    }
+}

@@ -1,0 +1,207 @@
+//! Applying what is missing, one at a time, under a lock that lasts as long as its transaction.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tokio_postgres::Client;
+use tokio_postgres::types::Type;
+
+use super::foreign::{self, Found};
+use super::{MIGRATIONS, MigrateError, Migration};
+use crate::Db;
+use crate::failure::Failure;
+use crate::session::Session;
+
+/// Longer than anybody waits for a deployment; a lock that somebody else holds ends earlier.
+const LIMIT: Duration = Duration::from_mins(10);
+
+/// What has been applied, and what has not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// In the order of their versions.
+    pub migrations: Vec<AppliedMigration>,
+}
+
+/// One migration, and whether the database has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppliedMigration {
+    /// Its place in the order.
+    pub version: i32,
+    /// Its file's name.
+    pub name: String,
+    /// Whether it has been applied.
+    pub applied: bool,
+}
+
+/// Only one program migrates at a time: "slipway" in ASCII.
+const BEGIN: &str = "\
+BEGIN;
+SET LOCAL lock_timeout = '60s';
+SET LOCAL statement_timeout = 0;
+SELECT pg_advisory_xact_lock(32488822435963257);
+CREATE TABLE IF NOT EXISTS slipway_migrations (
+    version integer PRIMARY KEY,
+    name text NOT NULL,
+    checksum text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+)";
+
+/// The login must be able to take the roles. From Postgres 16 on a role's maker may grant it, but not yet take it.
+const GRANT_ROLES: &str = "\
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['slipway_app', 'slipway_maintain'] LOOP
+        IF current_setting('server_version_num')::int >= 160000 THEN
+            IF NOT pg_has_role(current_user, name, 'SET') THEN
+                EXECUTE format('GRANT %I TO %I WITH INHERIT FALSE, SET TRUE', name, current_user);
+            END IF;
+        ELSIF NOT pg_has_role(current_user, name, 'MEMBER') THEN
+            EXECUTE format('GRANT %I TO %I', name, current_user);
+        END IF;
+    END LOOP;
+END
+$$";
+
+const APPLIED: &str = "SELECT version, name, checksum FROM slipway_migrations ORDER BY version";
+
+const RECORD: &str = "INSERT INTO slipway_migrations (version, name, checksum) VALUES ($1, $2, $3)";
+
+impl Db {
+    /// Applies what is missing, and answers the names of what was applied. Safe to run twice, also at once.
+    pub async fn migrate(&self) -> Result<Vec<&'static str>, MigrateError> {
+        let session = self.direct_session().await?;
+        within(async {
+            let mut applied = Vec::new();
+            while let Some(migration) = step(&session.client).await? {
+                applied.push(migration.name);
+            }
+            Ok(applied)
+        })
+        .await
+    }
+
+    /// What has been applied, without changing anything.
+    pub async fn migration_status(&self) -> Result<Status, MigrateError> {
+        let session = self.direct_session().await?;
+        within(async {
+            let there = session
+                .client
+                .query_typed(
+                    "SELECT FROM pg_class WHERE oid = to_regclass('slipway_migrations')",
+                    &[],
+                )
+                .await
+                .map_err(|error| MigrateError::database("looking for slipway_migrations", error))?;
+            let applied = if there.is_empty() {
+                0
+            } else {
+                applied(&session.client).await?
+            };
+            let status = |migration: &Migration| AppliedMigration {
+                version: migration.version,
+                name: migration.name.to_owned(),
+                applied: migration.version <= applied,
+            };
+            Ok(Status {
+                migrations: MIGRATIONS.iter().map(status).collect(),
+            })
+        })
+        .await
+    }
+
+    pub(super) async fn direct_session(&self) -> Result<Session, MigrateError> {
+        self.connect()
+            .await
+            .map_err(|failure| MigrateError::database("connecting", failure))
+    }
+}
+
+/// Applies the next migration; none is missing when this answers none.
+async fn step(client: &Client) -> Result<Option<&'static Migration>, MigrateError> {
+    begin(client).await?;
+    let version = applied(client).await?;
+    if version == 0 {
+        match foreign::find(client).await? {
+            Found::Nothing | Found::Ours => {}
+            Found::Tutorial => return Err(MigrateError::Tutorial),
+            Found::Foreign => return Err(MigrateError::Foreign),
+        }
+    }
+    let next = MIGRATIONS
+        .iter()
+        .find(|migration| migration.version > version);
+    if let Some(migration) = next {
+        apply(client, migration).await?;
+    }
+    if next.is_none() {
+        // Every time, since the login may be another than the one that made the roles.
+        execute(client, "granting the roles", GRANT_ROLES).await?;
+    }
+    execute(client, "committing", "COMMIT").await?;
+    Ok(next)
+}
+
+async fn apply(client: &Client, migration: &Migration) -> Result<(), MigrateError> {
+    let step = format!("migration {}", migration.name);
+    execute(client, &step, migration.sql).await?;
+    client
+        .execute_typed(
+            RECORD,
+            &[
+                (&migration.version, Type::INT4),
+                (&migration.name, Type::TEXT),
+                (&migration.checksum(), Type::TEXT),
+            ],
+        )
+        .await
+        .map_err(|error| MigrateError::database(step, error))?;
+    Ok(())
+}
+
+/// The newest version in the database; fails if it is not what this program would have made.
+async fn applied(client: &Client) -> Result<i32, MigrateError> {
+    let failed = |error| MigrateError::database("reading slipway_migrations", error);
+    let mut newest = 0;
+    for row in client.query_typed(APPLIED, &[]).await.map_err(failed)? {
+        let version: i32 = row.try_get("version").map_err(failed)?;
+        let checksum: String = row.try_get("checksum").map_err(failed)?;
+        let known = MIGRATIONS.last().map_or(0, |migration| migration.version);
+        let Some(migration) = MIGRATIONS
+            .iter()
+            .find(|migration| migration.version == version)
+        else {
+            return Err(MigrateError::Newer { version, known });
+        };
+        if migration.checksum() != checksum {
+            return Err(MigrateError::Changed {
+                name: migration.name.to_owned(),
+            });
+        }
+        newest = version;
+    }
+    Ok(newest)
+}
+
+pub(super) async fn begin(client: &Client) -> Result<(), MigrateError> {
+    execute(client, "taking the migration lock", BEGIN).await
+}
+
+pub(super) async fn execute(client: &Client, step: &str, sql: &str) -> Result<(), MigrateError> {
+    client
+        .batch_execute(sql)
+        .await
+        .map_err(|error| MigrateError::database(step, error))
+}
+
+pub(super) async fn within<T>(
+    work: impl Future<Output = Result<T, MigrateError>>,
+) -> Result<T, MigrateError> {
+    timeout(LIMIT, work).await.unwrap_or_else(|_| {
+        Err(MigrateError::database(
+            "migrating",
+            Failure::Timeout("migrating"),
+        ))
+    })
+}
