@@ -148,7 +148,8 @@ pub(super) fn abort(
     store: &Store,
     request: S3Request<AbortMultipartUploadInput>,
 ) -> S3Result<S3Response<AbortMultipartUploadOutput>> {
+    let input = request.input;
     let mut state = store.state();
-    store.end_upload(&mut state, &request.input.key, &request.input.upload_id)?;
+    store.end_upload(&mut state, &input.key, &input.upload_id)?;
     Ok(S3Response::new(AbortMultipartUploadOutput::default()))
 }

@@ -106,7 +106,7 @@ pub(super) fn list_uploads(
         next_upload_id_marker: last.map(|upload| upload.about.id.clone()),
         uploads: Some(
             page.iter()
-                .map(|upload| show_upload(upload, &show))
+                .map(|upload| show_upload(upload, show))
                 .collect(),
         ),
         bucket: Some(input.bucket),

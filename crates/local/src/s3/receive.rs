@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt as _;
-use http::HeaderMap;
+use http::{HeaderMap, header};
 use s3s::crypto::{Checksum as _, Md5};
 use s3s::dto::StreamingBlob;
 use s3s::{S3Error, S3ErrorCode, S3Result, StdError, TrailingHeaders};
@@ -37,6 +37,12 @@ impl Announced {
         headers: &HeaderMap,
         trailers: Option<TrailingHeaders>,
     ) -> S3Result<Self> {
+        if headers.contains_key(header::TRANSFER_ENCODING) {
+            return Err(refuse(
+                S3ErrorCode::NotImplemented,
+                "A header you provided implies functionality that is not implemented",
+            ));
+        }
         let length = length.ok_or_else(|| {
             refuse(
                 S3ErrorCode::MissingContentLength,

@@ -213,7 +213,7 @@ fn load_objects(directory: &Path) -> io::Result<BTreeMap<String, Arc<Object>>> {
                 }
                 // The machine may have stopped before the bytes were written back.
                 Err(error) => {
-                    tracing::warn!(%error, path = %path.display(), "skipping a damaged object")
+                    tracing::warn!(%error, path = %path.display(), "skipping a damaged object");
                 }
             }
         }

@@ -122,7 +122,7 @@ pub(super) fn load(directory: &Path) -> io::Result<Uploads> {
                     parts.insert(part.number, part);
                 }
                 Err(error) => {
-                    tracing::warn!(%error, path = %path.display(), "skipping a damaged part")
+                    tracing::warn!(%error, path = %path.display(), "skipping a damaged part");
                 }
             }
         }

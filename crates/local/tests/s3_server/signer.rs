@@ -1,5 +1,7 @@
 //! A SigV4 query signer that signs exactly what a test tells it to.
 
+use std::fmt::Write as _;
+
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use ring::{digest, hmac};
 use time::OffsetDateTime;
@@ -15,7 +17,7 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC
 const PATH: &AsciiSet = &QUERY.remove(b'/');
 
 /// A URL to be signed.
-pub struct Url {
+pub(crate) struct Url {
     endpoint: String,
     method: String,
     path: String,
@@ -28,7 +30,7 @@ pub struct Url {
 }
 
 impl Url {
-    pub fn new(endpoint: &str, method: &str, bucket: &str, key: &str) -> Self {
+    pub(crate) fn new(endpoint: &str, method: &str, bucket: &str, key: &str) -> Self {
         Self {
             endpoint: endpoint.to_owned(),
             method: method.to_owned(),
@@ -42,63 +44,106 @@ impl Url {
         }
     }
 
-    pub fn query(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn query(mut self, name: &str, value: &str) -> Self {
         self.query.push((name.to_owned(), value.to_owned()));
         self
     }
 
     /// Signs a header; the request must carry it.
-    pub fn header(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    pub fn expires(mut self, seconds: u64) -> Self {
+    pub(crate) fn expires(mut self, seconds: u64) -> Self {
         self.expires = seconds;
         self
     }
 
-    pub fn at(mut self, at: OffsetDateTime) -> Self {
+    pub(crate) fn at(mut self, at: OffsetDateTime) -> Self {
         self.at = at;
         self
     }
 
-    pub fn access_key(mut self, id: &str) -> Self {
+    pub(crate) fn access_key(mut self, id: &str) -> Self {
         id.clone_into(&mut self.access_key);
         self
     }
 
-    pub fn region(mut self, region: &str) -> Self {
+    pub(crate) fn region(mut self, region: &str) -> Self {
         region.clone_into(&mut self.region);
         self
     }
 
-    pub fn sign(mut self) -> String {
-        let host = self.endpoint.trim_start_matches("http://").to_owned();
-        self.headers.push(("host".to_owned(), host));
-        self.headers.sort();
-        let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
-        let names = names.join(";");
-        let date = self
-            .at
-            .format(format_description!("[year][month][day]"))
-            .unwrap();
-        let time = self
-            .at
-            .format(format_description!(
-                "[year][month][day]T[hour][minute][second]Z"
-            ))
-            .unwrap();
-        let scope = format!("{date}/{}/s3/aws4_request", self.region);
+    /// The URL, with the signature in its query.
+    pub(crate) fn sign(mut self) -> String {
+        self.add_host();
         for (name, value) in [
             ("X-Amz-Algorithm", "AWS4-HMAC-SHA256".to_owned()),
-            ("X-Amz-Credential", format!("{}/{scope}", self.access_key)),
-            ("X-Amz-Date", time.clone()),
+            (
+                "X-Amz-Credential",
+                format!("{}/{}", self.access_key, self.scope()),
+            ),
+            ("X-Amz-Date", self.time()),
             ("X-Amz-Expires", self.expires.to_string()),
-            ("X-Amz-SignedHeaders", names.clone()),
+            ("X-Amz-SignedHeaders", self.header_names()),
         ] {
             self.query.push((name.to_owned(), value));
         }
+        let signature = self.signature("UNSIGNED-PAYLOAD");
+        let (endpoint, path, query) = (&self.endpoint, &self.path, self.canonical_query());
+        format!("{endpoint}{path}?{query}&X-Amz-Signature={signature}")
+    }
+
+    /// The URL, and the headers that carry the signature. `payload` is the body's
+    /// hash, or one of the words that stand for it.
+    pub(crate) fn sign_headers(mut self, payload: &str) -> (String, Vec<(String, String)>) {
+        self = self.header("x-amz-content-sha256", payload);
+        let time = self.time();
+        self = self.header("x-amz-date", &time);
+        self.add_host();
+        let (names, scope) = (self.header_names(), self.scope());
+        let authorization = format!(
+            "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={names}, Signature={}",
+            self.access_key,
+            self.signature(payload),
+        );
+        self.headers
+            .push(("authorization".to_owned(), authorization));
+        let url = format!("{}{}?{}", self.endpoint, self.path, self.canonical_query());
+        (url, self.headers)
+    }
+
+    fn add_host(&mut self) {
+        let host = self.endpoint.trim_start_matches("http://").to_owned();
+        self.headers.push(("host".to_owned(), host));
+        self.headers.sort();
+    }
+
+    fn header_names(&self) -> String {
+        let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
+        names.join(";")
+    }
+
+    fn date(&self) -> String {
+        self.at
+            .format(format_description!("[year][month][day]"))
+            .unwrap()
+    }
+
+    fn time(&self) -> String {
+        self.at
+            .format(format_description!(
+                "[year][month][day]T[hour][minute][second]Z"
+            ))
+            .unwrap()
+    }
+
+    fn scope(&self) -> String {
+        format!("{}/{}/s3/aws4_request", self.date(), self.region)
+    }
+
+    fn canonical_query(&self) -> String {
         let encode = |text: &str| utf8_percent_encode(text, QUERY).to_string();
         let mut pairs: Vec<_> = self
             .query
@@ -106,41 +151,56 @@ impl Url {
             .map(|(n, v)| (encode(n), encode(v)))
             .collect();
         pairs.sort();
-        let query = pairs
+        pairs
             .iter()
             .map(|(n, v)| format!("{n}={v}"))
             .collect::<Vec<_>>()
-            .join("&");
-        let headers: String = self
+            .join("&")
+    }
+
+    fn signature(&self, payload: &str) -> String {
+        let headers: Vec<String> = self
             .headers
             .iter()
             .map(|(n, v)| format!("{n}:{v}\n"))
             .collect();
-        let canonical = format!(
-            "{}\n{}\n{query}\n{headers}\n{names}\nUNSIGNED-PAYLOAD",
-            self.method, self.path
+        let canonical = [
+            &self.method,
+            &self.path,
+            &self.canonical_query(),
+            &headers.concat(),
+            &self.header_names(),
+            payload,
+        ]
+        .join("\n");
+        let hash = sha256(canonical.as_bytes());
+        let text = format!(
+            "AWS4-HMAC-SHA256\n{}\n{}\n{hash}",
+            self.time(),
+            self.scope()
         );
-        let hash = hex(digest::digest(&digest::SHA256, canonical.as_bytes()).as_ref());
-        let text = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{hash}");
         let secret = format!("AWS4{SECRET_KEY}").into_bytes();
-        let key = [date.as_str(), &self.region, "s3", "aws4_request"]
+        let key = [self.date().as_str(), &self.region, "s3", "aws4_request"]
             .into_iter()
             .fold(secret, |key, part| mac(&key, part));
-        format!(
-            "{}{}?{query}&X-Amz-Signature={}",
-            self.endpoint,
-            self.path,
-            hex(&mac(&key, &text))
-        )
+        hex(&mac(&key, &text))
     }
 }
 
-fn mac(key: &[u8], text: &str) -> Vec<u8> {
-    hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text.as_bytes())
-        .as_ref()
-        .to_vec()
+/// SHA-256 in hex.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    hex(digest::digest(&digest::SHA256, bytes).as_ref())
 }
 
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+fn mac(key: &[u8], text: &str) -> Vec<u8> {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key);
+    hmac::sign(&key, text.as_bytes()).as_ref().to_vec()
+}
+
+/// Bytes in hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap();
+        text
+    })
 }

@@ -11,21 +11,21 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::signer::Url;
 
-pub const BUCKET: &str = "slipway-test";
-pub const REGION: &str = "eu-central-1";
-pub const ACCESS_KEY: &str = "AKIALOCAL";
-pub const SECRET_KEY: &str = "local-secret";
+pub(crate) const BUCKET: &str = "slipway-test";
+pub(crate) const REGION: &str = "eu-central-1";
+pub(crate) const ACCESS_KEY: &str = "AKIALOCAL";
+pub(crate) const SECRET_KEY: &str = "local-secret";
 
 /// A running server and its folder.
-pub struct Stack {
-    pub root: TempDir,
-    pub server: S3Server,
-    pub events: UnboundedReceiver<ObjectEvent>,
-    pub http: reqwest::Client,
+pub(crate) struct Stack {
+    pub(crate) root: TempDir,
+    pub(crate) server: S3Server,
+    pub(crate) events: UnboundedReceiver<ObjectEvent>,
+    pub(crate) http: reqwest::Client,
 }
 
 impl Stack {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let root = tempfile::tempdir().unwrap();
         Self::over(root).await
     }
@@ -40,18 +40,18 @@ impl Stack {
         }
     }
 
-    pub async fn restart(self) -> Self {
+    pub(crate) async fn restart(self) -> Self {
         self.server.shutdown().await;
         Self::over(self.root).await
     }
 
     /// The SDK as it is by default: it sends checksums in trailers.
-    pub fn sdk(&self) -> Client {
+    pub(crate) fn sdk(&self) -> Client {
         self.client(RequestChecksumCalculation::WhenSupported)
     }
 
     /// The SDK as it was: no checksum that was not asked for.
-    pub fn plain_sdk(&self) -> Client {
+    pub(crate) fn plain_sdk(&self) -> Client {
         self.client(RequestChecksumCalculation::WhenRequired)
     }
 
@@ -68,13 +68,13 @@ impl Stack {
     }
 
     /// Stores bytes under a key.
-    pub async fn put(&self, key: &str, bytes: &[u8]) {
+    pub(crate) async fn put(&self, key: &str, bytes: &[u8]) {
         let put = self.sdk().put_object().bucket(BUCKET).key(key);
         put.body(bytes.to_vec().into()).send().await.unwrap();
     }
 
     /// What is stored under a key, or nothing.
-    pub async fn bytes(&self, key: &str) -> Option<Vec<u8>> {
+    pub(crate) async fn bytes(&self, key: &str) -> Option<Vec<u8>> {
         let get = self.sdk().get_object().bucket(BUCKET).key(key).send().await;
         match get {
             Ok(object) => Some(object.body.collect().await.unwrap().to_vec()),
@@ -86,12 +86,12 @@ impl Stack {
     }
 
     /// A URL to sign, for a key of the bucket.
-    pub fn url(&self, method: &str, key: &str) -> Url {
+    pub(crate) fn url(&self, method: &str, key: &str) -> Url {
         Url::new(&self.server.endpoint(), method, BUCKET, key)
     }
 }
 
-pub fn options(root: &Path) -> S3Options {
+pub(crate) fn options(root: &Path) -> S3Options {
     S3Options {
         root: root.to_owned(),
         bucket: BUCKET.to_owned(),
@@ -103,7 +103,7 @@ pub fn options(root: &Path) -> S3Options {
 }
 
 /// Status and code of a refusal.
-pub fn refusal<T: std::fmt::Debug, E: ProvideErrorMetadata + std::fmt::Debug>(
+pub(crate) fn refusal<T: std::fmt::Debug, E: ProvideErrorMetadata + std::fmt::Debug>(
     result: Result<T, SdkError<E>>,
 ) -> (u16, String) {
     let error = result.unwrap_err();
@@ -112,7 +112,7 @@ pub fn refusal<T: std::fmt::Debug, E: ProvideErrorMetadata + std::fmt::Debug>(
 }
 
 /// Status and code of a refusal over plain HTTP.
-pub async fn refused(response: reqwest::Response) -> (u16, String) {
+pub(crate) async fn refused(response: reqwest::Response) -> (u16, String) {
     let status = response.status().as_u16();
     let text = response.text().await.unwrap();
     let code = text

@@ -1,0 +1,85 @@
+//! Checksums of multipart uploads, and how strict S3 is about them.
+
+use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode, ChecksumType, CompletedPart};
+
+use crate::multipart::{all, begin};
+use crate::stack::{BUCKET, Stack, refusal};
+
+#[tokio::test]
+async fn a_checksum_that_was_announced_is_made_of_the_parts() {
+    let stack = Stack::start().await;
+    let sdk = stack.sdk();
+    let begun = sdk.create_multipart_upload().bucket(BUCKET).key("k");
+    let begun = begun
+        .checksum_algorithm(ChecksumAlgorithm::Sha256)
+        .send()
+        .await
+        .unwrap();
+    let id = begun.upload_id.unwrap();
+    let send = |algorithm| {
+        let send = sdk
+            .upload_part()
+            .bucket(BUCKET)
+            .key("k")
+            .upload_id(&id)
+            .part_number(1);
+        send.body(b"hello".to_vec().into())
+            .checksum_algorithm(algorithm)
+            .send()
+    };
+    let other = send(ChecksumAlgorithm::Crc32).await;
+    assert_eq!(refusal(other), (400, "InvalidRequest".into()));
+    let stored = send(ChecksumAlgorithm::Sha256).await.unwrap();
+    let part = CompletedPart::builder()
+        .part_number(1)
+        .e_tag(stored.e_tag().unwrap());
+    let complete = |part| {
+        let complete = sdk
+            .complete_multipart_upload()
+            .bucket(BUCKET)
+            .key("k")
+            .upload_id(&id);
+        complete.multipart_upload(all(&[part])).send()
+    };
+    assert_eq!(
+        refusal(complete(part.clone().build()).await),
+        (400, "InvalidRequest".into())
+    );
+    let wrong = part
+        .clone()
+        .checksum_sha256("LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCU=");
+    assert_eq!(
+        refusal(complete(wrong.build()).await),
+        (400, "InvalidPart".into())
+    );
+    complete(part.set_checksum_sha256(stored.checksum_sha256).build())
+        .await
+        .unwrap();
+    let head = sdk
+        .head_object()
+        .bucket(BUCKET)
+        .key("k")
+        .checksum_mode(ChecksumMode::Enabled);
+    let head = head.send().await.unwrap();
+    assert_eq!(head.checksum_type(), Some(&ChecksumType::Composite));
+    assert_eq!(
+        head.checksum_sha256(),
+        Some("lZXJ35AHUUjrBoYDZd8zWEt1v/eCpRDGzUiDpBmDPVA=-1")
+    );
+}
+
+#[tokio::test]
+async fn a_part_without_the_announced_checksum_is_refused_as_s3_does() {
+    let stack = Stack::start().await;
+    let sdk = stack.plain_sdk();
+    let id = begin(&sdk, "k").await;
+    let unannounced = stack
+        .sdk()
+        .upload_part()
+        .bucket(BUCKET)
+        .key("k")
+        .upload_id(&id)
+        .part_number(1);
+    let refused = unannounced.body(b"x".to_vec().into()).send().await;
+    assert_eq!(refusal(refused), (400, "InvalidRequest".into()));
+}
