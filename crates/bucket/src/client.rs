@@ -8,7 +8,7 @@ use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{Region, RequestChecksumCalculation};
 use aws_smithy_http_client::tls;
-use slipway_storage::Location;
+use slipway_storage::{Credentials, Location};
 
 /// Until a connection stands, TLS included.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -27,8 +27,11 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    /// A client for `location` with the environment's credentials. Connects with the first request.
-    pub async fn connect(location: &Location) -> Self {
+    /// A client for `location`. Connects with the first request.
+    ///
+    /// The credentials are given, not searched for: a Lambda role's are in its environment, and building
+    /// the chain that looks elsewhere costs time at every cold start.
+    pub async fn connect(location: &Location, credentials: &Credentials) -> Self {
         let http = aws_smithy_http_client::Builder::new()
             .tls_provider(tls::Provider::Rustls(
                 tls::rustls_provider::CryptoMode::Ring,
@@ -41,6 +44,13 @@ impl Bucket {
             .build();
         let shared = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http)
+            .credentials_provider(aws_sdk_s3::config::Credentials::new(
+                &credentials.access_key_id,
+                &credentials.secret_access_key,
+                credentials.session_token.clone(),
+                credentials.expires_at.map(Into::into),
+                "environment",
+            ))
             .region(Region::new(location.region.clone()))
             .timeout_config(timeouts)
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))

@@ -7,7 +7,7 @@ use slipway_core::env::{ConfigError, Env};
 use slipway_core::limits::MAX_BATCH_DELETE;
 use slipway_core::{Error, FileId, ObjectKey};
 use slipway_db::Db;
-use slipway_storage::Location;
+use slipway_storage::{Credentials, Location};
 
 /// What deleting needs.
 #[derive(Debug)]
@@ -37,8 +37,9 @@ impl Delete {
     /// Reads where the bucket and Postgres are; connects while Lambda still counts this as init.
     pub async fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
         let location = Location::from_env(env)?;
+        let credentials = Credentials::from_env(env)?;
         let db = Db::new(slipway_db::Config::from_env(env)?)?;
-        let (bucket, ()) = tokio::join!(Bucket::connect(&location), db.warm_up());
+        let (bucket, ()) = tokio::join!(Bucket::connect(&location, &credentials), db.warm_up());
         Ok(Self { db, bucket })
     }
 

@@ -3,20 +3,15 @@
 //! Whoever hears of an object first, the client's call, an event or the reconciler, takes this step; the
 //! outcome is the same in any order and however often.
 
-use std::time::Duration;
-
 use slipway_bucket::Bucket;
 use slipway_core::env::{ConfigError, Env};
 use slipway_core::limits::{SizeLimits, quota_bytes};
-use slipway_core::{Code, Error, FileRow, ObjectKey, StoredObject};
+use slipway_core::{Code, Error, FileRow, ObjectKey};
 use slipway_db::{Db, Location, Recorded};
 use slipway_storage::{self as storage, PublicBase};
 
 /// How often an object that changes while it is looked at is looked at again.
 const LOOKS: u32 = 5;
-
-/// S3 tells times in whole seconds: after one, the next look sees another time.
-const PAUSE: Duration = Duration::from_millis(300);
 
 /// What became of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,11 +68,12 @@ impl Recorder {
     /// connects to Postgres, if it answers, while Lambda still counts this as init.
     pub async fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
         let location = storage::Location::from_env(env)?;
+        let credentials = storage::Credentials::from_env(env)?;
         let db = Db::new(slipway_db::Config::from_env(env)?)?;
         let public = PublicBase::from_env(env)?;
         let limits = SizeLimits::from_env(env)?;
         let quota_bytes = quota_bytes(env)?;
-        let (bucket, ()) = tokio::join!(Bucket::connect(&location), db.warm_up());
+        let (bucket, ()) = tokio::join!(Bucket::connect(&location, &credentials), db.warm_up());
         Ok(Self {
             bucket,
             db,
@@ -102,36 +98,49 @@ impl Recorder {
 
     /// Makes the table say what S3 has under `key`.
     pub async fn record(&self, key: &ObjectKey) -> Result<Outcome, Error> {
-        for look in 0..LOOKS {
-            if look > 0 {
-                tokio::time::sleep(PAUSE).await;
-            }
+        let file_url = self.location.public_url(self.public.as_ref(), key);
+        let location = Location {
+            bucket: &self.location.bucket,
+            file_url: &file_url,
+        };
+        // A row that S3 was asked after: S3 tells times in whole seconds, so of two uploads in one second
+        // only that order says which is the later one.
+        let mut seen = None;
+        for _ in 0..LOOKS {
             let Some(object) = self.bucket.head(key).await? else {
                 return Ok(Outcome::Missing);
             };
-            if self.limits.check_stored(&object).is_err() {
-                return self.refuse(&object, Refusal::TooLarge).await;
-            }
-            let file_url = self.file_url(key);
-            let location = Location {
-                bucket: &self.location.bucket,
-                file_url: &file_url,
-            };
-            match self
-                .db
-                .record_file(&object, &location, self.quota_bytes)
-                .await?
-            {
-                Recorded::Created(row) => return Ok(Outcome::Created(row)),
-                Recorded::Updated(row) | Recorded::Unchanged(row) => {
-                    return Ok(Outcome::Existing(row));
+            let recorded = if self.limits.check_stored(&object).is_ok() {
+                let quota = self.quota_bytes;
+                self.db
+                    .record_file(&object, &location, quota, seen.as_ref())
+                    .await?
+            } else {
+                match self
+                    .db
+                    .tombstone_refused(&object, &location, seen.as_ref())
+                    .await?
+                {
+                    Recorded::Tombstoned => {
+                        self.remove(key).await;
+                        return Ok(Outcome::Refused(Refusal::TooLarge));
+                    }
+                    other => other,
                 }
+            };
+            match recorded {
+                Recorded::Created(row) => return Ok(Outcome::Created(row)),
+                Recorded::Updated(row) if seen.is_none() => return Ok(Outcome::Existing(row)),
+                Recorded::Unchanged(row) => return Ok(Outcome::Existing(row)),
                 Recorded::Tombstoned => {
                     self.remove(key).await;
                     return Ok(Outcome::Deleted);
                 }
-                Recorded::QuotaExceeded => return self.refuse(&object, Refusal::OverQuota).await,
-                Recorded::Stale => {}
+                Recorded::QuotaExceeded => {
+                    self.remove(key).await;
+                    return Ok(Outcome::Refused(Refusal::OverQuota));
+                }
+                Recorded::Stale(row) | Recorded::Updated(row) => seen = Some(row),
             }
         }
         Err(Error::unavailable(
@@ -152,26 +161,10 @@ impl Recorder {
         self.db.forget_missing(key, &row).await
     }
 
-    async fn refuse(&self, object: &StoredObject, why: Refusal) -> Result<Outcome, Error> {
-        let file_url = self.file_url(&object.key);
-        let location = Location {
-            bucket: &self.location.bucket,
-            file_url: &file_url,
-        };
-        // First the tombstone: from then on no delivery of the same upload can bring it back.
-        self.db.tombstone_refused(object, &location).await?;
-        self.remove(&object.key).await;
-        Ok(Outcome::Refused(why))
-    }
-
     /// Removes an object whose tombstone stands; if S3 fails now, `maintain` finishes it.
     async fn remove(&self, key: &ObjectKey) {
         if let Err(error) = self.bucket.delete(key).await {
             tracing::warn!(id = %key.id(), code = error.code().as_str(), "the object remains; maintain removes it");
         }
-    }
-
-    fn file_url(&self, key: &ObjectKey) -> String {
-        self.location.public_url(self.public.as_ref(), key)
     }
 }
