@@ -3,7 +3,7 @@ mod account;
 mod binaries;
 mod cluster;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Seek};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -77,7 +77,7 @@ impl Postgres {
     }
 
     fn start_on(port: u16, guard: &Guard, options: &PostgresOptions) -> io::Result<Self> {
-        let cluster = Cluster::open(options)?;
+        let cluster = Cluster::open(guard, options)?;
         cluster.await_predecessor(Duration::from_secs(15));
         let mut log = cluster.open_log()?;
         let program = program(port, &cluster, options)
@@ -146,6 +146,17 @@ impl Postgres {
     pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
         self.server.try_wait()
     }
+}
+
+/// Removes the data of a server that was kept in `folder`, wherever it really is.
+pub fn wipe(folder: &Path) -> io::Result<()> {
+    for place in [folder.to_owned(), account::elsewhere(folder)?] {
+        match fs::remove_dir_all(place) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// A port that nobody listens on now.

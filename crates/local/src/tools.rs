@@ -1,7 +1,15 @@
 //! Finding what is installed, and fetching what is not, by the ordinary clients.
-use std::io;
+
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use crate::guard::{Guard, Program};
+
+/// Older ones lack the router, or the runtime API without functions.
+const CARGO_LAMBDA: &str = "cargo-lambda>=1.9,<2";
 
 /// The program `name` in `PATH`.
 #[must_use]
@@ -12,34 +20,111 @@ pub fn find(name: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// Installs an npm package into `folder`, running its own install step.
-pub fn npm_install(folder: &Path, package: &str) -> io::Result<()> {
-    let npm = find("npm").ok_or_else(|| io::Error::other("npm is not installed"))?;
-    let mut command = Command::new(npm);
-    command
-        .args(["install", "--no-save", "--no-audit", "--no-fund"])
-        // As root, npm would run the install step as the folder's owner or not at all.
-        .args(["--foreground-scripts", "--ignore-scripts=false"])
-        .arg("--prefix")
-        .arg(folder)
-        .arg(package)
-        .current_dir(folder);
-    run(command)
+/// cargo-lambda: the one that is installed, or one fetched into `folder` by pip.
+pub fn cargo_lambda(guard: &Guard, folder: &Path, say: fn(&str)) -> io::Result<PathBuf> {
+    let fetched = folder.join("cargo-lambda");
+    let places = [fetched.join("bin"), fetched.join("target/bin")];
+    let here = places.iter().map(|dir| dir.join("cargo-lambda"));
+    let all = find("cargo-lambda").into_iter().chain(here);
+    if let Some(found) = all.clone().find(|exe| is_recent(exe)) {
+        return Ok(found);
+    }
+    say("fetching cargo-lambda by pip");
+    pip_install(guard, &fetched, &[CARGO_LAMBDA]).map_err(|error| {
+        io::Error::other(format!(
+            "{error}\nInstall cargo-lambda 1.9 or newer, or python3 with venv or pip so that it \
+             can be fetched (on Debian: apt-get install python3-venv)"
+        ))
+    })?;
+    let mut all = all;
+    all.find(|exe| is_recent(exe)).ok_or_else(|| {
+        io::Error::other(
+            "the cargo-lambda that pip fetched does not run here: install 1.9 or newer",
+        )
+    })
 }
 
-/// Runs a client quietly; its errors are in ours.
-pub(crate) fn run(mut command: Command) -> io::Result<()> {
-    let name = command.get_program().display().to_string();
-    let done = command
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| io::Error::other(format!("cannot start {name}: {error}")))?;
-    if done.status.success() {
+/// Installs Python packages into `folder`; their programs are in its `bin`, or
+/// where Python has no venv, in its `target/bin`.
+pub fn pip_install(guard: &Guard, folder: &Path, packages: &[&str]) -> io::Result<()> {
+    let python = find("python3").ok_or_else(|| io::Error::other("python3 is not installed"))?;
+    let venv = Program::new(&python).args(["-m", "venv"]).args([folder]);
+    let quiet = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ];
+    // Debian's python3 has no venv unless asked for; pip alone will do.
+    let pip = match run(guard, venv) {
+        Ok(()) => Program::new(folder.join("bin/python3")).args(quiet),
+        Err(_) => Program::new(&python)
+            .args(quiet)
+            .args(["--upgrade", "--target"])
+            .args([folder.join("target")]),
+    };
+    run(guard, pip.args(packages))
+}
+
+/// Installs an npm package into `folder`, running its own install step.
+pub fn npm_install(guard: &Guard, folder: &Path, package: &str) -> io::Result<()> {
+    let npm = find("npm").ok_or_else(|| io::Error::other("npm is not installed"))?;
+    let program = Program::new(npm)
+        .args(["install", "--no-save", "--no-audit", "--no-fund"])
+        .args(["--ignore-scripts=false", "--prefix"])
+        .args([folder.as_os_str(), package.as_ref()])
+        .current_dir(folder);
+    run(guard, program)
+}
+
+/// Runs a client quietly; what it complained about is in the error.
+fn run(guard: &Guard, program: Program) -> io::Result<()> {
+    let name = program.name().display().to_string();
+    let program = program.stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut client = guard.spawn(program)?;
+    let mut complaint = String::new();
+    if let Some(mut stderr) = client.take_stderr() {
+        stderr.read_to_string(&mut complaint)?;
+    }
+    let status = loop {
+        if let Some(status) = client.try_wait()? {
+            break status;
+        }
+        thread::sleep(Duration::from_millis(20));
+    };
+    if status.success() {
         return Ok(());
     }
     Err(io::Error::other(format!(
-        "{name} failed ({}):\n{}",
-        done.status,
-        String::from_utf8_lossy(&done.stderr).trim()
+        "{name} failed ({status}): {}",
+        complaint.trim()
     )))
+}
+
+fn is_recent(cargo_lambda: &Path) -> bool {
+    let mut command = Command::new(cargo_lambda);
+    let done = command.args(["lambda", "--version"]).output();
+    done.is_ok_and(|done| version(&String::from_utf8_lossy(&done.stdout)) >= Some((1, 9)))
+}
+
+/// `cargo-lambda 1.9.0 (…)`.
+fn version(text: &str) -> Option<(u32, u32)> {
+    let mut numbers = text.split_whitespace().nth(1)?.split('.');
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::version;
+
+    #[test]
+    fn versions_compare() {
+        assert_eq!(
+            version("cargo-lambda 1.9.0 (abc 2026-01-01Z)"),
+            Some((1, 9))
+        );
+        assert!(version("cargo-lambda 1.10.2") > Some((1, 9)));
+        assert!(version("error: no such command") < Some((1, 9)));
+    }
 }

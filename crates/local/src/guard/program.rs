@@ -1,5 +1,5 @@
 //! What to run under a guard, and how to stop it.
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -19,6 +19,7 @@ pub struct Program {
     name: OsString,
     args: Vec<OsString>,
     env: Vec<(OsString, Option<OsString>)>,
+    dir: Option<PathBuf>,
     user: Option<User>,
     interrupt: bool,
     grace: Duration,
@@ -34,6 +35,7 @@ impl Program {
             name: program.into(),
             args: Vec::new(),
             env: Vec::new(),
+            dir: None,
             user: None,
             interrupt: false,
             grace: Duration::from_secs(5),
@@ -61,6 +63,13 @@ impl Program {
     #[must_use]
     pub fn env_remove(mut self, name: impl Into<OsString>) -> Self {
         self.env.push((name.into(), None));
+        self
+    }
+
+    /// Runs it in a folder.
+    #[must_use]
+    pub fn current_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.dir = Some(dir.into());
         self
     }
 
@@ -106,6 +115,11 @@ impl Program {
         self
     }
 
+    /// What was given to [`Program::new`].
+    pub(crate) fn name(&self) -> &OsStr {
+        &self.name
+    }
+
     /// The keeper's arguments, as `keeper::Orders` reads them.
     pub(super) fn orders(&self) -> Vec<OsString> {
         let mut orders: Vec<OsString> = Vec::new();
@@ -133,6 +147,9 @@ impl Program {
                 Some(value) => command.env(name, value),
                 None => command.env_remove(name),
             };
+        }
+        if let Some(dir) = self.dir {
+            command.current_dir(dir);
         }
         command.stdout(self.stdout).stderr(self.stderr);
         self.name

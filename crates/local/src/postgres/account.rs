@@ -86,12 +86,7 @@ pub(super) fn settle(folder: &Path, user: Option<User>) -> io::Result<PathBuf> {
     if can_enter(folder, user) {
         return Ok(folder.clone());
     }
-    // Not the standard hasher: its output may differ between two builds.
-    let name = uuid::Uuid::new_v5(
-        &uuid::Uuid::NAMESPACE_URL,
-        folder.as_os_str().as_encoded_bytes(),
-    );
-    let elsewhere = std::env::temp_dir().join(format!("slipway-{name}"));
+    let elsewhere = elsewhere(folder)?;
     private(&elsewhere, user)?;
     if can_enter(&elsewhere, user) {
         return Ok(elsewhere);
@@ -102,6 +97,15 @@ pub(super) fn settle(folder: &Path, user: Option<User>) -> io::Result<PathBuf> {
         folder.display(),
         elsewhere.display()
     )))
+}
+
+/// The other place for what belongs in `folder`.
+pub(super) fn elsewhere(folder: &Path) -> io::Result<PathBuf> {
+    let folder = std::path::absolute(folder)?;
+    // Not the standard hasher: its output may differ between two builds.
+    let space = uuid::Uuid::NAMESPACE_URL;
+    let name = uuid::Uuid::new_v5(&space, folder.as_os_str().as_encoded_bytes());
+    Ok(std::env::temp_dir().join(format!("slipway-{name}")))
 }
 
 /// A folder in a place where everyone may write: nobody else's, and no link.

