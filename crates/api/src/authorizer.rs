@@ -10,25 +10,25 @@ use serde_json::Value;
 /// its Lambda authorizer. Only API Gateway writes `requestContext.authorizer`; no client can.
 pub(crate) fn verified_sub(context: &RequestContext) -> Option<&str> {
     match context {
-        RequestContext::ApiGatewayV2(context) => sub(context.authorizer.as_ref()?),
-        RequestContext::ApiGatewayV1(context) => sub(&context.authorizer),
+        RequestContext::ApiGatewayV2(context) => http_api(context.authorizer.as_ref()?),
+        RequestContext::ApiGatewayV1(context) => rest_api(&context.authorizer),
         _ => None,
     }
 }
 
-fn sub(authorizer: &ApiGatewayRequestAuthorizer) -> Option<&str> {
+fn http_api(authorizer: &ApiGatewayRequestAuthorizer) -> Option<&str> {
     let jwt = authorizer
         .jwt
         .as_ref()
-        .and_then(|jwt| jwt.claims.get("sub"))
-        .map(String::as_str);
-    jwt.or_else(|| authorizer.fields.get("sub").and_then(Value::as_str))
-        .or_else(|| {
-            authorizer
-                .other
-                .get("claims")
-                .and_then(|claims| claims.get("sub"))
-                .and_then(Value::as_str)
-        })
-        .or_else(|| authorizer.other.get("principalId").and_then(Value::as_str))
+        .and_then(|jwt| jwt.claims.get("sub"));
+    jwt.map(String::as_str)
+        .or_else(|| authorizer.fields.get("sub").and_then(Value::as_str))
+}
+
+fn rest_api(authorizer: &ApiGatewayRequestAuthorizer) -> Option<&str> {
+    let claims = authorizer.fields.get("claims");
+    claims
+        .and_then(|claims| claims.get("sub"))
+        .or_else(|| authorizer.fields.get("principalId"))
+        .and_then(Value::as_str)
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use slipway_api::{FileBody, Reply, Request};
 use slipway_core::limits::{DEFAULT_PAGE_FILES, MAX_PAGE_BYTES, MAX_PAGE_FILES};
-use slipway_core::{Cursor, Error, FileRow};
+use slipway_core::{ContentType, Cursor, Error, FileRow};
 use slipway_db::{Db, Page};
 use slipway_storage::{ReadUrls, Window};
 use time::OffsetDateTime;
@@ -25,10 +25,7 @@ pub(crate) async fn list(db: &Db, urls: &ReadUrls, request: &Request) -> Result<
             .map(Cursor::decode)
             .transpose()?
             .map(|cursor| cursor.0),
-        content_type_prefix: request
-            .query("contentType")?
-            .filter(|prefix| !prefix.is_empty())
-            .map(str::to_owned),
+        content_type_prefix: content_type_prefix(request)?,
     };
     let found = db.list_files(request.user(), &page).await?;
     let window = urls.window(OffsetDateTime::now_utc());
@@ -53,6 +50,23 @@ fn limit(request: &Request) -> Result<u32, Error> {
                 "limit must be a whole number from 1 to {MAX_PAGE_FILES}."
             ))
         })
+}
+
+fn content_type_prefix(request: &Request) -> Result<Option<String>, Error> {
+    let prefix = request
+        .query("contentType")?
+        .filter(|prefix| !prefix.is_empty());
+    // Nothing else is in a stored type, and Postgres knows no NUL.
+    let plain = |text: &str| {
+        text.len() <= ContentType::MAX_BYTES
+            && text.bytes().all(|byte| (0x20..0x7f).contains(&byte))
+    };
+    match prefix {
+        Some(text) if !plain(text) => Err(Error::invalid_request(
+            "contentType must be the beginning of a media type, such as image/.",
+        )),
+        prefix => Ok(prefix.map(str::to_owned)),
+    }
 }
 
 /// As many files as fit into an answer, and the last of them if some do not.
