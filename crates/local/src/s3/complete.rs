@@ -50,7 +50,10 @@ pub(super) async fn complete(
             "The provided 'x-amz-mp-object-size' header does not match what was computed.",
         ));
     }
-    let (draft, whole) = assemble(store, &about, &parts).await?;
+    let assembled = assemble(store, &about, &parts).await;
+    // Parts that vanish under the copy mean that the upload has ended.
+    store.state().upload(&input.key, &about.id)?;
+    let (draft, whole) = assembled?;
     let checksum = if about.composite {
         composite(&parts)
     } else {

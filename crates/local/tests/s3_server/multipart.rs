@@ -222,6 +222,28 @@ async fn write_once_holds_for_completion() {
     complete.send().await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_completions_one_makes_the_object() {
+    let mut stack = Stack::start().await;
+    let sdk = stack.plain_sdk();
+    let id = begin(&sdk, "k").await;
+    let parts = [part(&sdk, "k", &id, 1, vec![1; 16 * MIB]).await];
+    let complete = || {
+        let complete = sdk
+            .complete_multipart_upload()
+            .bucket(BUCKET)
+            .key("k")
+            .upload_id(&id);
+        complete.multipart_upload(all(&parts)).send()
+    };
+    let (one, two) = tokio::join!(complete(), complete());
+    let lost = if one.is_ok() { two } else { one };
+    assert_eq!(refusal(lost), (404, "NoSuchUpload".into()));
+    assert!(stack.events.try_recv().is_ok());
+    assert!(stack.events.try_recv().is_err());
+    assert_eq!(stack.bytes("k").await.unwrap().len(), 16 * MIB);
+}
+
 #[tokio::test]
 async fn an_upload_that_was_given_up_is_gone() {
     let stack = Stack::start().await;

@@ -56,14 +56,18 @@ async fn a_client_that_waits_for_a_refusal_sends_nothing() {
 async fn a_client_that_does_not_wait_still_hears_the_refusal() {
     let stack = Stack::start().await;
     let url = stack.url("PUT", "k").sign().replace("/k?", "/l?");
-    let put = stack
-        .http
-        .put(url)
-        .body(vec![0; 32 << 20])
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(refused(put).await, (403, "SignatureDoesNotMatch".into()));
+    let mut stream = say(&url, "PUT", "content-length: 33554432\r\n").await;
+    // As curl and browsers do: first all of the body, then the answer.
+    stream.write_all(&vec![0; 32 << 20]).await.unwrap();
+    assert!(hear(&mut stream).await.starts_with("HTTP/1.1 403"));
+}
+
+#[tokio::test]
+async fn a_client_that_stalls_hears_the_refusal_too() {
+    let stack = Stack::start().await;
+    let url = stack.url("PUT", "k").sign().replace("/k?", "/l?");
+    let mut stream = say(&url, "PUT", "content-length: 1000\r\n").await;
+    assert!(hear(&mut stream).await.starts_with("HTTP/1.1 403"));
 }
 
 #[tokio::test]
