@@ -1,11 +1,46 @@
 //! `cargo dev`: the local stack, and the commands around it.
+
+mod cli;
+mod say;
+mod stack;
+mod state;
+mod test;
+mod token;
+mod workspace;
+
 use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+use state::State;
 
 fn main() -> ExitCode {
     let mut args = std::env::args_os().skip(1).peekable();
+    // Before anything else: a keeper must start fast, and takes any arguments.
     if args.next_if_eq(&OsString::from("guard")).is_some() {
         return slipway_local::guard::main(args);
     }
-    ExitCode::SUCCESS
+    let cli = Cli::parse();
+    let done = match &cli.command {
+        None => stack::run(&cli),
+        Some(Command::Test { quick }) => test::run(*quick),
+        Some(Command::Token { user, seconds }) => token(&cli.state(), user, *seconds),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints a token alone, so that `TOKEN=$(cargo dev token alice)` works.
+fn token(folder: &Path, user: &str, seconds: u64) -> io::Result<()> {
+    let token = State::make(folder)?.key()?.token(user, seconds)?;
+    writeln!(io::stdout(), "{token}")
 }

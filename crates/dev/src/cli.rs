@@ -1,0 +1,63 @@
+//! What can be asked for on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::workspace;
+
+/// A month: nobody wants to renew a token while learning.
+pub(crate) const TOKEN_SECONDS: u64 = 30 * 24 * 3600;
+
+/// Runs Slipway on this machine: Postgres, an S3 server, and the functions behind one URL.
+///
+/// Without a command it runs until Ctrl-C. Its data is in .slipway/ and survives a restart.
+///
+/// Variables override parts of it: `DATABASE_URL` and `S3_ENDPOINT` the servers, `JWT_PUBLIC_KEY` or
+/// `JWT_SECRET` the keys, `MAX_UPLOAD_BYTES`, `USER_QUOTA_BYTES` and their like the limits.
+#[derive(Debug, Parser)]
+#[command(name = "cargo dev", bin_name = "cargo dev")]
+pub(crate) struct Cli {
+    /// What else to do.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
+    /// The port of the API, on 127.0.0.1
+    #[arg(long, default_value_t = 3000)]
+    pub(crate) port: u16,
+
+    /// Begin with nothing: remove all files, rows and keys of the stack first
+    #[arg(long)]
+    pub(crate) fresh: bool,
+
+    /// Another folder for the state, so that tests may run stacks of their own
+    #[arg(long, hide = true, global = true)]
+    state: Option<PathBuf>,
+}
+
+/// The other commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Check format and lints, and run the tests
+    Test {
+        /// Leave out what is slow, and say what
+        #[arg(long)]
+        quick: bool,
+    },
+    /// Print a token for a user, alone
+    Token {
+        /// The user: `sub` in the token
+        user: String,
+        /// How long it is valid
+        #[arg(long, default_value_t = TOKEN_SECONDS, value_name = "N")]
+        seconds: u64,
+    },
+}
+
+impl Cli {
+    /// The folder of the stack's state.
+    pub(crate) fn state(&self) -> PathBuf {
+        let default = || workspace::root().join(".slipway");
+        self.state.clone().unwrap_or_else(default)
+    }
+}

@@ -1,0 +1,113 @@
+//! The local stack: what starts, in which order, and how it ends.
+
+mod banner;
+mod compile;
+mod emulator;
+mod events;
+mod fleet;
+mod http;
+mod instance;
+mod logs;
+mod runtime_api;
+mod services;
+mod settings;
+mod stand_in;
+
+use std::io;
+use std::sync::Arc;
+
+use slipway_local::guard::Guard;
+use slipway_local::tools;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::Cli;
+use crate::say;
+use crate::state::State;
+use crate::workspace::{self, Workspace};
+use emulator::Emulator;
+use fleet::Fleet;
+use runtime_api::RuntimeApi;
+use services::Services;
+
+/// Runs the stack until it is told to stop.
+pub(crate) fn run(cli: &Cli) -> io::Result<()> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let result = runtime.block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut hangup = signal(SignalKind::hangup())?;
+        let told = async {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
+            }
+            say::line("\nstopping");
+        };
+        // What `serve` holds ends as it is dropped here, in the reverse order of its start.
+        tokio::select! {
+            result = serve(cli) => result,
+            () = told => Ok(()),
+        }
+    });
+    // A thread that still waits for a build or a download must not keep us: its guard ends it.
+    runtime.shutdown_background();
+    result
+}
+
+async fn serve(cli: &Cli) -> io::Result<()> {
+    let state = State::make(&cli.state())?;
+    let lock = state.lock()?;
+    say::part("state", &state.path("").display().to_string());
+    if cli.fresh {
+        state.wipe(&lock)?;
+        say::part("state", "wiped: everything begins anew");
+    }
+    emulator::claim(cli.port).await?;
+
+    let guard = Guard::this()?;
+    let (functions, binaries) = blocking({
+        let guard = guard.clone();
+        move || compile::build(&guard, &Workspace::read()?)
+    })
+    .await?;
+    let mut services = Services::start(&guard, &state).await?;
+    blocking({
+        let (guard, env) = (guard.clone(), services.env.clone());
+        move || compile::migrate(&guard, &binaries, &env)
+    })
+    .await?;
+
+    let cargo_lambda = blocking({
+        let (guard, folder) = (guard.clone(), state.path("tools"));
+        move || tools::cargo_lambda(&guard, &folder, |text| say::part("functions", text))
+    })
+    .await?;
+    let _emulator = Emulator::start(&guard, cargo_lambda, cli.port, &state).await?;
+    let api = Arc::new(RuntimeApi::start(cli.port).await?);
+    let mut fleet = Fleet::start(&guard, &api, functions, &services.env);
+    let _no_route = stand_in::not_found(cli.port);
+    let _deliveries = services
+        .objects
+        .take()
+        .map(|objects| events::deliver(cli.port, objects));
+    fleet.ready().await;
+    banner::print(cli.port, &state, &services)?;
+    // Everything runs by itself from here; a failed server alone ends the stack.
+    services.watch().await
+}
+
+/// Runs what blocks without holding up the signals.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(io::Error::other)?
+}
+
+/// A program in the workspace, without what only `cargo run` meant.
+fn program(name: impl Into<std::ffi::OsString>) -> slipway_local::guard::Program {
+    let program = slipway_local::guard::Program::new(name).current_dir(workspace::root());
+    workspace::of_cargo_run().fold(program, slipway_local::guard::Program::env_remove)
+}

@@ -1,0 +1,156 @@
+//! Building the functions and bringing the database up to date.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+use slipway_local::guard::{Guard, Guarded};
+use slipway_local::tools;
+
+use super::fleet::Function;
+use super::settings::Env;
+use crate::say;
+use crate::workspace::{self, Binary, Workspace};
+
+/// Executables by name.
+pub(super) type Binaries = BTreeMap<String, PathBuf>;
+
+/// Functions that no route leads to.
+const EVENT_FUNCTIONS: [&str; 1] = ["record-upload"];
+
+const MIGRATE: &str = "migrate";
+
+/// Builds everything that the stack runs.
+pub(super) fn build(guard: &Guard, workspace: &Workspace) -> io::Result<(Vec<Function>, Binaries)> {
+    let mut names: Vec<(String, Binary)> = Vec::new();
+    for name in workspace.routed() {
+        let binary = serving(workspace, &name)?;
+        names.push((name, binary));
+    }
+    for name in EVENT_FUNCTIONS {
+        names.push((name.to_owned(), workspace.expect(name)?));
+    }
+    let mut wanted: Vec<Binary> = names.iter().map(|(_, binary)| binary.clone()).collect();
+    wanted.push(workspace.expect(MIGRATE)?);
+    let binaries = say::step("build", "the functions", || cargo_build(guard, &wanted))?;
+    let path = |binary: &Binary| {
+        binaries
+            .get(&binary.name)
+            .cloned()
+            .ok_or_else(|| io::Error::other(format!("cargo built no executable `{}`", binary.name)))
+    };
+    let functions = names.iter().map(|(name, binary)| {
+        Ok(Function::new(
+            name,
+            path(binary)?,
+            workspace.routed().contains(name),
+        ))
+    });
+    Ok((functions.collect::<io::Result<_>>()?, binaries))
+}
+
+/// The binary of a function: with a quota, presign is the one that asks Postgres.
+fn serving(workspace: &Workspace, name: &str) -> io::Result<Binary> {
+    let quota = std::env::var_os("USER_QUOTA_BYTES").is_some_and(|quota| !quota.is_empty());
+    if quota && let Some(binary) = workspace.binary(&format!("{name}-quota")) {
+        return Ok(binary);
+    }
+    workspace.expect(name)
+}
+
+fn cargo_build(guard: &Guard, wanted: &[Binary]) -> io::Result<Binaries> {
+    let packages = wanted.iter().flat_map(|binary| ["-p", &binary.package]);
+    let mut program = super::program(workspace::cargo())
+        .args(["build", "--message-format", "json-render-diagnostics"])
+        .args(packages)
+        .stdout(Stdio::piped());
+    if !has_openssl()? {
+        let vendored = wanted.iter().filter(|binary| binary.vendors_openssl);
+        let features: Vec<String> = vendored
+            .map(|binary| format!("{}/vendored-openssl", binary.package))
+            .collect();
+        say::part(
+            "build",
+            "no OpenSSL headers here: building OpenSSL from source, which takes some minutes, once",
+        );
+        program = program.args(["--features".to_owned(), features.join(",")]);
+    }
+    let mut cargo = guard.spawn(program)?;
+    let messages = cargo.take_stdout().map(BufReader::new);
+    let mut binaries = Binaries::new();
+    for message in messages.into_iter().flat_map(BufRead::lines) {
+        let message: Value = serde_json::from_str(&message?).unwrap_or_default();
+        if let (Some(name), Some(path)) = (
+            message["target"]["name"].as_str(),
+            message["executable"].as_str(),
+        ) {
+            binaries.insert(name.to_owned(), path.into());
+        }
+    }
+    if wait(&mut cargo)?.success() {
+        return Ok(binaries);
+    }
+    Err(io::Error::other("the functions do not build: see above"))
+}
+
+/// Whether `openssl-sys` will find OpenSSL, by the rules it goes by itself.
+fn has_openssl() -> io::Result<bool> {
+    let told = ["OPENSSL_DIR", "OPENSSL_LIB_DIR", "OPENSSL_STATIC"];
+    // On macOS native-tls uses the system's own TLS.
+    if cfg!(target_os = "macos") || told.iter().any(|name| std::env::var_os(name).is_some()) {
+        return Ok(true);
+    }
+    let mut pkg_config = Command::new("pkg-config");
+    pkg_config
+        .args(["--exists", "openssl"])
+        .stderr(Stdio::null());
+    if pkg_config.status().is_ok_and(|status| status.success()) {
+        return Ok(true);
+    }
+    if ["perl", "make"]
+        .iter()
+        .all(|tool| tools::find(tool).is_some())
+    {
+        return Ok(false);
+    }
+    Err(io::Error::other(
+        "the functions need OpenSSL: install its headers and pkg-config (on Debian: apt-get \
+         install libssl-dev pkg-config), or perl and make so that it can be built from source",
+    ))
+}
+
+/// Applies the migrations.
+pub(super) fn migrate(guard: &Guard, binaries: &Binaries, env: &Env) -> io::Result<()> {
+    let Some(migrate) = binaries.get(MIGRATE) else {
+        return Err(io::Error::other("cargo built no `migrate`"));
+    };
+    say::step("migrate", "the database", || {
+        let program = env.apply(super::program(migrate));
+        let mut migrate = guard.spawn(program.stdout(Stdio::piped()))?;
+        let mut output = String::new();
+        if let Some(mut stdout) = migrate.take_stdout() {
+            stdout.read_to_string(&mut output)?;
+        }
+        let status = wait(&mut migrate)?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(io::Error::other(format!(
+            "the migrations failed ({status})\n{}",
+            output.trim()
+        )))
+    })
+}
+
+fn wait(child: &mut Guarded) -> io::Result<ExitStatus> {
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+}

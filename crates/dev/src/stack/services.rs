@@ -1,0 +1,156 @@
+//! The two servers the functions need: ours, or those the user points at.
+
+use std::future;
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+use std::time::Duration;
+
+use slipway_local::guard::Guard;
+use slipway_local::postgres::{self, Postgres, PostgresOptions};
+use slipway_local::s3::{ObjectEvent, S3Options, S3Server};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::settings::{Env, user_set};
+use crate::say;
+use crate::state::{Chosen, State};
+
+/// What the stack stands on.
+pub(super) struct Services {
+    /// What the functions are told.
+    pub(super) env: Env,
+    /// Where Postgres is, when it is ours.
+    pub(super) database_url: Option<String>,
+    /// Where S3 is.
+    pub(super) s3_endpoint: String,
+    /// What changes in our bucket.
+    pub(super) objects: Option<UnboundedReceiver<ObjectEvent>>,
+    postgres: Option<Postgres>,
+    /// Serves as long as it is held.
+    s3: Option<S3Server>,
+}
+
+impl Services {
+    /// Starts what is not the user's own.
+    pub(super) async fn start(guard: &Guard, state: &State) -> io::Result<Self> {
+        let mut chosen = state.chosen()?;
+        free_or_other(&mut chosen.s3_port, "S3")?;
+        if user_set("DATABASE_URL").is_none() {
+            free_or_other(&mut chosen.postgres_port, "Postgres")?;
+        }
+        state.choose(&chosen)?;
+        let mut services = Self {
+            env: Env::default(),
+            database_url: None,
+            s3_endpoint: String::new(),
+            objects: None,
+            postgres: None,
+            s3: None,
+        };
+        services.env.set_default("AWS_REGION", "us-east-1");
+        services.env.trust(&state.key()?);
+        services.start_postgres(guard, state, &chosen).await?;
+        services.start_s3(state, &chosen).await?;
+        Ok(services)
+    }
+
+    async fn start_postgres(
+        &mut self,
+        guard: &Guard,
+        state: &State,
+        chosen: &Chosen,
+    ) -> io::Result<()> {
+        if user_set("DATABASE_URL").is_some() {
+            say::part("postgres", "yours, by DATABASE_URL");
+            return Ok(());
+        }
+        let options = PostgresOptions {
+            port: Some(chosen.postgres_port),
+            say: |text| say::part("postgres", text),
+            ..PostgresOptions::kept(state.path("postgres"), state.path("tools"))
+        };
+        let guard = guard.clone();
+        let what = format!("on 127.0.0.1:{}", chosen.postgres_port);
+        let start = move || say::step("postgres", &what, || Postgres::start(&guard, &options));
+        let postgres = super::blocking(start).await?;
+        self.env.set("DATABASE_URL", postgres.url());
+        self.database_url = Some(postgres.url());
+        self.postgres = Some(postgres);
+        Ok(())
+    }
+
+    async fn start_s3(&mut self, state: &State, chosen: &Chosen) -> io::Result<()> {
+        if let Some(theirs) = user_set("S3_ENDPOINT").or_else(|| user_set("AWS_ENDPOINT_URL_S3")) {
+            if user_set("S3_BUCKET_NAME").is_none() {
+                return Err(io::Error::other(
+                    "S3_ENDPOINT is set, but not S3_BUCKET_NAME: which bucket there is it?",
+                ));
+            }
+            say::part(
+                "s3",
+                "yours, by S3_ENDPOINT; its events do not reach record-upload, so only \
+                 save-metadata records files",
+            );
+            self.s3_endpoint = theirs;
+            return Ok(());
+        }
+        let bucket = user_set("S3_BUCKET_NAME").unwrap_or_else(|| "slipway-local".to_owned());
+        let region = user_set("AWS_REGION").unwrap_or_else(|| "us-east-1".to_owned());
+        let options = S3Options {
+            root: state.path("s3"),
+            bucket: bucket.clone(),
+            region,
+            access_key: chosen.access_key.clone(),
+            secret_key: chosen.secret_key.clone(),
+            listen: (Ipv4Addr::LOCALHOST, chosen.s3_port).into(),
+        };
+        let (server, objects) = S3Server::start(options).await?;
+        self.s3_endpoint = server.endpoint();
+        say::part("s3", &format!("on {}, bucket {bucket}", self.s3_endpoint));
+        self.env.set("S3_ENDPOINT", &self.s3_endpoint);
+        self.env.set("S3_BUCKET_NAME", bucket);
+        self.env.set("AWS_ACCESS_KEY_ID", &chosen.access_key);
+        self.env.set("AWS_SECRET_ACCESS_KEY", &chosen.secret_key);
+        // Of the user's real account: they would win over the pair above, or be sent along with it.
+        for name in [
+            "AWS_SESSION_TOKEN",
+            "AWS_PROFILE",
+            "AWS_ENDPOINT_URL",
+            "AWS_ENDPOINT_URL_S3",
+        ] {
+            self.env.remove(name);
+        }
+        self.objects = Some(objects);
+        self.s3 = Some(server);
+        Ok(())
+    }
+
+    /// Waits for a server to fail, which ends the stack: it does not go without.
+    pub(super) async fn watch(&mut self) -> io::Result<()> {
+        let Some(postgres) = &mut self.postgres else {
+            return future::pending().await;
+        };
+        loop {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            if let Some(status) = postgres.try_wait()? {
+                return Err(io::Error::other(format!(
+                    "Postgres ended ({status}); its log is {}",
+                    postgres.log().display()
+                )));
+            }
+        }
+    }
+}
+
+/// Keeps the port of the last time, or takes another and says so.
+fn free_or_other(port: &mut u16, whose: &str) -> io::Result<()> {
+    if TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok() {
+        return Ok(());
+    }
+    let taken = *port;
+    *port = postgres::free_port()?;
+    say::part(
+        "state",
+        &format!("port {taken} of {whose} is taken: it moves to {port}"),
+    );
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! The stack's own key pair, and the tokens it signs (`EdDSA`, RFC 8037).
+
+use std::fmt::Write;
+use std::io;
+use std::time::SystemTime;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use ring::rand::{SecureRandom, SystemRandom};
+use ring::signature::{Ed25519KeyPair, KeyPair};
+use serde_json::json;
+
+/// Who the tokens say made them.
+pub(crate) const ISSUER: &str = "http://localhost/slipway";
+
+/// Whom they are for.
+pub(crate) const AUDIENCE: &str = "slipway";
+
+/// RFC 8410: what stands before the 32 bytes of an Ed25519 public key in its DER form.
+const SPKI: [u8; 12] = [
+    0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
+];
+
+/// An Ed25519 key pair.
+#[derive(Debug)]
+pub(crate) struct Key {
+    pair: Ed25519KeyPair,
+}
+
+impl Key {
+    /// A new key pair as PKCS#8.
+    pub(crate) fn generate() -> io::Result<Vec<u8>> {
+        let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new());
+        let document =
+            document.map_err(|_| io::Error::other("the system gives no random bytes"))?;
+        Ok(document.as_ref().to_vec())
+    }
+
+    /// Reads what [`Key::generate`] made.
+    pub(crate) fn read(pkcs8: &[u8]) -> io::Result<Self> {
+        let pair = Ed25519KeyPair::from_pkcs8(pkcs8).map_err(|error| {
+            io::Error::other(format!(
+                "the token key in the state is broken ({error}); `cargo dev --fresh` begins anew"
+            ))
+        })?;
+        Ok(Self { pair })
+    }
+
+    /// The public half, as the functions' `JWT_PUBLIC_KEY`.
+    pub(crate) fn public_pem(&self) -> String {
+        let der = [&SPKI, self.pair.public_key().as_ref()].concat();
+        let text = STANDARD.encode(der);
+        format!("-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n")
+    }
+
+    /// A token for `user` from now on.
+    pub(crate) fn token(&self, user: &str, seconds: u64) -> io::Result<String> {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let now = now.map_err(io::Error::other)?.as_secs();
+        let header = json!({"alg": "EdDSA", "typ": "JWT"});
+        let claims = json!({
+            "sub": user, "iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now.saturating_add(seconds),
+        });
+        let part = |value: serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let signed = format!("{}.{}", part(header), part(claims));
+        let signature = URL_SAFE_NO_PAD.encode(self.pair.sign(signed.as_bytes()));
+        Ok(format!("{signed}.{signature}"))
+    }
+}
+
+/// Random bytes, as twice as many digits.
+pub(crate) fn random_hex(bytes: usize) -> io::Result<String> {
+    let mut buffer = vec![0; bytes];
+    let filled = SystemRandom::new().fill(&mut buffer);
+    filled.map_err(|_| io::Error::other("the system gives no random bytes"))?;
+    Ok(buffer.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use ring::signature::{ED25519, UnparsedPublicKey};
+
+    use super::*;
+
+    #[test]
+    fn a_token_verifies_with_the_public_half() {
+        let key = Key::read(&Key::generate().unwrap()).unwrap();
+        let token = key.token("alice", 60).unwrap();
+        let (signed, signature) = token.rsplit_once('.').unwrap();
+        let pem = key.public_pem();
+        let der = STANDARD.decode(pem.lines().nth(1).unwrap()).unwrap();
+        let public = UnparsedPublicKey::new(&ED25519, &der[SPKI.len()..]);
+        let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+        public.verify(signed.as_bytes(), &signature).unwrap();
+
+        let claims = signed.split_once('.').unwrap().1;
+        let claims = URL_SAFE_NO_PAD.decode(claims).unwrap();
+        let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
+        assert_eq!(claims["sub"], "alice");
+        assert_eq!(
+            claims["exp"].as_u64(),
+            Some(claims["iat"].as_u64().unwrap() + 60)
+        );
+    }
+}
