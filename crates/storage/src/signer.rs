@@ -167,9 +167,12 @@ impl Signer {
 
     fn expires_at(&self, request: &Request<'_>) -> OffsetDateTime {
         let own = request.at + Duration::seconds(request.seconds.cast_signed());
-        self.credentials
+        let end = self
+            .credentials
             .expires_at
-            .map_or(own, |session_end| own.min(session_end))
+            .map_or(own, |session_end| own.min(session_end));
+        // `X-Amz-Date` has whole seconds, so the URL ends at one.
+        end.replace_nanosecond(0).unwrap_or(end)
     }
 
     fn write_headers(&self, headers: &[(&str, &str)], out: &mut String) {
