@@ -1,1 +1,1 @@
-//! Empty.
+//! Integration tests only: see `tests/it`.

@@ -1,0 +1,17 @@
+//! Every function through real events, on a real Postgres and a real S3 protocol.
+//!
+//! A file for each function, and for each promise that concerns all of them. `world` is the deployment that
+//! a test talks to; whatever it answers is held to `openapi.yaml`.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod event;
+mod gate;
+mod shape;
+mod spec;
+mod world;

@@ -1,0 +1,124 @@
+//! A deployment of one test's own: a database, an S3 server, every function, and somebody to call them.
+
+mod answer;
+mod app;
+mod bucket;
+mod router;
+mod uploads;
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+
+use slipway_local::s3::{ObjectEvent, S3Options, S3Server};
+use slipway_testkit::TestDatabase;
+use tempfile::TempDir;
+use tokio::sync::Mutex;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use crate::event::{AUDIENCE, ISSUER, SECRET};
+
+pub(crate) use answer::Answer;
+pub(crate) use app::App;
+pub(crate) use router::{Route, router};
+pub(crate) use uploads::{Events, failed, put};
+
+/// As in the files of `events/`.
+pub(crate) const BUCKET: &str = "slipway-local";
+const REGION: &str = "us-east-1";
+const ACCESS_KEY: &str = "AKIATESTS";
+const SECRET_KEY: &str = "the secret of the tests";
+
+/// What the functions of one deployment are configured with.
+pub(crate) type Variables = BTreeMap<String, String>;
+
+/// A deployment, and what it runs on. It is an [`App`]: one set of functions under one configuration.
+pub(crate) struct World {
+    app: App,
+    database: TestDatabase,
+    server: S3Server,
+    events: Mutex<UnboundedReceiver<ObjectEvent>>,
+    _root: TempDir,
+}
+
+impl World {
+    /// With nothing configured that has a default.
+    pub(crate) async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// With these variables besides.
+    pub(crate) async fn with(variables: &[(&str, &str)]) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let (server, events) = S3Server::start(options(&root)).await.unwrap();
+        let database = slipway_testkit::database();
+        let mut env = basics(&server.endpoint());
+        env.insert("DATABASE_URL".to_owned(), database.url());
+        Self {
+            app: App::new(amended(env, variables)),
+            database,
+            server,
+            events: Mutex::new(events),
+            _root: root,
+        }
+    }
+
+    /// Other functions over the same database and bucket, with these variables besides.
+    pub(crate) fn app(&self, variables: &[(&str, &str)]) -> App {
+        App::new(amended(self.app.env.clone(), variables))
+    }
+
+    /// Where S3 is.
+    pub(crate) fn endpoint(&self) -> String {
+        self.server.endpoint()
+    }
+
+    /// Postgres as its superuser sees it.
+    pub(crate) async fn sql(&self) -> tokio_postgres::Client {
+        self.database.admin().await
+    }
+}
+
+impl Deref for World {
+    type Target = App;
+
+    fn deref(&self) -> &App {
+        &self.app
+    }
+}
+
+/// What every function needs, Postgres excepted. Nothing is read from the environment of the process.
+pub(crate) fn basics(endpoint: &str) -> Variables {
+    [
+        ("S3_BUCKET_NAME", BUCKET),
+        ("S3_ENDPOINT", endpoint),
+        ("AWS_REGION", REGION),
+        ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
+        ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
+        ("JWT_SECRET", SECRET),
+        ("JWT_ISSUER", ISSUER),
+        ("JWT_AUDIENCE", AUDIENCE),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into()
+}
+
+/// `env` with `variables` besides.
+pub(crate) fn amended(mut env: Variables, variables: &[(&str, &str)]) -> Variables {
+    env.extend(
+        variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+    );
+    env
+}
+
+fn options(root: &TempDir) -> S3Options {
+    S3Options {
+        root: root.path().to_owned(),
+        bucket: BUCKET.to_owned(),
+        region: REGION.to_owned(),
+        access_key: ACCESS_KEY.to_owned(),
+        secret_key: SECRET_KEY.to_owned(),
+        listen: ([127, 0, 0, 1], 0).into(),
+    }
+}

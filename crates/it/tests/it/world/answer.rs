@@ -1,0 +1,45 @@
+//! What a function answered.
+
+use lambda_http::http::HeaderMap;
+use serde_json::Value;
+
+/// A reply that `openapi.yaml` foresees: nothing else gets here.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) json: Value,
+}
+
+impl Answer {
+    pub(crate) fn of(response: lambda_http::Response<lambda_http::Body>) -> Self {
+        let (parts, body) = response.into_parts();
+        let lambda_http::Body::Text(text) = body else {
+            panic!("a body that is not text: {body:?}");
+        };
+        Self {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            json: serde_json::from_str(&text).expect("JSON"),
+        }
+    }
+
+    /// The body of a reply that has to have `status`.
+    #[track_caller]
+    pub(crate) fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.json);
+        self.json
+    }
+
+    /// The sentence of a refusal that has to have `status` and `code`.
+    #[track_caller]
+    pub(crate) fn refused(self, status: u16, code: &str) -> String {
+        assert_eq!((self.status, self.code()), (status, code), "{}", self.json);
+        self.json["error"].as_str().expect("a sentence").to_owned()
+    }
+
+    /// The code of a refusal; empty in a success.
+    pub(crate) fn code(&self) -> &str {
+        self.json["code"].as_str().unwrap_or_default()
+    }
+}

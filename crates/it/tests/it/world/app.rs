@@ -1,0 +1,183 @@
+//! The functions under one configuration, each made when it is first called.
+
+use std::time::{Duration, SystemTime};
+
+use lambda_http::RequestExt as _;
+use lambda_runtime::{Context, LambdaEvent};
+use serde_json::Value;
+use slipway_api::{Function, Identity, answer};
+use slipway_core::env::Env;
+use slipway_delete::Delete;
+use slipway_files::Files;
+use slipway_presign::Presign;
+use slipway_presign_quota::PresignQuota;
+use slipway_record_upload::RecordUpload;
+use slipway_save_metadata::SaveMetadata;
+use tokio::sync::OnceCell;
+
+use super::router::{Route, route};
+use super::{Answer, Variables};
+use crate::event::Event;
+use crate::spec;
+
+/// The request id that every call carries.
+pub(crate) const REQUEST_ID: &str = "6bc28136-8f1c-4c36-9f3a-2d1f3c5a7e90";
+
+/// Functions that share a configuration, and nothing else: as in Lambda, each has its own connections.
+pub(crate) struct App {
+    pub(crate) env: Variables,
+    pub(crate) http: reqwest::Client,
+    identity: Identity,
+    presign: OnceCell<Presign>,
+    presign_quota: OnceCell<PresignQuota>,
+    save_metadata: OnceCell<SaveMetadata>,
+    files: OnceCell<Files>,
+    delete: OnceCell<Delete>,
+    record_upload: OnceCell<RecordUpload>,
+}
+
+impl App {
+    pub(crate) fn new(env: Variables) -> Self {
+        let identity = Identity::from_env(Env::new(&getter(&env))).unwrap();
+        Self {
+            identity,
+            http: reqwest::Client::new(),
+            presign: OnceCell::new(),
+            presign_quota: OnceCell::new(),
+            save_metadata: OnceCell::new(),
+            files: OnceCell::new(),
+            delete: OnceCell::new(),
+            record_upload: OnceCell::new(),
+            env,
+        }
+    }
+
+    /// `user`'s request, with a good token.
+    pub(crate) async fn call(
+        &self,
+        user: &str,
+        method: &str,
+        target: &str,
+        body: Option<Value>,
+    ) -> Answer {
+        let event = Event::new(method, target).by(user);
+        self.send(match body {
+            Some(body) => event.json(&body),
+            None => event,
+        })
+        .await
+    }
+
+    pub(crate) async fn get(&self, user: &str, target: &str) -> Answer {
+        self.call(user, "GET", target, None).await
+    }
+
+    pub(crate) async fn post(&self, user: &str, target: &str, body: Value) -> Answer {
+        self.call(user, "POST", target, Some(body)).await
+    }
+
+    pub(crate) async fn delete(&self, user: &str, id: &str) -> Answer {
+        self.call(user, "DELETE", &format!("/files/{id}"), None)
+            .await
+    }
+
+    /// The answer to `event` by the function that the router names.
+    pub(crate) async fn send(&self, event: Event) -> Answer {
+        let (method, path) = target(&event);
+        let route = route(&method, &path).unwrap_or_else(|| panic!("no route: {method} {path}"));
+        self.send_by(route, event).await
+    }
+
+    /// The answer to `event` by the function of `route`, which the event does not name as the router would.
+    pub(crate) async fn send_by(&self, route: &Route, event: Event) -> Answer {
+        let answer = self.ask(&route.function, event).await;
+        spec::check(Some(route), &answer);
+        answer
+    }
+
+    /// The answer to `event` by a function that would not get it: no path is ours, or nobody is calling.
+    pub(crate) async fn send_stray(&self, function: &str, event: Event) -> Answer {
+        let answer = self.ask(function, event).await;
+        spec::check(None, &answer);
+        answer
+    }
+
+    async fn ask(&self, function: &str, event: Event) -> Answer {
+        let request = lambda_http::request::from_str(&event.0.to_string()).expect("an event");
+        let request = request.with_lambda_context(context());
+        let get = getter(&self.env);
+        let env = Env::new(&get);
+        let quota = self.env.contains_key("USER_QUOTA_BYTES");
+        match function {
+            "presign" if quota => {
+                let function = PresignQuota::from_env(env);
+                self.run(made(&self.presign_quota, function).await, request)
+                    .await
+            }
+            "presign" => {
+                let function = async { Presign::from_env(env) };
+                self.run(made(&self.presign, function).await, request).await
+            }
+            "save-metadata" => {
+                let function = SaveMetadata::from_env(env);
+                self.run(made(&self.save_metadata, function).await, request)
+                    .await
+            }
+            "files" => {
+                let function = Files::from_env(env);
+                self.run(made(&self.files, function).await, request).await
+            }
+            "delete" => {
+                let function = Delete::from_env(env);
+                self.run(made(&self.delete, function).await, request).await
+            }
+            other => panic!("no function {other}"),
+        }
+    }
+
+    async fn run(&self, function: &impl Function, request: lambda_http::Request) -> Answer {
+        // Boxed, since the compiler does not follow futures nested this deep.
+        Answer::of(Box::pin(answer(function, &self.identity, request)).await)
+    }
+
+    /// What `record-upload` answers to one event.
+    pub(crate) async fn deliver(&self, event: Value) -> Result<Value, lambda_runtime::Error> {
+        let get = getter(&self.env);
+        let function = made(&self.record_upload, RecordUpload::from_env(Env::new(&get))).await;
+        function.handle(LambdaEvent::new(event, context())).await
+    }
+}
+
+async fn made<T, E: std::fmt::Debug>(
+    cell: &OnceCell<T>,
+    make: impl Future<Output = Result<T, E>>,
+) -> &T {
+    let make = Box::pin(async { make.await.expect("a configuration") });
+    cell.get_or_init(|| make).await
+}
+
+fn getter(env: &Variables) -> impl Fn(&str) -> Option<String> + Send + Sync {
+    |name| env.get(name).cloned()
+}
+
+/// Method and path of either kind of event, without the stage in front.
+fn target(event: &Event) -> (String, String) {
+    let text = |pointer: &str| event.0.pointer(pointer).and_then(Value::as_str);
+    let method = text("/requestContext/http/method").or_else(|| text("/httpMethod"));
+    let path = text("/rawPath").or_else(|| text("/path")).expect("a path");
+    let stage = format!("/{}/", text("/requestContext/stage").expect("a stage"));
+    let path = match path.strip_prefix(&stage) {
+        Some(rest) => format!("/{rest}"),
+        None => path.to_owned(),
+    };
+    (method.expect("a method").to_owned(), path)
+}
+
+fn context() -> Context {
+    let mut context = Context::default();
+    REQUEST_ID.clone_into(&mut context.request_id);
+    let deadline = SystemTime::now() + Duration::from_secs(29);
+    let since_1970 = deadline.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    context.deadline = u64::try_from(since_1970.as_millis()).unwrap();
+    context
+}

@@ -1,0 +1,115 @@
+//! What clients do: presign, PUT, confirm. And what S3 does: tell of it.
+
+use serde_json::{Value, json};
+
+use super::{Answer, App, World};
+
+/// What becomes of the events on their way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Events {
+    /// Each arrives once, in order.
+    Once,
+    /// Each arrives twice.
+    Doubled,
+    /// The last comes first.
+    Reversed,
+    /// None arrives.
+    Dropped,
+}
+
+impl App {
+    /// What presigning answers to `body`, which has to be fine.
+    pub(crate) async fn presign(&self, user: &str, body: Value) -> Value {
+        self.post(user, "/presign-upload", body).await.expect(200)
+    }
+
+    /// The answer to `save-metadata` for a presigned upload.
+    pub(crate) async fn save(&self, user: &str, presigned: &Value) -> Answer {
+        let body = json!({ "objectKey": presigned["objectKey"] });
+        self.post(user, "/save-metadata", body).await
+    }
+
+    /// Presigns as the tutorials do and PUTs; answers what was presigned. Nobody confirms it.
+    pub(crate) async fn put_new(&self, user: &str, name: &str, kind: &str, bytes: &[u8]) -> Value {
+        let mut ask = json!({ "fileName": name, "contentType": kind });
+        if self.env.contains_key("USER_QUOTA_BYTES") {
+            ask["size"] = bytes.len().into();
+        }
+        let presigned = self.presign(user, ask).await;
+        let response = put(&presigned, bytes).await;
+        assert_eq!(response.status(), 200, "{:?}", response.text().await);
+        presigned
+    }
+
+    /// The whole flow; answers the `file`.
+    pub(crate) async fn upload(&self, user: &str, name: &str, kind: &str, bytes: &[u8]) -> Value {
+        let presigned = self.put_new(user, name, kind, bytes).await;
+        self.save(user, &presigned).await.expect(201)["file"].clone()
+    }
+
+    /// A plain GET of a read URL.
+    pub(crate) async fn read(&self, url: &Value) -> reqwest::Response {
+        let url = url.as_str().expect("a URL");
+        self.http.get(url).send().await.unwrap()
+    }
+
+    /// `GET /usage` as files and bytes.
+    pub(crate) async fn usage(&self, user: &str) -> (u64, u64) {
+        let usage = self.get(user, "/usage").await.expect(200);
+        let number = |name: &str| usage[name].as_u64().expect(name);
+        (number("files"), number("bytes"))
+    }
+
+    /// All files of `user`, on one page.
+    pub(crate) async fn list(&self, user: &str) -> Vec<Value> {
+        let page = self.get(user, "/files?limit=1000").await.expect(200);
+        assert_eq!(page["nextCursor"], Value::Null);
+        page["files"].as_array().expect("files").clone()
+    }
+}
+
+impl World {
+    /// What S3 has told since this was last asked, as notifications.
+    pub(crate) async fn told(&self) -> Vec<Value> {
+        let mut events = self.events.lock().await;
+        let told = std::iter::from_fn(|| events.try_recv().ok());
+        told.map(|event| event.to_s3_notification()).collect()
+    }
+
+    /// Brings what S3 has told to `record-upload`; answers its reports.
+    pub(crate) async fn deliver_events(&self, how: Events) -> Vec<Value> {
+        let mut told = self.told().await;
+        match how {
+            Events::Once => {}
+            Events::Doubled => told = told.iter().flat_map(|e| [e.clone(), e.clone()]).collect(),
+            Events::Reversed => told.reverse(),
+            Events::Dropped => told.clear(),
+        }
+        let mut reports = Vec::new();
+        for event in told {
+            reports.push(self.deliver(event).await.unwrap());
+        }
+        reports
+    }
+}
+
+/// PUTs `bytes` with exactly the headers that presigning named.
+pub(crate) async fn put(presigned: &Value, bytes: &[u8]) -> reqwest::Response {
+    let url = presigned["presignedUrl"].as_str().expect("a URL");
+    let mut request = reqwest::Client::new().put(url).body(bytes.to_vec());
+    for (name, value) in presigned["headers"].as_object().expect("headers") {
+        request = request.header(name, value.as_str().expect("a header"));
+    }
+    request.send().await.unwrap()
+}
+
+/// Status and code of what S3 refuses.
+pub(crate) async fn failed(response: reqwest::Response) -> (u16, String) {
+    let status = response.status().as_u16();
+    let text = response.text().await.unwrap();
+    let code = text
+        .split("<Code>")
+        .nth(1)
+        .and_then(|rest| rest.split("</Code>").next());
+    (status, code.unwrap_or_default().to_owned())
+}
