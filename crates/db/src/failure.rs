@@ -6,13 +6,14 @@ use slipway_core::Error;
 use tokio_postgres::error::{DbError, SqlState};
 
 /// Why a transaction has no result.
-#[derive(Debug)]
 pub(crate) enum Failure {
     /// No socket.
     Connect(std::io::Error),
     /// The server takes no writes, and writes were asked for.
     ReadOnly,
-    /// Login, connection or statement.
+    /// TLS or login, other than by the server's word.
+    Handshake(tokio_postgres::Error),
+    /// Connection or statement, or the server's word at login.
     Postgres(tokio_postgres::Error),
     /// Time ran out while …
     Timeout(&'static str),
@@ -25,10 +26,19 @@ impl From<tokio_postgres::Error> for Failure {
 }
 
 impl Failure {
+    /// Why there is no session: what the server said itself is told as such.
+    pub(crate) fn at_login(error: tokio_postgres::Error) -> Self {
+        if error.as_db_error().is_some() {
+            Self::Postgres(error)
+        } else {
+            Self::Handshake(error)
+        }
+    }
+
     /// Whether a new connection may do better.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
-            Self::Connect(_) | Self::Timeout(_) | Self::ReadOnly => true,
+            Self::Connect(_) | Self::Handshake(_) | Self::Timeout(_) | Self::ReadOnly => true,
             Self::Postgres(error) => match error.as_db_error() {
                 Some(error) => is_transient(error.code()),
                 None => is_broken(error),
@@ -81,20 +91,32 @@ impl fmt::Display for Failure {
             Self::Connect(error) => write!(f, "cannot connect to Postgres: {error}"),
             Self::ReadOnly => f.write_str("this Postgres takes no writes"),
             Self::Timeout(doing) => write!(f, "time ran out while {doing}"),
+            Self::Handshake(error) => with_cause(f, error),
             Self::Postgres(error) => match error.as_db_error() {
                 Some(error) => {
                     write!(f, "{}: {}", error.code().code(), error.message())?;
-                    error
-                        .constraint()
-                        .map_or(Ok(()), |name| write!(f, " [{name}]"))?;
+                    if let Some(name) = error.constraint() {
+                        write!(f, " [{name}]")?;
+                    }
                     f.write_str(advice(error.code()))
                 }
-                None => match std::error::Error::source(error) {
-                    Some(cause) => write!(f, "{error}: {cause}"),
-                    None => error.fmt(f),
-                },
+                None => with_cause(f, error),
             },
         }
+    }
+}
+
+fn with_cause(f: &mut fmt::Formatter<'_>, error: &tokio_postgres::Error) -> fmt::Result {
+    match std::error::Error::source(error) {
+        Some(cause) => write!(f, "{error}: {cause}"),
+        None => write!(f, "{error}"),
+    }
+}
+
+/// The same: logs are written with it too.
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -125,7 +147,7 @@ fn is_exhausted(code: &SqlState) -> bool {
 fn is_broken(error: &tokio_postgres::Error) -> bool {
     error.is_closed()
         || std::error::Error::source(error)
-            .is_some_and(<(dyn std::error::Error + 'static)>::is::<std::io::Error>)
+            .is_some_and(<dyn std::error::Error + 'static>::is::<std::io::Error>)
 }
 
 fn advice(code: &SqlState) -> &'static str {

@@ -59,6 +59,10 @@ pub struct FilePage {
 
 /// What is known of an id.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made once a call and taken apart at once"
+)]
 pub enum FileState {
     /// Nothing: it never was, it is somebody else's, or its tombstone is gone.
     Unknown,

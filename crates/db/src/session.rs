@@ -33,10 +33,16 @@ impl Session {
         // How a connection ends shows in the call that needed it, so its task says nothing.
         let (client, task) = if let Some(connector) = &tls.0 {
             let tls = TlsConnector::new(connector.clone(), host);
-            let (client, connection) = login.connect_raw(stream, tls).await?;
+            let (client, connection) = login
+                .connect_raw(stream, tls)
+                .await
+                .map_err(Failure::at_login)?;
             (client, tokio::spawn(async move { drop(connection.await) }))
         } else {
-            let (client, connection) = login.connect_raw(stream, NoTls).await?;
+            let (client, connection) = login
+                .connect_raw(stream, NoTls)
+                .await
+                .map_err(Failure::at_login)?;
             (client, tokio::spawn(async move { drop(connection.await) }))
         };
         Ok(Self {

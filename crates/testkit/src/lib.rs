@@ -1,1 +1,29 @@
-//! Empty.
+//! Support for tests: a real Postgres for each test process, a database for each test, and a proxy that breaks things.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot get what it needs must fail there and then"
+)]
+
+mod database;
+mod guard;
+mod pgbouncer;
+mod proxy;
+mod server;
+mod tls;
+
+pub use database::{TestDatabase, database, empty_database};
+pub use guard::guard;
+pub use pgbouncer::PgBouncer;
+pub use proxy::{Fault, Proxy};
+pub use server::{cache, server};
+pub use tls::Authority;
+
+/// Whether `SLIPWAY_SKIP` (names with commas between) allows tests to do without `tool`, aloud.
+///
+/// Nothing is skipped in silence: where a tool is missing and not named there, the test fails.
+#[must_use]
+pub fn skips(tool: &str) -> bool {
+    let skips = std::env::var("SLIPWAY_SKIP").unwrap_or_default();
+    skips.split(',').any(|name| name.trim() == tool)
+}

@@ -12,7 +12,7 @@ use crate::transaction::Statement;
 
 /// Walks the index (`user_id`, `id`) backwards and stops when the page is full, or after `$4` rows: the row
 /// it stops at then comes along, whether it matches or not, to say where the next page begins.
-pub(super) const LIST: &str = "\
+const LIST: &str = "\
 SELECT * FROM (
     SELECT *, starts_with(lower(content_type COLLATE \"C\"), $3) AS matches,
            row_number() OVER (ORDER BY id DESC) = $4 AS last_looked_at
@@ -76,5 +76,56 @@ impl Db {
             }
         }
         Ok(FilePage { files, next })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use slipway_testkit::database;
+
+    use super::LIST;
+
+    /// The plan of a list: the index backwards, and no sort, with row-level security on.
+    #[tokio::test]
+    async fn the_index_serves_a_page_by_a_backward_scan() {
+        let database = database();
+        let admin = database.admin().await;
+        admin
+            .batch_execute(
+                "INSERT INTO s3_files (id, object_key, bucket, file_url, user_id, file_name, content_type, size, etag, upload_timestamp)
+                 SELECT id, u || '/' || id || '/a', 'b', 'u', u, 'a', 'text/plain', 0, 'e', now()
+                 FROM (SELECT 'user' || n % 50 AS u, ('ffffffff-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid AS id
+                       FROM generate_series(1, 20000) AS n) AS ids;
+                 ANALYZE s3_files;
+                 BEGIN;
+                 SELECT set_config('role', 'slipway_app', true), set_config('app.user_id', 'user7', true);",
+            )
+            .await
+            .expect("many rows");
+        let sql = LIST;
+        let values = [
+            "'user7'",
+            "'ffffffff-ffff-ffff-ffff-ffffffffffff'",
+            "'text/'",
+            "10000",
+            "51",
+        ];
+        let mut explain = format!("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) {sql}");
+        for (at, value) in values.iter().enumerate() {
+            explain = explain.replace(&format!("${}", at + 1), value);
+        }
+        let plan = admin.query(&explain, &[]).await.expect("a plan");
+        let plan: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
+        let plan = plan.join("\n");
+        assert!(
+            plan.contains("Index Scan Backward using s3_files_user_id_id"),
+            "{plan}"
+        );
+        assert!(!plan.contains("Sort"), "{plan}");
+        // It stopped when the page was full: one row more than the page.
+        assert!(
+            plan.contains("rows=51") && !plan.contains("rows=400"),
+            "{plan}"
+        );
     }
 }

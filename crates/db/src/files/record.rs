@@ -60,7 +60,7 @@ FROM put LEFT JOIN old ON old.id = put.id
 UNION ALL
 SELECT CASE WHEN old.object_key = $3 AND old.deleted_at IS NULL
              AND (old.upload_timestamp < $11
-                  OR (old.etag = $14 AND old.upload_timestamp = $15 AND (old.etag, old.upload_timestamp) <> ($10, $11)))
+                  OR (old.etag = $14 AND old.upload_timestamp = $15 AND (old.etag, old.upload_timestamp) <> ($9, $11)))
             THEN 'gone' ELSE 'kept' END,
        old.deleted_at IS NOT NULL, old.*
 FROM old WHERE NOT EXISTS (SELECT FROM put)";

@@ -1,0 +1,82 @@
+//! Deleting: at once, for good, one's own only.
+
+use slipway_core::FileId;
+use slipway_db::{FileState, Usage};
+use slipway_testkit::database;
+
+use crate::support::{checked_usage, file, user};
+
+#[tokio::test]
+async fn only_what_was_live_and_ones_own_is_deleted() {
+    let database = database();
+    let db = database.db();
+    let (mine, gone) = (file(&db, "alice", 5).await, file(&db, "alice", 7).await);
+    let theirs = file(&db, "bob", 9).await;
+    let alice = user("alice");
+    let first = db.delete_files(&alice, &[gone.id]).await.expect("deleted");
+    assert_eq!(first, [(gone.id, gone.object_key.clone())]);
+    let ids = [theirs.id, mine.id, gone.id, FileId::new(), mine.id];
+    let second = db.delete_files(&alice, &ids).await.expect("deleted");
+    assert_eq!(second, [(mine.id, mine.object_key.clone())]);
+    assert!(
+        db.delete_files(&alice, &ids)
+            .await
+            .expect("deleted")
+            .is_empty()
+    );
+    assert_eq!(checked_usage(&database, "alice").await, Usage::default());
+    assert_eq!(
+        checked_usage(&database, "bob").await,
+        Usage { files: 1, bytes: 9 }
+    );
+    let state = db.file_state(&user("bob"), theirs.id).await.expect("known");
+    assert_eq!(state, FileState::Live(theirs));
+}
+
+#[tokio::test]
+async fn a_thousand_at_once() {
+    let database = database();
+    let db = database.db();
+    let mut ids = Vec::new();
+    for _ in 0..1000 {
+        ids.push(file(&db, "alice", 3).await.id);
+    }
+    assert_eq!(
+        checked_usage(&database, "alice").await,
+        Usage {
+            files: 1000,
+            bytes: 3000
+        }
+    );
+    let deleted = db
+        .delete_files(&user("alice"), &ids)
+        .await
+        .expect("deleted");
+    let deleted: Vec<FileId> = deleted.into_iter().map(|(id, _)| id).collect();
+    assert_eq!(deleted, ids);
+    assert_eq!(checked_usage(&database, "alice").await, Usage::default());
+}
+
+/// Overlapping batches in opposite orders: each file is reported by exactly one call, and nothing deadlocks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn concurrent_deletes_share_the_files_out() {
+    let database = database();
+    let db = database.db();
+    let mut ids = Vec::new();
+    for _ in 0..60 {
+        ids.push(file(&db, "alice", 3).await.id);
+    }
+    let alice = user("alice");
+    let calls = (0..12).map(|call| {
+        let (db, alice, mut ids) = (database.db(), &alice, ids.clone());
+        async move {
+            if call % 2 == 0 {
+                ids.reverse();
+            }
+            db.delete_files(alice, &ids).await.expect("deleted").len()
+        }
+    });
+    let counts = futures_util::future::join_all(calls).await;
+    assert_eq!(counts.iter().sum::<usize>(), 60);
+    assert_eq!(checked_usage(&database, "alice").await, Usage::default());
+}

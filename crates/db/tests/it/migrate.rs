@@ -1,0 +1,133 @@
+//! Migrations: once each, in order, and never over somebody else's table.
+
+use slipway_db::Usage;
+use slipway_db::migrations::{MIGRATIONS, MigrateError};
+use slipway_testkit::{database, empty_database};
+
+use crate::support::{checked_usage, file};
+
+#[tokio::test]
+async fn an_empty_database_gets_everything_once() {
+    let database = empty_database();
+    let db = database.db();
+    let status = db.migration_status().await.expect("status");
+    assert!(status.migrations.iter().all(|migration| !migration.applied));
+    let names: Vec<&str> = MIGRATIONS.iter().map(|migration| migration.name).collect();
+    assert_eq!(db.migrate().await.expect("migrated"), names);
+    assert!(db.migrate().await.expect("migrated").is_empty());
+    let status = db.migration_status().await.expect("status");
+    assert!(status.migrations.iter().all(|migration| migration.applied));
+    let _ = file(&db, "alice", 5).await;
+    assert_eq!(
+        checked_usage(&database, "alice").await,
+        Usage { files: 1, bytes: 5 }
+    );
+}
+
+#[tokio::test]
+async fn many_at_once_apply_each_once() {
+    let database = empty_database();
+    let runs = (0..6).map(|_| {
+        let db = database.db();
+        async move { db.migrate().await.expect("migrated").len() }
+    });
+    let counts = futures_util::future::join_all(runs).await;
+    assert_eq!(counts.iter().sum::<usize>(), MIGRATIONS.len());
+}
+
+/// What was applied may be applied again: by a restore without its history, say.
+#[tokio::test]
+async fn everything_can_be_run_again() {
+    let database = database();
+    let db = database.db();
+    let _ = file(&db, "alice", 5).await;
+    database
+        .admin()
+        .await
+        .batch_execute("DROP TABLE slipway_migrations")
+        .await
+        .expect("dropped");
+    assert_eq!(
+        db.migrate().await.expect("migrated").len(),
+        MIGRATIONS.len()
+    );
+    assert_eq!(
+        checked_usage(&database, "alice").await,
+        Usage { files: 1, bytes: 5 }
+    );
+}
+
+#[tokio::test]
+async fn a_migration_that_was_edited_is_refused() {
+    let database = database();
+    let admin = database.admin().await;
+    admin
+        .batch_execute("UPDATE slipway_migrations SET checksum = 'x' WHERE version = 2")
+        .await
+        .expect("edited");
+    let error = database.db().migrate().await.expect_err("edited");
+    assert!(
+        matches!(&error, MigrateError::Changed { name } if name == "0002_files"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_newer_database_is_refused_by_name() {
+    let database = database();
+    let admin = database.admin().await;
+    admin
+        .batch_execute("INSERT INTO slipway_migrations (version, name, checksum) VALUES (99, '0099_later', 'x')")
+        .await
+        .expect("newer");
+    let error = database
+        .db()
+        .migrate()
+        .await
+        .expect_err("newer")
+        .to_string();
+    assert!(
+        error.contains("version 99") && error.contains("up to 3"),
+        "{error}"
+    );
+    // Functions go on: expanding never breaks the code that runs.
+    let _ = file(&database.db(), "alice", 5).await;
+}
+
+#[tokio::test]
+async fn somebody_elses_table_is_left_alone() {
+    for foreign in [
+        "CREATE TABLE s3_files (name text)",
+        "CREATE VIEW s3_files AS SELECT 1 AS id",
+    ] {
+        let database = empty_database();
+        let admin = database.admin().await;
+        admin.batch_execute(foreign).await.expect("made");
+        let error = database.db().migrate().await.expect_err("foreign");
+        assert!(matches!(error, MigrateError::Foreign), "{error}");
+        let tables = admin
+            .query(
+                "SELECT FROM pg_class WHERE relname IN ('slipway_migrations', 'user_usage')",
+                &[],
+            )
+            .await
+            .expect("the catalogue");
+        assert!(tables.is_empty(), "nothing was made");
+    }
+}
+
+/// A statement on a database that was never migrated says what to do.
+#[tokio::test]
+async fn a_missing_schema_is_named_in_the_log() {
+    let database = empty_database();
+    let error = database
+        .db()
+        .usage(&crate::support::user("alice"))
+        .await
+        .expect_err("no schema");
+    assert_eq!(error.code(), slipway_core::Code::Internal);
+    let source = std::error::Error::source(&error)
+        .expect("a cause")
+        .to_string();
+    assert!(source.contains("run migrate"), "{source}");
+}

@@ -1,0 +1,178 @@
+//! The quota: exact at the record step, and never in the way of less.
+
+use slipway_core::StoredObject;
+use slipway_db::{Db, FileState, Recorded, Usage};
+use slipway_testkit::database;
+
+use crate::support::{HERE, checked_usage, key, object, user};
+
+async fn within(db: &Db, object: &StoredObject, quota: Option<u64>) -> Recorded {
+    db.record_file(object, &HERE, quota, None)
+        .await
+        .expect("recorded")
+}
+
+#[tokio::test]
+async fn the_last_byte_fits_and_the_next_does_not() {
+    let database = database();
+    let db = database.db();
+    let first = object(&key("alice"), 60, "a", 1);
+    let exact = object(&key("alice"), 40, "a", 1);
+    let empty = object(&key("alice"), 0, "a", 1);
+    let over = object(&key("alice"), 1, "a", 1);
+    for fits in [&first, &exact, &empty] {
+        assert!(matches!(
+            within(&db, fits, Some(100)).await,
+            Recorded::Created(_)
+        ));
+    }
+    assert_eq!(within(&db, &over, Some(100)).await, Recorded::QuotaExceeded);
+    // It is a tombstone, so another delivery does not bring it in when there is room.
+    let _ = db
+        .delete_files(&user("alice"), &[first.key.id()])
+        .await
+        .expect("deleted");
+    assert_eq!(within(&db, &over, Some(100)).await, Recorded::Tombstoned);
+    assert_eq!(
+        checked_usage(&database, "alice").await,
+        Usage {
+            files: 2,
+            bytes: 40
+        }
+    );
+    // Others have a quota of their own.
+    assert!(matches!(
+        within(&db, &object(&key("bob"), 100, "a", 1), Some(100)).await,
+        Recorded::Created(_)
+    ));
+}
+
+#[tokio::test]
+async fn an_overwrite_that_does_not_fit_takes_the_file_along() {
+    let database = database();
+    let db = database.db();
+    let (kept, key) = (key("alice"), key("alice"));
+    let _ = within(&db, &object(&kept, 50, "a", 1), Some(100)).await;
+    let _ = within(&db, &object(&key, 50, "a", 1), Some(100)).await;
+    // The bucket has lost the first upload under this key already.
+    assert_eq!(
+        within(&db, &object(&key, 51, "b", 2), Some(100)).await,
+        Recorded::QuotaExceeded
+    );
+    let state = db
+        .file_state(&user("alice"), key.id())
+        .await
+        .expect("known");
+    assert_eq!(state, FileState::Deleted);
+    assert_eq!(
+        checked_usage(&database, "alice").await,
+        Usage {
+            files: 1,
+            bytes: 50
+        }
+    );
+}
+
+#[tokio::test]
+async fn a_lowered_quota_lets_files_shrink_and_go() {
+    let database = database();
+    let db = database.db();
+    let key = key("alice");
+    let other = object(&crate::support::key("alice"), 30, "a", 1);
+    let _ = within(&db, &object(&key, 60, "a", 1), Some(100)).await;
+    let _ = within(&db, &other, Some(100)).await;
+    // 90 bytes, and from now on 50 are allowed.
+    let smaller = within(&db, &object(&key, 55, "b", 2), Some(50)).await;
+    assert!(matches!(smaller, Recorded::Updated(_)), "{smaller:?}");
+    let same_size = within(&db, &object(&key, 55, "c", 3), Some(50)).await;
+    assert!(matches!(same_size, Recorded::Updated(_)), "{same_size:?}");
+    let duplicate = within(&db, &other, Some(50)).await;
+    assert!(matches!(duplicate, Recorded::Unchanged(_)), "{duplicate:?}");
+    let empty = within(
+        &db,
+        &object(&crate::support::key("alice"), 0, "a", 1),
+        Some(50),
+    )
+    .await;
+    assert!(matches!(empty, Recorded::Created(_)), "{empty:?}");
+    let larger = object(&crate::support::key("alice"), 1, "a", 1);
+    assert_eq!(
+        within(&db, &larger, Some(50)).await,
+        Recorded::QuotaExceeded
+    );
+    assert_eq!(
+        checked_usage(&database, "alice").await,
+        Usage {
+            files: 3,
+            bytes: 85
+        }
+    );
+    let deleted = db
+        .delete_files(&user("alice"), &[other.key.id()])
+        .await
+        .expect("deleted");
+    assert_eq!(deleted.len(), 1);
+    assert_eq!(
+        checked_usage(&database, "alice").await,
+        Usage {
+            files: 2,
+            bytes: 55
+        }
+    );
+}
+
+#[tokio::test]
+async fn a_quota_can_be_raised_and_taken_away() {
+    let database = database();
+    let db = database.db();
+    let file = |size| object(&key("alice"), size, "a", 1);
+    assert!(matches!(
+        within(&db, &file(50), Some(50)).await,
+        Recorded::Created(_)
+    ));
+    assert!(matches!(
+        within(&db, &file(50), Some(100)).await,
+        Recorded::Created(_)
+    ));
+    assert_eq!(
+        within(&db, &file(1), Some(100)).await,
+        Recorded::QuotaExceeded
+    );
+    assert!(matches!(
+        within(&db, &file(1000), None).await,
+        Recorded::Created(_)
+    ));
+    assert_eq!(
+        within(&db, &file(1), Some(100)).await,
+        Recorded::QuotaExceeded
+    );
+    assert_eq!(
+        checked_usage(&database, "alice").await,
+        Usage {
+            files: 3,
+            bytes: 1100
+        }
+    );
+}
+
+/// Two hundred uploads at once for room of fifty: exactly fifty fit.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_quota_is_exact_under_concurrency() {
+    let database = database();
+    let connections: Vec<Db> = (0..20).map(|_| database.db()).collect();
+    let uploads = (0..200).map(|at| {
+        let db = &connections[at % connections.len()];
+        async move { within(db, &object(&key("alice"), 10, "a", 1), Some(500)).await }
+    });
+    let outcomes = futures_util::future::join_all(uploads).await;
+    let count = |wanted: fn(&Recorded) -> bool| outcomes.iter().filter(|o| wanted(o)).count();
+    assert_eq!(count(|outcome| matches!(outcome, Recorded::Created(_))), 50);
+    assert_eq!(count(|outcome| *outcome == Recorded::QuotaExceeded), 150);
+    assert_eq!(
+        checked_usage(&database, "alice").await,
+        Usage {
+            files: 50,
+            bytes: 500
+        }
+    );
+}

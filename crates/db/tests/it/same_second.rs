@@ -1,0 +1,132 @@
+//! Two uploads in one second: S3's clock does not tell which is the later one, S3 itself does.
+
+use slipway_core::{ObjectKey, StoredObject};
+use slipway_db::{Db, Recorded, Usage};
+use slipway_testkit::database;
+
+use crate::support::{HERE, checked_usage, key, object, record};
+
+#[tokio::test]
+async fn another_etag_of_the_same_second_asks_for_another_look() {
+    let database = database();
+    let db = database.db();
+    let key = key("alice");
+    let Recorded::Created(row) = record(&db, &object(&key, 5, "a", 1)).await else {
+        panic!("created");
+    };
+    let other = object(&key, 7, "b", 1);
+    assert_eq!(record(&db, &other).await, Recorded::Stale(row.clone()));
+    // S3 was asked again, after the row was seen, and says the same: so it is the later one.
+    let again = db
+        .record_file(&other, &HERE, None, Some(&row))
+        .await
+        .expect("recorded");
+    let Recorded::Updated(row) = again else {
+        panic!("updated: {again:?}");
+    };
+    assert_eq!((row.size, row.etag.as_str()), (7, "b"));
+    assert_eq!(
+        checked_usage(&database, "alice").await,
+        Usage { files: 1, bytes: 7 }
+    );
+}
+
+#[tokio::test]
+async fn a_row_that_has_changed_since_it_was_seen_is_left_alone() {
+    let database = database();
+    let db = database.db();
+    let key = key("alice");
+    let Recorded::Created(seen) = record(&db, &object(&key, 5, "a", 1)).await else {
+        panic!("created");
+    };
+    let Recorded::Updated(row) = record(&db, &object(&key, 6, "c", 2)).await else {
+        panic!("updated");
+    };
+    let late = db
+        .record_file(&object(&key, 7, "b", 1), &HERE, None, Some(&seen))
+        .await;
+    assert_eq!(late.expect("recorded"), Recorded::Unchanged(row));
+}
+
+#[tokio::test]
+async fn what_s3_says_after_the_row_was_seen_wins_even_if_it_is_older() {
+    let database = database();
+    let db = database.db();
+    let key = key("alice");
+    let Recorded::Created(seen) = record(&db, &object(&key, 5, "a", 2)).await else {
+        panic!("created");
+    };
+    // A versioned bucket whose newest version was removed has an older one again.
+    let back = object(&key, 4, "z", 1);
+    assert_eq!(record(&db, &back).await, Recorded::Unchanged(seen.clone()));
+    let back = db
+        .record_file(&back, &HERE, None, Some(&seen))
+        .await
+        .expect("recorded");
+    assert!(matches!(back, Recorded::Updated(row) if row.etag == "z"));
+}
+
+#[tokio::test]
+async fn a_refused_upload_of_the_same_second_is_looked_at_again_too() {
+    let database = database();
+    let db = database.db();
+    let key = key("alice");
+    let Recorded::Created(row) = record(&db, &object(&key, 5, "a", 1)).await else {
+        panic!("created");
+    };
+    let large = object(&key, 500, "b", 1);
+    let stale = db
+        .tombstone_refused(&large, &HERE, None)
+        .await
+        .expect("answered");
+    assert_eq!(stale, Recorded::Stale(row.clone()));
+    let refused = db
+        .tombstone_refused(&large, &HERE, Some(&row))
+        .await
+        .expect("answered");
+    assert_eq!(refused, Recorded::Tombstoned);
+}
+
+/// The last of many uploads in one second is what the row says, whatever order their news comes in.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_uploads_in_one_second_end_as_what_s3_has() {
+    let database = database();
+    for _ in 0..10 {
+        let key = key("alice");
+        let bucket = std::sync::Mutex::new(object(&key, 0, "0", 1));
+        let (bucket, database) = (&bucket, &database);
+        let uploads = (1..=8_u64).map(|n| async move {
+            let db = database.db();
+            // A PUT, and its event.
+            *bucket.lock().expect("the bucket") = object(&key_of(bucket), n, &n.to_string(), 1);
+            look(&db, bucket).await;
+        });
+        futures_util::future::join_all(uploads).await;
+        let last = bucket.lock().expect("the bucket").clone();
+        let state = database.db().find_file(key.owner(), key.id()).await;
+        let row = state.expect("found").expect("live");
+        assert_eq!((row.etag, row.size), (last.etag, last.size));
+    }
+    let _ = checked_usage(&database, "alice").await;
+}
+
+/// What a recorder does: look, record, look again while the answer is not sure.
+async fn look(db: &Db, bucket: &std::sync::Mutex<StoredObject>) {
+    let mut seen = None;
+    for _ in 0..50 {
+        let head = bucket.lock().expect("the bucket").clone();
+        tokio::task::yield_now().await;
+        let recorded = db.record_file(&head, &HERE, None, seen.as_ref()).await;
+        match recorded.expect("recorded") {
+            Recorded::Stale(row) => seen = Some(row),
+            // Over a row that was seen: a third upload may have come in between.
+            Recorded::Updated(row) if seen.is_some() => seen = Some(row),
+            _ => return,
+        }
+    }
+    panic!("never settled");
+}
+
+fn key_of(bucket: &std::sync::Mutex<StoredObject>) -> ObjectKey {
+    bucket.lock().expect("the bucket").key.clone()
+}

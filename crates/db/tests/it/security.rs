@@ -1,0 +1,146 @@
+//! Nobody sees another's rows: by the statements, and by row-level security alone.
+
+use slipway_db::{Config, Db, FileState, Page, Usage};
+use slipway_testkit::{Proxy, TestDatabase, database};
+
+use crate::support::{checked_usage, file, user};
+
+/// Alice tries everything on Bob's file, on a connection that is the superuser's.
+async fn alice_gets_nothing_of_bobs(database: &TestDatabase, db: &Db) {
+    let alice = user("alice");
+    let mine = file(db, "alice", 5).await;
+    let theirs = file(db, "bob", 7).await;
+    assert_eq!(
+        db.find_file(&alice, theirs.id).await.expect("answered"),
+        None
+    );
+    assert_eq!(
+        db.file_state(&alice, theirs.id).await.expect("answered"),
+        FileState::Unknown
+    );
+    let page = Page {
+        limit: 100,
+        ..Page::default()
+    };
+    let listed = db.list_files(&alice, &page).await.expect("listed");
+    assert_eq!(listed.files, std::slice::from_ref(&mine));
+    assert_eq!(
+        db.usage(&alice).await.expect("usage"),
+        Usage { files: 1, bytes: 5 }
+    );
+    let deleted = db
+        .delete_files(&alice, &[theirs.id, mine.id])
+        .await
+        .expect("deleted");
+    assert_eq!(deleted, [(mine.id, mine.object_key)]);
+    assert_eq!(
+        checked_usage(database, "bob").await,
+        Usage { files: 1, bytes: 7 }
+    );
+    assert_eq!(checked_usage(database, "alice").await, Usage::default());
+    let state = db
+        .file_state(&user("bob"), theirs.id)
+        .await
+        .expect("answered");
+    assert_eq!(state, FileState::Live(theirs));
+}
+
+#[tokio::test]
+async fn users_are_apart() {
+    let database = database();
+    alice_gets_nothing_of_bobs(&database, &database.db()).await;
+}
+
+/// The same with every `WHERE user_id = $1` made true on the way to the server: what is left is row-level
+/// security, on a login that would bypass it.
+#[tokio::test]
+async fn users_are_apart_without_the_where() {
+    let database = database();
+    let (asked, taken_out) = ("user_id = $1", "'' <> 'a'   ");
+    let proxy = Proxy::rewriting(database.server().port(), asked, taken_out).await;
+    let config = Config::parse("DATABASE_URL", &proxy.through(&database.url())).expect("a URL");
+    let db = Db::new(config).expect("a database");
+    alice_gets_nothing_of_bobs(&database, &db).await;
+    assert!(proxy.rewrites() >= 8, "the statements were changed");
+}
+
+#[tokio::test]
+async fn nobody_named_sees_nothing() {
+    let database = database();
+    let db = database.db();
+    let _ = file(&db, "alice", 5).await;
+    let mut admin = database.admin().await;
+    for user in ["", "nobody"] {
+        let transaction = admin.transaction().await.expect("begins");
+        transaction
+            .execute("SELECT set_config('role', 'slipway_app', true), set_config('app.user_id', $1, true)", &[&user])
+            .await
+            .expect("set");
+        for table in ["s3_files", "user_usage", "multipart_uploads"] {
+            let rows = transaction
+                .query(&format!("SELECT * FROM {table}"), &[])
+                .await
+                .expect("read");
+            assert!(rows.is_empty(), "{table}");
+        }
+    }
+    // Where the setting was never made, it is null.
+    let transaction = admin.transaction().await.expect("begins");
+    transaction
+        .batch_execute("SET LOCAL ROLE slipway_app")
+        .await
+        .expect("set");
+    let rows = transaction
+        .query("SELECT * FROM s3_files", &[])
+        .await
+        .expect("read");
+    assert!(rows.is_empty());
+    let forged = transaction
+        .execute(
+            "INSERT INTO user_usage (user_id, files, bytes) VALUES ('bob', 0, 0)",
+            &[],
+        )
+        .await;
+    assert!(forged.is_err(), "a row of somebody else's");
+}
+
+#[tokio::test]
+async fn every_table_has_row_level_security() {
+    let database = database();
+    let admin = database.admin().await;
+    let open = admin
+        .query(
+            "SELECT relname::text FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relrowsecurity
+             AND relnamespace = 'public'::regnamespace",
+            &[],
+        )
+        .await
+        .expect("the catalogue");
+    let open: Vec<String> = open.iter().map(|row| row.get(0)).collect();
+    assert!(open.is_empty(), "{open:?}");
+}
+
+/// As on RDS: the login is no superuser and owns the database; another one has made the roles.
+#[tokio::test]
+async fn a_login_that_is_no_superuser_will_do() {
+    let (_makes_the_roles, database) = (database(), slipway_testkit::empty_database());
+    let admin = database.admin().await;
+    let login = format!("login_{}", database.name());
+    admin
+        .batch_execute(&format!(
+            "CREATE ROLE {login} LOGIN PASSWORD 'p@ss/w?rd';
+             GRANT slipway_app, slipway_maintain TO {login};
+             ALTER DATABASE {} OWNER TO {login}",
+            database.name(),
+        ))
+        .await
+        .expect("a login");
+    let url = format!(
+        "postgres://{login}:p%40ss%2Fw%3Frd@127.0.0.1:{}/{}",
+        database.server().port(),
+        database.name()
+    );
+    let db = Db::new(Config::parse("DATABASE_URL", &url).expect("a URL")).expect("a database");
+    db.migrate().await.expect("migrated");
+    alice_gets_nothing_of_bobs(&database, &db).await;
+}

@@ -1,0 +1,102 @@
+//! TLS and SCRAM with a connection string as Neon prints it, and logins as Neon makes them.
+
+use slipway_core::Code;
+use slipway_db::{Config, Db, Usage};
+use slipway_local::postgres::{Postgres, PostgresOptions};
+use slipway_testkit::{Authority, cache, guard};
+use tokio_postgres::NoTls;
+
+use crate::support::{file, user};
+
+fn server(authority: &Authority, names: &[&str]) -> Postgres {
+    let (certificate, key) = authority.sign(names);
+    let mut options = PostgresOptions::temporary(cache());
+    options.settings = vec![("ssl".to_owned(), "on".to_owned())];
+    options.files = vec![
+        ("server.crt".to_owned(), certificate.into_bytes()),
+        ("server.key".to_owned(), key.into_bytes()),
+    ];
+    Postgres::start(guard(), &options).expect("Postgres starts")
+}
+
+/// A login that may make roles and owns its database, and no more, as `neondb_owner`.
+async fn neon_like(server: &Postgres) {
+    let (admin, connection) = tokio_postgres::connect(&server.url(), NoTls)
+        .await
+        .expect("connected");
+    tokio::spawn(connection);
+    for statement in [
+        "CREATE ROLE neondb_owner LOGIN CREATEROLE PASSWORD 'npg_AbC123'",
+        "CREATE DATABASE neondb OWNER neondb_owner",
+    ] {
+        admin.batch_execute(statement).await.expect("made");
+    }
+}
+
+fn db(url: &str) -> Db {
+    Db::new(Config::parse("DATABASE_URL", url).expect("a URL")).expect("a database")
+}
+
+#[tokio::test]
+async fn a_connection_string_of_neons_works_as_pasted() {
+    let authority = Authority::new();
+    let server = server(&authority, &["localhost"]);
+    neon_like(&server).await;
+    let (port, ca) = (server.port(), authority.path());
+    let trusted = |mode: &str| {
+        format!(
+            "psql 'postgresql://neondb_owner:npg_AbC123@localhost:{port}/neondb?sslmode={mode}&channel_binding=require&sslrootcert={}'",
+            ca.display()
+        )
+    };
+    // It makes the roles itself, takes them, and is bound by them.
+    let neon = db(&trusted("require"));
+    neon.migrate().await.expect("migrated");
+    let row = file(&neon, "alice", 5).await;
+    assert_eq!(
+        neon.find_file(&user("bob"), row.id)
+            .await
+            .expect("answered"),
+        None
+    );
+    assert_eq!(
+        neon.usage(&user("alice")).await.expect("usage"),
+        Usage { files: 1, bytes: 5 }
+    );
+    for mode in ["verify-full", "verify-ca", "prefer"] {
+        let usage = db(&trusted(mode))
+            .usage(&user("alice"))
+            .await
+            .expect("usage");
+        assert_eq!(usage.bytes, 5, "{mode}");
+    }
+    // A certificate that nobody vouches for, and one for another host.
+    let refused = [
+        format!("postgresql://neondb_owner:npg_AbC123@localhost:{port}/neondb?sslmode=require"),
+        trusted("require").replace("@localhost", "@127.0.0.1"),
+    ];
+    for url in refused {
+        let error = db(&url)
+            .usage(&user("alice"))
+            .await
+            .expect_err("not verified");
+        assert_eq!(error.code(), Code::Unavailable);
+        let cause = std::error::Error::source(&error)
+            .expect("a cause")
+            .to_string();
+        assert!(cause.contains("TLS") && !cause.contains("npg_"), "{cause}");
+    }
+}
+
+#[test]
+fn certificates_to_trust_are_read_at_init() {
+    for (path, says) in [
+        ("/nowhere/ca.pem", "cannot be read"),
+        ("/dev/null", "no PEM certificate"),
+    ] {
+        let url = format!("postgres://u:secret@db.example/x?sslrootcert={path}");
+        let config = Config::parse("DATABASE_URL", &url).expect("a URL");
+        let error = Db::new(config).expect_err("no certificate").to_string();
+        assert!(error.contains(says) && !error.contains("secret"), "{error}");
+    }
+}

@@ -1,0 +1,55 @@
+//! A certificate authority of our own, and the certificates it signs.
+
+use std::path::{Path, PathBuf};
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use tempfile::TempDir;
+
+/// An authority that nobody trusts but who is told to.
+#[derive(Debug)]
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    folder: TempDir,
+}
+
+impl Default for Authority {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Authority {
+    /// A new one.
+    #[must_use]
+    pub fn new() -> Self {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // A name of its own: a certificate with the name of its issuer passes for self-signed.
+        let name = &mut params.distinguished_name;
+        name.push(DnType::CommonName, "Slipway test authority");
+        let certificate = params.self_signed(&key).expect("a certificate");
+        let folder = TempDir::new().expect("a folder");
+        std::fs::write(folder.path().join("ca.pem"), certificate.pem()).expect("a file");
+        Self {
+            issuer: Issuer::new(params, key),
+            folder,
+        }
+    }
+
+    /// The PEM file to trust.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        Path::join(self.folder.path(), "ca.pem")
+    }
+
+    /// Certificate and key, as PEM, of a server at `names` (DNS names or IP addresses).
+    #[must_use]
+    pub fn sign(&self, names: &[&str]) -> (String, String) {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new(names).expect("names");
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        (certificate.pem(), key.serialize_pem())
+    }
+}
