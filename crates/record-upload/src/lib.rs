@@ -92,7 +92,8 @@ impl RecordUpload {
     ) -> Result<(), Error> {
         let taking = async {
             for notice in notices {
-                let finding = self.take(notice).await.inspect_err(|error| {
+                // Boxed: nested through two streams, its type would be too deep for the compiler.
+                let finding = Box::pin(self.take(notice)).await.inspect_err(|error| {
                     tracing::error!(
                         code = error.code().as_str(),
                         cause = error.causes(),

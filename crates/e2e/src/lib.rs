@@ -1,0 +1,1 @@
+//! The built binaries, end to end: see `tests/`.

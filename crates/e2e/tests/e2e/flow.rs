@@ -1,0 +1,163 @@
+//! A file goes through all of it: presign, put, save or event, list, read, delete.
+
+use serde_json::json;
+use slipway_local::lambda::Outcome;
+
+use crate::stack::Stack;
+
+const NAME: &str = "Übergröße 写真 (1)+%20'.jpg";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_goes_through() {
+    let stack = Stack::start(&[]).await;
+    let http = reqwest::Client::new();
+
+    let ask = json!({ "fileName": NAME, "contentType": "image/jpeg" });
+    let (status, presigned) = stack
+        .call("presign", "alice", "POST", "/presign-upload", Some(ask))
+        .await;
+    assert_eq!(status, 200, "{presigned}");
+    let url = presigned["presignedUrl"].as_str().expect("a URL");
+    // Only Content-Type, as the tutorials send it.
+    let put = http
+        .put(url)
+        .header("Content-Type", "image/jpeg")
+        .body("bytes")
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(put.status(), 200);
+
+    let save = json!({ "objectKey": presigned["objectKey"], "publicFileUrl": "https://elsewhere" });
+    let (status, saved) = stack
+        .call(
+            "save-metadata",
+            "alice",
+            "POST",
+            "/save-metadata",
+            Some(save.clone()),
+        )
+        .await;
+    assert_eq!(
+        (status, &saved["file"]["fileName"]),
+        (201, &json!(NAME)),
+        "{saved}"
+    );
+    assert_eq!(
+        stack
+            .call(
+                "save-metadata",
+                "alice",
+                "POST",
+                "/save-metadata",
+                Some(save.clone())
+            )
+            .await
+            .0,
+        200
+    );
+    assert_eq!(
+        stack
+            .call("save-metadata", "bob", "POST", "/save-metadata", Some(save))
+            .await
+            .0,
+        403
+    );
+
+    let (status, list) = stack
+        .call("files", "alice", "GET", "/files?limit=10", None)
+        .await;
+    assert_eq!(
+        (status, list["files"].as_array().map(Vec::len)),
+        (200, Some(1)),
+        "{list}"
+    );
+    let read = list["files"][0]["url"].as_str().expect("a URL");
+    let bytes = http
+        .get(read)
+        .send()
+        .await
+        .expect("an answer")
+        .bytes()
+        .await
+        .expect("bytes");
+    assert_eq!(&bytes[..], b"bytes");
+    assert_eq!(
+        stack.call("files", "bob", "GET", "/files", None).await.1["files"],
+        json!([])
+    );
+    let (_, usage) = stack.call("files", "alice", "GET", "/usage", None).await;
+    assert_eq!(
+        usage,
+        json!({ "success": true, "files": 1, "bytes": 5, "quotaBytes": null })
+    );
+
+    let path = format!("/files/{}", presigned["id"].as_str().expect("an id"));
+    assert_eq!(
+        stack.call("delete", "bob", "DELETE", &path, None).await.0,
+        404
+    );
+    assert_eq!(
+        stack.call("delete", "alice", "DELETE", &path, None).await.0,
+        200
+    );
+    assert_eq!(
+        stack.call("delete", "alice", "DELETE", &path, None).await.0,
+        404
+    );
+    assert_eq!(
+        stack.call("files", "alice", "GET", "/files", None).await.1["files"],
+        json!([])
+    );
+    assert_eq!(
+        http.get(read).send().await.expect("an answer").status(),
+        404
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_nobody_confirms_appears_by_its_event() {
+    let mut stack = Stack::start(&[("USER_QUOTA_BYTES", "1000")]).await;
+    let ask = json!({ "fileName": "a.txt", "contentType": "text/plain", "size": 5 });
+    let (status, presigned) = stack
+        .call(
+            "presign-quota",
+            "alice",
+            "POST",
+            "/presign-upload",
+            Some(ask),
+        )
+        .await;
+    assert_eq!(status, 200, "{presigned}");
+    let url = presigned["presignedUrl"].as_str().expect("a URL");
+    let http = reqwest::Client::new();
+    let put = http
+        .put(url)
+        .header("Content-Type", "text/plain")
+        .body("bytes")
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(put.status(), 200);
+    let event = stack.events.recv().await.expect("an event");
+    let outcome = stack
+        .invoke("record-upload", &event.to_s3_notification())
+        .await;
+    let Outcome::Answered(report) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(report["recorded"], 1, "{report}");
+    let (_, list) = stack.call("files", "alice", "GET", "/files", None).await;
+    assert_eq!(list["files"][0]["id"], presigned["id"]);
+    let too_much = json!({ "fileName": "b.txt", "contentType": "text/plain", "size": 996 });
+    let (status, refused) = stack
+        .call(
+            "presign-quota",
+            "alice",
+            "POST",
+            "/presign-upload",
+            Some(too_much),
+        )
+        .await;
+    assert_eq!((status, &refused["code"]), (413, &json!("quota_exceeded")));
+}

@@ -1,0 +1,75 @@
+//! A function that cannot work says so at init, naming the variable, and does not start.
+
+use std::process::Command;
+
+use crate::stack::{binary, environment};
+
+fn fails_naming(function: &str, change: (&str, Option<&str>), named: &str) {
+    let mut env = environment("http://127.0.0.1:1", "postgres://u:hunter2@127.0.0.1:1/d");
+    let (variable, value) = change;
+    match value {
+        Some(value) => env.insert(variable.to_owned(), value.to_owned()),
+        None => env.remove(variable),
+    };
+    let output = Command::new(binary(function))
+        .env_clear()
+        .envs(env)
+        .env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1")
+        .env("AWS_LAMBDA_FUNCTION_NAME", "f")
+        .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
+        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+        .output()
+        .expect("the binary starts");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned()
+        + &String::from_utf8_lossy(&output.stdout);
+    assert!(
+        !output.status.success(),
+        "{function} started without a sound {variable}: {said}"
+    );
+    assert!(
+        said.contains(named),
+        "{function} does not name {named}: {said}"
+    );
+    assert!(
+        !said.contains("hunter2"),
+        "{function} prints a password: {said}"
+    );
+}
+
+#[test]
+fn a_bad_variable_fails_init_by_name() {
+    for function in [
+        "presign",
+        "save-metadata",
+        "files",
+        "delete",
+        "record-upload",
+    ] {
+        fails_naming(function, ("S3_BUCKET_NAME", None), "S3_BUCKET_NAME");
+        fails_naming(function, ("AWS_REGION", Some("")), "AWS_REGION");
+    }
+    for function in ["save-metadata", "files", "delete", "record-upload"] {
+        fails_naming(function, ("DATABASE_URL", None), "DATABASE_URL");
+        fails_naming(
+            function,
+            ("DATABASE_URL", Some("postgres://u:hunter2@h/d?nonsense=1")),
+            "nonsense",
+        );
+    }
+    fails_naming(
+        "presign",
+        ("UPLOAD_URL_SECONDS", Some("43201")),
+        "UPLOAD_URL_SECONDS",
+    );
+    fails_naming(
+        "files",
+        ("READ_URL_SECONDS", Some("43201")),
+        "READ_URL_SECONDS",
+    );
+    fails_naming("presign", ("JWT_PUBLIC_KEY", Some("x")), "JWT_SECRET");
+    fails_naming(
+        "presign",
+        ("USER_QUOTA_BYTES", Some("5")),
+        "USER_QUOTA_BYTES",
+    );
+}

@@ -1,0 +1,125 @@
+//! The release binaries as they are deployed: self-contained, and loadable by provided.al2023.
+
+use std::path::{Path, PathBuf};
+
+use object::read::elf::{FileHeader as _, SectionHeader as _};
+use object::{Endianness, elf};
+
+/// What glibc itself consists of; anything else would be missing on Lambda.
+const GLIBC: [&str; 8] = [
+    "libc.so.6",
+    "libm.so.6",
+    "libpthread.so.0",
+    "libdl.so.2",
+    "librt.so.1",
+    "libutil.so.1",
+    "ld-linux-x86-64.so.2",
+    "ld-linux-aarch64.so.1",
+];
+
+/// provided.al2023 has glibc 2.34.
+const NEWEST_GLIBC: (u32, u32) = (2, 34);
+
+fn binaries() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/lambda");
+    let entries = std::fs::read_dir(&folder)
+        .expect("target/lambda: run `cargo lambda build --release` first");
+    let mut found: Vec<_> = entries
+        .flatten()
+        .map(|entry| entry.path().join("bootstrap"))
+        .filter(|path| path.is_file())
+        .collect();
+    found.sort();
+    found
+}
+
+#[test]
+fn every_function_has_a_binary() {
+    let names: Vec<_> = binaries()
+        .iter()
+        .filter_map(|path| Some(path.parent()?.file_name()?.to_string_lossy().into_owned()))
+        .collect();
+    for function in [
+        "delete",
+        "files",
+        "migrate",
+        "presign",
+        "presign-quota",
+        "record-upload",
+        "save-metadata",
+    ] {
+        assert!(
+            names.iter().any(|name| name == function),
+            "{function} is not among {names:?}"
+        );
+    }
+}
+
+#[test]
+fn no_binary_needs_what_lambda_lacks() {
+    for path in binaries() {
+        let (libraries, versions) = needs(&std::fs::read(&path).expect("a binary"));
+        for library in &libraries {
+            assert!(
+                GLIBC.contains(&library.as_str()),
+                "{} needs {library}",
+                path.display()
+            );
+        }
+        for version in &versions {
+            let parts: Vec<u32> = version
+                .split('.')
+                .filter_map(|part| part.parse().ok())
+                .collect();
+            let [major, minor, ..] = parts[..] else {
+                panic!("GLIBC_{version} is no version")
+            };
+            assert!(
+                (major, minor) <= NEWEST_GLIBC,
+                "{} needs GLIBC_{version}",
+                path.display()
+            );
+        }
+        assert!(
+            !versions.is_empty(),
+            "{} names no version: was it read?",
+            path.display()
+        );
+    }
+}
+
+/// Shared libraries, and versions of glibc's symbols.
+fn needs(data: &[u8]) -> (Vec<String>, Vec<String>) {
+    let header = elf::FileHeader64::<Endianness>::parse(data).expect("an ELF file");
+    let endian = header.endian().expect("an endianness");
+    let sections = header.sections(endian, data).expect("sections");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+
+    let mut libraries = Vec::new();
+    let mut versions = Vec::new();
+    for section in sections.iter() {
+        if let Some((entries, strings)) = section.dynamic(endian, data).expect("a dynamic section")
+        {
+            let strings = sections.strings(endian, data, strings).expect("strings");
+            for entry in entries
+                .iter()
+                .filter(|entry| entry.d_tag.get(endian) == u64::from(elf::DT_NEEDED))
+            {
+                let offset = u32::try_from(entry.d_val.get(endian)).expect("an offset");
+                libraries.push(text(strings.get(offset).expect("a name")));
+            }
+        }
+        if let Some((mut needed, strings)) =
+            section.gnu_verneed(endian, data).expect("needed versions")
+        {
+            let strings = sections.strings(endian, data, strings).expect("strings");
+            while let Some((_, mut names)) = needed.next().expect("an entry") {
+                while let Some(name) = names.next().expect("a name") {
+                    let name = text(name.name(endian, strings).expect("a name"));
+                    versions.extend(name.strip_prefix("GLIBC_").map(ToOwned::to_owned));
+                }
+            }
+        }
+    }
+    (libraries, versions)
+}
