@@ -105,6 +105,8 @@ impl Lambda {
 
 impl Drop for Lambda {
     fn drop(&mut self) {
+        // First the process: a poll that is cut off would make it end with a complaint.
+        self.process = None;
         self.serving.abort();
     }
 }
