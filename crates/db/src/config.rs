@@ -73,7 +73,7 @@ impl Config {
         let text = unwrapped(text);
         let parsed = match url::scheme(text) {
             Some(rest) => url::options(rest),
-            None if text.contains("://") => Err("must begin with postgres://".to_owned()),
+            None if url::is_other(text) => Err("must begin with postgres://".to_owned()),
             None => keyword::options(text),
         };
         parsed
@@ -105,3 +105,6 @@ impl fmt::Debug for Config {
         f.debug_struct("Config").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -70,7 +70,10 @@ impl TestDatabase {
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
-        execute(self.server, drop);
+        let server = self.server;
+        // Not waited for: the server waits for connections whose other end may be in the test's own runtime,
+        // which stands still here. What is left goes with the server.
+        thread::spawn(move || execute(server, drop));
     }
 }
 

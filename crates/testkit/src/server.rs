@@ -11,9 +11,11 @@ use crate::guard;
 pub fn server() -> &'static Postgres {
     static SERVER: LazyLock<Postgres> = LazyLock::new(|| {
         let mut options = PostgresOptions::temporary(cache());
-        options
-            .settings
-            .push(("max_connections".to_owned(), "300".to_owned()));
+        options.settings = vec![
+            ("max_connections".to_owned(), "300".to_owned()),
+            // A login that a fault has cut short holds up who makes or drops a database.
+            ("authentication_timeout".to_owned(), "2s".to_owned()),
+        ];
         options.say = |text| eprintln!("{text}");
         Postgres::start(guard(), &options).expect("Postgres starts")
     });

@@ -205,6 +205,12 @@ impl Draft {
             if host.starts_with(['/', '@']) {
                 return Err("names a Unix socket: give a host such as localhost".to_owned());
             }
+            if !host
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))
+            {
+                return Err("names a host that cannot be one".to_owned());
+            }
             let port = ports
                 .get(at)
                 .or_else(|| ports.first())

@@ -19,11 +19,18 @@ pub(super) fn scheme(text: &str) -> Option<&str> {
     matches!(scheme, "postgres" | "postgresql").then_some(rest)
 }
 
+/// Whether `text` is a URL of something else; `://` may also stand in a password.
+pub(super) fn is_other(text: &str) -> bool {
+    text.split_once("://")
+        .is_some_and(|(scheme, _)| !scheme.contains('='))
+}
+
 /// The options in what follows `postgres://`.
 pub(super) fn options(rest: &str) -> Result<Options, String> {
     let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (authority, dbname) = place.split_once('/').unwrap_or((place, ""));
-    if !authority.contains('@') && rest.contains('@') && !authority.is_empty() {
+    // A password with a slash or a question mark ends early: what follows would pass for host and options.
+    if dbname.contains('@') || query.contains('@') {
         return Err(format!("has an @ where none belongs{SPECIAL}"));
     }
     let mut options = Options::default();
