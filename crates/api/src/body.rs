@@ -14,9 +14,19 @@ pub(crate) fn parse<T: DeserializeOwned>(body: &Body) -> Result<T, Error> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(Error::invalid_request("The request needs a JSON body."));
     }
-    serde_json::from_slice(bytes).map_err(|error| {
-        // Serde's sentence names the field and the expected type; of the value it may quote a little,
-        // and the client sent that itself.
-        Error::invalid_request(format!("The JSON body is not as expected: {error}."))
+    object(bytes).map_err(|problem| {
+        Error::invalid_request(format!("The JSON body is not as expected: {problem}."))
     })
+}
+
+/// Reads the one JSON object in `json`; else says what is wrong with it.
+///
+/// Serde would also take an array, with the fields of `T` in their order.
+pub fn object<T: DeserializeOwned>(json: &[u8]) -> Result<T, String> {
+    if json.trim_ascii_start().first() != Some(&b'{') {
+        return Err("it must be an object".to_owned());
+    }
+    // Serde's sentence names the field and the expected type; of the value it may quote a little,
+    // and the client sent that itself.
+    serde_json::from_slice(json).map_err(|error| error.to_string())
 }

@@ -12,6 +12,7 @@ mod request;
 mod serve;
 pub mod time;
 
+pub use body::object;
 pub use file::FileBody;
 pub use identity::Identity;
 pub use reply::Reply;

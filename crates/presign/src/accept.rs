@@ -1,6 +1,7 @@
 //! What a client may ask for. A batch is all or nothing.
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use slipway_core::content_type::AllowedTypes;
 use slipway_core::limits::{MAX_BATCH_PRESIGN, SizeLimits};
 use slipway_core::{ContentType, Error, FileName, Sha256};
@@ -13,7 +14,8 @@ pub(crate) struct Body {
     content_type: Option<String>,
     size: Option<u64>,
     checksum_sha256: Option<String>,
-    files: Option<Vec<Ask>>,
+    /// Read one by one, so that an error can name its entry.
+    files: Option<Vec<Box<RawValue>>>,
 }
 
 /// One upload as a client asks for it.
@@ -99,11 +101,16 @@ pub(crate) fn accept(
             files.len()
         )));
     }
-    let accept_at = |(at, ask)| {
-        accept_one(ask, allowed, limits).map_err(|error| error.prefixed(&format!("files[{at}]: ")))
+    let accept_at = |(at, ask): (usize, &Box<RawValue>)| {
+        slipway_api::object(ask.get().as_bytes())
+            .map_err(|problem| {
+                Error::invalid_request(format!("This is not as expected: {problem}."))
+            })
+            .and_then(|ask| accept_one(ask, allowed, limits))
+            .map_err(|error| error.prefixed(&format!("files[{at}]: ")))
     };
     files
-        .into_iter()
+        .iter()
         .enumerate()
         .map(accept_at)
         .collect::<Result<_, _>>()
