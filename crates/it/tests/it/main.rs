@@ -12,6 +12,9 @@
 
 mod event;
 mod gate;
+mod presign;
+mod presign_refusals;
+mod presign_s3;
 mod shape;
 mod spec;
 mod world;

@@ -97,6 +97,8 @@ impl World {
 pub(crate) async fn put(presigned: &Value, bytes: &[u8]) -> reqwest::Response {
     let url = presigned["presignedUrl"].as_str().expect("a URL");
     let mut request = reqwest::Client::new().put(url).body(bytes.to_vec());
+    // As browsers and curl do also where there is nothing to send.
+    request = request.header("content-length", bytes.len());
     for (name, value) in presigned["headers"].as_object().expect("headers") {
         request = request.header(name, value.as_str().expect("a header"));
     }
