@@ -15,7 +15,7 @@ pub(crate) fn part(name: &str, text: &str) {
     line(&format!("{name:<14} {text}"));
 }
 
-/// Does something, and says how long it took, or every ten seconds that it goes on.
+/// Does something silent, and says how long it took, or every ten seconds that it goes on.
 pub(crate) fn step<T>(
     name: &str,
     what: &str,
@@ -35,11 +35,13 @@ pub(crate) fn step<T>(
     let result = work();
     drop(done);
     let _ = ticker.join();
-    if result.is_ok() {
-        part(
-            name,
-            &format!("{what} ({:.1} s)", started.elapsed().as_secs_f64()),
-        );
-    }
-    result
+    result.inspect(|_| took(name, what, started))
+}
+
+/// What is done, and since when it was under way.
+pub(crate) fn took(name: &str, what: &str, since: Instant) {
+    part(
+        name,
+        &format!("{what} ({:.1} s)", since.elapsed().as_secs_f64()),
+    );
 }

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use slipway_local::guard::{Guard, Guarded};
@@ -36,7 +36,10 @@ pub(super) fn build(guard: &Guard, workspace: &Workspace) -> io::Result<(Vec<Fun
     }
     let mut wanted: Vec<Binary> = names.iter().map(|(_, binary)| binary.clone()).collect();
     wanted.push(workspace.expect(MIGRATE)?);
-    let binaries = say::step("build", "the functions", || cargo_build(guard, &wanted))?;
+    // Cargo shows its own progress.
+    let started = Instant::now();
+    let binaries = cargo_build(guard, &wanted)?;
+    say::took("build", "the functions", started);
     let path = |binary: &Binary| {
         binaries
             .get(&binary.name)

@@ -110,11 +110,7 @@ impl Fleet {
             .iter()
             .map(|function| function.name.as_str())
             .collect();
-        let seconds = self.started.elapsed().as_secs_f64();
-        say::part(
-            "functions",
-            &format!("{} ({seconds:.1} s)", names.join(", ")),
-        );
+        say::took("functions", &names.join(", "), self.started);
     }
 }
 
