@@ -110,7 +110,6 @@ fn wait(work: impl Future<Output = ()> + Send + 'static) {
             .expect("a runtime")
             .block_on(work);
     };
-    if thread::spawn(runtime).join().is_err() && !thread::panicking() {
-        panic!("see the panic above");
-    }
+    let done = thread::spawn(runtime).join();
+    assert!(done.is_ok(), "see the panic above");
 }

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use slipway_local::guard::Guard;
 
 /// A guard whose keeper is `slipway-guard`, built if it is missing or older than its source.
+#[must_use]
 pub fn guard() -> &'static Guard {
     static GUARD: LazyLock<Guard> = LazyLock::new(|| Guard::new(program()));
     &GUARD

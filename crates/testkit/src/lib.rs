@@ -1,8 +1,9 @@
 //! Support for tests: a real Postgres for each test process, a database for each test, and a proxy that breaks things.
 #![expect(
     clippy::expect_used,
-    clippy::panic,
-    reason = "a test that cannot get what it needs must fail there and then"
+    clippy::missing_panics_doc,
+    clippy::print_stderr,
+    reason = "a test that cannot get what it needs must fail there and then, and say what it waits for"
 )]
 
 mod database;

@@ -8,6 +8,7 @@ use slipway_local::postgres::{Postgres, PostgresOptions};
 use crate::guard;
 
 /// The server, started when first asked for.
+#[must_use]
 pub fn server() -> &'static Postgres {
     static SERVER: LazyLock<Postgres> = LazyLock::new(|| {
         let mut options = PostgresOptions::temporary(cache());

@@ -211,7 +211,8 @@ fn nothing_shows_what_it_holds() {
 
 /// Every byte as `%XX`.
 fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    text.bytes()
+        .fold(String::new(), |text, byte| format!("{text}%{byte:02X}"))
 }
 
 /// In single quotes, as libpq reads it.

@@ -1,4 +1,9 @@
 //! The database against a real Postgres.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking, and is left out aloud"
+)]
 
 mod delete;
 mod faults;

@@ -45,7 +45,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Two sizes are two ETags, so that a step says the same whenever it is taken.
+/// Another size is another `ETag`, so that a step says the same whenever it is taken.
 async fn take(db: &Db, keys: &[ObjectKey], step: &Step) {
     let owner = user("alice");
     match step {

@@ -35,7 +35,6 @@ pub(super) async fn pump(
         let mut bytes = buffer[..count].to_vec();
         let fault = shared.fault.borrow().clone();
         match fault {
-            Fault::None => {}
             Fault::Delay(time) => tokio::time::sleep(time).await,
             Fault::Blackhole => continue,
             Fault::LoseAnswer(mark) if direction == Direction::ToClient => {
@@ -48,7 +47,7 @@ pub(super) async fn pump(
                     continue;
                 }
             }
-            Fault::LoseAnswer(_) | Fault::LoseRequest(_) => {}
+            Fault::None | Fault::LoseAnswer(_) | Fault::LoseRequest(_) => {}
             Fault::Refuse => return,
         }
         if let (Direction::ToServer, Some((old, new))) = (direction, &shared.rewrite) {

@@ -1,0 +1,50 @@
+//! The copies that bring a tutorial's objects under keys of ours, as lines for a shell.
+
+use std::error::Error;
+use std::io::Write;
+
+use slipway_db::Db;
+use slipway_db::migrations::TutorialCopy;
+
+/// Prints one `aws s3 cp` for each object that has no row yet. Run again, it prints what is left.
+pub(crate) async fn print(
+    db: &Db,
+    bucket: &str,
+    out: &mut impl Write,
+) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let mut after = None;
+    loop {
+        let copies = db.tutorial_copies(after).await?;
+        let Some(last) = copies.last() else {
+            return Ok(());
+        };
+        after = Some(last.to.id());
+        for copy in &copies {
+            writeln!(out, "{}", line(bucket, copy))?;
+        }
+    }
+}
+
+fn line(bucket: &str, copy: &TutorialCopy) -> String {
+    let from = quoted(&format!("s3://{bucket}/{}", copy.from));
+    let to = quoted(&format!("s3://{bucket}/{}", copy.to));
+    // Plain base64url: nothing to quote.
+    let name = copy.file_name.to_metadata();
+    format!("aws s3 cp {from} {to} --metadata name={name}")
+}
+
+/// In single quotes, so that a shell takes nothing in it for a command.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_takes_a_key_for_nothing_else() {
+        assert_eq!(quoted("a b"), "'a b'");
+        assert_eq!(quoted("'; rm -rf /"), r"''\''; rm -rf /'");
+    }
+}
