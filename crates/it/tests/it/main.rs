@@ -15,6 +15,8 @@ mod gate;
 mod presign;
 mod presign_refusals;
 mod presign_s3;
+mod quota;
+mod save_metadata;
 mod shape;
 mod spec;
 mod world;

@@ -9,6 +9,7 @@ mod uploads;
 use std::collections::BTreeMap;
 use std::ops::Deref;
 
+use serde_json::Value;
 use slipway_local::s3::{ObjectEvent, S3Options, S3Server};
 use slipway_testkit::TestDatabase;
 use tempfile::TempDir;
@@ -75,6 +76,20 @@ impl World {
     /// Postgres as its superuser sees it.
     pub(crate) async fn sql(&self) -> tokio_postgres::Client {
         self.database.admin().await
+    }
+
+    /// The row of a file, live or a tombstone, with the columns' names.
+    pub(crate) async fn row(&self, id: &str) -> Option<Value> {
+        let sql = "SELECT to_jsonb(f) FROM s3_files f WHERE id = $1";
+        let id = uuid::Uuid::try_parse(id).unwrap();
+        let row = self.sql().await.query_opt(sql, &[&id]).await.unwrap()?;
+        Some(row.get(0))
+    }
+
+    /// Whether the file is deleted, and known to be.
+    pub(crate) async fn is_tombstone(&self, id: &str) -> bool {
+        let row = self.row(id).await;
+        row.is_some_and(|row| !row["deleted_at"].is_null())
     }
 }
 
