@@ -10,7 +10,10 @@
     reason = "a test fails by panicking"
 )]
 
+mod delete;
 mod event;
+mod files;
+mod files_urls;
 mod gate;
 mod presign;
 mod presign_refusals;
