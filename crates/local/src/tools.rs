@@ -29,7 +29,7 @@ pub fn cargo_lambda(guard: &Guard, folder: &Path, say: fn(&str)) -> io::Result<P
     if let Some(found) = all.clone().find(|exe| is_recent(exe)) {
         return Ok(found);
     }
-    say("fetching cargo-lambda by pip");
+    say("cargo-lambda is not here, or older than 1.9: fetching it by pip");
     pip_install(guard, &fetched, &[CARGO_LAMBDA]).map_err(|error| {
         io::Error::other(format!(
             "{error}\nInstall cargo-lambda 1.9 or newer, or python3 with venv or pip so that it \

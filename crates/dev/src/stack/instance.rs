@@ -1,7 +1,7 @@
 //! One process of a function, from its start to its end.
 
 use std::io;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -70,7 +70,7 @@ impl Instance {
         let end = loop {
             tokio::time::sleep(TICK).await;
             if let Some(status) = self.child.try_wait()? {
-                break End::Died(format!("died ({status})"));
+                break End::Died(manner(status));
             }
             if leads && self.caller.polled() && !*function.ready.borrow() {
                 function.ready.send_replace(true);
@@ -96,5 +96,14 @@ impl Instance {
             return function.built().is_some_and(|now| Some(now) != self.built);
         }
         !*function.ready.borrow()
+    }
+}
+
+/// How a process ended; its guard tells signals as shells do.
+fn manner(status: ExitStatus) -> String {
+    match status.code() {
+        Some(code) if code > 128 => format!("was killed by signal {}", code - 128),
+        Some(code) => format!("ended with code {code}"),
+        None => format!("died ({status})"),
     }
 }

@@ -38,6 +38,9 @@ async fn answer(emulator: u16) -> io::Result<()> {
     let reply = json!({
         "statusCode": 404,
         "headers": {"content-type": "application/json"},
+        // The emulator refuses an answer without these two.
+        "multiValueHeaders": {},
+        "cookies": [],
         "body": r#"{"message":"Not Found"}"#,
         "isBase64Encoded": false,
     });
