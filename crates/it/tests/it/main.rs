@@ -12,6 +12,7 @@
 
 mod delete;
 mod event;
+mod events;
 mod files;
 mod files_urls;
 mod gate;
@@ -19,6 +20,7 @@ mod presign;
 mod presign_refusals;
 mod presign_s3;
 mod quota;
+mod record_upload;
 mod save_metadata;
 mod shape;
 mod spec;
