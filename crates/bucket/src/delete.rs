@@ -1,5 +1,7 @@
 //! Removal of objects. Removing what is not there succeeds, so it can be repeated.
 
+use std::collections::HashSet;
+
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use slipway_core::{Error, ObjectKey};
 
@@ -23,6 +25,11 @@ impl Bucket {
 
     /// Removes up to 1,000 objects in one call (S3's limit), and tells how many S3 did not remove.
     pub async fn delete_many(&self, keys: &[ObjectKey]) -> Result<usize, Error> {
+        Ok(self.delete_reporting(keys).await?.len())
+    }
+
+    /// The same, and tells the keys that S3 did not remove.
+    pub async fn delete_reporting(&self, keys: &[ObjectKey]) -> Result<HashSet<String>, Error> {
         let what = "remove objects from S3";
         let objects = keys
             .iter()
@@ -43,6 +50,13 @@ impl Bucket {
             .send()
             .await
             .map_err(|error| fault(what, error))?;
-        Ok(answer.errors().len())
+        let failed = answer.errors().iter();
+        // An error that names no key is nobody's, and so everybody's.
+        if failed.clone().any(|error| error.key().is_none()) {
+            return Ok(keys.iter().map(|key| key.as_str().to_owned()).collect());
+        }
+        Ok(failed
+            .filter_map(|error| error.key().map(str::to_owned))
+            .collect())
     }
 }

@@ -4,5 +4,7 @@ mod client;
 mod delete;
 mod error;
 mod head;
+mod list;
 
 pub use client::Bucket;
+pub use list::{ListPage, Listed, MAX_LIST};

@@ -9,6 +9,8 @@ mod row;
 
 use slipway_core::{FileId, FileRow};
 
+pub(crate) use row::{file_id, object_key, value};
+
 /// Where an object is, beside its key.
 #[derive(Clone, Copy, Debug)]
 pub struct Location<'a> {

@@ -15,6 +15,7 @@ pub mod config;
 mod connect;
 mod failure;
 pub mod files;
+pub mod maintain;
 pub mod migrations;
 mod session;
 mod tls;

@@ -41,6 +41,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(1, "0001_roles"),
     migration!(2, "0002_files"),
     migration!(3, "0003_row_security"),
+    migration!(4, "0004_maintenance"),
 ];
 
 impl Migration {

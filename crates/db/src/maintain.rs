@@ -1,0 +1,18 @@
+//! What `maintain` asks of the table: everybody's rows, as the role `slipway_maintain`.
+//!
+//! The policies of that role let it see every row, and nothing lets it step around them.
+
+mod checkpoint;
+mod record;
+mod rows;
+mod shards;
+mod tombstones;
+mod transaction;
+mod usage;
+
+pub use checkpoint::{Checkpoint, Hold, Sweep};
+pub use record::NewFile;
+pub use rows::KeptRow;
+pub use shards::KeyRange;
+pub use tombstones::{Tombstone, TombstoneCursor};
+pub use usage::UsageDrift;

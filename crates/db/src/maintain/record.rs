@@ -1,0 +1,129 @@
+//! The record step for many files that have no row yet: one statement for all of them.
+
+use std::collections::HashSet;
+
+use slipway_core::{Error, FileId, StoredObject};
+use time::OffsetDateTime;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+use crate::Db;
+use crate::files::file_id;
+
+/// An object that has no row yet, as far as its finder knows.
+#[derive(Clone, Debug)]
+pub struct NewFile {
+    /// What S3 said of it.
+    pub object: StoredObject,
+    /// Its plain URL, signed by nobody.
+    pub file_url: String,
+}
+
+/// The same locks as the record step of one file takes, in the order of the ids: it counts on the row it saw.
+const LOCK: &str = "\
+SELECT count(pg_advisory_xact_lock(hashtextextended('slipway file ' || id, 0)))
+FROM (SELECT id FROM unnest($1::text[]) AS id ORDER BY id) AS ids";
+
+/// Usage moves by what RETURNING says, as in the record step, and one user after the other in the order of their
+/// ids, so that two of these never wait for each other.
+const RECORD: &str = "\
+WITH put AS (
+    INSERT INTO s3_files
+        (bucket, id, user_id, object_key, file_url, file_name, content_type, size, etag,
+         checksum_sha256, upload_timestamp)
+    SELECT $1, * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[],
+                             $9::text[], $10::bytea[], $11::timestamptz[])
+    ON CONFLICT DO NOTHING
+    RETURNING id, user_id, size
+), moved AS (
+    INSERT INTO user_usage AS u (user_id, files, bytes, quota_bytes)
+    SELECT user_id, count(*), sum(size)::bigint, $12::bigint FROM put GROUP BY user_id ORDER BY user_id
+    ON CONFLICT (user_id) DO UPDATE SET
+        files = u.files + excluded.files, bytes = u.bytes + excluded.bytes,
+        quota_bytes = CASE WHEN excluded.bytes > 0 THEN excluded.quota_bytes ELSE u.quota_bytes END
+)
+SELECT id FROM put";
+
+const STEP: &str = "recording files";
+
+/// One array for each column.
+#[derive(Default)]
+struct Columns {
+    ids: Vec<Uuid>,
+    users: Vec<String>,
+    keys: Vec<String>,
+    urls: Vec<String>,
+    names: Vec<String>,
+    types: Vec<String>,
+    sizes: Vec<i64>,
+    etags: Vec<String>,
+    checksums: Vec<Option<Vec<u8>>>,
+    times: Vec<OffsetDateTime>,
+}
+
+impl Db {
+    /// Makes rows of those of `files` that have none, and answers which those were.
+    ///
+    /// The others are left as they are, and so are all if one does not fit into its owner's quota: they want the
+    /// record step of one file, [`Db::record_file`].
+    pub async fn record_new_files(
+        &self,
+        files: Vec<NewFile>,
+        bucket: &str,
+        quota_bytes: Option<u64>,
+    ) -> Result<HashSet<FileId>, Error> {
+        let quota = quota_bytes.and_then(|bytes| i64::try_from(bytes).ok());
+        let mut columns = Columns::default();
+        for file in files {
+            columns.push(file);
+        }
+        let locks: Vec<String> = columns.ids.iter().map(Uuid::to_string).collect();
+        let rows = self
+            .run_maintain(&[
+                (LOCK, &[(&locks, Type::TEXT_ARRAY)]),
+                (
+                    RECORD,
+                    &[
+                        (&bucket, Type::TEXT),
+                        (&columns.ids, Type::UUID_ARRAY),
+                        (&columns.users, Type::TEXT_ARRAY),
+                        (&columns.keys, Type::TEXT_ARRAY),
+                        (&columns.urls, Type::TEXT_ARRAY),
+                        (&columns.names, Type::TEXT_ARRAY),
+                        (&columns.types, Type::TEXT_ARRAY),
+                        (&columns.sizes, Type::INT8_ARRAY),
+                        (&columns.etags, Type::TEXT_ARRAY),
+                        (&columns.checksums, Type::BYTEA_ARRAY),
+                        (&columns.times, Type::TIMESTAMPTZ_ARRAY),
+                        (&quota, Type::INT8),
+                    ],
+                ),
+            ])
+            .await;
+        match rows {
+            Ok(rows) => rows.iter().map(|row| file_id(row, STEP)).collect(),
+            Err(failure) if failure.constraint() == Some("user_usage_within_quota") => {
+                Ok(HashSet::new())
+            }
+            Err(failure) => Err(failure.into_error(STEP)),
+        }
+    }
+}
+
+impl Columns {
+    fn push(&mut self, NewFile { object, file_url }: NewFile) {
+        self.ids.push(object.key.id().uuid());
+        self.users.push(object.key.owner().as_str().to_owned());
+        self.keys.push(object.key.as_str().to_owned());
+        self.urls.push(file_url);
+        self.names.push(object.file_name);
+        self.types.push(object.content_type);
+        // Beyond 2^63 there is no object.
+        self.sizes
+            .push(i64::try_from(object.size).unwrap_or(i64::MAX));
+        self.etags.push(object.etag);
+        self.checksums
+            .push(object.checksum_sha256.map(|sha256| sha256.0.to_vec()));
+        self.times.push(object.last_modified);
+    }
+}

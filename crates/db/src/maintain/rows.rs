@@ -1,0 +1,116 @@
+//! Everybody's rows in the order of their keys, which is that of S3's lists.
+
+use slipway_core::Error;
+use time::OffsetDateTime;
+use tokio_postgres::types::Type;
+
+use crate::Db;
+use crate::files::value;
+
+/// What a sweep needs to know of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptRow {
+    /// The key, as it is in the table: it may not be one of ours.
+    pub object_key: String,
+    /// The bucket that holds the object.
+    pub bucket: String,
+    /// The object's length in bytes.
+    pub size: u64,
+    /// Its entity tag, without quotes.
+    pub etag: String,
+    /// S3's `Last-Modified`.
+    pub uploaded_at: OffsetDateTime,
+    /// Whether this is a tombstone.
+    pub deleted: bool,
+}
+
+const ROWS: &str = "\
+SELECT object_key, bucket, size, etag, upload_timestamp, deleted_at IS NOT NULL AS deleted
+FROM s3_files
+WHERE object_key > $1 AND ($2::text IS NULL OR object_key <= $2)
+ORDER BY object_key LIMIT $3";
+
+const COUNT: &str = "\
+SELECT count(*) AS rows FROM (
+    SELECT FROM s3_files
+    WHERE object_key > $1 AND ($2::text IS NULL OR object_key <= $2) AND deleted_at IS NULL LIMIT $3
+) AS some";
+
+/// As the planner has it, which need not count: -1 where it does not know.
+const ESTIMATE: &str = "\
+SELECT reltuples::bigint AS rows FROM pg_class WHERE oid = to_regclass('s3_files')";
+
+const EMPTY: &str = "SELECT NOT EXISTS (SELECT FROM s3_files) AS empty";
+
+const STEP: &str = "reading rows in the order of their keys";
+
+impl Db {
+    /// At most `limit` rows, live or not, whose keys come after `after` and not after `to`.
+    pub async fn rows_after(
+        &self,
+        after: &str,
+        to: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<KeptRow>, Error> {
+        let rows = self
+            .run_maintain(&[(
+                ROWS,
+                &[
+                    (&after, Type::TEXT),
+                    (&to, Type::TEXT),
+                    (&i64::from(limit), Type::INT8),
+                ],
+            )])
+            .await
+            .map_err(|failure| failure.into_error(STEP))?;
+        rows.iter()
+            .map(|row| {
+                Ok(KeptRow {
+                    object_key: value(row, "object_key", STEP)?,
+                    bucket: value(row, "bucket", STEP)?,
+                    size: value::<i64>(row, "size", STEP)?.unsigned_abs(),
+                    etag: value(row, "etag", STEP)?,
+                    uploaded_at: value(row, "upload_timestamp", STEP)?,
+                    deleted: value(row, "deleted", STEP)?,
+                })
+            })
+            .collect()
+    }
+
+    /// How many live rows a range has; `most` of them are enough to know.
+    pub async fn count_rows(&self, after: &str, to: Option<&str>, most: u32) -> Result<u64, Error> {
+        self.number(&[(
+            COUNT,
+            &[
+                (&after, Type::TEXT),
+                (&to, Type::TEXT),
+                (&i64::from(most), Type::INT8),
+            ],
+        )])
+        .await
+    }
+
+    /// About how many rows there are: 0 where nobody has counted yet.
+    pub async fn estimate_rows(&self) -> Result<u64, Error> {
+        self.number(&[(ESTIMATE, &[])]).await
+    }
+
+    /// Whether there is no row at all, not even a tombstone.
+    pub async fn has_no_rows(&self) -> Result<bool, Error> {
+        let rows = self
+            .run_maintain(&[(EMPTY, &[])])
+            .await
+            .map_err(|failure| failure.into_error(STEP))?;
+        rows.first()
+            .map_or(Ok(false), |row| value(row, "empty", STEP))
+    }
+
+    async fn number(&self, steps: &[super::transaction::Step<'_>]) -> Result<u64, Error> {
+        let rows = self
+            .run_maintain(steps)
+            .await
+            .map_err(|failure| failure.into_error(STEP))?;
+        let number: i64 = rows.first().map_or(Ok(0), |row| value(row, "rows", STEP))?;
+        Ok(u64::try_from(number).unwrap_or_default())
+    }
+}

@@ -1,0 +1,142 @@
+//! Tombstones: those whose object may remain, and those that nobody needs any more.
+
+use std::time::Duration;
+
+use slipway_core::{Error, FileId, ObjectKey};
+use time::OffsetDateTime;
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+use crate::Db;
+use crate::files::{file_id, object_key, value};
+
+/// A deleted file whose row still stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tombstone {
+    /// The file's id.
+    pub id: FileId,
+    /// Where its bytes were.
+    pub key: ObjectKey,
+    deleted_at: OffsetDateTime,
+}
+
+/// How far a walk over the tombstones has come.
+#[derive(Clone, Copy, Debug)]
+pub struct TombstoneCursor(OffsetDateTime, Uuid);
+
+impl Default for TombstoneCursor {
+    fn default() -> Self {
+        Self(OffsetDateTime::UNIX_EPOCH, Uuid::nil())
+    }
+}
+
+impl From<&Tombstone> for TombstoneCursor {
+    fn from(tombstone: &Tombstone) -> Self {
+        Self(tombstone.deleted_at, tombstone.id.uuid())
+    }
+}
+
+/// The index on `deleted_at` serves both walks; the second part of the order only tells apart what was deleted at once.
+const UNREMOVED: &str = "\
+SELECT id, object_key, deleted_at FROM s3_files
+WHERE deleted_at >= $1 AND (deleted_at, id) > ($1, $2) AND bucket = $3 AND removed_at IS NULL
+ORDER BY deleted_at, id LIMIT $4";
+
+const OLD: &str = "\
+SELECT id, object_key, deleted_at FROM s3_files
+WHERE deleted_at >= $1 AND (deleted_at, id) > ($1, $2) AND bucket = $3
+  AND deleted_at < now() - make_interval(secs => $5)
+ORDER BY deleted_at, id LIMIT $4";
+
+const REMOVED: &str = "\
+UPDATE s3_files SET removed_at = now()
+WHERE id = ANY($1) AND deleted_at IS NOT NULL AND removed_at IS NULL RETURNING id";
+
+/// While a multipart upload is open under the id, its completion could still bring an object.
+const PURGE: &str = "\
+DELETE FROM s3_files AS f
+WHERE f.id = ANY($1) AND f.deleted_at < now() - make_interval(secs => $2)
+  AND NOT EXISTS (SELECT FROM multipart_uploads AS m WHERE m.id = f.id)
+RETURNING f.id";
+
+const STEP: &str = "walking over tombstones";
+
+impl Db {
+    /// At most `limit` tombstones of `bucket` after `after`, oldest first, whose objects nobody has removed for sure.
+    pub async fn unremoved_tombstones(
+        &self,
+        bucket: &str,
+        after: TombstoneCursor,
+        limit: u32,
+    ) -> Result<Vec<Tombstone>, Error> {
+        let rows = self
+            .run_maintain(&[(
+                UNREMOVED,
+                &[
+                    (&after.0, Type::TIMESTAMPTZ),
+                    (&after.1, Type::UUID),
+                    (&bucket, Type::TEXT),
+                    (&i64::from(limit), Type::INT8),
+                ],
+            )])
+            .await
+            .map_err(|failure| failure.into_error(STEP))?;
+        rows.iter().map(tombstone).collect()
+    }
+
+    /// The same with those that are older than `age`, whatever is known of their objects.
+    pub async fn old_tombstones(
+        &self,
+        bucket: &str,
+        age: Duration,
+        after: TombstoneCursor,
+        limit: u32,
+    ) -> Result<Vec<Tombstone>, Error> {
+        let rows = self
+            .run_maintain(&[(
+                OLD,
+                &[
+                    (&after.0, Type::TIMESTAMPTZ),
+                    (&after.1, Type::UUID),
+                    (&bucket, Type::TEXT),
+                    (&i64::from(limit), Type::INT8),
+                    (&age.as_secs_f64(), Type::FLOAT8),
+                ],
+            )])
+            .await
+            .map_err(|failure| failure.into_error(STEP))?;
+        rows.iter().map(tombstone).collect()
+    }
+
+    /// Notes that S3 has removed the objects of these.
+    pub async fn mark_removed(&self, ids: &[FileId]) -> Result<usize, Error> {
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+        let rows = self
+            .run_maintain(&[(REMOVED, &[(&ids, Type::UUID_ARRAY)])])
+            .await
+            .map_err(|failure| failure.into_error(STEP))?;
+        Ok(rows.len())
+    }
+
+    /// Drops those of these tombstones that are older than `age`, and answers how many. Their objects must be gone.
+    pub async fn purge_tombstones(&self, ids: &[FileId], age: Duration) -> Result<usize, Error> {
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+        let rows = self
+            .run_maintain(&[(
+                PURGE,
+                &[(&ids, Type::UUID_ARRAY), (&age.as_secs_f64(), Type::FLOAT8)],
+            )])
+            .await
+            .map_err(|failure| failure.into_error("dropping tombstones"))?;
+        Ok(rows.len())
+    }
+}
+
+fn tombstone(row: &Row) -> Result<Tombstone, Error> {
+    Ok(Tombstone {
+        id: file_id(row, STEP)?,
+        key: object_key(row, STEP)?,
+        deleted_at: value(row, "deleted_at", STEP)?,
+    })
+}
