@@ -3,12 +3,18 @@
 //! Whoever hears of an object first, the client's call, an event or the reconciler, takes this step; the
 //! outcome is the same in any order and however often.
 
+mod many;
+
+use std::sync::Arc;
+
 use slipway_bucket::Bucket;
 use slipway_core::env::{ConfigError, Env};
 use slipway_core::limits::{SizeLimits, quota_bytes};
-use slipway_core::{Code, Error, FileRow, ObjectKey};
+use slipway_core::{Code, Error, FileRow, ObjectKey, StoredObject};
 use slipway_db::{Db, Location, Recorded};
 use slipway_storage::{self as storage, PublicBase};
+
+pub use many::RecordedMany;
 
 /// How often an object that changes while it is looked at is looked at again.
 const LOOKS: u32 = 5;
@@ -53,13 +59,14 @@ impl From<Refusal> for Error {
 }
 
 /// Records files.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Recorder {
     bucket: Bucket,
-    db: Db,
+    db: Arc<Db>,
     location: storage::Location,
     public: Option<PublicBase>,
-    limits: SizeLimits,
+    /// `None` where no size is too large.
+    limits: Option<SizeLimits>,
     quota_bytes: Option<u64>,
 }
 
@@ -69,9 +76,9 @@ impl Recorder {
     pub async fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
         let location = storage::Location::from_env(env)?;
         let credentials = storage::Credentials::from_env(env)?;
-        let db = Db::new(slipway_db::Config::from_env(env)?)?;
+        let db = Arc::new(Db::new(slipway_db::Config::from_env(env)?)?);
         let public = PublicBase::from_env(env)?;
-        let limits = SizeLimits::from_env(env)?;
+        let limits = Some(SizeLimits::from_env(env)?);
         let quota_bytes = quota_bytes(env)?;
         let (bucket, ()) = tokio::join!(Bucket::connect(&location, &credentials), db.warm_up());
         Ok(Self {
@@ -84,6 +91,18 @@ impl Recorder {
         })
     }
 
+    /// The same, for files that were accepted before: nothing is refused for its size or a quota.
+    ///
+    /// A table that is made again from the bucket must have everything in it, whatever the limits have become.
+    #[must_use]
+    pub fn lenient(&self) -> Self {
+        Self {
+            limits: None,
+            quota_bytes: None,
+            ..self.clone()
+        }
+    }
+
     /// The bucket's name, by which foreign events are told.
     #[must_use]
     pub fn bucket_name(&self) -> &str {
@@ -92,25 +111,45 @@ impl Recorder {
 
     /// Postgres, for questions beside the record step.
     #[must_use]
-    pub const fn db(&self) -> &Db {
+    pub fn db(&self) -> &Db {
         &self.db
+    }
+
+    /// The bucket, for the same.
+    #[must_use]
+    pub const fn bucket(&self) -> &Bucket {
+        &self.bucket
     }
 
     /// Makes the table say what S3 has under `key`.
     pub async fn record(&self, key: &ObjectKey) -> Result<Outcome, Error> {
+        self.record_seen(key, None).await
+    }
+
+    /// The same where the row says something else than S3: S3 is right, even if its object is the older one, as when
+    /// a later version of it was removed.
+    pub async fn refresh(&self, key: &ObjectKey) -> Result<Outcome, Error> {
+        let seen = self.db.find_file(key.owner(), key.id()).await?;
+        self.record_seen(key, seen).await
+    }
+
+    /// `seen` is a row that S3 is asked after: S3 tells times in whole seconds, so of two uploads in one second
+    /// only that order says which is the later one.
+    async fn record_seen(
+        &self,
+        key: &ObjectKey,
+        mut seen: Option<FileRow>,
+    ) -> Result<Outcome, Error> {
         let file_url = self.location.public_url(self.public.as_ref(), key);
         let location = Location {
             bucket: &self.location.bucket,
             file_url: &file_url,
         };
-        // A row that S3 was asked after: S3 tells times in whole seconds, so of two uploads in one second
-        // only that order says which is the later one.
-        let mut seen = None;
         for _ in 0..LOOKS {
             let Some(object) = self.bucket.head(key).await? else {
                 return Ok(Outcome::Missing);
             };
-            let recorded = if self.limits.check_stored(&object).is_ok() {
+            let recorded = if self.accepts(&object) {
                 let quota = self.quota_bytes;
                 self.db
                     .record_file(&object, &location, quota, seen.as_ref())
@@ -147,6 +186,11 @@ impl Recorder {
             "record the file",
             "the object kept changing while it was looked at",
         ))
+    }
+
+    fn accepts(&self, object: &StoredObject) -> bool {
+        self.limits
+            .is_none_or(|limits| limits.check_stored(object).is_ok())
     }
 
     /// Lets go of a live row whose object is gone, as when somebody removed it from the bucket by hand.
