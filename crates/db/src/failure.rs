@@ -123,10 +123,14 @@ impl fmt::Debug for Failure {
 impl std::error::Error for Failure {}
 
 /// The server is gone or going, not up yet, or two transactions met.
+///
+/// A duplicate key is such a meeting too. Our keys hold their ids, so `ON CONFLICT (id)` sees every duplicate, but
+/// while a delete moves a row within its indexes, a look into one of them may miss it.
 fn is_transient(code: &SqlState) -> bool {
     is_ending(code)
         || *code == SqlState::T_R_SERIALIZATION_FAILURE
         || *code == SqlState::T_R_DEADLOCK_DETECTED
+        || *code == SqlState::UNIQUE_VIOLATION
 }
 
 fn is_ending(code: &SqlState) -> bool {

@@ -1,8 +1,12 @@
 //! The program as people run it.
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
+use std::path::Path;
 use std::process::{Command, Output};
+use std::time::Duration;
 
+use serde_json::json;
+use slipway_local::lambda::{Lambda, Outcome};
 use slipway_local::postgres::{Postgres, PostgresOptions};
 use slipway_testkit::{Authority, cache, empty_database, guard};
 
@@ -131,4 +135,35 @@ fn tls_trusts_what_ssl_cert_file_names() {
     let mut trusted = command(&url, &[]);
     trusted.env("SSL_CERT_FILE", authority.path());
     let _ = stdout(&trusted.output().expect("it runs"));
+}
+
+#[tokio::test]
+async fn as_a_lambda_every_invocation_applies_what_is_missing() {
+    let database = empty_database();
+    let program = Path::new(env!("CARGO_BIN_EXE_migrate"));
+    let env = [("DATABASE_URL".to_owned(), database.url())];
+    let lambda = Lambda::start(guard(), program, env)
+        .await
+        .expect("it starts");
+    let event = json!({"any": "event"});
+    let invoke = || lambda.invoke(&event, Duration::from_secs(30));
+    let Outcome::Answered(first) = invoke().await else {
+        panic!("an answer");
+    };
+    assert_eq!(first["applied"][0], "0001_roles");
+    let version = first["version"].clone();
+    assert_eq!(
+        invoke().await,
+        Outcome::Answered(json!({"applied": [], "version": version}))
+    );
+    // A deployment must see that it failed, and why.
+    let admin = database.admin().await;
+    admin
+        .batch_execute("UPDATE slipway_migrations SET checksum = 'x'")
+        .await
+        .expect("edited");
+    let Outcome::Failed(error) = invoke().await else {
+        panic!("a failure");
+    };
+    assert!(error.to_string().contains("0001_roles"), "{error}");
 }
