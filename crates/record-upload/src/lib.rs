@@ -11,7 +11,7 @@ use futures_util::stream::{self, StreamExt as _};
 use lambda_runtime::LambdaEvent;
 use serde_json::{Value, json};
 use slipway_core::env::{ConfigError, Env};
-use slipway_core::{Error, ObjectKey};
+use slipway_core::{Code, Error, ObjectKey};
 use slipway_record::{Outcome, Recorder};
 
 use crate::event::{Event, Message, Notice};
@@ -124,7 +124,12 @@ impl RecordUpload {
         let Ok(key) = ObjectKey::parse(key) else {
             return Ok(Finding::Foreign);
         };
-        Ok(match self.recorder.record(&key).await? {
+        let outcome = match self.recorder.record(&key).await {
+            // Another file has the id: no key that we made, and it will be none the next time either.
+            Err(error) if error.code() == Code::InvalidKey => return Ok(Finding::Foreign),
+            outcome => outcome?,
+        };
+        Ok(match outcome {
             Outcome::Created(_) => Finding::Recorded,
             Outcome::Existing(_) => Finding::Unchanged,
             Outcome::Deleted => Finding::Deleted,
