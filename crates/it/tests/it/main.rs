@@ -13,9 +13,12 @@
 mod delete;
 mod event;
 mod events;
+mod faults;
 mod files;
 mod files_urls;
 mod gate;
+mod identity;
+mod ownership;
 mod presign;
 mod presign_refusals;
 mod presign_s3;

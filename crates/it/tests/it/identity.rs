@@ -1,0 +1,352 @@
+//! Who is calling: the authorizer's word, else a verified token, else nobody.
+
+use serde_json::{Value, json};
+use slipway_api::Identity;
+use slipway_core::env::Env;
+
+use crate::event::{Event, claims, signed, token};
+use crate::world::{App, Variables, World, amended, basics, router};
+
+fn presign() -> Event {
+    let body = json!({ "fileName": "a.txt", "contentType": "text/plain" });
+    Event::new("POST", "/presign-upload").json(&body)
+}
+
+/// The same as a REST API sends it.
+fn presign_rest(authorizer: &Value, headers: &Value) -> Event {
+    Event(json!({
+        "resource": "/presign-upload", "path": "/presign-upload", "httpMethod": "POST",
+        "headers": headers, "multiValueHeaders": {},
+        "queryStringParameters": null, "multiValueQueryStringParameters": null,
+        "requestContext": {
+            "authorizer": authorizer, "resourcePath": "/presign-upload", "httpMethod": "POST",
+            "path": "/prod/presign-upload", "stage": "prod", "identity": {}, "apiId": "a1b2c3d4e5",
+        },
+        "body": "{\"fileName\": \"a.txt\", \"contentType\": \"text/plain\"}",
+        "isBase64Encoded": false,
+    }))
+}
+
+fn offline() -> App {
+    App::new(basics("http://127.0.0.1:9"))
+}
+
+/// The caller that `event`, a presign, is taken for.
+async fn caller(app: &App, event: Event) -> Option<String> {
+    let shown = format!("{:?}", event.0);
+    let answer = app.send(event).await;
+    if answer.status == 401 {
+        answer.refused(401, "unauthenticated");
+        return None;
+    }
+    let key = answer.expect(200)["objectKey"].as_str().unwrap().to_owned();
+    Some(key.split('/').next().expect(&shown).to_owned())
+}
+
+#[tokio::test]
+async fn an_http_api() {
+    let app = offline();
+    let check = async |authorizer: Value, expected: Option<&str>| {
+        for bearer in [None, Some("carol"), Some("header.payload.signature")] {
+            let event = match bearer {
+                Some("carol") => presign().by("carol"),
+                Some(other) => presign().header("authorization", &format!("Bearer {other}")),
+                None => presign(),
+            };
+            // Where no authorizer vouches for anybody, the token does.
+            let expected = expected.or(bearer.filter(|bearer| *bearer == "carol"));
+            let found = caller(&app, event.authorizer(authorizer.clone())).await;
+            assert_eq!(found.as_deref(), expected, "{authorizer} {bearer:?}");
+        }
+    };
+    let jwt = json!({ "claims": { "sub": "alice", "iss": "x" }, "scopes": null });
+    check(json!({ "jwt": jwt }), Some("alice")).await;
+    check(
+        json!({ "jwt": jwt, "lambda": { "sub": "bob" } }),
+        Some("alice"),
+    )
+    .await;
+    check(
+        json!({ "lambda": { "sub": "bob", "tenant": "x" } }),
+        Some("bob"),
+    )
+    .await;
+    check(
+        json!({ "lambda": { "user": "bob", "principalId": "bob" } }),
+        None,
+    )
+    .await;
+    check(json!({ "lambda": { "claims": { "sub": "bob" } } }), None).await;
+    check(json!({ "lambda": null }), None).await;
+    check(json!({ "lambda": {} }), None).await;
+    check(
+        json!({ "jwt": { "claims": { "username": "alice" }, "scopes": [] } }),
+        None,
+    )
+    .await;
+    check(
+        json!({ "iam": { "userId": "AIDA", "accountId": "1" } }),
+        None,
+    )
+    .await;
+    check(json!({}), None).await;
+    check(Value::Null, None).await;
+}
+
+#[tokio::test]
+async fn a_rest_api() {
+    let app = offline();
+    let check = async |authorizer: Value, expected: Option<&str>| {
+        for bearer in [None, Some("carol")] {
+            let headers = match bearer {
+                Some(user) => json!({ "Authorization": format!("Bearer {}", token(user)) }),
+                None => json!({}),
+            };
+            let found = caller(&app, presign_rest(&authorizer, &headers)).await;
+            assert_eq!(
+                found.as_deref(),
+                expected.or(bearer),
+                "{authorizer} {bearer:?}"
+            );
+        }
+    };
+    check(json!({ "claims": { "sub": "alice" } }), Some("alice")).await;
+    check(
+        json!({ "claims": { "sub": "alice" }, "principalId": "bob" }),
+        Some("alice"),
+    )
+    .await;
+    check(
+        json!({ "principalId": "bob", "integrationLatency": 1 }),
+        Some("bob"),
+    )
+    .await;
+    check(
+        json!({ "principalId": "bob", "sub": "dave", "claims": "x" }),
+        Some("bob"),
+    )
+    .await;
+    check(json!({ "claims": { "cognito:username": "alice" } }), None).await;
+    check(json!({ "integrationLatency": 1 }), None).await;
+    check(Value::Null, None).await;
+}
+
+#[tokio::test]
+async fn an_authorizer_that_vouches_for_an_impossible_user_vouches_for_nobody() {
+    let app = offline();
+    for sub in ["", "a\0b", &"a".repeat(256)] {
+        let event = presign()
+            .by("carol")
+            .authorizer(json!({ "lambda": { "sub": sub } }));
+        assert_eq!(caller(&app, event).await, None, "{sub:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_token() {
+    let app = offline();
+    let good = claims("alice");
+    let with = |name: &str, value: Value| {
+        let mut claims = good.clone();
+        claims[name] = value;
+        signed(&claims)
+    };
+    let without = |name: &str| {
+        let mut claims = good.clone();
+        claims.as_object_mut().unwrap().remove(name);
+        signed(&claims)
+    };
+    let now = good["iat"].as_i64().unwrap();
+    let bearer = |token: &str| presign().header("authorization", &format!("Bearer {token}"));
+    let fine = signed(&good);
+    assert_eq!(caller(&app, bearer(&fine)).await.as_deref(), Some("alice"));
+    let (head, tail) = fine.split_once('.').unwrap();
+    let unsigned = format!("eyJhbGciOiJub25lIn0.{}.", tail.split('.').next().unwrap());
+    for bad in [
+        String::new(),
+        "x".to_owned(),
+        "a.b.c".to_owned(),
+        unsigned,
+        fine[..fine.len() - 2].to_owned(),
+        format!("{head}.{head}.{}", tail.split('.').nth(1).unwrap()),
+        "x".repeat(100_000),
+        with("exp", json!(now - 1)),
+        with("exp", json!("tomorrow")),
+        with("nbf", json!(now + 60)),
+        with("iss", json!("https://other.test")),
+        with("aud", json!("another")),
+        with("aud", json!(["another", "third"])),
+        with("sub", json!("")),
+        with("sub", json!(5)),
+        with("sub", json!(null)),
+        with("sub", json!(["alice"])),
+        with("sub", json!("a".repeat(256))),
+        with("sub", json!("a\0b")),
+        without("sub"),
+        without("exp"),
+        without("iss"),
+        without("aud"),
+    ] {
+        assert_eq!(caller(&app, bearer(&bad)).await, None, "{bad}");
+    }
+    let several = with("aud", json!(["another", crate::event::AUDIENCE]));
+    assert_eq!(
+        caller(&app, bearer(&several)).await.as_deref(),
+        Some("alice")
+    );
+    for (header, expected) in [
+        (format!("bearer {fine}"), Some("alice")),
+        (format!("BEARER  {fine} "), Some("alice")),
+        (format!("Basic {fine}"), None),
+        (format!("Token {fine}"), None),
+        (format!("Bearer{fine}"), None),
+        (format!("Bearer {fine}, Bearer {fine}"), None),
+        (fine.clone(), None),
+        ("Bearer".to_owned(), None),
+    ] {
+        let event = presign().header("authorization", &header);
+        assert_eq!(caller(&app, event).await.as_deref(), expected, "{header}");
+    }
+    // Other places are not looked at.
+    let elsewhere = presign()
+        .header("x-user-id", "alice")
+        .header("cookie", &format!("token={fine}"));
+    assert_eq!(caller(&app, elsewhere).await, None);
+}
+
+#[tokio::test]
+async fn nobody_is_told_anything_but_that() {
+    let app = World::new().await;
+    for function in ["presign", "save-metadata", "files", "delete"] {
+        for (method, path, body) in [
+            ("GET", "/", ""),
+            ("GET", "/nothing/here", ""),
+            ("POST", "/presign-upload", "not JSON"),
+            ("POST", "/save-metadata", ""),
+            ("GET", "/files?limit=0", ""),
+            ("DELETE", "/files/x", ""),
+            ("POST", "/files/delete", "{}"),
+            ("OPTIONS", "/files", ""),
+        ] {
+            let event = Event::new(method, path).text(body);
+            let answer = app.send_stray(function, event).await;
+            answer.refused(401, "unauthenticated");
+        }
+    }
+    let answer = app.send(presign()).await;
+    insta::assert_json_snapshot!(answer.json, @r#"
+    {
+      "code": "unauthenticated",
+      "error": "Send the header Authorization: Bearer <token>.",
+      "success": false
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn a_path_that_no_function_serves() {
+    let world = World::new().await;
+    for function in ["presign", "save-metadata", "files", "delete"] {
+        for (method, path) in [
+            ("GET", "/"),
+            ("GET", "/nothing"),
+            ("GET", "/presign-upload"),
+            ("PUT", "/presign-upload"),
+            ("GET", "/save-metadata"),
+            ("POST", "/files"),
+            ("PUT", "/files/01890a5d-ac96-774b-bcce-b302099a8057"),
+            ("GET", "/files/a/b"),
+            ("GET", "/Files"),
+            ("POST", "/usage"),
+            ("GET", "/usage/x"),
+            ("POST", "/presign-upload/x"),
+        ] {
+            let event = Event::new(method, path).by("alice").text("not JSON");
+            let answer = world.send_stray(function, event).await;
+            let error = answer.refused(404, "not_found");
+            assert_eq!(
+                error, "There is nothing at this path and method.",
+                "{method} {path}"
+            );
+        }
+    }
+    // What one function serves, another does not.
+    for route in router() {
+        for function in ["presign", "save-metadata", "files", "delete"] {
+            if function != route.function && route.path != "/files/{id}" {
+                let event = Event::new(&route.method, &route.path)
+                    .by("alice")
+                    .text("{}");
+                world
+                    .send_stray(function, event)
+                    .await
+                    .refused(404, "not_found");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_named_stage_stands_before_the_path() {
+    let world = World::new().await;
+    let file = world.upload("alice", "a.txt", "text/plain", b"hello").await;
+    let id = file["id"].as_str().unwrap();
+    for stage in ["prod", "v1", "files", "usage"] {
+        for path in [
+            "/files".to_owned(),
+            format!("/files/{id}"),
+            "/usage".to_owned(),
+        ] {
+            let mut event = Event::new("GET", &format!("/{stage}{path}")).by("alice");
+            event.0["requestContext"]["stage"] = stage.into();
+            world.send(event).await.expect(200);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_id_in_the_path_may_be_percent_encoded() {
+    let world = World::new().await;
+    let file = world.upload("alice", "a.txt", "text/plain", b"hello").await;
+    let id = file["id"].as_str().unwrap();
+    let encoded: String = id.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let found = world
+        .get("alice", &format!("/files/{encoded}"))
+        .await
+        .expect(200);
+    assert_eq!(found["file"]["id"], file["id"]);
+    world
+        .delete("alice", &encoded.replace("%2D", "-"))
+        .await
+        .expect(200);
+}
+
+#[tokio::test]
+async fn without_a_key_only_an_authorizer_vouches() {
+    let mut env = basics("http://127.0.0.1:9");
+    env.remove("JWT_SECRET");
+    let app = App::new(env);
+    assert_eq!(caller(&app, presign().by("alice")).await, None);
+    let event = presign().authorizer(json!({ "lambda": { "sub": "alice" } }));
+    assert_eq!(caller(&app, event).await.as_deref(), Some("alice"));
+}
+
+#[test]
+fn a_configuration_that_could_be_meant_in_two_ways_is_none() {
+    let check = |env: &Variables| {
+        let get = |name: &str| env.get(name).cloned();
+        Identity::from_env(Env::new(&get))
+            .map(drop)
+            .map_err(|error| error.to_string())
+    };
+    let good = basics("http://127.0.0.1:9");
+    check(&good).unwrap();
+    for (name, value) in [
+        ("JWT_PUBLIC_KEY", "-----BEGIN PUBLIC KEY-----"),
+        ("JWT_SECRET", "31 bytes are one less than that"),
+        ("JWT_ISSUER", ""),
+        ("JWT_AUDIENCE", ""),
+    ] {
+        check(&amended(good.clone(), &[(name, value)])).unwrap_err();
+    }
+}

@@ -1,0 +1,183 @@
+//! Nobody sees, reads, confirms or deletes another's file: by no route, no key and no id.
+
+use serde_json::{Value, json};
+
+use crate::record_upload::found;
+use crate::world::{Events, World};
+
+fn id(file: &Value) -> &str {
+    file["id"].as_str().unwrap()
+}
+
+fn key(file: &Value) -> &str {
+    file["objectKey"].as_str().unwrap()
+}
+
+/// Pairs of users that a careless comparison, path or pattern could take for one another.
+const PAIRS: [(&str, &str); 16] = [
+    ("alice", "bob"),
+    ("alice", "Alice"),
+    ("alice", "alice "),
+    ("alice", "alice\t"),
+    ("alice", "bob/../alice"),
+    ("alice", "alice/../bob"),
+    ("alice/", "alice~2F"),
+    ("alice", "alice%2F"),
+    ("a_ice", "alice"),
+    ("%", "alice"),
+    (".", ".."),
+    ("~", "~7E"),
+    ("ä", "a\u{308}"),
+    ("\u{202e}alice", "alice\u{200b}"),
+    ("'; DROP TABLE s3_files; --", "null"),
+    ("auth0|1", "auth0~7C1"),
+];
+
+#[tokio::test]
+async fn each_of_two_users_is_alone() {
+    let world = World::new().await;
+    for (alice, bob) in PAIRS {
+        both_ways(&world, alice, bob).await;
+    }
+    let long = "a".repeat(255);
+    let other = format!("{}b", &long[..254]);
+    both_ways(&world, &long, &other).await;
+    let (long, other) = ("ü".repeat(127), "\u{10ffff}".repeat(63));
+    both_ways(&world, &long, &other).await;
+}
+
+async fn both_ways(world: &World, alice: &str, bob: &str) {
+    one_way(world, alice, bob).await;
+    one_way(world, bob, alice).await;
+}
+
+/// `bob` has a file; `alice` tries everything to get at it.
+async fn one_way(world: &World, alice: &str, bob: &str) {
+    let unconfirmed = world.put_new(bob, "b.txt", "text/plain", b"secret").await;
+    let file = world.upload(bob, "a.txt", "text/plain", b"secret").await;
+    let row = world.row(id(&file)).await;
+    let shown = format!("{alice:?} and {bob:?}");
+
+    // Sees.
+    assert!(world.list(alice).await.is_empty(), "{shown}");
+    assert_eq!(world.usage(alice).await, (0, 0), "{shown}");
+    let target = format!("/files/{}", id(&file));
+    for query in ["", "?download=true"] {
+        let answer = world.get(alice, &format!("{target}{query}")).await;
+        assert_eq!(
+            answer.refused(404, "not_found"),
+            "There is no such file.",
+            "{shown}"
+        );
+    }
+    // Confirms: his file, the one he has not confirmed yet, and keys made of his and her own.
+    for foreign in [&file, &unconfirmed] {
+        world.save(alice, foreign).await.refused(403, "forbidden");
+        let own = world
+            .presign(alice, json!({ "fileName": "x", "contentType": "a/b" }))
+            .await;
+        let owner = key(&own).split('/').next().unwrap();
+        let made_up = format!("{owner}/{}/a.txt", id(foreign));
+        let answer = world.save(alice, &json!({ "objectKey": made_up })).await;
+        answer.refused(409, "upload_not_found");
+    }
+    // Deletes.
+    world
+        .delete(alice, id(&file))
+        .await
+        .refused(404, "not_found");
+    let ids = json!({ "ids": [id(&file), id(&unconfirmed)] });
+    let done = world
+        .post(alice, "/files/delete", ids.clone())
+        .await
+        .expect(200);
+    assert_eq!(
+        (&done["deleted"], &done["missing"]),
+        (&json!([]), &ids["ids"]),
+        "{shown}"
+    );
+
+    // Nothing has changed for him, and her own are her own.
+    assert_eq!(world.row(id(&file)).await, row, "{shown}");
+    assert_eq!(world.object(key(&file)).await.unwrap(), b"secret");
+    world.save(bob, &unconfirmed).await.expect(201);
+    let mine = world.upload(alice, "c.txt", "text/plain", b"mine").await;
+    assert_eq!(world.list(alice).await, [mine.clone()], "{shown}");
+    let his: Vec<_> = world
+        .list(bob)
+        .await
+        .iter()
+        .map(|file| file["id"].clone())
+        .collect();
+    assert_eq!(
+        his,
+        [file["id"].clone(), unconfirmed["id"].clone()],
+        "{shown}"
+    );
+    // His cursor leads her nowhere but through her own.
+    let page = world.get(bob, "/files?limit=1").await.expect(200);
+    let cursor = page["nextCursor"].as_str().unwrap();
+    let page = world
+        .get(alice, &format!("/files?cursor={cursor}"))
+        .await
+        .expect(200);
+    assert_eq!(page["files"], json!([]), "{shown}");
+
+    for (user, file) in [(alice, &mine), (bob, &file), (bob, &unconfirmed)] {
+        world.delete(user, id(file)).await.expect(200);
+    }
+    assert!(world.is_empty().await, "{shown}");
+}
+
+#[tokio::test]
+async fn the_id_of_anothers_file_cannot_be_taken_over() {
+    let world = World::new().await;
+    let file = world.upload("bob", "a.txt", "text/plain", b"secret").await;
+    let row = world.row(id(&file)).await;
+    world.told().await;
+    // Nobody can upload there; it would take somebody with the keys to the bucket.
+    let twin = format!("alice/{}/a.txt", id(&file));
+    world.put_object(&twin, "text/plain", b"mine").await;
+    let answer = world.save("alice", &json!({ "objectKey": twin })).await;
+    answer.refused(400, "invalid_key");
+    let reports = world.deliver_events(Events::Once).await;
+    assert_eq!(found(&reports[0]), json!({ "foreign": 1 }));
+    assert_eq!(world.row(id(&file)).await, row);
+    assert_eq!(world.usage("alice").await, (0, 0));
+    assert!(world.list("alice").await.is_empty());
+    // Not even once his is deleted, or gone.
+    world.delete("bob", id(&file)).await.expect(200);
+    let answer = world.save("alice", &json!({ "objectKey": twin })).await;
+    answer.refused(400, "invalid_key");
+    assert!(world.is_tombstone(id(&file)).await);
+}
+
+#[tokio::test]
+async fn events_record_for_the_owner_in_the_key() {
+    let world = World::new().await;
+    let mut users = Vec::new();
+    for (alice, bob) in PAIRS {
+        users.extend([alice, bob]);
+    }
+    users.sort_unstable();
+    users.dedup();
+    for user in &users {
+        world
+            .put_new(
+                user,
+                user.trim_matches(char::is_control),
+                "text/plain",
+                b"hello",
+            )
+            .await;
+    }
+    for report in world.deliver_events(Events::Reversed).await {
+        assert_eq!(found(&report), json!({ "recorded": 1 }));
+    }
+    for user in &users {
+        let files = world.list(user).await;
+        assert_eq!(files.len(), 1, "{user:?}");
+        assert_eq!(files[0]["fileName"], user.trim_matches(char::is_control));
+        assert_eq!(world.usage(user).await, (1, 5), "{user:?}");
+    }
+}
