@@ -10,6 +10,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod contract;
 mod delete;
 mod event;
 mod events;
@@ -24,7 +25,9 @@ mod presign_refusals;
 mod presign_s3;
 mod quota;
 mod record_upload;
+mod rules;
 mod save_metadata;
 mod shape;
 mod spec;
+mod wild;
 mod world;
