@@ -11,6 +11,7 @@ pub mod file_name;
 pub mod id;
 pub mod key;
 pub mod limits;
+pub mod sniff;
 pub mod user;
 
 pub use checksum::Sha256;
