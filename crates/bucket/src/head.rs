@@ -62,6 +62,7 @@ fn described(key: &ObjectKey, head: &HeadObjectOutput) -> Result<StoredObject, E
             .content_type()
             .unwrap_or("binary/octet-stream")
             .to_owned(),
+        detected_type: None,
         file_name,
         // Of a multipart upload it is a checksum of checksums (`…-3`), which does not parse.
         checksum_sha256: head.checksum_sha256().and_then(Sha256::from_base64),

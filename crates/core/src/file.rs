@@ -5,6 +5,7 @@ use time::OffsetDateTime;
 use crate::checksum::Sha256;
 use crate::id::FileId;
 use crate::key::ObjectKey;
+use crate::scan::ScanStatus;
 use crate::user::UserId;
 
 /// An object as S3 describes it, never as a client or an event does. The one input of the record step.
@@ -18,6 +19,8 @@ pub struct StoredObject {
     pub etag: String,
     /// Its `Content-Type`, as stored.
     pub content_type: String,
+    /// What its first bytes say it is, where they were looked at and recognised.
+    pub detected_type: Option<String>,
     /// The name it was uploaded under: from its metadata, else from its key.
     pub file_name: String,
     /// Its SHA-256, where S3 has one of the whole object.
@@ -47,8 +50,10 @@ pub struct FileRow {
     pub file_name: String,
     /// What S3 calls its type.
     pub content_type: String,
-    /// What its first bytes say it is, where that was looked at and recognised.
+    /// What its first bytes say it is, where they were looked at and recognised.
     pub detected_type: Option<String>,
+    /// What a malware scanner has said of it.
+    pub scan_status: Option<ScanStatus>,
     /// Its length in bytes.
     pub size: u64,
     /// Its entity tag, without quotes.

@@ -11,6 +11,7 @@ pub mod file_name;
 pub mod id;
 pub mod key;
 pub mod limits;
+pub mod scan;
 pub mod sniff;
 pub mod user;
 
@@ -22,4 +23,5 @@ pub use file::{FileRow, StoredObject};
 pub use file_name::FileName;
 pub use id::FileId;
 pub use key::ObjectKey;
+pub use scan::{ScanStatus, UrlBlocked};
 pub use user::UserId;

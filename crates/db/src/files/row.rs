@@ -1,6 +1,6 @@
 //! A row of `s3_files` as Rust has it.
 
-use slipway_core::{Error, FileId, FileRow, ObjectKey, Sha256, UserId};
+use slipway_core::{Error, FileId, FileRow, ObjectKey, ScanStatus, Sha256, UserId};
 use tokio_postgres::Row;
 use tokio_postgres::types::FromSql;
 use uuid::Uuid;
@@ -11,6 +11,7 @@ use crate::failure::Failure;
 pub(crate) fn file_row(row: &Row, step: &'static str) -> Result<FileRow, Error> {
     let text = |column| value::<String>(row, column, step);
     let checksum: Option<Vec<u8>> = value(row, "checksum_sha256", step)?;
+    let scan_status: Option<&str> = value(row, "scan_status", step)?;
     Ok(FileRow {
         id: file_id(row, step)?,
         object_key: object_key(row, step)?,
@@ -18,6 +19,7 @@ pub(crate) fn file_row(row: &Row, step: &'static str) -> Result<FileRow, Error> 
         file_name: text("file_name")?,
         content_type: text("content_type")?,
         detected_type: value(row, "detected_type", step)?,
+        scan_status: scan_status.map(ScanStatus::from_stored),
         size: u64::try_from(value::<i64>(row, "size", step)?).map_err(|_| bad(step, "size"))?,
         etag: text("etag")?,
         checksum_sha256: checksum

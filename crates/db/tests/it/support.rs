@@ -31,6 +31,7 @@ pub(crate) fn object(key: &ObjectKey, size: u64, etag: &str, second: i64) -> Sto
         size,
         etag: etag.to_owned(),
         content_type: "text/plain".to_owned(),
+        detected_type: None,
         file_name: "Über größe.txt".to_owned(),
         checksum_sha256: None,
         last_modified: OffsetDateTime::UNIX_EPOCH

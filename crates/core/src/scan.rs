@@ -1,0 +1,168 @@
+//! What a malware scanner has said of a file, and whether the file may be read then.
+
+use crate::env::{ConfigError, Env};
+
+/// What a scanner has said of one object, in `s3_files.scan_status`; null there as long as it has said nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScanStatus {
+    /// It found nothing.
+    NoThreats,
+    /// It found something. For these bytes that is final.
+    Threats,
+    /// It cannot look into files like this one: encrypted, too large, of a kind it does not know.
+    Unsupported,
+    /// It could not do its work.
+    Failed,
+}
+
+impl ScanStatus {
+    /// Every status, for tests.
+    pub const ALL: [Self; 4] = [
+        Self::NoThreats,
+        Self::Threats,
+        Self::Unsupported,
+        Self::Failed,
+    ];
+
+    /// As the table has it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoThreats => "no_threats",
+            Self::Threats => "threats",
+            Self::Unsupported => "unsupported",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// From the table. What is not known there has certainly not been found harmless.
+    #[must_use]
+    pub fn from_stored(text: &str) -> Self {
+        Self::ALL
+            .into_iter()
+            .find(|status| status.as_str() == text)
+            .unwrap_or(Self::Failed)
+    }
+}
+
+/// Why a file has no read URL, where `REQUIRE_SCAN` is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UrlBlocked {
+    /// The scanner has not said anything yet.
+    ScanPending,
+    /// The scanner found something.
+    ScanThreats,
+    /// The scanner could not do its work.
+    ScanFailed,
+    /// The scanner cannot look into files like this one.
+    ScanUnsupported,
+}
+
+impl UrlBlocked {
+    /// Every reason, for the test that holds `openapi.yaml` to this list.
+    pub const ALL: [Self; 4] = [
+        Self::ScanPending,
+        Self::ScanThreats,
+        Self::ScanFailed,
+        Self::ScanUnsupported,
+    ];
+
+    /// What is in the way of reading a file of this status; `None`: nothing is.
+    #[must_use]
+    pub const fn by(status: Option<ScanStatus>) -> Option<Self> {
+        match status {
+            Some(ScanStatus::NoThreats) => None,
+            None => Some(Self::ScanPending),
+            Some(ScanStatus::Threats) => Some(Self::ScanThreats),
+            Some(ScanStatus::Failed) => Some(Self::ScanFailed),
+            Some(ScanStatus::Unsupported) => Some(Self::ScanUnsupported),
+        }
+    }
+
+    /// The name in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ScanPending => "scan_pending",
+            Self::ScanThreats => "scan_threats",
+            Self::ScanFailed => "scan_failed",
+            Self::ScanUnsupported => "scan_unsupported",
+        }
+    }
+}
+
+/// `REQUIRE_SCAN`: whether files are read only once a scanner has found nothing in them.
+///
+/// Fails where that could not be kept: where the bytes behind a URL may change after they were scanned, or where
+/// they are read without asking us.
+pub fn require_scan(env: Env<'_>) -> Result<bool, ConfigError> {
+    let required = env.flag("REQUIRE_SCAN")?;
+    if required && !env.flag("WRITE_ONCE")? {
+        return Err(ConfigError::new(
+            "WRITE_ONCE",
+            "must be true where REQUIRE_SCAN is: else a file may be replaced after it was scanned",
+        ));
+    }
+    if required && env.optional("PUBLIC_BASE_URL").is_some() {
+        return Err(ConfigError::new(
+            "PUBLIC_BASE_URL",
+            "must not be set where REQUIRE_SCAN is true: public files are read without asking",
+        ));
+    }
+    Ok(required)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_found_harmless_is_read() {
+        let blocked = |stored: Option<&str>| {
+            UrlBlocked::by(stored.map(ScanStatus::from_stored)).map(UrlBlocked::as_str)
+        };
+        for (stored, expected) in [
+            (Some("no_threats"), None),
+            (None, Some("scan_pending")),
+            (Some("threats"), Some("scan_threats")),
+            (Some("unsupported"), Some("scan_unsupported")),
+            (Some("failed"), Some("scan_failed")),
+            (Some("NO_THREATS_FOUND"), Some("scan_failed")),
+            (Some(""), Some("scan_failed")),
+        ] {
+            assert_eq!(blocked(stored), expected, "{stored:?}");
+        }
+        for status in ScanStatus::ALL {
+            assert_eq!(ScanStatus::from_stored(status.as_str()), status);
+        }
+    }
+
+    #[test]
+    fn it_is_required_only_where_it_can_be_kept() {
+        let read = |variables: &[(&str, &str)]| {
+            let get = |name: &str| {
+                let found = variables.iter().find(|(variable, _)| *variable == name);
+                found.map(|(_, value)| (*value).to_owned())
+            };
+            require_scan(Env::new(&get)).map_err(|error| error.to_string())
+        };
+        let (scan, once) = (("REQUIRE_SCAN", "true"), ("WRITE_ONCE", "true"));
+        let public = ("PUBLIC_BASE_URL", "https://cdn.test");
+        assert_eq!(read(&[]), Ok(false));
+        assert_eq!(read(&[public]), Ok(false));
+        assert_eq!(read(&[("REQUIRE_SCAN", "false"), public]), Ok(false));
+        assert_eq!(read(&[scan, once]), Ok(true));
+        for (variables, named) in [
+            (&[scan][..], "WRITE_ONCE"),
+            (&[scan, ("WRITE_ONCE", "false")], "WRITE_ONCE"),
+            (&[scan, once, public], "PUBLIC_BASE_URL"),
+            (&[("REQUIRE_SCAN", "maybe"), once], "REQUIRE_SCAN"),
+        ] {
+            let error = read(variables).expect_err(named);
+            assert!(
+                error.starts_with(&format!("configuration: {named} ")),
+                "{error}"
+            );
+        }
+    }
+}
