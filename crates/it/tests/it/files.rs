@@ -41,6 +41,7 @@ async fn pages(world: &World, user: &str, query: &str) -> Vec<Value> {
         if last {
             return pages;
         }
+        assert!(pages.len() < 100, "the pages do not end");
     }
 }
 

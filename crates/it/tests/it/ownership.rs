@@ -102,7 +102,7 @@ async fn one_way(world: &World, alice: &str, bob: &str) {
     assert_eq!(world.object(key(&file)).await.unwrap(), b"secret");
     world.save(bob, &unconfirmed).await.expect(201);
     let mine = world.upload(alice, "c.txt", "text/plain", b"mine").await;
-    assert_eq!(world.list(alice).await, [mine.clone()], "{shown}");
+    assert_eq!(json!(world.list(alice).await), json!([mine]), "{shown}");
     let his: Vec<_> = world
         .list(bob)
         .await

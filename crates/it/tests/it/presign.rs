@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::shape::shape;
-use crate::world::{World, put};
+use crate::world::{World, offline, put};
 
 /// SHA-256 of `hello`.
 const HELLO_SHA256: &str = "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=";
@@ -148,15 +148,14 @@ async fn a_batch_answers_in_the_order_of_the_request() {
 
 #[tokio::test]
 async fn a_batch_with_one_bad_entry_is_refused_and_the_entry_named() {
-    let world = World::with(&[
+    let app = offline(&[
         ("MAX_UPLOAD_BYTES", "10"),
         ("ALLOWED_CONTENT_TYPES", "text/*"),
-    ])
-    .await;
+    ]);
     let fine = json!({ "fileName": "a", "contentType": "text/plain", "size": 1 });
     let check = async |bad: Value, status: u16, code: &str| {
         let files = json!({ "files": [fine, fine, fine, bad, fine] });
-        let error = world.post("alice", "/presign-upload", files).await;
+        let error = app.post("alice", "/presign-upload", files).await;
         let error = error.refused(status, code);
         assert!(error.starts_with("files[3]: "), "{bad}: {error}");
     };
@@ -184,10 +183,10 @@ async fn a_batch_with_one_bad_entry_is_refused_and_the_entry_named() {
 #[tokio::test]
 async fn expires_at_is_when_the_url_ends() {
     for seconds in [1, 300, 43_200] {
-        let world = World::with(&[("UPLOAD_URL_SECONDS", &seconds.to_string())]).await;
+        let app = offline(&[("UPLOAD_URL_SECONDS", &seconds.to_string())]);
         let before = OffsetDateTime::now_utc().replace_nanosecond(0).unwrap();
         let ask = json!({ "fileName": "a", "contentType": "a/b" });
-        let presigned = world.presign("alice", ask).await;
+        let presigned = app.presign("alice", ask).await;
         let after = OffsetDateTime::now_utc();
         let ends = OffsetDateTime::parse(presigned["expiresAt"].as_str().unwrap(), &Rfc3339);
         let signed = ends.unwrap() - time::Duration::seconds(seconds);
@@ -203,9 +202,9 @@ async fn expires_at_is_when_the_url_ends() {
 async fn expires_at_is_no_later_than_the_session() {
     let ends = (OffsetDateTime::now_utc() + time::Duration::seconds(40)).replace_nanosecond(0);
     let ends = ends.unwrap().format(&Rfc3339).unwrap();
-    let world = World::with(&[("AWS_CREDENTIAL_EXPIRATION", &ends)]).await;
+    let app = offline(&[("AWS_CREDENTIAL_EXPIRATION", &ends)]);
     let ask = json!({ "fileName": "a", "contentType": "a/b" });
-    assert_eq!(world.presign("alice", ask).await["expiresAt"], ends);
+    assert_eq!(app.presign("alice", ask).await["expiresAt"], ends);
 }
 
 #[tokio::test]

@@ -3,15 +3,15 @@
 use serde_json::{Value, json};
 
 use crate::event::Event;
-use crate::world::World;
+use crate::world::{App, offline};
 
 const INVALID: (u16, &str) = (400, "invalid_request");
 const FINE: (u16, &str) = (200, "");
 
 /// Status and code of the answer to this body, to the letter.
-async fn check(world: &World, body: &str, expected: (u16, &str)) {
+async fn check(app: &App, body: &str, expected: (u16, &str)) {
     let event = Event::new("POST", "/presign-upload").by("alice").text(body);
-    let answer = world.send(event).await;
+    let answer = app.send(event).await;
     let shown: String = body.chars().take(200).collect();
     assert_eq!(
         (answer.status, answer.code()),
@@ -21,15 +21,15 @@ async fn check(world: &World, body: &str, expected: (u16, &str)) {
 }
 
 /// The same for a body that asks for `a`, of type `a/b`, but for one field.
-async fn check_field(world: &World, name: &str, value: Value, expected: (u16, &str)) {
+async fn check_field(app: &App, name: &str, value: Value, expected: (u16, &str)) {
     let mut body = json!({ "fileName": "a", "contentType": "a/b" });
     body[name] = value;
-    check(world, &body.to_string(), expected).await;
+    check(app, &body.to_string(), expected).await;
 }
 
 #[tokio::test]
 async fn a_body_that_is_no_request() {
-    let world = World::new().await;
+    let app = offline(&[]);
     let deep = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
     let fine = r#""fileName": "a", "contentType": "a/b""#;
     for body in [
@@ -65,7 +65,7 @@ async fn a_body_that_is_no_request() {
         r#"{"files": []}"#,
         r#"{"files": [[]]}"#,
     ] {
-        check(&world, body, INVALID).await;
+        check(&app, body, INVALID).await;
     }
     for body in [
         format!("{{{fine}}}"),
@@ -75,18 +75,18 @@ async fn a_body_that_is_no_request() {
         format!("{{{fine}, \"files\": null, \"size\": null, \"checksumSha256\": null}}"),
         format!("{{{fine}, \"padding\": \"{}\"}}", "x".repeat(1_000_000)),
     ] {
-        check(&world, &body, FINE).await;
+        check(&app, &body, FINE).await;
     }
 }
 
 #[tokio::test]
 async fn a_body_in_base64_is_decoded() {
-    let world = World::new().await;
+    let app = offline(&[]);
     let check = async |body: &[u8], expected: (u16, &str)| {
         let event = Event::new("POST", "/presign-upload")
             .by("alice")
             .bytes(body);
-        let answer = world.send(event).await;
+        let answer = app.send(event).await;
         assert_eq!((answer.status, answer.code()), expected, "{answer:?}");
     };
     check(
@@ -106,7 +106,7 @@ async fn a_body_in_base64_is_decoded() {
 
 #[tokio::test]
 async fn file_names() {
-    let world = World::new().await;
+    let app = offline(&[]);
     let invalid = [
         json!(null),
         json!(5),
@@ -127,7 +127,7 @@ async fn file_names() {
         json!("\u{1b}[31m"),
     ];
     for name in invalid {
-        check_field(&world, "fileName", name, INVALID).await;
+        check_field(&app, "fileName", name, INVALID).await;
     }
     for escape in [
         r"\ud800",
@@ -138,7 +138,7 @@ async fn file_names() {
         r"\x41",
     ] {
         let body = format!(r#"{{"fileName": "{escape}", "contentType": "a/b"}}"#);
-        check(&world, &body, INVALID).await;
+        check(&app, &body, INVALID).await;
     }
     let fine = [
         json!("a".repeat(512)),
@@ -152,15 +152,15 @@ async fn file_names() {
         json!("\u{10ffff}"),
     ];
     for name in fine {
-        check_field(&world, "fileName", name, FINE).await;
+        check_field(&app, "fileName", name, FINE).await;
     }
     let pair = r#"{"fileName": "\ud83d\ude00.png", "contentType": "image/png"}"#;
-    check(&world, pair, FINE).await;
+    check(&app, pair, FINE).await;
 }
 
 #[tokio::test]
 async fn content_types() {
-    let world = World::new().await;
+    let app = offline(&[]);
     let invalid = [
         json!(null),
         json!(5),
@@ -185,7 +185,7 @@ async fn content_types() {
         json!(format!("a/{}", "b".repeat(254))),
     ];
     for kind in invalid {
-        check_field(&world, "contentType", kind, INVALID).await;
+        check_field(&app, "contentType", kind, INVALID).await;
     }
     let fine = [
         json!("text/plain; charset=utf-8"),
@@ -194,13 +194,13 @@ async fn content_types() {
         json!(format!("a/{}", "b".repeat(253))),
     ];
     for kind in fine {
-        check_field(&world, "contentType", kind, FINE).await;
+        check_field(&app, "contentType", kind, FINE).await;
     }
 }
 
 #[tokio::test]
 async fn sizes() {
-    let world = World::new().await;
+    let app = offline(&[]);
     for size in [
         "-1",
         "-0",
@@ -215,7 +215,7 @@ async fn sizes() {
         "1e400",
     ] {
         let body = format!(r#"{{"fileName": "a", "contentType": "a/b", "size": {size}}}"#);
-        check(&world, &body, INVALID).await;
+        check(&app, &body, INVALID).await;
     }
     let gib = 1_u64 << 30;
     for (size, expected) in [
@@ -226,15 +226,15 @@ async fn sizes() {
         (5 * 1024 * gib + 1, (413, "file_too_large")),
         (u64::MAX, (413, "file_too_large")),
     ] {
-        check_field(&world, "size", json!(size), expected).await;
+        check_field(&app, "size", json!(size), expected).await;
     }
 }
 
 #[tokio::test]
 async fn checksums() {
-    let world = World::new().await;
+    let app = offline(&[]);
     let good = "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=";
-    check_field(&world, "checksumSha256", json!(good), FINE).await;
+    check_field(&app, "checksumSha256", json!(good), FINE).await;
     for bad in [
         json!(5),
         json!(""),
@@ -250,21 +250,20 @@ async fn checksums() {
         json!("LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCR="),
         json!("2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"),
     ] {
-        check_field(&world, "checksumSha256", bad, INVALID).await;
+        check_field(&app, "checksumSha256", bad, INVALID).await;
     }
 }
 
 #[tokio::test]
 async fn what_the_deployment_does_not_take() {
-    let world = World::with(&[
+    let app = offline(&[
         ("MAX_UPLOAD_BYTES", "10"),
         ("MAX_MULTIPART_BYTES", "6000000000"),
         ("ALLOWED_CONTENT_TYPES", "image/*, Application/PDF"),
-    ])
-    .await;
+    ]);
     let check = async |kind: &str, size: u64, expected: (u16, &str)| {
         let body = json!({ "fileName": "a", "contentType": kind, "size": size });
-        check(&world, &body.to_string(), expected).await;
+        check(&app, &body.to_string(), expected).await;
     };
     check("image/png", 10, FINE).await;
     check("IMAGE/PNG; a=b", 0, FINE).await;
@@ -276,7 +275,7 @@ async fn what_the_deployment_does_not_take() {
     check("image/png", 5_368_709_121, (413, "use_multipart")).await;
     check("image/png", 6_000_000_001, (413, "file_too_large")).await;
     let body = json!({ "fileName": "a", "contentType": "text/html" });
-    let error = world.post("alice", "/presign-upload", body).await;
+    let error = app.post("alice", "/presign-upload", body).await;
     insta::assert_json_snapshot!(error.json, @r#"
     {
       "code": "type_not_allowed",

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use jsonschema::Validator;
 use serde_json::{Value, json};
@@ -98,7 +98,7 @@ fn validator_of(route: Option<&Route>, answer: &Answer) -> Arc<Validator> {
         Some(route) => format!("{} {} {status}", route.method, route.path),
         None => status.to_string(),
     };
-    let mut known = KNOWN.lock().unwrap_or_else(|broken| broken.into_inner());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     let entry = known.entry(name).or_insert_with(|| {
         let response = match route {
             Some(route) => &operation(route)["responses"][status.to_string()],

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::event::Event;
-use crate::world::{Answer, App, basics};
+use crate::world::{Answer, App, offline};
 
 /// Presigning needs nothing that is not in memory.
 struct Presign {
@@ -21,7 +21,7 @@ struct Presign {
 impl Presign {
     fn new() -> Self {
         Self {
-            app: App::new(basics("http://127.0.0.1:9")),
+            app: offline(&[]),
             runtime: tokio::runtime::Builder::new_current_thread()
                 .enable_time()
                 .build()

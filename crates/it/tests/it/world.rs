@@ -13,8 +13,8 @@ use serde_json::Value;
 use slipway_local::s3::{ObjectEvent, S3Options, S3Server};
 use slipway_testkit::TestDatabase;
 use tempfile::TempDir;
-use tokio::sync::Mutex;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::{Mutex, OnceCell};
 
 use crate::event::{AUDIENCE, ISSUER, SECRET};
 
@@ -34,11 +34,13 @@ pub(crate) type Variables = BTreeMap<String, String>;
 
 /// A deployment, and what it runs on. It is an [`App`]: one set of functions under one configuration.
 pub(crate) struct World {
-    app: App,
+    app: Box<App>,
     database: TestDatabase,
     server: S3Server,
     events: Mutex<UnboundedReceiver<ObjectEvent>>,
     _root: TempDir,
+    s3: OnceCell<aws_sdk_s3::Client>,
+    sql: OnceCell<tokio_postgres::Client>,
 }
 
 impl World {
@@ -55,11 +57,13 @@ impl World {
         let mut env = basics(&server.endpoint());
         env.insert("DATABASE_URL".to_owned(), database.url());
         Self {
-            app: App::new(amended(env, variables)),
+            app: Box::new(App::new(amended(env, variables))),
             database,
             server,
             events: Mutex::new(events),
             _root: root,
+            s3: OnceCell::new(),
+            sql: OnceCell::new(),
         }
     }
 
@@ -74,8 +78,8 @@ impl World {
     }
 
     /// Postgres as its superuser sees it.
-    pub(crate) async fn sql(&self) -> tokio_postgres::Client {
-        self.database.admin().await
+    pub(crate) async fn sql(&self) -> &tokio_postgres::Client {
+        self.sql.get_or_init(|| self.database.admin()).await
     }
 
     /// The row of a file, live or a tombstone, with the columns' names.
@@ -99,6 +103,12 @@ impl Deref for World {
     fn deref(&self) -> &App {
         &self.app
     }
+}
+
+/// Functions with neither a database nor a bucket behind them: presigning needs none.
+pub(crate) fn offline(variables: &[(&str, &str)]) -> App {
+    // Nothing listens there.
+    App::new(amended(basics("http://127.0.0.1:9"), variables))
 }
 
 /// What every function needs, Postgres excepted. Nothing is read from the environment of the process.

@@ -90,14 +90,14 @@ impl App {
 
     /// The answer to `event` by the function of `route`, which the event does not name as the router would.
     pub(crate) async fn send_by(&self, route: &Route, event: Event) -> Answer {
-        let answer = self.ask(&route.function, event).await;
+        let answer = Box::pin(self.ask(&route.function, event)).await;
         spec::check(Some(route), &answer);
         answer
     }
 
     /// The answer to `event` by a function that would not get it: no path is ours, or nobody is calling.
     pub(crate) async fn send_stray(&self, function: &str, event: Event) -> Answer {
-        let answer = self.ask(function, event).await;
+        let answer = Box::pin(self.ask(function, event)).await;
         spec::check(None, &answer);
         answer
     }
@@ -144,7 +144,7 @@ impl App {
     pub(crate) async fn deliver(&self, event: Value) -> Result<Value, lambda_runtime::Error> {
         let get = getter(&self.env);
         let function = made(&self.record_upload, RecordUpload::from_env(Env::new(&get))).await;
-        function.handle(LambdaEvent::new(event, context())).await
+        Box::pin(function.handle(LambdaEvent::new(event, context()))).await
     }
 }
 

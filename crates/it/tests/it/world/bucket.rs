@@ -9,7 +9,14 @@ use super::{ACCESS_KEY, BUCKET, REGION, SECRET_KEY, World};
 impl World {
     /// The bytes under a key, or nothing.
     pub(crate) async fn object(&self, key: &str) -> Option<Vec<u8>> {
-        let get = self.s3().get_object().bucket(BUCKET).key(key).send().await;
+        let get = self
+            .s3()
+            .await
+            .get_object()
+            .bucket(BUCKET)
+            .key(key)
+            .send()
+            .await;
         match get {
             Ok(object) => Some(object.body.collect().await.unwrap().to_vec()),
             Err(error) => {
@@ -21,37 +28,46 @@ impl World {
 
     /// Whether there is nothing in the bucket.
     pub(crate) async fn is_empty(&self) -> bool {
-        let list = self.s3().list_objects_v2().bucket(BUCKET).send().await;
+        let list = self
+            .s3()
+            .await
+            .list_objects_v2()
+            .bucket(BUCKET)
+            .send()
+            .await;
         list.unwrap().contents().is_empty()
     }
 
     /// Puts bytes by hand.
     pub(crate) async fn put_object(&self, key: &str, kind: &str, bytes: &[u8]) {
-        let put = self.s3().put_object().bucket(BUCKET).key(key);
-        put.content_type(kind)
-            .body(bytes.to_vec().into())
-            .send()
-            .await
-            .unwrap();
+        let put = self.s3().await.put_object().bucket(BUCKET).key(key);
+        let put = put.content_type(kind).body(bytes.to_vec().into());
+        // The SDK's futures are too large to hand around.
+        Box::pin(put.send()).await.unwrap();
     }
 
     /// Removes an object by hand.
     pub(crate) async fn remove_object(&self, key: &str) {
-        let delete = self.s3().delete_object().bucket(BUCKET).key(key);
-        delete.send().await.unwrap();
+        let delete = self.s3().await.delete_object().bucket(BUCKET).key(key);
+        Box::pin(delete.send()).await.unwrap();
     }
 
-    fn s3(&self) -> Client {
-        let config = aws_sdk_s3::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(REGION))
-            .credentials_provider(Credentials::new(
-                ACCESS_KEY, SECRET_KEY, None, None, "tests",
-            ))
-            .endpoint_url(self.endpoint())
-            .force_path_style(true)
-            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
-            .http_client(aws_smithy_http_client::Builder::new().build_http());
-        Client::from_conf(config.build())
+    async fn s3(&self) -> &Client {
+        let make = async || client(self.endpoint());
+        self.s3.get_or_init(make).await
     }
+}
+
+fn client(endpoint: String) -> Client {
+    let config = aws_sdk_s3::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(REGION))
+        .credentials_provider(Credentials::new(
+            ACCESS_KEY, SECRET_KEY, None, None, "tests",
+        ))
+        .endpoint_url(endpoint)
+        .force_path_style(true)
+        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+        .http_client(aws_smithy_http_client::Builder::new().build_http());
+    Client::from_conf(config.build())
 }
