@@ -101,7 +101,7 @@ pub(crate) fn accept(
             files.len()
         )));
     }
-    let accept_at = |(at, ask): (usize, &Box<RawValue>)| {
+    let accept_at = |(at, ask): (usize, &RawValue)| {
         slipway_api::object(ask.get().as_bytes())
             .map_err(|problem| {
                 Error::invalid_request(format!("This is not as expected: {problem}."))
@@ -111,6 +111,7 @@ pub(crate) fn accept(
     };
     files
         .iter()
+        .map(AsRef::as_ref)
         .enumerate()
         .map(accept_at)
         .collect::<Result<_, _>>()
