@@ -19,6 +19,7 @@ use std::sync::Arc;
 use slipway_local::guard::Guard;
 use slipway_local::tools;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
 
 use crate::cli::Cli;
 use crate::say;
@@ -86,11 +87,11 @@ async fn serve(cli: &Cli) -> io::Result<()> {
     let _emulator = Emulator::start(&guard, cargo_lambda, cli.port, &state).await?;
     let api = Arc::new(RuntimeApi::start(cli.port).await?);
     let mut fleet = Fleet::start(&guard, &api, functions, &services.env);
-    let _no_route = stand_in::not_found(cli.port);
-    let _deliveries = services
-        .objects
-        .take()
-        .map(|objects| events::deliver(cli.port, objects));
+    let mut background = JoinSet::new();
+    background.spawn(stand_in::not_found(cli.port));
+    if let Some(objects) = services.objects.take() {
+        background.spawn(events::deliver(cli.port, objects));
+    }
     fleet.ready().await;
     banner::print(cli.port, &state, &services)?;
     // Everything runs by itself from here; a failed server alone ends the stack.

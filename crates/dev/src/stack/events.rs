@@ -15,6 +15,9 @@ use crate::say;
 
 const PATH: &str = "/2015-03-31/functions/record-upload/invocations";
 
+/// S3 takes about a second: a client that confirms at once is the first to record, here as there.
+const LATENCY: Duration = Duration::from_secs(1);
+
 /// So many at once.
 const AT_ONCE: usize = 2;
 
@@ -25,24 +28,20 @@ const TRIES: u32 = 8;
 const PATIENCE: Duration = Duration::from_secs(40);
 
 /// Delivers until it is dropped.
-pub(super) fn deliver(emulator: u16, mut objects: UnboundedReceiver<ObjectEvent>) -> JoinSet<()> {
-    let mut tasks = JoinSet::new();
-    tasks.spawn(async move {
-        let room = Arc::new(Semaphore::new(AT_ONCE));
-        let mut deliveries = JoinSet::new();
-        while let Some(event) = objects.recv().await {
-            // The finished ones.
-            while deliveries.try_join_next().is_some() {}
-            let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
-                return;
-            };
-            deliveries.spawn(async move {
-                let _permit = permit;
-                one(emulator, &event).await;
-            });
-        }
-    });
-    tasks
+pub(super) async fn deliver(emulator: u16, mut objects: UnboundedReceiver<ObjectEvent>) {
+    let room = Arc::new(Semaphore::new(AT_ONCE));
+    let mut deliveries = JoinSet::new();
+    while let Some(event) = objects.recv().await {
+        // The finished ones.
+        while deliveries.try_join_next().is_some() {}
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
+            return;
+        };
+        deliveries.spawn(async move {
+            let _permit = permit;
+            one(emulator, &event).await;
+        });
+    }
 }
 
 async fn one(emulator: u16, event: &ObjectEvent) {

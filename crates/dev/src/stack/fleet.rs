@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use super::instance::{End, Instance};
 use super::runtime_api::RuntimeApi;
 use super::settings::Env;
+use super::stand_in;
 use crate::say;
 
 /// So many requests of one function run at once; Lambda would start more.
@@ -19,6 +20,8 @@ const INSTANCES: usize = 4;
 
 /// One that lived this long did not fail at its start.
 const STABLE: Duration = Duration::from_secs(10);
+
+const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
@@ -101,7 +104,7 @@ impl Fleet {
             if tokio::time::timeout(STABLE, wait).await.is_err() {
                 say::part(
                     &function.name,
-                    "is not up: see above; its requests wait for it",
+                    "does not start: see above; until it does, its requests are answered by 500",
                 );
             }
         }
@@ -145,13 +148,20 @@ async fn keep(yard: Arc<Yard>, function: Arc<Function>, slot: usize) {
             Ok(End::Died(how)) => how,
             Err(error) => io::Error::to_string(&error),
         };
-        let pause = (Duration::from_millis(250) * (1 << failures.min(6))).min(LONGEST_PAUSE);
+        let pause = (SHORTEST_PAUSE * (1 << failures.min(6))).min(LONGEST_PAUSE);
         failures += 1;
+        let seconds = pause.as_secs_f64();
         say::part(
             &function.name,
-            &format!("{how}: starting it again in {:.2} s", pause.as_secs_f64()),
+            &format!("{how}: starting it again in {seconds:.1} s"),
         );
-        pause_or_rebuild(&function, pause).await;
+        let pause = pause_or_rebuild(&function, pause);
+        if *function.ready.borrow() {
+            pause.await;
+        } else {
+            // It has not got through its start, and the next may fare no better.
+            stand_in::failed(yard.api.emulator(), &function.name, pause).await;
+        }
     }
 }
 

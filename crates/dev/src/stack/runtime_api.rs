@@ -31,7 +31,7 @@ use crate::say;
 pub(super) const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// What API Gateway answers for a function that failed, and never why.
-const FAILED: &str = r#"{"message":"Internal Server Error"}"#;
+pub(super) const FAILED: &str = r#"{"message":"Internal Server Error"}"#;
 
 const REQUEST_ID: &str = "lambda-runtime-aws-request-id";
 const DEADLINE: &str = "lambda-runtime-deadline-ms";
@@ -86,6 +86,11 @@ impl RuntimeApi {
             next: AtomicU64::new(1),
             accepting,
         })
+    }
+
+    /// Where the emulator is.
+    pub(super) fn emulator(&self) -> u16 {
+        self.emulator
     }
 
     /// Makes room for a new instance; returns its `AWS_LAMBDA_RUNTIME_API`.
