@@ -34,11 +34,11 @@ pub(super) async fn deliver(emulator: u16, mut objects: UnboundedReceiver<Object
     while let Some(event) = objects.recv().await {
         // The finished ones.
         while deliveries.try_join_next().is_some() {}
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
-            return;
-        };
+        let room = Arc::clone(&room);
         deliveries.spawn(async move {
-            let _permit = permit;
+            tokio::time::sleep(LATENCY).await;
+            // It is never closed.
+            let _permit = room.acquire_owned().await;
             one(emulator, &event).await;
         });
     }
