@@ -1,4 +1,4 @@
-//! HeadObject: the one source of what is recorded.
+//! `HeadObject`: the one source of what is recorded.
 
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::types::ChecksumMode;

@@ -95,8 +95,14 @@ impl<'a> Env<'a> {
 
     /// `true` or `false` (also `1` and `0`), `false` when unset.
     pub fn flag(&self, variable: &'static str) -> Result<bool, ConfigError> {
+        self.flag_or(variable, false)
+    }
+
+    /// The same with another default.
+    pub fn flag_or(&self, variable: &'static str, default: bool) -> Result<bool, ConfigError> {
         match self.optional(variable).as_deref().map(str::trim) {
-            None | Some("false" | "0") => Ok(false),
+            None => Ok(default),
+            Some("false" | "0") => Ok(false),
             Some("true" | "1") => Ok(true),
             Some(_) => Err(ConfigError::new(variable, "must be true or false")),
         }
@@ -135,6 +141,8 @@ mod tests {
         assert_eq!(Env::new(&env("true")).flag("X"), Ok(true));
         assert_eq!(Env::new(&env("0")).flag("X"), Ok(false));
         assert_eq!(Env::new(&env("1")).flag("Y"), Ok(false));
+        assert_eq!(Env::new(&env("1")).flag_or("Y", true), Ok(true));
+        assert_eq!(Env::new(&env("0")).flag_or("X", true), Ok(false));
         assert!(Env::new(&env("yes")).flag("X").is_err());
     }
 }

@@ -6,10 +6,12 @@ mod forget;
 mod list;
 mod record;
 mod row;
+mod scan;
 
 use slipway_core::{FileId, FileRow};
 
 pub(crate) use row::{file_id, object_key, value};
+pub use scan::Scanned;
 
 /// Where an object is, beside its key.
 #[derive(Clone, Copy, Debug)]

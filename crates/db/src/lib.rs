@@ -28,7 +28,7 @@ use slipway_core::env::ConfigError;
 use tokio::sync::Mutex;
 
 pub use config::{Config, Limits};
-pub use files::{FilePage, FileState, Location, Page, Recorded};
+pub use files::{FilePage, FileState, Location, Page, Recorded, Scanned};
 pub use usage::Usage;
 
 use session::Session;

@@ -1,9 +1,11 @@
 //! What arrives: S3 notifications and EventBridge events, plain or inside SQS messages.
 //!
-//! An event only says "look at this key". Nothing else that it claims is read.
+//! An event of S3 only says "look at this key": nothing else that it claims is read. A scanner's is believed
+//! in what it found, since nobody else can be asked.
 
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
+use slipway_core::ScanStatus;
 
 /// One invocation's payload.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,6 +28,13 @@ pub(crate) struct Message {
 pub(crate) enum Notice {
     /// Something happened to an object.
     Object { bucket: String, key: String },
+    /// A malware scanner has looked at an object.
+    Scan {
+        bucket: String,
+        key: String,
+        etag: String,
+        status: ScanStatus,
+    },
     /// S3 tried the connection, or something that is none of our business happened.
     Unknown,
 }
@@ -55,7 +64,8 @@ fn message(record: &Value) -> Message {
 fn notices(payload: &Value) -> Vec<Notice> {
     let records = records(payload);
     if records.is_empty() {
-        return vec![from_eventbridge(payload).unwrap_or(Notice::Unknown)];
+        let notice = from_eventbridge(payload).or_else(|| from_guardduty(payload));
+        return vec![notice.unwrap_or(Notice::Unknown)];
     }
     records
         .iter()
@@ -90,6 +100,35 @@ fn from_eventbridge(event: &Value) -> Option<Notice> {
         // Unlike in S3's own notifications, the key is as it is.
         key: text(event, "/detail/object/key")?.to_owned(),
     })
+}
+
+/// What `GuardDuty` Malware Protection for S3 tells; here the key is as it is, too.
+fn from_guardduty(event: &Value) -> Option<Notice> {
+    if text(event, "/source") != Some("aws.guardduty")
+        || text(event, "/detail-type") != Some("GuardDuty Malware Protection Object Scan Result")
+    {
+        return None;
+    }
+    let object = event.pointer("/detail/s3ObjectDetails")?;
+    Some(Notice::Scan {
+        bucket: text(object, "/bucketName")?.to_owned(),
+        key: text(object, "/objectKey")?.to_owned(),
+        etag: text(object, "/eTag")?.trim_matches('"').to_owned(),
+        status: scan_status(
+            text(event, "/detail/scanStatus"),
+            text(event, "/detail/scanResultDetails/scanResultStatus"),
+        ),
+    })
+}
+
+/// Only a scan that came to its end opens a file. Whatever says neither this nor that keeps it closed.
+fn scan_status(scan: Option<&str>, result: Option<&str>) -> ScanStatus {
+    match (scan, result) {
+        (_, Some("THREATS_FOUND")) => ScanStatus::Threats,
+        (Some("COMPLETED"), Some("NO_THREATS_FOUND")) => ScanStatus::NoThreats,
+        (Some("SKIPPED"), Some("UNSUPPORTED") | None) => ScanStatus::Unsupported,
+        _ => ScanStatus::Failed,
+    }
 }
 
 /// S3's own notifications carry keys form-encoded: a space is a plus.
@@ -176,6 +215,52 @@ mod tests {
             json!({ "Records": [{}] }),
             json!([]),
             Value::Null,
+        ] {
+            assert_eq!(
+                Event::parse(&event),
+                Event::Direct(vec![Notice::Unknown]),
+                "{event}"
+            );
+        }
+    }
+
+    fn guardduty(detail: Value) -> Value {
+        json!({ "source": "aws.guardduty", "detail": detail,
+            "detail-type": "GuardDuty Malware Protection Object Scan Result" })
+    }
+
+    #[test]
+    fn a_scan_tells_key_etag_and_what_it_found() {
+        use ScanStatus::{Failed, NoThreats, Threats, Unsupported};
+        for (scan, result, expected) in [
+            (json!("COMPLETED"), json!("NO_THREATS_FOUND"), NoThreats),
+            (json!("COMPLETED"), json!("THREATS_FOUND"), Threats),
+            (json!("SKIPPED"), json!("THREATS_FOUND"), Threats),
+            (json!("SKIPPED"), json!("UNSUPPORTED"), Unsupported),
+            (json!("SKIPPED"), Value::Null, Unsupported),
+            (json!("SKIPPED"), json!("NO_THREATS_FOUND"), Failed),
+            (json!("FAILED"), json!("NO_THREATS_FOUND"), Failed),
+            (json!("FAILED"), json!("ACCESS_DENIED"), Failed),
+            (json!("FAILED"), json!("FAILED"), Failed),
+            (json!("COMPLETED"), Value::Null, Failed),
+            (json!("COMPLETED"), json!("no_threats_found"), Failed),
+            (Value::Null, json!("NO_THREATS_FOUND"), Failed),
+        ] {
+            let event = guardduty(json!({ "scanStatus": scan,
+                "s3ObjectDetails": { "bucketName": "b", "objectKey": "a%40b/x+y", "eTag": "\"e\"" },
+                "scanResultDetails": { "scanResultStatus": result } }));
+            let notice = Notice::Scan {
+                bucket: "b".to_owned(),
+                key: "a%40b/x+y".to_owned(),
+                etag: "e".to_owned(),
+                status: expected,
+            };
+            assert_eq!(Event::parse(&event), Event::Direct(vec![notice]), "{event}");
+        }
+        for event in [
+            guardduty(json!({ "s3ObjectDetails": { "bucketName": "b", "objectKey": "k" } })),
+            guardduty(Value::Null),
+            json!({ "source": "aws.guardduty", "detail-type": "GuardDuty Finding", "detail": {} }),
         ] {
             assert_eq!(
                 Event::parse(&event),

@@ -1,6 +1,7 @@
 //! Looks at the keys that S3 events name, and makes the table say what S3 has under them.
 //!
-//! Events may come twice, late or in any order: each is only a reason to look.
+//! Events may come twice, late or in any order: each is only a reason to look. What a malware scanner found is
+//! kept besides.
 
 mod event;
 mod report;
@@ -11,7 +12,8 @@ use futures_util::stream::{self, StreamExt as _};
 use lambda_runtime::LambdaEvent;
 use serde_json::{Value, json};
 use slipway_core::env::{ConfigError, Env};
-use slipway_core::{Code, Error, ObjectKey};
+use slipway_core::{Code, Error, ObjectKey, ScanStatus};
+use slipway_db::Scanned;
 use slipway_record::{Outcome, Recorder};
 
 use crate::event::{Event, Message, Notice};
@@ -115,7 +117,7 @@ impl RecordUpload {
     }
 
     async fn take(&self, notice: &Notice) -> Result<Finding, Error> {
-        let Notice::Object { bucket, key } = notice else {
+        let (Notice::Object { bucket, key } | Notice::Scan { bucket, key, .. }) = notice else {
             return Ok(Finding::Unknown);
         };
         if bucket != self.recorder.bucket_name() {
@@ -129,13 +131,36 @@ impl RecordUpload {
             Err(error) if error.code() == Code::InvalidKey => return Ok(Finding::Foreign),
             outcome => outcome?,
         };
-        Ok(match outcome {
+        let finding = match outcome {
             Outcome::Created(_) => Finding::Recorded,
             Outcome::Existing(_) => Finding::Unchanged,
-            Outcome::Deleted => Finding::Deleted,
-            Outcome::Refused(_) => Finding::Refused,
-            Outcome::Missing if self.recorder.forget(&key).await? => Finding::Forgotten,
-            Outcome::Missing => Finding::Missing,
+            Outcome::Deleted => return Ok(Finding::Deleted),
+            Outcome::Refused(_) => return Ok(Finding::Refused),
+            Outcome::Missing if self.recorder.forget(&key).await? => return Ok(Finding::Forgotten),
+            Outcome::Missing => return Ok(Finding::Missing),
+        };
+        match notice {
+            // There is a row now, even if the scanner was faster than everybody else.
+            Notice::Scan { etag, status, .. } => self.scanned(&key, etag, *status).await,
+            _ => Ok(finding),
+        }
+    }
+
+    async fn scanned(
+        &self,
+        key: &ObjectKey,
+        etag: &str,
+        status: ScanStatus,
+    ) -> Result<Finding, Error> {
+        let scanned = self
+            .recorder
+            .db()
+            .set_scan_status(key, etag, status)
+            .await?;
+        Ok(match scanned {
+            Scanned::Set => Finding::Scanned,
+            Scanned::Kept => Finding::Unchanged,
+            Scanned::Stale => Finding::Stale,
         })
     }
 }

@@ -11,6 +11,10 @@ pub(crate) enum Finding {
     Unchanged,
     /// The file had been deleted: its object was removed again.
     Deleted,
+    /// The row says what a malware scanner found.
+    Scanned,
+    /// A scanner's word on bytes that are no longer there.
+    Stale,
     /// Too large, or over quota: tombstone and removal.
     Refused,
     /// The object is gone, and its row with it.
@@ -27,12 +31,14 @@ pub(crate) enum Finding {
 
 /// How often each was found.
 #[derive(Debug, Default)]
-pub(crate) struct Report([u64; 9]);
+pub(crate) struct Report([u64; 11]);
 
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 11] = [
     "recorded",
     "unchanged",
     "deleted",
+    "scanned",
+    "stale",
     "refused",
     "forgotten",
     "missing",
@@ -65,6 +71,8 @@ impl Report {
             recorded,
             unchanged,
             deleted,
+            scanned,
+            stale,
             refused,
             forgotten,
             missing,
@@ -78,6 +86,8 @@ impl Report {
             recorded,
             unchanged,
             deleted,
+            scanned,
+            stale,
             refused,
             forgotten,
             missing,

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use slipway_bucket::Bucket;
 use slipway_core::env::{ConfigError, Env};
 use slipway_core::limits::{SizeLimits, quota_bytes};
+use slipway_core::scan::require_scan;
 use slipway_core::{Code, Error, FileRow, ObjectKey, StoredObject};
 use slipway_db::{Db, Location, Recorded};
 use slipway_storage::{self as storage, PublicBase};
@@ -68,11 +69,13 @@ pub struct Recorder {
     /// `None` where no size is too large.
     limits: Option<SizeLimits>,
     quota_bytes: Option<u64>,
+    /// Whether the first bytes are looked at as well.
+    detects: bool,
 }
 
 impl Recorder {
-    /// Reads where the bucket and Postgres are, the size limits, `USER_QUOTA_BYTES` and `PUBLIC_BASE_URL`;
-    /// connects to Postgres, if it answers, while Lambda still counts this as init.
+    /// Reads where the bucket and Postgres are, the size limits, `USER_QUOTA_BYTES`, `PUBLIC_BASE_URL` and
+    /// `DETECT_CONTENT`; connects to Postgres, if it answers, while Lambda still counts this as init.
     pub async fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
         let location = storage::Location::from_env(env)?;
         let credentials = storage::Credentials::from_env(env)?;
@@ -80,6 +83,9 @@ impl Recorder {
         let public = PublicBase::from_env(env)?;
         let limits = Some(SizeLimits::from_env(env)?);
         let quota_bytes = quota_bytes(env)?;
+        let detects = env.flag_or("DETECT_CONTENT", true)?;
+        // Whoever records tells whether it is kept: a deployment where it cannot be must not come up at all.
+        require_scan(env)?;
         let (bucket, ()) = tokio::join!(Bucket::connect(&location, &credentials), db.warm_up());
         Ok(Self {
             bucket,
@@ -88,6 +94,7 @@ impl Recorder {
             public,
             limits,
             quota_bytes,
+            detects,
         })
     }
 
@@ -146,7 +153,7 @@ impl Recorder {
             file_url: &file_url,
         };
         for _ in 0..LOOKS {
-            let Some(object) = self.bucket.head(key).await? else {
+            let Some(object) = self.look(key).await? else {
                 return Ok(Outcome::Missing);
             };
             let recorded = if self.accepts(&object) {
@@ -186,6 +193,15 @@ impl Recorder {
             "record the file",
             "the object kept changing while it was looked at",
         ))
+    }
+
+    /// What S3 has under `key`, and what its bytes are, unless nobody wants to know.
+    async fn look(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Error> {
+        if self.detects {
+            self.bucket.look(key).await
+        } else {
+            self.bucket.head(key).await
+        }
     }
 
     fn accepts(&self, object: &StoredObject) -> bool {

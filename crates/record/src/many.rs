@@ -28,7 +28,7 @@ impl Recorder {
     ) -> Result<RecordedMany, Error> {
         let (mut many, mut found) = (RecordedMany::default(), Vec::new());
         let mut heads = stream::iter(keys)
-            .map(async |key| self.bucket().head(&key).await)
+            .map(async |key| self.look(&key).await)
             .buffer_unordered(at_once);
         while let Some(head) = heads.next().await {
             match head {

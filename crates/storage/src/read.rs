@@ -1,10 +1,11 @@
 //! Read URLs: the same file has the same URL for a while, so that a browser's cache works.
 
-use slipway_core::FileRow;
 use slipway_core::content_type::is_inert;
 use slipway_core::disposition::attachment;
 use slipway_core::env::{ConfigError, Env};
 use slipway_core::limits::MAX_URL_SECONDS;
+use slipway_core::scan::require_scan;
+use slipway_core::{FileRow, UrlBlocked};
 use time::{Duration, OffsetDateTime};
 
 use crate::location::PublicBase;
@@ -16,6 +17,7 @@ pub struct ReadUrls {
     signer: Signer,
     public: Option<PublicBase>,
     seconds: u64,
+    requires_scan: bool,
 }
 
 /// The moment that read URLs are signed for: now, rounded down, so that URLs repeat within the window.
@@ -26,12 +28,13 @@ pub struct Window {
 }
 
 impl ReadUrls {
-    /// Reads `READ_URL_SECONDS` and `PUBLIC_BASE_URL`.
+    /// Reads `READ_URL_SECONDS`, `PUBLIC_BASE_URL` and `REQUIRE_SCAN`.
     pub fn from_env(env: Env<'_>, signer: Signer) -> Result<Self, ConfigError> {
         Ok(Self {
             signer,
             public: PublicBase::from_env(env)?,
             seconds: env.number("READ_URL_SECONDS", 900, 1, MAX_URL_SECONDS)?,
+            requires_scan: require_scan(env)?,
         })
     }
 
@@ -48,18 +51,20 @@ impl ReadUrls {
         }
     }
 
-    /// The file's URL, and its end (`None` where files are public).
+    /// The file's URL, and its end (`None` where files are public); or why it has none.
     ///
     /// It answers as an attachment if `download`, or if the type could run in a browser.
-    #[must_use]
     pub fn get(
         &self,
         file: &FileRow,
         download: bool,
         window: &Window,
-    ) -> (String, Option<OffsetDateTime>) {
+    ) -> Result<(String, Option<OffsetDateTime>), UrlBlocked> {
+        if let Some(blocked) = UrlBlocked::by(file.scan_status).filter(|_| self.requires_scan) {
+            return Err(blocked);
+        }
         if let Some(public) = &self.public {
-            return (public.object_url(&file.object_key), None);
+            return Ok((public.object_url(&file.object_key), None));
         }
         let disposition = (download || !shown_inline(file))
             .then(|| attachment(&file.file_name, file.object_key.name().as_str()));
@@ -79,7 +84,7 @@ impl ReadUrls {
             at: window.start,
             seconds: self.seconds,
         });
-        (signed.url, Some(signed.expires_at))
+        Ok((signed.url, Some(signed.expires_at)))
     }
 }
 

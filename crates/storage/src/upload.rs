@@ -2,6 +2,7 @@
 
 use slipway_core::env::{ConfigError, Env};
 use slipway_core::limits::MAX_URL_SECONDS;
+use slipway_core::scan::require_scan;
 use slipway_core::{ContentType, FileName, ObjectKey, Sha256};
 use time::OffsetDateTime;
 
@@ -44,8 +45,9 @@ pub struct UploadUrls {
 }
 
 impl UploadUrls {
-    /// Reads `UPLOAD_URL_SECONDS`, `WRITE_ONCE` and `PUBLIC_BASE_URL`.
+    /// Reads `UPLOAD_URL_SECONDS`, `WRITE_ONCE` and `PUBLIC_BASE_URL`, which must go with `REQUIRE_SCAN`.
     pub fn from_env(env: Env<'_>, signer: Signer) -> Result<Self, ConfigError> {
+        require_scan(env)?;
         Ok(Self {
             signer,
             public: PublicBase::from_env(env)?,

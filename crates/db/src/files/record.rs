@@ -15,6 +15,9 @@ use crate::transaction::Statement;
 ///
 /// With `$13` the row becomes a tombstone: what S3 has is refused.
 ///
+/// What is known of the bytes, their type and a scanner's word, stays with their `ETag`; who has not looked at them
+/// (`$16` is null) takes nothing away.
+///
 /// `old` is exact, since the file's lock was taken before this statement began and everybody who adds a row
 /// or changes its size holds it. A row that is tombstoned meanwhile is not touched, and one that is dropped
 /// meanwhile was a tombstone or is held by the lock.
@@ -28,14 +31,14 @@ WITH old AS (
 ), put AS (
     INSERT INTO s3_files AS f
         (user_id, id, object_key, bucket, file_url, file_name, content_type, size, etag,
-         checksum_sha256, upload_timestamp, deleted_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, CASE WHEN $13 THEN now() END)
+         checksum_sha256, upload_timestamp, deleted_at, detected_type)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, CASE WHEN $13 THEN now() END, $16)
     ON CONFLICT (id) DO UPDATE SET
         bucket = excluded.bucket, file_url = excluded.file_url, file_name = excluded.file_name,
         content_type = excluded.content_type, size = excluded.size, etag = excluded.etag,
         checksum_sha256 = excluded.checksum_sha256, upload_timestamp = excluded.upload_timestamp,
         deleted_at = excluded.deleted_at,
-        detected_type = CASE WHEN f.etag = excluded.etag THEN f.detected_type END,
+        detected_type = coalesce(excluded.detected_type, CASE WHEN f.etag = excluded.etag THEN f.detected_type END),
         scan_status = CASE WHEN f.etag = excluded.etag THEN f.scan_status END
     WHERE f.deleted_at IS NULL AND f.object_key = excluded.object_key
       AND (f.upload_timestamp < excluded.upload_timestamp
@@ -142,6 +145,7 @@ impl Db {
                 (&refused, Type::BOOL),
                 (&seen_etag, Type::TEXT),
                 (&seen_at, Type::TIMESTAMPTZ),
+                (&object.detected_type, Type::TEXT),
             ],
             lock: Some(object.key.id()),
         };

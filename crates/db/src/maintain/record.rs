@@ -30,14 +30,14 @@ const RECORD: &str = "\
 WITH put AS (
     INSERT INTO s3_files
         (bucket, id, user_id, object_key, file_url, file_name, content_type, size, etag,
-         checksum_sha256, upload_timestamp)
+         checksum_sha256, upload_timestamp, detected_type)
     SELECT $1, * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[],
-                             $9::text[], $10::bytea[], $11::timestamptz[])
+                             $9::text[], $10::bytea[], $11::timestamptz[], $12::text[])
     ON CONFLICT DO NOTHING
     RETURNING id, user_id, size
 ), moved AS (
     INSERT INTO user_usage AS u (user_id, files, bytes, quota_bytes)
-    SELECT user_id, count(*), sum(size)::bigint, $12::bigint FROM put GROUP BY user_id ORDER BY user_id
+    SELECT user_id, count(*), sum(size)::bigint, $13::bigint FROM put GROUP BY user_id ORDER BY user_id
     ON CONFLICT (user_id) DO UPDATE SET
         files = u.files + excluded.files, bytes = u.bytes + excluded.bytes,
         quota_bytes = CASE WHEN excluded.bytes > 0 THEN excluded.quota_bytes ELSE u.quota_bytes END
@@ -59,6 +59,7 @@ struct Columns {
     etags: Vec<String>,
     checksums: Vec<Option<Vec<u8>>>,
     times: Vec<OffsetDateTime>,
+    detected: Vec<Option<String>>,
 }
 
 impl Db {
@@ -95,6 +96,7 @@ impl Db {
                         (&columns.etags, Type::TEXT_ARRAY),
                         (&columns.checksums, Type::BYTEA_ARRAY),
                         (&columns.times, Type::TIMESTAMPTZ_ARRAY),
+                        (&columns.detected, Type::TEXT_ARRAY),
                         (&quota, Type::INT8),
                     ],
                 ),
@@ -125,5 +127,6 @@ impl Columns {
         self.checksums
             .push(object.checksum_sha256.map(|sha256| sha256.0.to_vec()));
         self.times.push(object.last_modified);
+        self.detected.push(object.detected_type);
     }
 }
