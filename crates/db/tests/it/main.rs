@@ -5,6 +5,7 @@
     reason = "a test fails by panicking, and is left out aloud"
 )]
 
+mod content;
 mod delete;
 mod faults;
 mod idle;

@@ -240,6 +240,21 @@ async fn the_rest_is_acknowledged() {
 }
 
 #[tokio::test]
+async fn what_a_scanner_found_is_kept() {
+    for (name, status) in [
+        ("eventbridge-guardduty-no-threats", "no_threats"),
+        ("eventbridge-guardduty-threats", "threats"),
+        ("sqs-eventbridge-guardduty", "unsupported"),
+    ] {
+        let world = World::new().await;
+        world.put_object(TEST_S3, "text/plain", b"hello").await;
+        world.deliver(file(name)).await.unwrap();
+        let row = world.row(FIRST).await.unwrap();
+        assert_eq!(row["scan_status"], status, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn messages_of_sqs() {
     for name in ["sqs-s3-notification", "sqs-eventbridge", "sqs-mixed-batch"] {
         let world = World::new().await;

@@ -10,6 +10,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod content;
 mod contract;
 mod delete;
 mod event;
@@ -27,6 +28,7 @@ mod quota;
 mod record_upload;
 mod rules;
 mod save_metadata;
+mod scan;
 mod shape;
 mod spec;
 mod wild;

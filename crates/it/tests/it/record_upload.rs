@@ -60,6 +60,8 @@ async fn a_file_whose_client_never_confirms_appears() {
       "missing": 0,
       "recorded": 1,
       "refused": 0,
+      "scanned": 0,
+      "stale": 0,
       "unchanged": 0,
       "unknown": 0
     }

@@ -1,0 +1,336 @@
+//! `REQUIRE_SCAN`: no file is read before a malware scanner has found nothing in it.
+
+use insta::assert_json_snapshot;
+use serde_json::{Value, json};
+use slipway_core::UrlBlocked;
+use slipway_core::env::{ConfigError, Env};
+use slipway_files::Files;
+use slipway_presign::Presign;
+use slipway_presign_quota::PresignQuota;
+use slipway_record_upload::RecordUpload;
+use slipway_save_metadata::SaveMetadata;
+
+use crate::gate::Gate;
+use crate::record_upload::found;
+use crate::shape::shape;
+use crate::spec::document;
+use crate::world::{App, BUCKET, Variables, World, amended, basics, put};
+
+const GATED: [(&str, &str); 2] = [("REQUIRE_SCAN", "true"), ("WRITE_ONCE", "true")];
+/// Of `hello`.
+const ETAG: &str = "5d41402abc4b2a76b9719d911017c592";
+
+fn id(file: &Value) -> &str {
+    file["id"].as_str().unwrap()
+}
+
+/// What `GuardDuty` tells of an object.
+fn scan(file: &Value, etag: &str, result: &str) -> Value {
+    let status = match result {
+        "NO_THREATS_FOUND" | "THREATS_FOUND" => "COMPLETED",
+        "UNSUPPORTED" => "SKIPPED",
+        _ => "FAILED",
+    };
+    json!({
+        "version": "0", "source": "aws.guardduty",
+        "detail-type": "GuardDuty Malware Protection Object Scan Result",
+        "detail": {
+            "schemaVersion": "1.0", "scanStatus": status, "resourceType": "S3_OBJECT",
+            "s3ObjectDetails": {
+                "bucketName": BUCKET, "objectKey": file["objectKey"], "eTag": etag, "versionId": "1",
+                "s3Throttled": false,
+            },
+            "scanResultDetails": { "scanResultStatus": result, "threats": null },
+        },
+    })
+}
+
+fn in_sqs(events: &[Value]) -> Value {
+    let message = |(at, body): (usize, &Value)| json!({ "messageId": at.to_string(), "body": body.to_string(), "eventSource": "aws:sqs" });
+    let messages: Vec<_> = events.iter().enumerate().map(message).collect();
+    json!({ "Records": messages })
+}
+
+/// What is in the way of reading the file, the same on every page; null where nothing is.
+async fn blocked(app: &App, file: &Value) -> Value {
+    let one = app.get("alice", &format!("/files/{}", id(file))).await;
+    let download = format!("/files/{}?download=true", id(file));
+    let listed = app.list("alice").await;
+    let listed = listed.iter().find(|listed| listed["id"] == file["id"]);
+    let shown = [
+        one.expect(200)["file"].clone(),
+        app.get("alice", &download).await.expect(200)["file"].clone(),
+        app.save("alice", file).await.expect(200)["file"].clone(),
+        listed.expect("in the list").clone(),
+    ];
+    for file in &shown {
+        let why = &file["urlBlocked"];
+        assert_eq!(why, &shown[0]["urlBlocked"]);
+        if why.is_null() {
+            assert!(file.get("urlBlocked").is_none(), "{file}");
+            let read = app.read(&file["url"]).await;
+            assert_eq!(read.status(), 200);
+        } else {
+            assert_eq!(
+                (&file["url"], &file["urlExpiresAt"]),
+                (&Value::Null, &Value::Null)
+            );
+            assert!(!file.to_string().contains("Signature"), "{file}");
+        }
+    }
+    shown[0]["urlBlocked"].clone()
+}
+
+async fn hello(app: &App) -> Value {
+    app.upload("alice", "a.txt", "text/plain", b"hello").await
+}
+
+#[tokio::test]
+async fn a_file_is_read_once_nothing_was_found_in_it() {
+    let world = World::with(&GATED).await;
+    let file = hello(&world).await;
+    assert_json_snapshot!(shape(&file), @r#"
+    {
+      "checksumSha256": null,
+      "contentType": "text/plain",
+      "etag": "5d41402abc4b2a76b9719d911017c592",
+      "fileName": "a.txt",
+      "id": "[id]",
+      "objectKey": "alice/[id]/a.txt",
+      "size": 5,
+      "uploadedAt": "[time]",
+      "url": null,
+      "urlBlocked": "scan_pending",
+      "urlExpiresAt": null
+    }
+    "#);
+    assert_eq!(blocked(&world, &file).await, "scan_pending");
+    let clean = scan(&file, ETAG, "NO_THREATS_FOUND");
+    let report = world.deliver(clean.clone()).await.unwrap();
+    assert_eq!(found(&report), json!({ "scanned": 1 }));
+    assert_eq!(blocked(&world, &file).await, Value::Null);
+    let before = world.row(id(&file)).await;
+    let report = world.deliver(clean).await.unwrap();
+    assert_eq!(found(&report), json!({ "unchanged": 1 }));
+    assert_eq!(world.row(id(&file)).await, before);
+}
+
+#[tokio::test]
+async fn whatever_else_is_said_keeps_it_closed() {
+    let world = World::with(&GATED).await;
+    for (result, why) in [
+        ("THREATS_FOUND", "scan_threats"),
+        ("UNSUPPORTED", "scan_unsupported"),
+        ("ACCESS_DENIED", "scan_failed"),
+        ("FAILED", "scan_failed"),
+        ("SOMETHING_NEW", "scan_failed"),
+    ] {
+        let file = hello(&world).await;
+        world.deliver(scan(&file, ETAG, result)).await.unwrap();
+        assert_eq!(blocked(&world, &file).await, why, "{result}");
+    }
+}
+
+#[tokio::test]
+async fn a_threat_is_final() {
+    let world = World::with(&GATED).await;
+    let threats_first = hello(&world).await;
+    let threats_last = hello(&world).await;
+    for (file, first, second) in [
+        (&threats_first, "THREATS_FOUND", "NO_THREATS_FOUND"),
+        (&threats_last, "NO_THREATS_FOUND", "THREATS_FOUND"),
+    ] {
+        world.deliver(scan(file, ETAG, first)).await.unwrap();
+        world.deliver(scan(file, ETAG, second)).await.unwrap();
+        assert_eq!(blocked(&world, file).await, "scan_threats");
+    }
+    // A scan that failed is made up for by one that did not.
+    let file = hello(&world).await;
+    world.deliver(scan(&file, ETAG, "FAILED")).await.unwrap();
+    let clean = scan(&file, ETAG, "NO_THREATS_FOUND");
+    world.deliver(clean).await.unwrap();
+    assert_eq!(blocked(&world, &file).await, Value::Null);
+}
+
+#[tokio::test]
+async fn a_result_that_comes_first_is_not_lost() {
+    let world = World::with(&GATED).await;
+    let file = world
+        .put_new("alice", "a.txt", "text/plain", b"hello")
+        .await;
+    assert_eq!(world.row(id(&file)).await, None);
+    let clean = scan(&file, ETAG, "NO_THREATS_FOUND");
+    let report = world.deliver(clean).await.unwrap();
+    assert_eq!(found(&report), json!({ "scanned": 1 }));
+    assert_eq!(world.usage("alice").await, (1, 5));
+    // Neither S3's event nor the client, who come later, take it away.
+    let event = world.told().await.remove(0);
+    world.deliver(event).await.unwrap();
+    assert_eq!(blocked(&world, &file).await, Value::Null);
+}
+
+#[tokio::test]
+async fn a_result_is_about_one_object() {
+    let world = World::with(&GATED).await;
+    let file = hello(&world).await;
+    let mut foreign = scan(&file, ETAG, "NO_THREATS_FOUND");
+    foreign["detail"]["s3ObjectDetails"]["bucketName"] = "another".into();
+    let elsewhere = json!({ "objectKey": "backups/a.txt" });
+    let bob = file["objectKey"]
+        .as_str()
+        .unwrap()
+        .replace("alice/", "bob/");
+    let clean = "NO_THREATS_FOUND";
+    for (event, finds) in [
+        (scan(&file, "another", clean), json!({ "stale": 1 })),
+        (foreign, json!({ "foreign": 1 })),
+        (scan(&elsewhere, ETAG, clean), json!({ "foreign": 1 })),
+        (
+            scan(&json!({ "objectKey": bob }), ETAG, clean),
+            json!({ "missing": 1 }),
+        ),
+        (
+            json!({ "source": "aws.guardduty" }),
+            json!({ "unknown": 1 }),
+        ),
+    ] {
+        let report = world.deliver(event.clone()).await.unwrap();
+        assert_eq!(found(&report), finds, "{event}");
+        assert_eq!(blocked(&world, &file).await, "scan_pending");
+    }
+}
+
+#[tokio::test]
+async fn an_overwrite_has_not_been_scanned() {
+    let world = World::with(&GATED).await;
+    let presigned = world
+        .put_new("alice", "a.txt", "text/plain", b"hello")
+        .await;
+    let clean = scan(&presigned, ETAG, "NO_THREATS_FOUND");
+    world.deliver(clean.clone()).await.unwrap();
+    // Its URL does not replace it; whoever may write to the bucket does.
+    assert_eq!(put(&presigned, b"evil").await.status(), 412);
+    let key = presigned["objectKey"].as_str().unwrap();
+    world.put_object(key, "text/plain", b"evil").await;
+    for event in world.told().await {
+        world.deliver(event).await.unwrap();
+    }
+    assert_eq!(blocked(&world, &presigned).await, "scan_pending");
+    let report = world.deliver(clean).await.unwrap();
+    assert_eq!(found(&report), json!({ "stale": 1 }));
+    assert_eq!(blocked(&world, &presigned).await, "scan_pending");
+    // Also where the result is the first to hear of the overwrite.
+    world.put_object(key, "text/plain", b"hello").await;
+    world.put_object(key, "text/plain", b"worse").await;
+    let clean = scan(&presigned, ETAG, "NO_THREATS_FOUND");
+    let report = world.deliver(clean).await.unwrap();
+    assert_eq!(found(&report), json!({ "stale": 1 }));
+    assert_eq!(blocked(&world, &presigned).await, "scan_pending");
+}
+
+#[tokio::test]
+async fn a_result_brings_nothing_back() {
+    let world = World::with(&GATED).await;
+    let file = hello(&world).await;
+    let clean = scan(&file, ETAG, "NO_THREATS_FOUND");
+    world.delete("alice", id(&file)).await.expect(200);
+    let report = world.deliver(clean.clone()).await.unwrap();
+    assert_eq!(found(&report), json!({ "missing": 1 }));
+    let key = file["objectKey"].as_str().unwrap();
+    world.put_object(key, "text/plain", b"hello").await;
+    let report = world.deliver(clean).await.unwrap();
+    assert_eq!(found(&report), json!({ "deleted": 1 }));
+    assert!(world.is_empty().await);
+    world
+        .get("alice", &format!("/files/{}", id(&file)))
+        .await
+        .refused(404, "not_found");
+}
+
+#[tokio::test]
+async fn results_in_messages_fail_one_by_one_and_come_again() {
+    let world = World::with(&GATED).await;
+    let gate = Gate::before(&world.endpoint()).await;
+    let app = world.app(&[("S3_ENDPOINT", &gate.endpoint())]);
+    let files = [hello(&world).await, hello(&world).await];
+    let results = files
+        .each_ref()
+        .map(|file| scan(file, ETAG, "NO_THREATS_FOUND"));
+    gate.shut_for(id(&files[1]));
+    let answer = app.deliver(in_sqs(&results)).await.unwrap();
+    let failed = json!({ "batchItemFailures": [{ "itemIdentifier": "1" }] });
+    assert_eq!(answer, failed);
+    assert_eq!(blocked(&world, &files[0]).await, Value::Null);
+    assert_eq!(blocked(&world, &files[1]).await, "scan_pending");
+    gate.open();
+    app.deliver(in_sqs(&results)).await.unwrap();
+    assert_eq!(blocked(&world, &files[1]).await, Value::Null);
+}
+
+#[tokio::test]
+async fn switched_off_nothing_is_withheld_and_nothing_looks_different() {
+    let world = World::with(&[("WRITE_ONCE", "true")]).await;
+    let file = hello(&world).await;
+    assert_eq!(blocked(&world, &file).await, Value::Null);
+    // What is said meanwhile holds once it is switched on.
+    world
+        .deliver(scan(&file, ETAG, "THREATS_FOUND"))
+        .await
+        .unwrap();
+    assert_eq!(blocked(&world, &file).await, Value::Null);
+    let gated = world.app(&GATED);
+    assert_eq!(blocked(&gated, &file).await, "scan_threats");
+}
+
+/// Which variable each function names when it does not come up; `None` where it does.
+async fn refusals(env: &Variables) -> [Option<String>; 5] {
+    let get = |name: &str| env.get(name).cloned();
+    let quota = |name: &str| match name {
+        "USER_QUOTA_BYTES" => Some("5".to_owned()),
+        name => get(name),
+    };
+    let (env, with_quota) = (Env::new(&get), Env::new(&quota));
+    fn named<T>(made: Result<T, ConfigError>) -> Option<String> {
+        let error = made.err()?.to_string();
+        let (_, rest) = error.split_once("configuration: ").expect("a variable");
+        rest.split_once(' ').map(|(name, _)| name.to_owned())
+    }
+    [
+        named(Presign::from_env(env)),
+        named(PresignQuota::from_env(with_quota).await),
+        named(SaveMetadata::from_env(env).await),
+        named(Files::from_env(env).await),
+        named(RecordUpload::from_env(env).await),
+    ]
+}
+
+#[tokio::test]
+async fn no_function_comes_up_where_it_could_not_be_kept() {
+    let mut env = basics("http://127.0.0.1:9");
+    let database = "postgres://alice:password@127.0.0.1:9/x".to_owned();
+    env.insert("DATABASE_URL".to_owned(), database);
+    let public = ("PUBLIC_BASE_URL", "https://cdn.test");
+    for (variables, named) in [
+        (&GATED[..], None),
+        (&[public], None),
+        (&GATED[..1], Some("WRITE_ONCE")),
+        (&[GATED[0], ("WRITE_ONCE", "false")], Some("WRITE_ONCE")),
+        (&[GATED[0], GATED[1], public], Some("PUBLIC_BASE_URL")),
+        (&[("REQUIRE_SCAN", "perhaps")], Some("REQUIRE_SCAN")),
+    ] {
+        let refusals = refusals(&amended(env.clone(), variables)).await;
+        let expected = named.map(str::to_owned);
+        assert!(
+            refusals.iter().all(|refusal| *refusal == expected),
+            "{variables:?}: {refusals:?}"
+        );
+    }
+}
+
+#[test]
+fn every_reason_is_described_and_no_other() {
+    let file = &document()["components"]["schemas"]["File"];
+    let described = file["properties"]["urlBlocked"]["enum"].as_array().unwrap();
+    let known = UrlBlocked::ALL.map(UrlBlocked::as_str);
+    assert_eq!(*described, known);
+}
