@@ -14,7 +14,7 @@ fn key(file: &Value) -> &str {
 }
 
 /// Pairs of users that a careless comparison, path or pattern could take for one another.
-const PAIRS: [(&str, &str); 16] = [
+const PAIRS: [(&str, &str); 17] = [
     ("alice", "bob"),
     ("alice", "Alice"),
     ("alice", "alice "),
@@ -31,6 +31,7 @@ const PAIRS: [(&str, &str); 16] = [
     ("\u{202e}alice", "alice\u{200b}"),
     ("'; DROP TABLE s3_files; --", "null"),
     ("auth0|1", "auth0~7C1"),
+    ("alice@example.com", "alice~40example.com"),
 ];
 
 #[tokio::test]
