@@ -25,6 +25,7 @@ mod presign;
 mod presign_refusals;
 mod presign_s3;
 mod quota;
+mod readme;
 mod record_upload;
 mod rules;
 mod save_metadata;
