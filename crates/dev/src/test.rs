@@ -1,60 +1,76 @@
 //! `cargo dev test`: what a person and the machine that guards the branch both run.
 
 use std::io;
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::say;
-use crate::workspace;
+use slipway_local::guard::Guard;
+use slipway_local::tools;
 
-/// A stage: its name, its arguments to cargo, and whether `--quick` leaves it out.
+use crate::say;
+use crate::workspace::{self, Workspace};
+
+/// A stage: its name, what it runs, and whether `--quick` leaves it out.
 struct Stage {
     name: &'static str,
-    cargo: &'static [&'static str],
+    run: Run,
     slow: bool,
 }
 
-const STAGES: [Stage; 4] = [
+enum Run {
+    /// Cargo, with these arguments.
+    Cargo(&'static [&'static str]),
+    /// The release binaries.
+    Release,
+}
+
+const STAGES: [Stage; 5] = [
     Stage {
         name: "format",
-        cargo: &["fmt", "--all", "--check"],
+        run: Run::Cargo(&["fmt", "--all", "--check"]),
         slow: false,
     },
     Stage {
         name: "lint",
-        cargo: &[
+        run: Run::Cargo(&[
             "clippy",
             "--workspace",
             "--all-targets",
             "--",
             "-D",
             "warnings",
-        ],
+        ]),
         slow: false,
     },
     Stage {
         name: "test",
-        cargo: &["test", "--workspace"],
+        run: Run::Cargo(&["test", "--workspace", "--no-fail-fast"]),
         slow: false,
     },
     Stage {
         name: "stack",
-        cargo: &[
+        run: Run::Cargo(&[
             "test",
-            "--package",
-            "slipway-dev",
+            "--workspace",
+            "--features",
+            "slipway-dev/stack-test",
             "--test",
             "stack",
-            "--",
-            "--ignored",
-        ],
+        ]),
+        slow: true,
+    },
+    Stage {
+        name: "release",
+        run: Run::Release,
         slow: true,
     },
 ];
 
-/// Runs the stages in order, to the first that fails.
-pub(crate) fn run(quick: bool) -> io::Result<()> {
+/// Runs the stages in order, to the first that fails; the release binaries last, since they take longest.
+pub(crate) fn run(quick: bool, state: &Path) -> io::Result<()> {
     let mut times = Vec::new();
+    let mut result = Ok(());
     for stage in &STAGES {
         if quick && stage.slow {
             times.push(format!("{} left out by --quick", stage.name));
@@ -62,22 +78,62 @@ pub(crate) fn run(quick: bool) -> io::Result<()> {
         }
         say::part("stage", stage.name);
         let started = Instant::now();
-        let mut command = Command::new(workspace::cargo());
-        command.args(stage.cargo).current_dir(workspace::root());
-        for name in workspace::of_cargo_run() {
-            command.env_remove(name);
-        }
-        let status = command.status()?;
-        times.push(format!(
-            "{} {:.1} s",
-            stage.name,
-            started.elapsed().as_secs_f64()
-        ));
-        if !status.success() {
-            say::part("stages", &times.join(", "));
-            return Err(io::Error::other(format!("the stage {} failed", stage.name)));
+        let done = match stage.run {
+            Run::Cargo(args) => cargo(args),
+            Run::Release => release(state),
+        };
+        let seconds = started.elapsed().as_secs_f64();
+        times.push(format!("{} {seconds:.1} s", stage.name));
+        if let Err(error) = done {
+            let problem = format!("the stage {} failed: {error}", stage.name);
+            result = Err(io::Error::other(problem));
+            break;
         }
     }
     say::part("stages", &times.join(", "));
-    Ok(())
+    result
+}
+
+fn cargo(args: &[&str]) -> io::Result<()> {
+    succeed(Command::new(workspace::cargo()).args(args))
+}
+
+/// Builds every function as a deployment does, and looks at what came of it.
+fn release(state: &Path) -> io::Result<()> {
+    let guard = Guard::this()?;
+    let cargo_lambda = tools::cargo_lambda(&guard, &state.join("tools"), |text| {
+        say::part("release", text);
+    })?;
+    let mut build = Command::new(&cargo_lambda);
+    build.args(["lambda", "build", "--release"]);
+    for package in Workspace::read()?.deployed() {
+        build.args(["--package", &package]);
+    }
+    // The zig that came with it is found by its Python.
+    let beside = cargo_lambda.parent().map(Path::to_owned);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths(beside.into_iter().chain(std::env::split_paths(&path)));
+    succeed(build.env("PATH", path.map_err(io::Error::other)?))?;
+    cargo(&[
+        "test",
+        "--package",
+        "slipway-e2e",
+        "--features",
+        "release-binaries",
+        "--test",
+        "release",
+    ])
+}
+
+fn succeed(command: &mut Command) -> io::Result<()> {
+    command.current_dir(workspace::root());
+    for name in workspace::of_cargo_run() {
+        command.env_remove(name);
+    }
+    let status = command.status()?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(io::Error::other(status.to_string()))
+    }
 }

@@ -1,0 +1,234 @@
+//! `cargo dev` as a newcomer meets it: one command, the lines it prints pasted into a shell, and its end.
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "tests fail by panics, and show what the stack said"
+)]
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write as _};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+const EXE: &str = env!("CARGO_BIN_EXE_slipway-dev");
+
+/// The first start may build and download.
+const PATIENCE: Duration = Duration::from_mins(20);
+
+struct Stack {
+    process: Child,
+    port: u16,
+    transcript: String,
+}
+
+impl Stack {
+    fn start(state: &Path, port: u16) -> Self {
+        let mut process = Command::new(EXE)
+            .args(["--port", &port.to_string(), "--state"])
+            .arg(state)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the stack starts");
+        let began = Instant::now();
+        let mut lines = BufReader::new(process.stdout.take().expect("its output")).lines();
+        let mut transcript = String::new();
+        loop {
+            assert!(began.elapsed() < PATIENCE, "the stack is not up");
+            let line = lines
+                .next()
+                .expect("the stack ended before it was up")
+                .expect("text");
+            println!("{line}");
+            if line.starts_with("TOKEN=") || !transcript.is_empty() {
+                transcript.push_str(&line);
+                transcript.push('\n');
+                if line.contains("/files ") {
+                    break;
+                }
+            }
+        }
+        // Whatever it says from now on must be read, or it would wait for room.
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                println!("{line}");
+            }
+        });
+        Self {
+            process,
+            port,
+            transcript,
+        }
+    }
+
+    /// Runs `script` after the transcript's first line, which sets `TOKEN`.
+    fn with_token(&self, script: &str) -> String {
+        let token = self.transcript.lines().next().expect("a token");
+        bash(&format!(
+            "{token}\nAPI=http://localhost:{}\n{script}",
+            self.port
+        ))
+    }
+
+    fn list(&self) -> String {
+        self.with_token(r#"curl -sS --max-time 30 "$API/files" -H "Authorization: Bearer $TOKEN""#)
+    }
+
+    fn descendants(&self) -> Vec<u32> {
+        let parents = parents();
+        let mut found = vec![self.process.id()];
+        let mut at = 0;
+        while let Some(parent) = found.get(at).copied() {
+            found.extend(
+                parents
+                    .iter()
+                    .filter(|(_, of)| **of == parent)
+                    .map(|(pid, _)| *pid),
+            );
+            at += 1;
+        }
+        found
+    }
+
+    fn kill(mut self) {
+        let family = self.descendants();
+        assert!(
+            family.len() > 5,
+            "Postgres, cargo-lambda and functions were running: {family:?}"
+        );
+        self.process.kill().expect("SIGKILL");
+        self.process.wait().expect("its end");
+        let end = Instant::now() + Duration::from_secs(15);
+        let left = || {
+            family
+                .iter()
+                .filter(|pid| lives(**pid))
+                .copied()
+                .collect::<Vec<_>>()
+        };
+        while !left().is_empty() {
+            assert!(
+                Instant::now() < end,
+                "these outlive the stack: {:?}",
+                left()
+            );
+            sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+fn bash(script: &str) -> String {
+    let mut shell = Command::new("bash")
+        .args(["-e", "-u", "-o", "pipefail"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("bash starts");
+    shell
+        .stdin
+        .take()
+        .expect("its input")
+        .write_all(script.as_bytes())
+        .expect("it reads");
+    let output = shell.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{script}\n{said}");
+    said
+}
+
+/// Every process and its parent.
+fn parents() -> BTreeMap<u32, u32> {
+    let entries = std::fs::read_dir("/proc").expect("Linux").flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter_map(|pid| Some((pid, stat(pid)?.1))).collect()
+}
+
+/// State and parent of a process. The name before them may hold anything but ends with the last parenthesis.
+fn stat(pid: u32) -> Option<(char, u32)> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut fields = text.rsplit(')').next()?.split_whitespace();
+    Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
+}
+
+fn lives(pid: u32) -> bool {
+    stat(pid).is_some_and(|(state, _)| state != 'Z')
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("its address").port()
+}
+
+/// Tries `check` until it holds, for half a minute.
+fn eventually(what: &str, check: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(30);
+    while !check() {
+        assert!(Instant::now() < end, "it never came to be: {what}");
+        sleep(Duration::from_millis(250));
+    }
+}
+
+#[test]
+fn the_printed_lines_work_as_pasted_and_nothing_is_left_behind() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let port = free_port();
+    let stack = Stack::start(folder.path(), port);
+
+    let said = bash(&stack.transcript);
+    assert_eq!(said.matches(r#""success":true"#).count(), 2, "{said}");
+    assert_eq!(
+        said.matches(r#""fileName":"hello.txt""#).count(),
+        2,
+        "{said}"
+    );
+
+    // Nobody confirms this one: its event does.
+    stack.with_token(
+        r#"UPLOAD=$(curl -sS "$API/presign-upload" -H "Authorization: Bearer $TOKEN" -d '{"fileName": "event.txt", "contentType": "text/plain", "size": 3}')
+        curl -sS -f -X PUT "$(printf %s "$UPLOAD" | sed 's/.*"presignedUrl":"\([^"]*\)".*/\1/')" --data-binary abc -H "Content-Type: text/plain""#,
+    );
+    eventually("a file that nobody confirmed", || {
+        stack.list().contains("event.txt")
+    });
+
+    // A function that dies is brought back.
+    let named = |pid: &u32| {
+        std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe.ends_with("files"))
+    };
+    let functions: Vec<u32> = stack.descendants().into_iter().filter(named).collect();
+    assert!(!functions.is_empty(), "files was running");
+    for pid in functions {
+        bash(&format!("kill -9 {pid}"));
+    }
+    eventually("files, after it died", || {
+        stack.list().contains("hello.txt")
+    });
+
+    // A second stack in the same folder gets a clear sentence.
+    let second = Command::new(EXE)
+        .args(["--port", "1", "--state"])
+        .arg(folder.path())
+        .output()
+        .expect("it starts");
+    assert!(!second.status.success());
+    assert!(!second.stderr.is_empty());
+
+    let token = stack.transcript.lines().next().expect("a token").to_owned();
+    stack.kill();
+
+    // Files, keys and tokens survive.
+    let again = Stack::start(folder.path(), port);
+    let again = Stack {
+        transcript: token,
+        ..again
+    };
+    let list = again.list();
+    assert!(
+        list.contains("hello.txt") && list.contains("event.txt"),
+        "{list}"
+    );
+    again.kill();
+}
