@@ -282,6 +282,12 @@ async fn switched_off_nothing_is_withheld_and_nothing_looks_different() {
     assert_eq!(blocked(&gated, &file).await, "scan_threats");
 }
 
+fn named<T>(made: Result<T, ConfigError>) -> Option<String> {
+    let error = made.err()?.to_string();
+    let (_, rest) = error.split_once("configuration: ").expect("a variable");
+    rest.split_once(' ').map(|(name, _)| name.to_owned())
+}
+
 /// Which variable each function names when it does not come up; `None` where it does.
 async fn refusals(env: &Variables) -> [Option<String>; 5] {
     let get = |name: &str| env.get(name).cloned();
@@ -290,11 +296,6 @@ async fn refusals(env: &Variables) -> [Option<String>; 5] {
         name => get(name),
     };
     let (env, with_quota) = (Env::new(&get), Env::new(&quota));
-    fn named<T>(made: Result<T, ConfigError>) -> Option<String> {
-        let error = made.err()?.to_string();
-        let (_, rest) = error.split_once("configuration: ").expect("a variable");
-        rest.split_once(' ').map(|(name, _)| name.to_owned())
-    }
     [
         named(Presign::from_env(env)),
         named(PresignQuota::from_env(with_quota).await),
