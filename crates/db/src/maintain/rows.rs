@@ -34,7 +34,7 @@ const COUNT: &str = "\
 SELECT count(*) AS rows FROM (
     SELECT FROM s3_files
     WHERE object_key > $1 AND ($2::text IS NULL OR object_key <= $2) AND deleted_at IS NULL LIMIT $3
-) AS some";
+) AS counted";
 
 /// As the planner has it, which need not count: -1 where it does not know.
 const ESTIMATE: &str = "\

@@ -1,0 +1,130 @@
+//! Deletes that finish: objects of tombstones are removed, and tombstones that nobody needs any more are dropped.
+
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt as _};
+use slipway_core::limits::MAX_URL_SECONDS;
+use slipway_core::{Error, FileId, ObjectKey};
+use slipway_db::maintain::{Tombstone, TombstoneCursor};
+
+use crate::report::Count;
+use crate::{Deadline, Maintain, Options, Report};
+
+/// How many tombstones are taken at once: what one `DeleteObjects` takes.
+const PAGE: u32 = 1000;
+
+/// A tombstone outlives every upload URL: the longest life of one, and a day, for a PUT that began just before its end
+/// and is slow.
+pub const TOMBSTONE_AGE: Duration = Duration::from_secs(MAX_URL_SECONDS + 24 * 60 * 60);
+
+/// One run over the tombstones. Each step may be repeated and left at any point: nothing is dropped before S3 has
+/// said that there is nothing.
+pub(crate) struct Deletes<'a> {
+    pub(crate) maintain: &'a Maintain,
+    pub(crate) options: &'a Options,
+    pub(crate) report: &'a Report,
+}
+
+impl Deletes<'_> {
+    /// Answers whether it came to the end before the deadline.
+    pub(crate) async fn run(&self, deadline: Deadline) -> Result<bool, Error> {
+        // Where the whole bucket is missing, every HEAD would say 404.
+        self.maintain.recorder.bucket().list_after("", 1).await?;
+        Ok(self.remove(deadline).await? && self.purge(deadline).await?)
+    }
+
+    /// Removes the objects of tombstones that nobody has removed for sure. What S3 does not remove is left to the
+    /// next run.
+    async fn remove(&self, deadline: Deadline) -> Result<bool, Error> {
+        let bucket = self.maintain.recorder.bucket_name();
+        let mut after = TombstoneCursor::default();
+        loop {
+            if deadline.has_passed() {
+                return Ok(false);
+            }
+            let page = self.maintain.db.unremoved_tombstones(bucket, after, PAGE);
+            let page = page.await?;
+            let Some(last) = page.last() else {
+                return Ok(true);
+            };
+            after = last.into();
+            if self.options.apply {
+                self.remove_objects(&page).await?;
+            } else {
+                self.report.count(Count::Removed, page.len());
+            }
+        }
+    }
+
+    /// Drops old tombstones whose object is gone for sure, and removes those objects that are there again.
+    async fn purge(&self, deadline: Deadline) -> Result<bool, Error> {
+        let bucket = self.maintain.recorder.bucket_name();
+        let mut after = TombstoneCursor::default();
+        loop {
+            if deadline.has_passed() {
+                return Ok(false);
+            }
+            let page = self
+                .maintain
+                .db
+                .old_tombstones(bucket, TOMBSTONE_AGE, after, PAGE)
+                .await?;
+            let Some(last) = page.last() else {
+                return Ok(true);
+            };
+            after = last.into();
+            let Some((gone, there)) = deadline.limit(self.look_at(page)).await else {
+                return Ok(false);
+            };
+            if self.options.apply {
+                let gone: Vec<FileId> = gone.iter().map(|tombstone| tombstone.id).collect();
+                let purged = self.maintain.db.purge_tombstones(&gone, TOMBSTONE_AGE);
+                self.report.count(Count::Purged, purged.await?);
+                self.remove_objects(&there).await?;
+            } else {
+                self.report.count(Count::Purged, gone.len());
+                self.report.count(Count::Removed, there.len());
+            }
+        }
+    }
+
+    /// Those whose object is gone, and those whose object is there.
+    async fn look_at(&self, page: Vec<Tombstone>) -> (Vec<Tombstone>, Vec<Tombstone>) {
+        let (mut gone, mut there) = (Vec::new(), Vec::new());
+        let mut heads = stream::iter(page)
+            .map(async |tombstone| {
+                let head = self.maintain.recorder.bucket().head(&tombstone.key).await;
+                (tombstone, head)
+            })
+            .buffer_unordered(self.options.pace.heads);
+        while let Some((tombstone, head)) = heads.next().await {
+            match head {
+                Ok(None) => gone.push(tombstone),
+                Ok(Some(_)) => there.push(tombstone),
+                Err(error) => {
+                    tracing::warn!(cause = error.causes(), "left to the next run");
+                    self.report.count(Count::Failed, 1);
+                }
+            }
+        }
+        (gone, there)
+    }
+
+    async fn remove_objects(&self, tombstones: &[Tombstone]) -> Result<(), Error> {
+        if tombstones.is_empty() {
+            return Ok(());
+        }
+        let keys: Vec<ObjectKey> = tombstones.iter().map(|one| one.key.clone()).collect();
+        let bucket = self.maintain.recorder.bucket();
+        let remaining = bucket.delete_reporting(&keys).await?;
+        let removed: Vec<FileId> = tombstones
+            .iter()
+            .filter(|one| !remaining.contains(one.key.as_str()))
+            .map(|one| one.id)
+            .collect();
+        self.report.count(Count::Failed, remaining.len());
+        self.report.count(Count::Removed, removed.len());
+        self.maintain.db.mark_removed(&removed).await?;
+        Ok(())
+    }
+}

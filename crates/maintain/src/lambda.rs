@@ -1,0 +1,115 @@
+//! The Lambda: what an event may say, and what is answered.
+
+use std::time::Duration;
+
+use lambda_runtime::LambdaEvent;
+use serde::Deserialize;
+use serde_json::Value;
+use slipway_core::Error;
+
+use crate::{Deadline, Maintain, Options, Report, Task};
+
+/// More would only be more checkpoints.
+const MOST_SHARDS: u32 = 1000;
+
+/// What an event may say; a schedule's own event says nothing of it, and means everything.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Event {
+    task: Task,
+    shard: Option<u32>,
+    shards: Option<u32>,
+    force: bool,
+    dry_run: bool,
+    every_hours: u32,
+}
+
+impl Event {
+    /// What is to be done; fails where the shard is none of the shards.
+    pub fn options(&self) -> Result<Options, Error> {
+        let shards = self.shards.unwrap_or(1);
+        if !(1..=MOST_SHARDS).contains(&shards) || self.shard.is_some_and(|shard| shard >= shards) {
+            return Err(Error::invalid_request(format!(
+                "shards must be from 1 to {MOST_SHARDS}, and shard from 0 to shards - 1."
+            )));
+        }
+        Ok(Options {
+            task: self.task,
+            apply: !self.dry_run,
+            force: self.force,
+            shards,
+            shard: self.shard,
+            every: Duration::from_secs(u64::from(self.every_hours) * 3600),
+            ..Options::default()
+        })
+    }
+}
+
+impl Maintain {
+    /// Handles one invocation. It fails where something failed or wants a person, so that an alarm on errors tells.
+    pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, lambda_runtime::Error> {
+        let asked: Event = if event.payload.is_object() {
+            serde_json::from_value(event.payload)?
+        } else {
+            Event::default()
+        };
+        let options = asked.options()?;
+        let report = Report::default();
+        let summary = self
+            .run(&options, Deadline::of(&event.context), &report)
+            .await;
+        let numbers = summary.to_json(&report);
+        tracing::info!(
+            request_id = event.context.request_id,
+            ok = summary.is_ok(),
+            %numbers,
+            "maintained"
+        );
+        if summary.is_ok() {
+            Ok(numbers)
+        } else {
+            Err(format!("something failed or wants --force: {numbers}").into())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn options(event: Value) -> Option<Options> {
+        let event: Event = serde_json::from_value(event).ok()?;
+        event.options().ok()
+    }
+
+    #[test]
+    fn a_schedules_own_event_means_everything() {
+        let event =
+            json!({ "source": "aws.events", "detail-type": "Scheduled Event", "detail": {} });
+        let all = options(event).expect("understood");
+        assert_eq!((all.task, all.shards, all.shard), (Task::All, 1, None));
+        assert!(all.apply && !all.force && !all.rebuild);
+    }
+
+    #[test]
+    fn a_shard_is_one_of_its_shards() {
+        let one = options(json!({ "task": "reconcile", "shard": 3, "shards": 4, "force": true }));
+        let one = one.expect("understood");
+        assert_eq!(
+            (one.task, one.shards, one.shard),
+            (Task::Reconcile, 4, Some(3))
+        );
+        assert!(one.force);
+        for bad in [
+            json!({ "shard": 1 }),
+            json!({ "shard": 4, "shards": 4 }),
+            json!({ "shards": 0 }),
+            json!({ "shards": 100_000 }),
+            json!({ "shard": -1, "shards": 4 }),
+            json!({ "task": "rebuild" }),
+        ] {
+            assert!(options(bad.clone()).is_none(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Finishes deletes, and makes bucket and table agree.
+//!
+//! Each task is a file: [`deletes`](deletes) walks over tombstones, [`sweep`](sweep) over keys. A task may be left at any point and
+//! repeated: it does nothing that S3 has not just confirmed, and nothing twice that counts. Another one, such as
+//! ending multipart uploads that nobody finishes, is one more file and one more [`Task`].
+
+mod deadline;
+mod deletes;
+mod lambda;
+mod report;
+mod run;
+mod shards;
+mod sweep;
+
+pub mod command;
+
+use std::time::Duration;
+
+use slipway_core::env::{ConfigError, Env};
+use slipway_db::{Config, Db, Limits};
+use slipway_record::Recorder;
+
+pub use deadline::Deadline;
+pub use deletes::TOMBSTONE_AGE;
+pub use lambda::Event;
+pub use report::{Count, Report};
+pub use run::Summary;
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Task {
+    /// Finish deletes.
+    Deletes,
+    /// Make bucket and table agree.
+    Reconcile,
+    /// Both.
+    #[default]
+    All,
+}
+
+/// How a run goes about it.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// What is to be done.
+    pub task: Task,
+    /// Whether anything is changed at all.
+    pub apply: bool,
+    /// Whether more rows may be dropped than a healthy system ever loses, or a table rebuilt that is not empty.
+    pub force: bool,
+    /// Whether the table is filled from the bucket: it must be empty, and nothing is refused.
+    pub rebuild: bool,
+    /// How many ranges the keys are parted into.
+    pub shards: u32,
+    /// The one range to work at; all of them at once where there is none.
+    pub shard: Option<u32>,
+    /// A sweep begins no sooner than this after the last one began.
+    pub every: Duration,
+    /// How much is done at once.
+    pub pace: Pace,
+}
+
+/// How much is done at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// How many objects, and how many rows, are read at once.
+    pub page: u16,
+    /// After how many keys that want something done there is a checkpoint. Each new row of a batch is a lock
+    /// in Postgres, of which there are a few thousand.
+    pub batch: usize,
+    /// How many objects S3 is asked about at once.
+    pub heads: usize,
+}
+
+impl Default for Options {
+    /// A dry run of everything.
+    fn default() -> Self {
+        Self {
+            task: Task::All,
+            apply: false,
+            force: false,
+            rebuild: false,
+            shards: 1,
+            shard: None,
+            every: Duration::ZERO,
+            pace: Pace {
+                page: slipway_bucket::MAX_LIST,
+                batch: 256,
+                heads: 32,
+            },
+        }
+    }
+}
+
+/// What maintenance needs: the record step, and Postgres for everybody's rows.
+#[derive(Debug)]
+pub struct Maintain {
+    recorder: Recorder,
+    db: Db,
+}
+
+impl Maintain {
+    /// Reads what the record step needs.
+    pub async fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
+        // Nobody waits for an answer, and the sum of a large user's rows takes a while.
+        let limits = Limits {
+            statement: Duration::from_mins(1),
+            call: Duration::from_secs(150),
+            ..Limits::default()
+        };
+        Ok(Self {
+            recorder: Recorder::from_env(env).await?,
+            db: Db::new(Config::from_env(env)?.with_limits(limits))?,
+        })
+    }
+}

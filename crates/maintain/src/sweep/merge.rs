@@ -1,0 +1,204 @@
+//! Bucket and table side by side, in the order of their keys: a merge join that holds a page of each.
+
+use std::cmp::Ordering;
+use std::collections::VecDeque;
+
+use slipway_bucket::{Bucket, Listed};
+use slipway_core::{Error, ObjectKey, UserId};
+use slipway_db::Db;
+use slipway_db::maintain::{KeptRow, Sweep};
+use time::OffsetDateTime;
+
+use crate::Pace;
+use crate::report::{Count, Tally};
+
+/// What is to be done about some keys that follow each other.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    /// The last of those keys.
+    pub(crate) until: String,
+    /// Whether the range ends here.
+    pub(crate) is_last: bool,
+    /// What was looked at, and what is only counted.
+    pub(crate) tally: Tally,
+    /// Objects without a row.
+    pub(crate) unrecorded: Vec<ObjectKey>,
+    /// Objects that their rows do not describe.
+    pub(crate) differing: Vec<ObjectKey>,
+    /// Objects of deleted files.
+    pub(crate) deleted: Vec<ObjectKey>,
+    /// Rows without an object, as it seems.
+    pub(crate) missing: Vec<ObjectKey>,
+    /// Owners whose last key was passed.
+    pub(crate) owners: Vec<UserId>,
+}
+
+impl Batch {
+    /// How many keys want something done.
+    fn work(&self) -> usize {
+        self.unrecorded.len() + self.differing.len() + self.deleted.len() + self.missing.len()
+    }
+}
+
+/// Where the two sides are.
+pub(crate) struct Merge<'a> {
+    bucket: &'a Bucket,
+    bucket_name: &'a str,
+    db: &'a Db,
+    pace: Pace,
+    started_at: OffsetDateTime,
+    to: Option<String>,
+    objects: Side<Listed>,
+    rows: Side<KeptRow>,
+    owner: Option<UserId>,
+}
+
+/// What was read of one side and not yet looked at, and how far it was read.
+struct Side<T> {
+    ahead: VecDeque<T>,
+    read_to: String,
+    is_all: bool,
+}
+
+impl<'a> Merge<'a> {
+    pub(crate) fn new(
+        bucket: &'a Bucket,
+        bucket_name: &'a str,
+        db: &'a Db,
+        pace: Pace,
+        sweep: &Sweep,
+    ) -> Self {
+        Self {
+            bucket,
+            bucket_name,
+            db,
+            pace,
+            started_at: sweep.started_at,
+            to: sweep.range.to.clone(),
+            objects: Side::from(&sweep.position),
+            rows: Side::from(&sweep.position),
+            // Somebody's keys may have ended just where the run before stopped.
+            owner: ObjectKey::parse(&sweep.position)
+                .ok()
+                .map(|key| key.owner().clone()),
+        }
+    }
+
+    /// The next keys: a page of them, or fewer where many want something done.
+    pub(crate) async fn next(&mut self) -> Result<Batch, Error> {
+        let mut batch = Batch::default();
+        for _ in 0..self.pace.page {
+            if batch.work() >= self.pace.batch {
+                break;
+            }
+            self.read_ahead().await?;
+            let (object, row) = match (self.objects.ahead.front(), self.rows.ahead.front()) {
+                (None, None) => {
+                    batch.is_last = true;
+                    batch.owners.extend(self.owner.take());
+                    break;
+                }
+                (Some(_), None) => (self.objects.ahead.pop_front(), None),
+                (None, Some(_)) => (None, self.rows.ahead.pop_front()),
+                (Some(object), Some(row)) => match object.key.cmp(&row.object_key) {
+                    Ordering::Less => (self.objects.ahead.pop_front(), None),
+                    Ordering::Greater => (None, self.rows.ahead.pop_front()),
+                    Ordering::Equal => {
+                        (self.objects.ahead.pop_front(), self.rows.ahead.pop_front())
+                    }
+                },
+            };
+            self.compare(object, row, &mut batch);
+        }
+        Ok(batch)
+    }
+
+    /// The list is read before the rows: who uploads and is recorded in between is a row too many, which a HEAD
+    /// clears up, and who deletes in between is a tombstone.
+    async fn read_ahead(&mut self) -> Result<(), Error> {
+        let side = &mut self.objects;
+        if side.ahead.is_empty() && !side.is_all {
+            let page = self
+                .bucket
+                .list_after(&side.read_to, self.pace.page)
+                .await?;
+            side.is_all = !page.more;
+            for object in page.objects {
+                if self
+                    .to
+                    .as_deref()
+                    .is_some_and(|to| object.key.as_str() > to)
+                {
+                    side.is_all = true;
+                    break;
+                }
+                side.read_to.clone_from(&object.key);
+                side.ahead.push_back(object);
+            }
+        }
+        let side = &mut self.rows;
+        if side.ahead.is_empty() && !side.is_all {
+            let limit = u32::from(self.pace.page);
+            let to = self.to.as_deref();
+            let rows = self.db.rows_after(&side.read_to, to, limit).await?;
+            side.is_all = rows.len() < usize::from(self.pace.page);
+            if let Some(last) = rows.last() {
+                side.read_to.clone_from(&last.object_key);
+            }
+            side.ahead.extend(rows);
+        }
+        Ok(())
+    }
+
+    fn compare(&mut self, object: Option<Listed>, row: Option<KeptRow>, batch: &mut Batch) {
+        let Some(text) = object
+            .as_ref()
+            .map(|object| &object.key)
+            .or(row.as_ref().map(|row| &row.object_key))
+        else {
+            return;
+        };
+        batch.until.clone_from(text);
+        batch
+            .tally
+            .count(Count::Objects, usize::from(object.is_some()));
+        batch.tally.count(Count::Rows, usize::from(row.is_some()));
+        let Ok(key) = ObjectKey::parse(text) else {
+            batch.tally.count(Count::Foreign, 1);
+            return;
+        };
+        if self.owner.as_ref() != Some(key.owner()) {
+            batch.owners.extend(self.owner.replace(key.owner().clone()));
+        }
+        match (object, row) {
+            (Some(_), None) => batch.unrecorded.push(key),
+            (Some(_), Some(row)) if row.deleted => batch.deleted.push(key),
+            (Some(object), Some(row)) if !self.agree(&object, &row) => batch.differing.push(key),
+            (None, Some(row)) if !row.deleted => {
+                if row.bucket != self.bucket_name {
+                    batch.tally.count(Count::Elsewhere, 1);
+                } else if row.uploaded_at >= self.started_at {
+                    batch.tally.count(Count::Young, 1);
+                } else {
+                    batch.missing.push(key);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn agree(&self, object: &Listed, row: &KeptRow) -> bool {
+        (object.size, &object.etag, object.last_modified) == (row.size, &row.etag, row.uploaded_at)
+            && row.bucket == self.bucket_name
+    }
+}
+
+impl<T> Side<T> {
+    fn from(position: &str) -> Self {
+        Self {
+            ahead: VecDeque::new(),
+            read_to: position.to_owned(),
+            is_all: false,
+        }
+    }
+}

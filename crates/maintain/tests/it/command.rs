@@ -1,0 +1,137 @@
+//! The program as people and Lambda run it.
+
+use std::path::Path;
+use std::process::Output;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use slipway_local::lambda::{Lambda, Outcome};
+use slipway_testkit::guard;
+use tokio::process::Command;
+
+use crate::world::World;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_maintain");
+
+async fn maintain(world: &World, args: &[&str]) -> (Output, Value) {
+    let output = Command::new(PROGRAM)
+        .args(args)
+        .env_clear()
+        .envs(world.variables(&[]))
+        .output()
+        .await
+        .unwrap();
+    let numbers = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    (output, numbers)
+}
+
+#[tokio::test]
+async fn by_hand_it_shows_first_and_does_when_told() {
+    let world = World::new().await;
+    world.object("alice").await;
+    let deleted = world.file("bob").await;
+    world.delete(&deleted).await;
+    let (output, numbers) = maintain(&world, &[]).await;
+    assert!(output.status.success());
+    assert_eq!(
+        (&numbers["recorded"], &numbers["applied"]),
+        (&json!(1), &json!(false))
+    );
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("--apply"), "{said}");
+    assert!(world.live().await.is_empty());
+
+    let (output, numbers) = maintain(&world, &["all", "--apply", "--shards", "2"]).await;
+    assert!(output.status.success());
+    assert_eq!(
+        (&numbers["recorded"], &numbers["removed"]),
+        (&json!(1), &json!(1))
+    );
+    assert!(numbers["seconds"].is_number() && numbers["finished"] == true);
+    world.check().await;
+
+    let (output, numbers) = maintain(&world, &["--rebuild", "--apply"]).await;
+    assert!(!output.status.success() && numbers["failed"] == 1);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("not empty"), "{said}");
+
+    world.sql("TRUNCATE s3_files, user_usage").await;
+    let (output, numbers) = maintain(&world, &["--rebuild", "--apply"]).await;
+    assert!(output.status.success() && numbers["recorded"] == 1);
+}
+
+#[tokio::test]
+async fn it_fails_where_it_wants_a_person() {
+    let world = World::new().await;
+    for _ in 0..2 {
+        let file = world.file("alice").await;
+        world.remove_object(file.as_str()).await;
+    }
+    let (output, numbers) = maintain(&world, &["reconcile", "--apply"]).await;
+    assert!(!output.status.success());
+    assert_eq!(
+        (&numbers["needsForce"], &numbers["withheld"]),
+        (&json!(true), &json!(1))
+    );
+    assert!(
+        String::from_utf8(output.stderr)
+            .unwrap()
+            .contains("--force")
+    );
+    let (output, _) = maintain(&world, &["reconcile", "--apply", "--force"]).await;
+    assert!(output.status.success());
+    for wrong in [["reconcile", "--shards=0"], ["tidy", "--apply"]] {
+        assert_eq!(maintain(&world, &wrong).await.0.status.code(), Some(2));
+    }
+}
+
+#[tokio::test]
+async fn as_a_lambda_it_does_what_the_event_says() {
+    let world = World::new().await;
+    let lambda = Lambda::start(guard(), Path::new(PROGRAM), world.variables(&[]))
+        .await
+        .unwrap();
+    let invoke = async |event: Value| lambda.invoke(&event, Duration::from_secs(30)).await;
+    let done = async |event: Value| match invoke(event).await {
+        Outcome::Answered(numbers) => numbers,
+        other => panic!("{other:?}"),
+    };
+    let file = world.file("alice").await;
+    world.delete(&file).await;
+    world.object("bob").await;
+    let numbers = done(json!({ "task": "deletes" })).await;
+    assert_eq!(
+        (&numbers["removed"], &numbers["recorded"]),
+        (&json!(1), &json!(0))
+    );
+    // A schedule's own event is everything.
+    let schedule =
+        json!({ "source": "aws.events", "detail-type": "Scheduled Event", "resources": [] });
+    let numbers = done(schedule).await;
+    assert_eq!(
+        (&numbers["recorded"], &numbers["finished"]),
+        (&json!(1), &json!(true))
+    );
+    world.check().await;
+    let shard = done(json!({ "task": "reconcile", "shard": 1, "shards": 2 })).await;
+    assert_eq!(shard["failed"], 0);
+    // Failures are failures of the function, so that its alarm tells.
+    for event in [json!({ "task": "tidy" }), json!({ "shard": 9 })] {
+        assert!(matches!(invoke(event).await, Outcome::Failed(_)));
+    }
+    let lost = world.file("carol").await;
+    let other = world.file("carol").await;
+    for key in [lost, other] {
+        world.remove_object(key.as_str()).await;
+    }
+    let event = json!({ "task": "reconcile" });
+    let Outcome::Failed(error) = invoke(event).await else {
+        panic!("it wants force");
+    };
+    assert!(error.to_string().contains("force"), "{error}");
+    // Too little time: it stops before its deadline, and says that there is more.
+    let Outcome::Answered(numbers) = lambda.invoke(&json!({}), Duration::from_secs(5)).await else {
+        panic!("an answer in time");
+    };
+    assert_eq!(numbers["finished"], false);
+}

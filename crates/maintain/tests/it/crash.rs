@@ -1,0 +1,111 @@
+//! A run that ends anywhere: at its deadline, or as if the machine had gone.
+
+use std::time::Duration;
+
+use slipway_maintain::{Count, Deadline, Options, Report, Task};
+
+use crate::mess;
+use crate::world::{World, reconcile, run, small};
+
+fn everything() -> Options {
+    small(Options {
+        task: Task::All,
+        force: true,
+        ..reconcile()
+    })
+}
+
+/// The run is dropped at whatever it waits for: a moment later each time, until one comes through.
+#[tokio::test]
+async fn a_crash_between_any_two_steps_costs_nothing() {
+    let world = World::new().await;
+    let mess = mess::make(&world, 4).await;
+    let maintain = world.maintain(&[]).await;
+    let mut crashes = 0;
+    for micros in (200..).step_by(170) {
+        let report = Report::default();
+        let options = everything();
+        let running = maintain.run(&options, Deadline::NEVER, &report);
+        let ended = tokio::time::timeout(Duration::from_micros(micros), running).await;
+        if ended.is_ok_and(|summary| summary.finished) {
+            break;
+        }
+        crashes += 1;
+        world.expire_leases().await;
+        world.check_usage().await;
+    }
+    assert!(crashes > 20, "only {crashes} crashes");
+    run(&maintain, &everything()).await;
+    mess.check_healed(&world).await;
+}
+
+#[tokio::test]
+async fn a_run_stops_at_its_deadline_and_the_next_goes_on_there() {
+    let world = World::new().await;
+    let mess = mess::make(&world, 12).await;
+    let maintain = world.maintain(&[]).await;
+    let options = small(Options {
+        force: true,
+        ..reconcile()
+    });
+    let at_once = Deadline::after(Duration::ZERO);
+    let report = Report::default();
+    let summary = maintain.run(&options, at_once, &report).await;
+    assert!(!summary.finished && summary.is_ok());
+    assert_eq!(report.get(Count::Objects), 0);
+
+    let total = Report::default();
+    let mut runs = 0;
+    loop {
+        let deadline = Deadline::after(Duration::from_millis(40));
+        let summary = maintain.run(&options, deadline, &total).await;
+        runs += 1;
+        // It left nothing behind that the next one would have to wait for.
+        assert_eq!(total.get(Count::Busy), 0);
+        if summary.finished {
+            break;
+        }
+        assert!(runs < 500);
+    }
+    assert!(runs > 1);
+    // What a batch had begun when time ran out is looked at again, and no more than that.
+    let objects = total.get(Count::Objects);
+    assert!(objects >= mess.objects() as u64, "{objects}");
+    assert!(
+        objects <= (mess.objects() + 7 * runs) as u64,
+        "{objects} in {runs} runs"
+    );
+    mess.check_healed(&world).await;
+    let sql = "SELECT position IS NULL AND finished_at IS NOT NULL AND held_by IS NULL, counters->>'objects' FROM maintenance";
+    let row = world
+        .database
+        .admin()
+        .await
+        .query_one(sql, &[])
+        .await
+        .unwrap();
+    assert!(
+        row.get::<_, bool>(0),
+        "a finished sweep begins at the beginning"
+    );
+    assert_eq!(row.get::<_, String>(1), mess.objects().to_string());
+}
+
+#[tokio::test]
+async fn a_sweep_begins_no_sooner_than_asked() {
+    let world = World::new().await;
+    world.object("alice").await;
+    let daily = Options {
+        every: Duration::from_hours(24),
+        ..reconcile()
+    };
+    assert_eq!(world.run(&daily).await.numbers(), "objects 1, recorded 1");
+    let early = world.run(&daily).await;
+    assert!(early.numbers().is_empty() && early.summary.finished);
+    world
+        .sql("UPDATE maintenance SET started_at = now() - interval '25 hours'")
+        .await;
+    assert_eq!(world.run(&daily).await.numbers(), "objects 1, rows 1");
+    // Without it, every run is a sweep.
+    assert_eq!(world.run(&reconcile()).await.numbers(), "objects 1, rows 1");
+}

@@ -1,0 +1,116 @@
+//! Deletes that finish, and stay.
+
+use slipway_maintain::TOMBSTONE_AGE;
+use slipway_record::Outcome;
+
+use crate::world::{World, deletes, reconcile};
+
+/// Moves every tombstone to just before, or just after, the age at which it may go.
+async fn age(world: &World, seconds: i64) {
+    let age = i64::try_from(TOMBSTONE_AGE.as_secs()).unwrap() + seconds;
+    world
+        .sql(&format!(
+            "UPDATE s3_files SET deleted_at = now() - interval '{age} seconds' WHERE deleted_at IS NOT NULL"
+        ))
+        .await;
+}
+
+#[tokio::test]
+async fn an_object_goes_at_once_and_its_tombstone_when_no_url_can_bring_it_back() {
+    let world = World::new().await;
+    let kept = world.file("alice").await;
+    let gone = world.file("alice").await;
+    world.delete(&gone).await;
+    assert_eq!(TOMBSTONE_AGE.as_secs(), 36 * 3600);
+
+    assert_eq!(world.run(&deletes()).await.numbers(), "removed 1");
+    assert_eq!(world.keys().await, [kept.as_str()]);
+    // It is known to be gone: another DELETE would only be another delete marker in a versioned bucket.
+    assert_eq!(world.run(&deletes()).await.numbers(), "");
+    age(&world, -60).await;
+    assert_eq!(world.run(&deletes()).await.numbers(), "");
+    assert_eq!(world.rows("s3_files").await.len(), 2);
+    age(&world, 60).await;
+    assert_eq!(world.run(&deletes()).await.numbers(), "purged 1");
+    assert_eq!(world.rows("s3_files").await.len(), 1);
+    world.check().await;
+}
+
+#[tokio::test]
+async fn an_upload_after_the_delete_stays_deleted() {
+    let world = World::new().await;
+    let key = world.file("alice").await;
+    world.delete(&key).await;
+    assert_eq!(world.run(&deletes()).await.numbers(), "removed 1");
+
+    // Through a URL that still holds; the event is lost, and the sweep finds it.
+    world.put(&key, "again", b"again").await;
+    assert_eq!(
+        world.run(&reconcile()).await.numbers(),
+        "objects 1, removed 1, rows 1"
+    );
+    assert!(world.keys().await.is_empty());
+    // The same, and the event comes.
+    world.put(&key, "again", b"again").await;
+    let outcome = world.recorder().await.record(&key).await.unwrap();
+    assert_eq!(outcome, Outcome::Deleted);
+    assert!(world.keys().await.is_empty());
+    // A PUT so slow that nobody noticed it: the tombstone stays until a HEAD says 404.
+    world.put(&key, "again", b"again").await;
+    age(&world, 60).await;
+    assert_eq!(world.run(&deletes()).await.numbers(), "removed 1");
+    assert_eq!(world.rows("s3_files").await.len(), 1);
+    assert_eq!(world.run(&deletes()).await.numbers(), "purged 1");
+    assert!(world.rows("s3_files").await.is_empty() && world.live().await.is_empty());
+    world.check().await;
+}
+
+#[tokio::test]
+async fn a_tombstone_waits_for_an_open_multipart_upload() {
+    let world = World::new().await;
+    let key = world.file("alice").await;
+    world.delete(&key).await;
+    age(&world, 60).await;
+    let (id, text) = (key.id(), key.as_str());
+    world
+        .sql(&format!(
+            "INSERT INTO multipart_uploads (id, user_id, object_key, upload_id, file_name, content_type, size, part_size)
+             VALUES ('{id}', 'alice', '{text}', 'u', 'a', 'text/plain', 1, 1)"
+        ))
+        .await;
+    assert_eq!(world.run(&deletes()).await.numbers(), "removed 1");
+    assert_eq!(world.rows("s3_files").await.len(), 1);
+    world.sql("DELETE FROM multipart_uploads").await;
+    assert_eq!(world.run(&deletes()).await.numbers(), "purged 1");
+}
+
+#[tokio::test]
+async fn thousands_go_by_the_thousand() {
+    let world = World::new().await;
+    let key = world.file("alice").await;
+    world
+        .sql(&format!(
+            "INSERT INTO s3_files (id, object_key, bucket, file_url, user_id, file_name, content_type, size, etag, upload_timestamp, deleted_at)
+             SELECT n.id, 'bob/' || n.id || '/a', 'uploads', 'u', 'bob', 'a', 'text/plain', 1, 'e', now(), '2026-01-01'
+             FROM (SELECT ('01890a5d-ac96-774b-bcce-' || lpad(n::text, 12, '0'))::uuid AS id FROM generate_series(1, 2500) AS n) AS n;
+             UPDATE s3_files SET deleted_at = now() WHERE id = '{}'",
+            key.id()
+        ))
+        .await;
+    // All of one moment, as one call of the function leaves them: pages part them by their ids.
+    let ran = world.run(&deletes()).await;
+    assert_eq!(ran.numbers(), "purged 2500, removed 2501");
+    assert!(world.keys().await.is_empty());
+    assert_eq!(world.rows("s3_files").await.len(), 1);
+}
+
+#[tokio::test]
+async fn tombstones_of_another_bucket_are_not_judged_by_this_one() {
+    let world = World::new().await;
+    let key = world.file("alice").await;
+    world.delete(&key).await;
+    world.sql("UPDATE s3_files SET bucket = 'elsewhere'").await;
+    age(&world, 60).await;
+    assert_eq!(world.run(&deletes()).await.numbers(), "");
+    assert_eq!(world.rows("s3_files").await.len(), 1);
+}

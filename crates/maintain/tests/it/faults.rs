@@ -1,0 +1,220 @@
+//! S3 and Postgres on a bad day: nothing is taken for missing that is only not answered, and nothing is forgotten.
+
+use slipway_maintain::{Count, Maintain, Options};
+use slipway_testkit::{Fault, Proxy};
+
+use crate::mess;
+use crate::s3_fault::S3Fault;
+use crate::world::{World, deletes, reconcile, run, small};
+
+async fn behind(world: &World, fault: &S3Fault) -> Maintain {
+    world.maintain(&[("S3_ENDPOINT", &fault.endpoint())]).await
+}
+
+fn force() -> Options {
+    Options {
+        force: true,
+        ..reconcile()
+    }
+}
+
+#[tokio::test]
+async fn only_a_404_is_missing() {
+    let world = World::new().await;
+    let fault = S3Fault::before(&world.endpoint()).await;
+    let maintain = behind(&world, &fault).await;
+    let lost = world.file("alice").await;
+    world.remove_object(lost.as_str()).await;
+    let before = world.rows("s3_files").await;
+    for status in [403, 400, 500, 503] {
+        fault.refuse("HEAD", status);
+        let ran = run(&maintain, &force()).await;
+        assert_eq!(ran.numbers(), "failed 1, rows 1", "{status}");
+        assert!(!ran.summary.is_ok() && ran.summary.finished, "{status}");
+        assert_eq!(world.rows("s3_files").await, before, "{status}");
+    }
+    fault.heal();
+    assert_eq!(
+        run(&maintain, &force()).await.numbers(),
+        "forgotten 1, rows 1"
+    );
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_not_there_is_not_an_empty_one() {
+    let world = World::new().await;
+    let file = world.file("alice").await;
+    world.delete(&file).await;
+    world
+        .sql("UPDATE s3_files SET deleted_at = '2026-01-01'")
+        .await;
+    let other = world.file("bob").await;
+    let before = world.rows("s3_files").await;
+    // Whatever its name, all rows of ours are of the bucket that is configured.
+    let fault = S3Fault::before(&world.endpoint()).await;
+    let maintain = behind(&world, &fault).await;
+    let no_bucket = "<Error><Code>NoSuchBucket</Code></Error>";
+    fault.answer(|_, _| Some((404, no_bucket.to_owned())));
+    for options in [
+        deletes(),
+        force(),
+        Options {
+            rebuild: true,
+            ..force()
+        },
+    ] {
+        let ran = run(&maintain, &options).await;
+        assert_eq!(ran.numbers(), "failed 1");
+        assert!(
+            ran.summary
+                .stopped
+                .is_some_and(|reason| reason.contains("NoSuchBucket"))
+        );
+    }
+    assert_eq!(world.rows("s3_files").await, before);
+    fault.heal();
+    run(&maintain, &deletes()).await;
+    assert_eq!(
+        run(&maintain, &deletes()).await.report.get(Count::Failed),
+        0
+    );
+    assert_eq!(world.live().await, [other.as_str()]);
+    world.check().await;
+}
+
+#[tokio::test]
+async fn what_s3_does_not_remove_is_removed_by_the_next_run() {
+    let world = World::new().await;
+    let fault = S3Fault::before(&world.endpoint()).await;
+    let maintain = behind(&world, &fault).await;
+    let (stuck, other) = (world.file("alice").await, world.file("alice").await);
+    world.delete(&stuck).await;
+    world.delete(&other).await;
+    // S3 removes the other, and says in its 200 that one is left.
+    let world_s3 = world.endpoint();
+    let text = stuck.as_str().to_owned();
+    fault.answer(move |line, body| {
+        (line.starts_with("POST") && body.contains(&text)).then(|| {
+            (200, format!("<DeleteResult><Error><Key>{text}</Key><Code>InternalError</Code></Error></DeleteResult>"))
+        })
+    });
+    assert_eq!(
+        run(&maintain, &deletes()).await.numbers(),
+        "failed 1, removed 1"
+    );
+    world.remove_object(other.as_str()).await;
+    assert!(!world_s3.is_empty());
+    for status in [500, 403] {
+        fault.refuse("POST", status);
+        let ran = run(&maintain, &deletes()).await;
+        assert_eq!(ran.numbers(), "failed 1", "{status}");
+        assert_eq!(world.keys().await, [stuck.as_str()], "{status}");
+    }
+    fault.heal();
+    assert_eq!(run(&maintain, &deletes()).await.numbers(), "removed 1");
+    assert!(world.keys().await.is_empty());
+}
+
+#[tokio::test]
+async fn an_old_tombstone_is_only_dropped_on_a_404() {
+    let world = World::new().await;
+    let fault = S3Fault::before(&world.endpoint()).await;
+    let maintain = behind(&world, &fault).await;
+    let file = world.file("alice").await;
+    world.delete(&file).await;
+    world
+        .sql("UPDATE s3_files SET deleted_at = '2026-01-01', removed_at = now()")
+        .await;
+    for status in [403, 500] {
+        fault.refuse("HEAD", status);
+        assert_eq!(
+            run(&maintain, &deletes()).await.numbers(),
+            "failed 1",
+            "{status}"
+        );
+        assert_eq!(world.rows("s3_files").await.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn one_object_that_s3_does_not_show_holds_nothing_up() {
+    let world = World::new().await;
+    let mess = mess::make(&world, 4).await;
+    let fault = S3Fault::before(&world.endpoint()).await;
+    let maintain = behind(&world, &fault).await;
+    let live = world.live().await;
+    let stuck = mess
+        .live
+        .iter()
+        .find(|key| !live.contains(key))
+        .unwrap()
+        .clone();
+    let path = stuck.replace('~', "%7E");
+    fault.answer(move |line, _| {
+        (line.starts_with("HEAD") && line.contains(path.as_str())).then(|| (403, String::new()))
+    });
+    let ran = run(&maintain, &small(force())).await;
+    assert!(ran.summary.finished && !ran.summary.is_ok());
+    assert_eq!(ran.report.get(Count::Failed), 1);
+    fault.heal();
+    run(&maintain, &small(force())).await;
+    mess.check_healed(&world).await;
+}
+
+#[tokio::test]
+async fn a_sweep_stops_where_s3_does_and_goes_on_there() {
+    let world = World::new().await;
+    let mess = mess::make(&world, 8).await;
+    let fault = S3Fault::before(&world.endpoint()).await;
+    let maintain = behind(&world, &fault).await;
+    // The list fails from the fourth page on.
+    let pages = std::sync::atomic::AtomicU32::new(0);
+    fault.answer(move |line, _| {
+        let list = line.starts_with("GET") && line.contains("list-type=2");
+        let count = pages.fetch_add(u32::from(list), std::sync::atomic::Ordering::SeqCst);
+        (list && count >= 3).then(|| (400, "<Error><Code>Broken</Code></Error>".to_owned()))
+    });
+    let first = run(&maintain, &small(force())).await;
+    assert!(first.summary.stopped.is_some() && !first.summary.finished);
+    fault.heal();
+    let second = run(&maintain, &small(force())).await;
+    assert!(second.summary.finished);
+    let objects = first.report.get(Count::Objects) + second.report.get(Count::Objects);
+    assert!(second.report.get(Count::Objects) < mess.objects() as u64);
+    assert!(objects <= mess.objects() as u64 + 7, "{objects}");
+    mess.check_healed(&world).await;
+}
+
+#[tokio::test]
+async fn postgres_that_breaks_at_any_time_costs_no_file() {
+    let world = World::new().await;
+    let mess = mess::make(&world, 6).await;
+    let proxy = Proxy::start(world.database.server().port()).await;
+    let url = proxy.through(&world.database.url());
+    let maintain = world.maintain(&[("DATABASE_URL", &url)]).await;
+    let breaks = async {
+        for at in 0.. {
+            tokio::time::sleep(std::time::Duration::from_millis(15)).await;
+            match at % 3 {
+                0 => proxy.cut(),
+                1 => proxy.set(Fault::LoseAnswer(b"COMMIT")),
+                _ => proxy.half_close(),
+            }
+        }
+    };
+    let sweeps = async {
+        let mut finished = 0;
+        while finished < 2 {
+            let ran = run(&maintain, &small(force())).await;
+            finished += u32::from(ran.summary.finished);
+            world.expire_leases().await;
+        }
+    };
+    tokio::select! {
+        () = breaks => {}
+        () = sweeps => {}
+    }
+    proxy.set(Fault::None);
+    run(&maintain, &force()).await;
+    mess.check_healed(&world).await;
+}

@@ -1,0 +1,92 @@
+//! Many rows without an object look like a wrong bucket: they go only by force.
+
+use slipway_maintain::{Count, Deadline, Options, Report};
+
+use crate::world::{World, reconcile, run, small};
+
+/// So many rows of files that nobody has ever uploaded.
+async fn rows_without_objects(world: &World, count: u32) {
+    world
+        .sql(&format!(
+            "INSERT INTO s3_files (id, object_key, bucket, file_url, user_id, file_name, content_type, size, etag, upload_timestamp)
+             SELECT id, 'bob/' || id || '/a', 'uploads', 'u', 'bob', 'a', 'text/plain', 1, 'e', '2026-01-01'
+             FROM (SELECT ('01890a5d-ac96-774b-bcce-' || lpad(n::text, 12, '0'))::uuid AS id FROM generate_series(1, {count}) AS n) AS ids;
+             INSERT INTO user_usage VALUES ('bob', {count}, {count}, NULL)"
+        ))
+        .await;
+}
+
+#[tokio::test]
+async fn no_more_than_one_percent_goes_without_force() {
+    let world = World::new().await;
+    rows_without_objects(&world, 450).await;
+    let unrecorded = world.object("alice").await;
+    let dry = Options {
+        apply: false,
+        ..reconcile()
+    };
+    let numbers = "forgotten 4, objects 1, recorded 1, rows 450, withheld 446";
+    assert_eq!(world.run(&dry).await.numbers(), numbers);
+    let ran = world.run(&reconcile()).await;
+    assert_eq!(ran.numbers(), numbers);
+    assert!(ran.summary.needs_force && !ran.summary.is_ok() && ran.summary.finished);
+    assert_eq!(world.live().await.len(), 450 - 4 + 1);
+    world.check_usage().await;
+    let force = Options {
+        force: true,
+        ..reconcile()
+    };
+    assert_eq!(
+        world.run(&force).await.numbers(),
+        "forgotten 446, objects 1, rows 447"
+    );
+    assert_eq!(world.live().await, [unrecorded.as_str()]);
+    world.check().await;
+}
+
+#[tokio::test]
+async fn no_more_than_a_thousand_go_without_force() {
+    let world = World::new().await;
+    rows_without_objects(&world, 100_500).await;
+    let ran = world.run(&reconcile()).await;
+    assert_eq!(ran.numbers(), "forgotten 1000, rows 100500, withheld 99500");
+}
+
+/// A schedule that goes on where it stopped must not drop its share each time.
+#[tokio::test]
+async fn a_sweep_has_one_allowance_however_many_runs_it_takes() {
+    let world = World::new().await;
+    rows_without_objects(&world, 300).await;
+    let (maintain, total) = (world.maintain(&[]).await, Report::default());
+    let mut runs = 0;
+    loop {
+        let deadline = Deadline::after(std::time::Duration::from_millis(30));
+        runs += 1;
+        if maintain
+            .run(&small(reconcile()), deadline, &total)
+            .await
+            .finished
+        {
+            break;
+        }
+    }
+    assert!(runs > 1);
+    // What was allowed and then cut short is used up.
+    let forgotten = total.get(Count::Forgotten);
+    assert!((1..=3).contains(&forgotten), "{forgotten}");
+    assert!(world.live().await.len() >= 297);
+}
+
+/// One file that was removed by hand is no catastrophe, however few there are.
+#[tokio::test]
+async fn one_row_may_always_go() {
+    let world = World::new().await;
+    for at in 0..3 {
+        let file = world.file("alice").await;
+        if at > 0 {
+            world.remove_object(file.as_str()).await;
+        }
+    }
+    let ran = run(&world.maintain(&[]).await, &reconcile()).await;
+    assert_eq!(ran.numbers(), "forgotten 1, objects 1, rows 3, withheld 1");
+}

@@ -1,0 +1,19 @@
+//! Maintenance on a real Postgres and a real S3 protocol: what it promises, and what it leaves alone.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod command;
+mod concurrency;
+mod crash;
+mod deletes;
+mod faults;
+mod force;
+mod mess;
+mod rebuild;
+mod reconcile;
+mod s3_fault;
+mod world;

@@ -1,0 +1,294 @@
+//! A bucket, a database, and maintenance of both.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, RequestChecksumCalculation};
+use aws_sdk_s3::types::{ChecksumAlgorithm, EncodingType};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use percent_encoding::percent_decode_str;
+use slipway_core::env::Env;
+use slipway_core::{FileId, FileName, ObjectKey, UserId};
+use slipway_local::s3::{S3Options, S3Server};
+use slipway_maintain::{Deadline, Maintain, Options, Report, Summary, Task};
+use slipway_record::{Outcome, Recorder};
+use slipway_testkit::TestDatabase;
+use tempfile::TempDir;
+
+pub(crate) const BUCKET: &str = "uploads";
+
+/// What a test has.
+pub(crate) struct World {
+    pub(crate) database: TestDatabase,
+    pub(crate) s3: Client,
+    env: BTreeMap<String, String>,
+    server: S3Server,
+    _root: TempDir,
+}
+
+/// How a run ended, and its numbers.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) summary: Summary,
+    pub(crate) report: Report,
+}
+
+impl Ran {
+    /// The numbers that are not zero, such as `objects 3, recorded 1`.
+    pub(crate) fn numbers(&self) -> String {
+        let numbers = self.report.to_json();
+        let shown = |(name, value): (&String, &serde_json::Value)| {
+            (value.as_u64() != Some(0)).then(|| format!("{name} {value}"))
+        };
+        numbers
+            .iter()
+            .filter_map(shown)
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+}
+
+pub(crate) fn reconcile() -> Options {
+    Options {
+        task: Task::Reconcile,
+        apply: true,
+        ..Options::default()
+    }
+}
+
+pub(crate) fn deletes() -> Options {
+    Options {
+        task: Task::Deletes,
+        ..reconcile()
+    }
+}
+
+pub(crate) fn rebuild() -> Options {
+    Options {
+        rebuild: true,
+        ..reconcile()
+    }
+}
+
+/// Small pages and batches, so that few objects are many.
+pub(crate) fn small(mut options: Options) -> Options {
+    options.pace.page = 7;
+    options.pace.batch = 3;
+    options.pace.heads = 4;
+    options
+}
+
+pub(crate) fn key(owner: &str, name: &str) -> ObjectKey {
+    let owner = UserId::parse(owner).unwrap();
+    ObjectKey::new(owner, FileId::new(), &FileName::parse(name).unwrap())
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let options = S3Options {
+            root: root.path().to_owned(),
+            bucket: BUCKET.to_owned(),
+            region: "us-east-1".to_owned(),
+            access_key: "AKIATESTS".to_owned(),
+            secret_key: "the secret of the tests".to_owned(),
+            listen: ([127, 0, 0, 1], 0).into(),
+        };
+        let (server, _) = S3Server::start(options).await.unwrap();
+        let database = slipway_testkit::database();
+        let env = [
+            ("S3_BUCKET_NAME", BUCKET),
+            ("S3_ENDPOINT", &server.endpoint()),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", "AKIATESTS"),
+            ("AWS_SECRET_ACCESS_KEY", "the secret of the tests"),
+            ("DATABASE_URL", &database.url()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+        Self {
+            s3: client(&server.endpoint()),
+            database,
+            env,
+            server,
+            _root: root,
+        }
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        self.server.endpoint()
+    }
+
+    /// The variables of this world, and these besides.
+    pub(crate) fn variables(&self, more: &[(&str, &str)]) -> BTreeMap<String, String> {
+        let mut env = self.env.clone();
+        env.extend(more.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())));
+        env
+    }
+
+    pub(crate) async fn maintain(&self, more: &[(&str, &str)]) -> Maintain {
+        let env = self.variables(more);
+        let get = |name: &str| env.get(name).cloned();
+        Maintain::from_env(Env::new(&get)).await.unwrap()
+    }
+
+    pub(crate) async fn recorder(&self) -> Recorder {
+        let get = |name: &str| self.env.get(name).cloned();
+        Recorder::from_env(Env::new(&get)).await.unwrap()
+    }
+
+    /// Runs to the end.
+    pub(crate) async fn run(&self, options: &Options) -> Ran {
+        run(&self.maintain(&[]).await, options).await
+    }
+
+    /// Puts an object as a client of ours does.
+    pub(crate) async fn put(&self, key: &ObjectKey, name: &str, bytes: &[u8]) {
+        self.s3
+            .put_object()
+            .bucket(BUCKET)
+            .key(key.as_str())
+            .content_type("text/plain")
+            .metadata("name", URL_SAFE_NO_PAD.encode(name))
+            .checksum_algorithm(ChecksumAlgorithm::Sha256)
+            .body(bytes.to_vec().into())
+            .send()
+            .await
+            .unwrap();
+    }
+
+    /// An object that nobody has recorded.
+    pub(crate) async fn object(&self, owner: &str) -> ObjectKey {
+        let key = key(owner, "Über.txt");
+        self.put(&key, "Über.txt", owner.as_bytes()).await;
+        key
+    }
+
+    /// A file: an object, and its row.
+    pub(crate) async fn file(&self, owner: &str) -> ObjectKey {
+        let key = self.object(owner).await;
+        let outcome = self.recorder().await.record(&key).await.unwrap();
+        assert!(matches!(outcome, Outcome::Created(_)));
+        key
+    }
+
+    /// Deletes as the function does where S3 fails then: the object remains.
+    pub(crate) async fn delete(&self, key: &ObjectKey) {
+        let db = self.database.db();
+        assert_eq!(
+            db.delete_files(key.owner(), &[key.id()])
+                .await
+                .unwrap()
+                .len(),
+            1
+        );
+    }
+
+    pub(crate) async fn remove_object(&self, key: &str) {
+        let remove = self.s3.delete_object().bucket(BUCKET).key(key);
+        remove.send().await.unwrap();
+    }
+
+    pub(crate) async fn sql(&self, sql: &str) {
+        self.database
+            .admin()
+            .await
+            .batch_execute(sql)
+            .await
+            .unwrap();
+    }
+
+    /// Makes every worker look as if nothing had been heard of it for long.
+    pub(crate) async fn expire_leases(&self) {
+        self.sql("UPDATE maintenance SET held_until = now() - interval '1 second' WHERE held_by IS NOT NULL")
+            .await;
+    }
+
+    /// Every row of a table, in order.
+    pub(crate) async fn rows(&self, table: &str) -> Vec<String> {
+        let sql = format!("SELECT to_jsonb(t)::text FROM {table} AS t ORDER BY 1");
+        let rows = self.database.admin().await.query(&sql, &[]).await.unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
+    /// The keys in the bucket, in order.
+    pub(crate) async fn keys(&self) -> Vec<String> {
+        let list = self.s3.list_objects_v2().bucket(BUCKET);
+        // Some keys hold what XML cannot.
+        let list = list.encoding_type(EncodingType::Url);
+        let (mut pages, mut keys) = (list.into_paginator().send(), Vec::new());
+        while let Some(page) = pages.next().await {
+            let page = page.unwrap();
+            keys.extend(page.contents().iter().map(|object| {
+                let key = percent_decode_str(object.key().unwrap());
+                key.decode_utf8().unwrap().into_owned()
+            }));
+        }
+        keys
+    }
+
+    /// The keys of live files, in order.
+    pub(crate) async fn live(&self) -> Vec<String> {
+        let sql = "SELECT object_key FROM s3_files WHERE deleted_at IS NULL ORDER BY object_key";
+        let rows = self.database.admin().await.query(sql, &[]).await.unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
+    /// What always holds: a live row for each object of ours, as S3 describes it, and usage is their sum.
+    pub(crate) async fn check(&self) {
+        let mut ours = self.keys().await;
+        ours.retain(|key| ObjectKey::parse(key).is_ok());
+        assert_eq!(self.live().await, ours, "rows and objects");
+        let admin = self.database.admin().await;
+        let rows = admin
+            .query("SELECT object_key, size, etag, upload_timestamp::text FROM s3_files WHERE deleted_at IS NULL", &[])
+            .await
+            .unwrap();
+        for row in rows {
+            let (key, size, etag): (String, i64, String) = (row.get(0), row.get(1), row.get(2));
+            let head = self
+                .s3
+                .head_object()
+                .bucket(BUCKET)
+                .key(&key)
+                .send()
+                .await
+                .unwrap();
+            assert_eq!(head.content_length(), Some(size), "{key}");
+            assert_eq!(head.e_tag(), Some(format!("\"{etag}\"").as_str()), "{key}");
+        }
+        self.check_usage().await;
+    }
+
+    pub(crate) async fn check_usage(&self) {
+        let drift = "SELECT user_id, coalesce(u.files, 0), coalesce(f.files, 0), coalesce(u.bytes, 0), coalesce(f.bytes, 0)::bigint
+            FROM user_usage AS u FULL JOIN (
+                SELECT user_id, count(*) AS files, sum(size) AS bytes FROM s3_files WHERE deleted_at IS NULL GROUP BY 1) AS f
+            USING (user_id) WHERE (coalesce(u.files, 0), coalesce(u.bytes, 0)) <> (coalesce(f.files, 0), coalesce(f.bytes, 0))";
+        let drifted = self.database.admin().await.query(drift, &[]).await.unwrap();
+        assert!(
+            drifted.is_empty(),
+            "usage is the sum of live rows: {drifted:?}"
+        );
+    }
+}
+
+pub(crate) async fn run(maintain: &Maintain, options: &Options) -> Ran {
+    let report = Report::default();
+    let summary = maintain.run(options, Deadline::NEVER, &report).await;
+    Ran { summary, report }
+}
+
+fn client(endpoint: &str) -> Client {
+    let keys = Credentials::new("AKIATESTS", "the secret of the tests", None, None, "tests");
+    let config = aws_sdk_s3::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(keys)
+        .endpoint_url(endpoint)
+        .force_path_style(true)
+        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+        .http_client(aws_smithy_http_client::Builder::new().build_http());
+    Client::from_conf(config.build())
+}
