@@ -72,13 +72,12 @@ impl Request {
     }
 }
 
-/// The path without the stage: API Gateway keeps a named stage in front of it, function URLs and
-/// the local emulator have none, and only some of them decode it.
+/// The path without the stage: an HTTP API keeps a named stage in front of it, REST APIs, function URLs and
+/// the local emulator do not, and only some of them decode it.
 pub(crate) fn segments(request: &lambda_http::Request) -> Vec<String> {
     let path = request.raw_http_path();
     let stage = match request.request_context_ref() {
         Some(RequestContext::ApiGatewayV2(context)) => context.stage.as_deref(),
-        Some(RequestContext::ApiGatewayV1(context)) => context.stage.as_deref(),
         _ => None,
     };
     let mut segments = path

@@ -1,5 +1,7 @@
 //! The release binaries as they are deployed: self-contained, and loadable by provided.al2023.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "tests fail by panics")]
+
 use std::path::{Path, PathBuf};
 
 use object::read::elf::{FileHeader as _, SectionHeader as _};
@@ -103,7 +105,7 @@ fn needs(data: &[u8]) -> (Vec<String>, Vec<String>) {
             let strings = sections.strings(endian, data, strings).expect("strings");
             for entry in entries
                 .iter()
-                .filter(|entry| entry.d_tag.get(endian) == u64::from(elf::DT_NEEDED))
+                .filter(|entry| entry.d_tag.get(endian) == elf::DT_NEEDED)
             {
                 let offset = u32::try_from(entry.d_val.get(endian)).expect("an offset");
                 libraries.push(text(strings.get(offset).expect("a name")));

@@ -42,8 +42,11 @@ fn limit(request: &Request) -> Result<u32, Error> {
     let Some(text) = request.query("limit")? else {
         return Ok(DEFAULT_PAGE_FILES);
     };
+    // Rust reads a plus sign, which no other client of ours would mean.
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse()
         .ok()
+        .filter(|_| digits)
         .filter(|limit| (1..=MAX_PAGE_FILES).contains(limit))
         .ok_or_else(|| {
             Error::invalid_request(format!(

@@ -28,7 +28,8 @@ struct Batch {
 struct Presigned {
     id: String,
     object_key: String,
-    presigned_url: String,
+    #[serde(rename = "presignedUrl")]
+    url: String,
     method: &'static str,
     #[serde(serialize_with = "as_map")]
     headers: Vec<(&'static str, String)>,
@@ -80,7 +81,7 @@ fn presigned(
     Ok(Presigned {
         id: key.id().to_string(),
         object_key: key.as_str().to_owned(),
-        presigned_url: upload.signed.url,
+        url: upload.signed.url,
         method: "PUT",
         headers: upload.headers,
         public_file_url: upload.public_url,

@@ -1,5 +1,7 @@
 //! The functions as processes, behind the Lambda runtime API: what the handlers' tests cannot see.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "tests fail by panics")]
+
 mod flow;
 mod init;
 mod stack;
