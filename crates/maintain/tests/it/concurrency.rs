@@ -108,9 +108,11 @@ async fn uploads_and_deletes_during_sweeps_lose_nothing() {
     let (world, done) = (&world, &done);
     let sweeps = async {
         let maintain = world.maintain(&[]).await;
+        let mut options = force();
+        (options.pace.page, options.pace.batch) = (50, 16);
         let (mut sweeps, mut forgotten) = (0, 0);
         while !done.load(Ordering::SeqCst) || sweeps == 0 {
-            let ran = run(&maintain, &small(force())).await;
+            let ran = run(&maintain, &options).await;
             assert!(ran.summary.is_ok(), "{ran:?}");
             forgotten += ran.report.get(Count::Forgotten);
             sweeps += 1;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use slipway_maintain::{Count, Deadline, Options, Report, Task};
 
 use crate::mess;
-use crate::world::{World, reconcile, run, small};
+use crate::world::{World, in_pieces, reconcile, run, small};
 
 fn everything() -> Options {
     small(Options {
@@ -22,15 +22,17 @@ async fn a_crash_between_any_two_steps_costs_nothing() {
     let mess = mess::make(&world, 4).await;
     let maintain = world.maintain(&[]).await;
     let mut crashes = 0;
-    for micros in (200..).step_by(170) {
+    let mut time = Duration::from_micros(300);
+    loop {
         let report = Report::default();
         let options = everything();
         let running = maintain.run(&options, Deadline::NEVER, &report);
-        let ended = tokio::time::timeout(Duration::from_micros(micros), running).await;
+        let ended = tokio::time::timeout(time, running).await;
         if ended.is_ok_and(|summary| summary.finished) {
             break;
         }
         crashes += 1;
+        time = time.mul_f64(1.1);
         world.expire_leases().await;
         world.check_usage().await;
     }
@@ -55,22 +57,10 @@ async fn a_run_stops_at_its_deadline_and_the_next_goes_on_there() {
     assert_eq!(report.get(Count::Objects), 0);
 
     let total = Report::default();
-    let mut runs = 0;
-    loop {
-        let deadline = Deadline::after(Duration::from_millis(40));
-        let summary = maintain.run(&options, deadline, &total).await;
-        runs += 1;
-        // It left nothing behind that the next one would have to wait for.
-        assert_eq!(total.get(Count::Busy), 0);
-        if summary.finished {
-            break;
-        }
-        assert!(runs < 500);
-    }
+    let runs = in_pieces(&maintain, &options, &total).await;
     assert!(runs > 1);
     // What a batch had begun when time ran out is looked at again, and no more than that.
     let objects = total.get(Count::Objects);
-    assert!(objects >= mess.objects() as u64, "{objects}");
     assert!(
         objects <= (mess.objects() + 7 * runs) as u64,
         "{objects} in {runs} runs"
@@ -88,7 +78,10 @@ async fn a_run_stops_at_its_deadline_and_the_next_goes_on_there() {
         row.get::<_, bool>(0),
         "a finished sweep begins at the beginning"
     );
-    assert_eq!(row.get::<_, String>(1), mess.objects().to_string());
+    // An object that a batch removed before it was cut short is not seen again.
+    let counted: usize = row.get::<_, String>(1).parse().unwrap();
+    let all = mess.objects();
+    assert!((all - 12..=all).contains(&counted), "{counted} of {all}");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use futures_util::stream::{self, StreamExt as _};
 use slipway_core::ObjectKey;
 use slipway_maintain::{Count, Deadline, Options, Report};
 
-use crate::world::{World, key, rebuild, reconcile, run, small};
+use crate::world::{World, in_pieces, key, rebuild, reconcile, run, small};
 
 /// Everything about a file that can be told.
 async fn files(world: &World) -> Vec<String> {
@@ -92,16 +92,7 @@ async fn a_rebuild_that_was_interrupted_goes_on() {
         shards: 3,
         ..rebuild()
     });
-    let mut runs = 0;
-    loop {
-        runs += 1;
-        let deadline = Deadline::after(Duration::from_millis(60));
-        let summary = maintain.run(&options, deadline, &total).await;
-        assert!(summary.is_ok(), "{summary:?}");
-        if summary.finished {
-            break;
-        }
-    }
+    let runs = in_pieces(&maintain, &options, &total).await;
     assert!(runs > 1);
     assert_eq!(files(&world).await, before);
     world.check().await;

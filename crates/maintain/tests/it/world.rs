@@ -1,6 +1,7 @@
 //! A bucket, a database, and maintenance of both.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, RequestChecksumCalculation};
@@ -11,7 +12,7 @@ use percent_encoding::percent_decode_str;
 use slipway_core::env::Env;
 use slipway_core::{FileId, FileName, ObjectKey, UserId};
 use slipway_local::s3::{S3Options, S3Server};
-use slipway_maintain::{Deadline, Maintain, Options, Report, Summary, Task};
+use slipway_maintain::{Count, Deadline, Maintain, Options, Report, Summary, Task};
 use slipway_record::{Outcome, Recorder};
 use slipway_testkit::TestDatabase;
 use tempfile::TempDir;
@@ -278,6 +279,23 @@ pub(crate) async fn run(maintain: &Maintain, options: &Options) -> Ran {
     let report = Report::default();
     let summary = maintain.run(options, Deadline::NEVER, &report).await;
     Ran { summary, report }
+}
+
+/// Runs again and again, for a moment longer each time, until one comes to the end; answers how many it took.
+pub(crate) async fn in_pieces(maintain: &Maintain, options: &Options, report: &Report) -> usize {
+    let mut time = Duration::from_millis(5);
+    for runs in 1.. {
+        let deadline = Deadline::after(time);
+        let summary = maintain.run(options, deadline, report).await;
+        assert!(summary.stopped.is_none(), "{summary:?}");
+        // It left nothing behind that the next one would have to wait for.
+        assert_eq!(report.get(Count::Busy), 0);
+        if summary.finished {
+            return runs;
+        }
+        time = time.mul_f64(1.15);
+    }
+    unreachable!("some time is enough")
 }
 
 fn client(endpoint: &str) -> Client {
