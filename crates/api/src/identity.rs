@@ -26,15 +26,18 @@ impl Identity {
     pub(crate) fn user(&self, request: &lambda_http::Request) -> Result<UserId, Error> {
         use lambda_http::RequestExt as _;
         if let Some(sub) = request.request_context_ref().and_then(verified_sub) {
-            return UserId::parse(sub)
-                .ok_or_else(|| unauthenticated("The token's sub must be 1 to 255 bytes."));
+            return UserId::parse(sub).ok_or_else(|| {
+                unauthenticated("The token's sub must be 1 to 255 bytes, without a NUL.")
+            });
         }
         let token = bearer_token(request)?;
         let verifier = self.verifier.as_ref().ok_or_else(|| {
             unauthenticated("No authorizer vouched for this request, and no key is configured to verify its token.")
         })?;
         let sub = verifier.subject(token).map_err(unauthenticated)?;
-        UserId::parse(sub).ok_or_else(|| unauthenticated("The token's sub must be 1 to 255 bytes."))
+        UserId::parse(sub).ok_or_else(|| {
+            unauthenticated("The token's sub must be 1 to 255 bytes, without a NUL.")
+        })
     }
 }
 

@@ -15,6 +15,9 @@ use crate::request::Request;
 /// API Gateway's HTTP APIs give up after 30 s; a function whose deadline is later still answers before that.
 const GATEWAY_LIMIT: Duration = Duration::from_secs(29);
 
+/// What the start of an environment may have taken of that: a request that starts one has waited for it.
+const COLD_START: Duration = Duration::from_secs(5);
+
 /// Kept of the time that Lambda gives, for writing the answer.
 const RESERVE: Duration = Duration::from_millis(500);
 
@@ -48,7 +51,7 @@ pub async fn answer(
     let request_id = context
         .map(|context| context.request_id.clone())
         .unwrap_or_default();
-    let budget = budget(context.map_or(0, |context| context.deadline));
+    let budget = budget(context.map_or(0, |context| context.deadline), cold_start);
     let method = request.method().clone();
 
     let result = match identity.user(&request) {
@@ -119,16 +122,19 @@ pub async fn answer(
 /// How long the function may take: until shortly before Lambda or API Gateway would cut it off.
 ///
 /// The local emulator sets a deadline in 1970, which is none.
-fn budget(deadline_ms: u64) -> Duration {
+fn budget(deadline_ms: u64, cold_start: bool) -> Duration {
+    let gateway = if cold_start {
+        GATEWAY_LIMIT.saturating_sub(COLD_START)
+    } else {
+        GATEWAY_LIMIT
+    };
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();
-    match Duration::from_millis(deadline_ms).checked_sub(now) {
-        Some(left) => left
-            .saturating_sub(RESERVE)
-            .min(GATEWAY_LIMIT.saturating_sub(RESERVE)),
-        None => GATEWAY_LIMIT.saturating_sub(RESERVE),
-    }
+    Duration::from_millis(deadline_ms)
+        .checked_sub(now)
+        .map_or(gateway, |left| left.min(gateway))
+        .saturating_sub(RESERVE)
 }
 
 #[cfg(test)]
@@ -137,8 +143,8 @@ mod tests {
 
     #[test]
     fn a_deadline_in_the_past_is_none() {
-        assert_eq!(budget(0), Duration::from_millis(28_500));
-        assert_eq!(budget(1000), Duration::from_millis(28_500));
+        assert_eq!(budget(0, false), Duration::from_millis(28_500));
+        assert_eq!(budget(1000, true), Duration::from_millis(23_500));
     }
 
     #[test]
@@ -147,7 +153,7 @@ mod tests {
             .duration_since(SystemTime::UNIX_EPOCH)
             .expect("after 1970");
         let in_3s = u64::try_from((now + Duration::from_secs(3)).as_millis()).expect("fits");
-        let left = budget(in_3s);
+        let left = budget(in_3s, false);
         assert!(
             left <= Duration::from_millis(2500) && left > Duration::from_millis(2300),
             "{left:?}"

@@ -67,17 +67,13 @@ impl SizeLimits {
         Err(too_large(size, self.max_upload))
     }
 
-    /// Checks an object that is there already: without a declared length nothing could stop it earlier.
-    pub fn check_stored(&self, object: &StoredObject) -> Result<(), Error> {
-        let max = if object.is_multipart() {
+    /// The limit for an object that is there already: without a declared length nothing could stop it earlier.
+    #[must_use]
+    pub fn max_stored(&self, object: &StoredObject) -> u64 {
+        if object.is_multipart() {
             self.max_multipart
         } else {
             self.max_upload
-        };
-        if object.size <= max {
-            Ok(())
-        } else {
-            Err(too_large(object.size, max))
         }
     }
 }
@@ -91,7 +87,9 @@ pub fn quota_bytes(env: Env<'_>) -> Result<Option<u64>, ConfigError> {
         .transpose()
 }
 
-fn too_large(size: u64, max: u64) -> Error {
+/// `file_too_large`, with both numbers.
+#[must_use]
+pub fn too_large(size: u64, max: u64) -> Error {
     Error::new(
         Code::FileTooLarge,
         format!("The file has {size} bytes; at most {max} are accepted here."),

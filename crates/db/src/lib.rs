@@ -23,9 +23,11 @@ mod transaction;
 pub mod usage;
 
 use std::fmt;
+use std::time::Duration;
 
 use slipway_core::env::ConfigError;
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 pub use config::{Config, Limits};
 pub use files::{FilePage, FileState, Location, Page, Recorded, Scanned};
@@ -33,6 +35,9 @@ pub use usage::Usage;
 
 use session::Session;
 use tls::Tls;
+
+/// What init may spend on a connection, whatever `connect_timeout` says: Lambda ends an init after 10 s.
+const WARM_UP: Duration = Duration::from_secs(4);
 
 /// The database: one connection, made when it is first needed and used until it breaks.
 pub struct Db {
@@ -58,9 +63,10 @@ impl Db {
         if slot.is_some() {
             return;
         }
-        match self.connect().await {
-            Ok(session) => *slot = Some(session),
-            Err(failure) => tracing::debug!(reason = %failure, "not connected yet"),
+        match timeout(WARM_UP, self.connect()).await {
+            Ok(Ok(session)) => *slot = Some(session),
+            Ok(Err(failure)) => tracing::debug!(reason = %failure, "not connected yet"),
+            Err(_) => tracing::debug!("not connected yet: no answer"),
         }
     }
 }

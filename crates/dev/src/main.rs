@@ -1,6 +1,7 @@
 //! `cargo dev`: the local stack, and the commands around it.
 
 mod cli;
+mod openssl;
 mod say;
 mod stack;
 mod state;

@@ -8,6 +8,7 @@ use std::time::Instant;
 use slipway_local::guard::Guard;
 use slipway_local::tools;
 
+use crate::openssl;
 use crate::say;
 use crate::workspace::{self, Workspace};
 
@@ -95,7 +96,29 @@ pub(crate) fn run(quick: bool, state: &Path) -> io::Result<()> {
 }
 
 fn cargo(args: &[&str]) -> io::Result<()> {
-    succeed(Command::new(workspace::cargo()).args(args))
+    let mut command = Command::new(workspace::cargo());
+    let (own, rest) = match args.iter().position(|arg| *arg == "--") {
+        Some(at) => args.split_at(at),
+        None => (args, [].as_slice()),
+    };
+    command.args(own);
+    if args.contains(&"--workspace") && !openssl::is_here()? {
+        say::part(
+            "openssl",
+            "no headers here: building it from source, which takes some minutes, once",
+        );
+        command.args(["--features", "slipway-db/vendored-openssl"]);
+    }
+    command.args(rest);
+    if tools::find("pgbouncer").is_none() && !Path::new("/usr/sbin/pgbouncer").is_file() {
+        // Nothing that we may fetch has it; on Debian `apt-get install pgbouncer` does.
+        say::part(
+            "pgbouncer",
+            "not here: LEFT OUT are the tests that go through it",
+        );
+        command.env("SLIPWAY_SKIP", "pgbouncer");
+    }
+    succeed(&mut command)
 }
 
 /// Builds every function as a deployment does, and looks at what came of it.

@@ -1,6 +1,6 @@
 //! The release binaries as they are deployed: self-contained, and loadable by provided.al2023.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "tests fail by panics")]
+#![expect(clippy::expect_used, reason = "tests fail by panics")]
 
 use std::path::{Path, PathBuf};
 

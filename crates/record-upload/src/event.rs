@@ -224,7 +224,7 @@ mod tests {
         }
     }
 
-    fn guardduty(detail: Value) -> Value {
+    fn guardduty(detail: &Value) -> Value {
         json!({ "source": "aws.guardduty", "detail": detail,
             "detail-type": "GuardDuty Malware Protection Object Scan Result" })
     }
@@ -246,7 +246,7 @@ mod tests {
             (json!("COMPLETED"), json!("no_threats_found"), Failed),
             (Value::Null, json!("NO_THREATS_FOUND"), Failed),
         ] {
-            let event = guardduty(json!({ "scanStatus": scan,
+            let event = guardduty(&json!({ "scanStatus": scan,
                 "s3ObjectDetails": { "bucketName": "b", "objectKey": "a%40b/x+y", "eTag": "\"e\"" },
                 "scanResultDetails": { "scanResultStatus": result } }));
             let notice = Notice::Scan {
@@ -258,8 +258,8 @@ mod tests {
             assert_eq!(Event::parse(&event), Event::Direct(vec![notice]), "{event}");
         }
         for event in [
-            guardduty(json!({ "s3ObjectDetails": { "bucketName": "b", "objectKey": "k" } })),
-            guardduty(Value::Null),
+            guardduty(&json!({ "s3ObjectDetails": { "bucketName": "b", "objectKey": "k" } })),
+            guardduty(&Value::Null),
             json!({ "source": "aws.guardduty", "detail-type": "GuardDuty Finding", "detail": {} }),
         ] {
             assert_eq!(

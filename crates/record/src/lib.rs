@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use slipway_bucket::Bucket;
 use slipway_core::env::{ConfigError, Env};
-use slipway_core::limits::{SizeLimits, quota_bytes};
+use slipway_core::limits::{SizeLimits, quota_bytes, too_large};
 use slipway_core::scan::require_scan;
 use slipway_core::{Code, Error, FileRow, ObjectKey, StoredObject};
 use slipway_db::{Db, Location, Recorded};
@@ -38,8 +38,13 @@ pub enum Outcome {
 /// Why an object was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// Larger than this deployment accepts.
-    TooLarge,
+    /// Larger than this deployment accepts, in bytes.
+    TooLarge {
+        /// Its length.
+        size: u64,
+        /// The limit.
+        max: u64,
+    },
     /// The owner's quota has no room for it.
     OverQuota,
 }
@@ -47,10 +52,7 @@ pub enum Refusal {
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::TooLarge => Self::new(
-                Code::FileTooLarge,
-                "The file is larger than is accepted here. It was removed.",
-            ),
+            Refusal::TooLarge { size, max } => too_large(size, max),
             Refusal::OverQuota => Self::new(
                 Code::QuotaExceeded,
                 "The file does not fit into your quota. It was removed; delete files first.",
@@ -156,12 +158,7 @@ impl Recorder {
             let Some(object) = self.look(key).await? else {
                 return Ok(Outcome::Missing);
             };
-            let recorded = if self.accepts(&object) {
-                let quota = self.quota_bytes;
-                self.db
-                    .record_file(&object, &location, quota, seen.as_ref())
-                    .await?
-            } else {
+            let recorded = if let Some(max) = self.limit_passed(&object) {
                 match self
                     .db
                     .tombstone_refused(&object, &location, seen.as_ref())
@@ -169,10 +166,16 @@ impl Recorder {
                 {
                     Recorded::Tombstoned => {
                         self.remove(key).await;
-                        return Ok(Outcome::Refused(Refusal::TooLarge));
+                        let size = object.size;
+                        return Ok(Outcome::Refused(Refusal::TooLarge { size, max }));
                     }
                     other => other,
                 }
+            } else {
+                let quota = self.quota_bytes;
+                self.db
+                    .record_file(&object, &location, quota, seen.as_ref())
+                    .await?
             };
             match recorded {
                 Recorded::Created(row) => return Ok(Outcome::Created(row)),
@@ -204,9 +207,10 @@ impl Recorder {
         }
     }
 
-    fn accepts(&self, object: &StoredObject) -> bool {
-        self.limits
-            .is_none_or(|limits| limits.check_stored(object).is_ok())
+    /// The limit that `object` is over, if it is.
+    fn limit_passed(&self, object: &StoredObject) -> Option<u64> {
+        let max = self.limits?.max_stored(object);
+        (object.size > max).then_some(max)
     }
 
     /// Lets go of a live row whose object is gone, as when somebody removed it from the bucket by hand.

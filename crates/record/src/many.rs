@@ -37,8 +37,9 @@ impl Recorder {
                 Err(error) => many.others.push(Err(error)),
             }
         }
-        let (accepted, refused): (Vec<_>, Vec<_>) =
-            found.into_iter().partition(|object| self.accepts(object));
+        let (accepted, refused): (Vec<_>, Vec<_>) = found
+            .into_iter()
+            .partition(|object| self.limit_passed(object).is_none());
         let mut rest: Vec<ObjectKey> = refused.into_iter().map(|object| object.key).collect();
         if !accepted.is_empty() {
             many.created = self.put_new(accepted, &mut rest).await?;

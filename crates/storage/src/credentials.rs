@@ -28,7 +28,14 @@ impl Credentials {
             session_token: env.optional("AWS_SESSION_TOKEN"),
             expires_at: env
                 .optional("AWS_CREDENTIAL_EXPIRATION")
-                .and_then(|text| OffsetDateTime::parse(&text, &Rfc3339).ok()),
+                .map(|text| OffsetDateTime::parse(text.trim(), &Rfc3339))
+                .transpose()
+                .map_err(|_| {
+                    ConfigError::new(
+                        "AWS_CREDENTIAL_EXPIRATION",
+                        "must be a time such as 2026-11-21T08:30:00Z",
+                    )
+                })?,
         })
     }
 

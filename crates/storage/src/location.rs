@@ -33,11 +33,11 @@ impl Location {
     pub fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
         let bucket = env.required("S3_BUCKET_NAME")?;
         let region = env.required("AWS_REGION")?;
-        let custom = env
-            .optional("S3_ENDPOINT")
-            .or_else(|| env.optional("AWS_ENDPOINT_URL_S3"));
-        match custom {
-            Some(endpoint) => Self::at_endpoint(bucket, region, &endpoint),
+        if let Some(endpoint) = env.optional("S3_ENDPOINT") {
+            return Self::at_endpoint(bucket, region, "S3_ENDPOINT", &endpoint);
+        }
+        match env.optional("AWS_ENDPOINT_URL_S3") {
+            Some(endpoint) => Self::at_endpoint(bucket, region, "AWS_ENDPOINT_URL_S3", &endpoint),
             None => Ok(Self::at_aws(bucket, region)),
         }
     }
@@ -67,15 +67,16 @@ impl Location {
         }
     }
 
-    /// The bucket at another server that speaks S3, by path.
+    /// The bucket at another server that speaks S3, by path; an error names `variable`.
     pub fn at_endpoint(
         bucket: String,
         region: String,
+        variable: &'static str,
         endpoint: &str,
     ) -> Result<Self, ConfigError> {
         let problem = || {
             ConfigError::new(
-                "S3_ENDPOINT",
+                variable,
                 "must be http://host[:port] or https://host[:port]",
             )
         };
@@ -207,7 +208,8 @@ mod tests {
             format!("https://b.s3.cn-north-1.amazonaws.com.cn/{path}")
         );
         let at = |endpoint: &str| {
-            Location::at_endpoint("b".into(), "auto".into(), endpoint).map(|l| l.object_url(&key()))
+            Location::at_endpoint("b".into(), "auto".into(), "S3_ENDPOINT", endpoint)
+                .map(|l| l.object_url(&key()))
         };
         assert_eq!(
             at("http://127.0.0.1:9000/"),

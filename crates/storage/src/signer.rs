@@ -87,7 +87,7 @@ impl Signer {
     /// Signs `request`.
     #[must_use]
     pub fn sign(&self, request: &Request<'_>) -> SignedUrl {
-        let day = self.day(request.at.date());
+        let day = self.day(request.at.to_offset(time::UtcOffset::UTC).date());
         let date_time = date_time(request.at);
         let token_bytes = self.encoded_token.as_ref().map_or(0, String::len);
         let mut signed_headers = String::with_capacity(64);

@@ -24,7 +24,8 @@ fn signer(token: Option<&str>, endpoint: Option<&str>) -> (Signer, aws_sdk_s3::C
     let (bucket, region) = ("photos", "eu-central-1");
     let location = match endpoint {
         Some(endpoint) => {
-            Location::at_endpoint(bucket.into(), region.into(), endpoint).expect("an endpoint")
+            Location::at_endpoint(bucket.into(), region.into(), "S3_ENDPOINT", endpoint)
+                .expect("an endpoint")
         }
         None => Location::at_aws(bucket.into(), region.into()),
     };

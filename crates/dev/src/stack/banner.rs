@@ -54,6 +54,9 @@ UPLOAD=$(curl -sS {api}/presign-upload {auth} {json} -d '{{"fileName": "hello.tx
 KEY=$(printf %s "$UPLOAD" | sed 's/.*"objectKey":"\([^"]*\)".*/\1/')
 curl -sS -X PUT "$(printf %s "$UPLOAD" | sed 's/.*"presignedUrl":"\([^"]*\)".*/\1/')" --upload-file /tmp/hello.txt -H "Content-Type: text/plain"
 curl -sS {api}/save-metadata {auth} {json} -d "{{\"objectKey\": \"$KEY\"}}"; echo
+FILES=$(curl -sS {api}/files {auth}); echo "$FILES"
+curl -sS "$(printf %s "$FILES" | sed 's/.*"url":"\([^"]*\)".*/\1/')"; echo
+curl -sS -X DELETE {api}/files/$(printf %s "$KEY" | cut -d/ -f2) {auth}; echo
 curl -sS {api}/files {auth}; echo
 "#
     )
@@ -66,7 +69,7 @@ mod tests {
     #[test]
     fn the_transcript_names_port_and_token_once_each_where_it_must() {
         let text = transcript(3001, "t.o.k");
-        assert_eq!(text.matches("http://localhost:3001/").count(), 3);
+        assert_eq!(text.matches("http://localhost:3001/").count(), 5);
         assert_eq!(text.matches("t.o.k").count(), 1);
     }
 }

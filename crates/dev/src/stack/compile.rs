@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::PathBuf;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use slipway_local::guard::{Guard, Guarded};
-use slipway_local::tools;
 
 use super::fleet::Function;
 use super::settings::Env;
+use crate::openssl;
 use crate::say;
 use crate::workspace::{self, Binary, Workspace};
 
@@ -71,7 +71,7 @@ fn cargo_build(guard: &Guard, wanted: &[Binary]) -> io::Result<Binaries> {
         .args(["build", "--message-format", "json-render-diagnostics"])
         .args(packages)
         .stdout(Stdio::piped());
-    if !has_openssl()? {
+    if !openssl::is_here()? {
         let vendored = wanted.iter().filter(|binary| binary.vendors_openssl);
         let features: Vec<String> = vendored
             .map(|binary| format!("{}/vendored-openssl", binary.package))
@@ -98,32 +98,6 @@ fn cargo_build(guard: &Guard, wanted: &[Binary]) -> io::Result<Binaries> {
         return Ok(binaries);
     }
     Err(io::Error::other("the functions do not build: see above"))
-}
-
-/// Whether `openssl-sys` will find OpenSSL, by the rules it goes by itself.
-fn has_openssl() -> io::Result<bool> {
-    let told = ["OPENSSL_DIR", "OPENSSL_LIB_DIR", "OPENSSL_STATIC"];
-    // On macOS native-tls uses the system's own TLS.
-    if cfg!(target_os = "macos") || told.iter().any(|name| std::env::var_os(name).is_some()) {
-        return Ok(true);
-    }
-    let mut pkg_config = Command::new("pkg-config");
-    pkg_config
-        .args(["--exists", "openssl"])
-        .stderr(Stdio::null());
-    if pkg_config.status().is_ok_and(|status| status.success()) {
-        return Ok(true);
-    }
-    if ["perl", "make"]
-        .iter()
-        .all(|tool| tools::find(tool).is_some())
-    {
-        return Ok(false);
-    }
-    Err(io::Error::other(
-        "the functions need OpenSSL: install its headers and pkg-config (on Debian: apt-get \
-         install libssl-dev pkg-config), or perl and make so that it can be built from source",
-    ))
 }
 
 /// Applies the migrations.

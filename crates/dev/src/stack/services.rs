@@ -113,6 +113,7 @@ impl Services {
         // Of the user's real account: they would win over the pair above, or be sent along with it.
         for name in [
             "AWS_SESSION_TOKEN",
+            "AWS_CREDENTIAL_EXPIRATION",
             "AWS_PROFILE",
             "AWS_ENDPOINT_URL",
             "AWS_ENDPOINT_URL_S3",
