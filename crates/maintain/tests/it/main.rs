@@ -10,5 +10,6 @@ mod force;
 mod mess;
 mod rebuild;
 mod reconcile;
+mod roles;
 mod s3_fault;
 mod world;
