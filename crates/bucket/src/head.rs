@@ -28,6 +28,17 @@ impl Bucket {
     }
 }
 
+/// What is recorded of bytes that are not what they will be shown as: nothing that a browser would show.
+pub(crate) const UNREADABLE: &str = "application/octet-stream";
+
+/// Whether a browser would decode the object first: what its bytes say then says nothing.
+fn encoded(head: &HeadObjectOutput) -> bool {
+    let encodings = head.content_encoding().unwrap_or_default().split(',');
+    encodings
+        .map(str::trim)
+        .any(|encoding| !matches!(encoding, "" | "identity" | "aws-chunked"))
+}
+
 fn described(key: &ObjectKey, head: &HeadObjectOutput) -> Result<StoredObject, Error> {
     let incomplete = |what: &str| {
         Error::internal(
@@ -62,7 +73,7 @@ fn described(key: &ObjectKey, head: &HeadObjectOutput) -> Result<StoredObject, E
             .content_type()
             .unwrap_or("binary/octet-stream")
             .to_owned(),
-        detected_type: None,
+        detected_type: encoded(head).then(|| UNREADABLE.to_owned()),
         file_name,
         // Of a multipart upload it is a checksum of checksums (`…-3`), which does not parse.
         checksum_sha256: head.checksum_sha256().and_then(Sha256::from_base64),

@@ -10,12 +10,10 @@ use tokio::time::timeout;
 
 use crate::client::{ATTEMPT, Bucket};
 use crate::error::{fault, status};
+use crate::head::UNREADABLE;
 
 /// How often an object that changes between the two questions is looked at again.
 const LOOKS: u32 = 4;
-
-/// What is recorded of bytes that S3 does not hand out: nothing that a browser would show.
-const UNREADABLE: &str = "application/octet-stream";
 
 const WHAT: &str = "read the object's first bytes";
 
@@ -37,24 +35,33 @@ impl Bucket {
     /// Two questions at the same time, so one round trip. Their answers are put together only if both are about
     /// the same bytes, which the `ETag` tells.
     pub async fn look(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Error> {
+        let mut last = None;
         for _ in 0..LOOKS {
             let (head, start) = join(self.head(key), self.start(key)).await;
             let Some(mut object) = head? else {
                 return Ok(None);
             };
+            // Encoded: there is nothing to be told from its bytes.
+            if object.detected_type.is_some() {
+                return Ok(Some(object));
+            }
             object.detected_type = match start? {
                 Start::Bytes { etag, bytes } if etag == object.etag => detect(&bytes),
                 Start::Empty if object.size == 0 => None,
                 Start::Archived => Some(UNREADABLE),
-                Start::Bytes { .. } | Start::Empty | Start::Missing => continue,
+                Start::Bytes { .. } | Start::Empty | Start::Missing => {
+                    last = Some(object);
+                    continue;
+                }
             }
             .map(str::to_owned);
             return Ok(Some(object));
         }
-        Err(Error::unavailable(
-            WHAT,
-            "the object kept changing while it was looked at",
-        ))
+        // Its owner keeps replacing it: the event of the last upload is yet to come. Until then it is shown to nobody.
+        Ok(last.map(|object| StoredObject {
+            detected_type: Some(UNREADABLE.to_owned()),
+            ..object
+        }))
     }
 
     async fn start(&self, key: &ObjectKey) -> Result<Start, Error> {

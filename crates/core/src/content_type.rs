@@ -14,7 +14,8 @@ impl ContentType {
     /// Fails with `invalid_request`.
     pub fn parse(text: impl Into<String>) -> Result<Self, Error> {
         let text = text.into();
-        let well_formed = text.len() <= Self::MAX_BYTES && is_media_type(&text);
+        let well_formed =
+            text.len() <= Self::MAX_BYTES && text.trim() == text && is_media_type(&text);
         if well_formed {
             Ok(Self(text))
         } else {
@@ -106,7 +107,12 @@ fn essence(content_type: &str) -> String {
 pub fn is_inert(content_type: &str) -> bool {
     let essence = essence(content_type);
     match essence.split_once('/') {
-        Some(("audio" | "video", subtype)) => !subtype.is_empty() && !subtype.ends_with("+xml"),
+        Some(("audio" | "video", subtype)) => {
+            !subtype.is_empty()
+                && !["xml", "html", "svg"]
+                    .iter()
+                    .any(|markup| subtype.contains(markup))
+        }
         Some(("image", subtype)) => matches!(
             subtype,
             "apng"
@@ -235,6 +241,9 @@ mod tests {
             "a/b;c=\"",
             "a/b;c=\"\\\"",
             "a/b; =c",
+            "a/b ",
+            "a/b\t",
+            "a/b;c=d ",
         ] {
             assert!(ContentType::parse(bad).is_err(), "{bad:?}");
         }
@@ -261,6 +270,8 @@ mod tests {
             "text/xml",
             "application/javascript",
             "video/x+xml",
+            "audio/html",
+            "video/svg",
             "application/octet-stream",
             "text/css",
             "",

@@ -203,6 +203,14 @@ fn the_printed_lines_work_as_pasted_and_nothing_is_left_behind() {
         stack.list().contains("event.txt")
     });
 
+    // Answers of any size pass the emulator.
+    let batch = stack.with_token(
+        r#"FILE='{"fileName": "a.txt", "contentType": "text/plain"}'
+        FILES=$(for _ in $(seq 99); do printf '%s,' "$FILE"; done)
+        curl -sS "$API/presign-upload" -H "Authorization: Bearer $TOKEN" -d "{\"files\": [$FILES$FILE]}""#,
+    );
+    assert_eq!(batch.matches("presignedUrl").count(), 100, "{batch}");
+
     // A function that dies is brought back.
     let named = |pid: &u32| {
         std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe.ends_with("files"))

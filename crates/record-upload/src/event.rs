@@ -113,7 +113,11 @@ fn from_guardduty(event: &Value) -> Option<Notice> {
     Some(Notice::Scan {
         bucket: text(object, "/bucketName")?.to_owned(),
         key: text(object, "/objectKey")?.to_owned(),
-        etag: text(object, "/eTag")?.trim_matches('"').to_owned(),
+        // No object has an ETag with a NUL, and Postgres cannot look for one.
+        etag: text(object, "/eTag")
+            .filter(|etag| !etag.contains('\0'))?
+            .trim_matches('"')
+            .to_owned(),
         status: scan_status(
             text(event, "/detail/scanStatus"),
             text(event, "/detail/scanResultDetails/scanResultStatus"),

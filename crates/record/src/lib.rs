@@ -192,10 +192,13 @@ impl Recorder {
                 Recorded::Stale(row) | Recorded::Updated(row) => seen = Some(row),
             }
         }
-        Err(Error::unavailable(
-            "record the file",
-            "the object kept changing while it was looked at",
-        ))
+        // Its owner keeps replacing it. The row says what S3 had a moment ago, and the last upload's event is to come.
+        seen.map(Outcome::Existing).ok_or_else(|| {
+            Error::unavailable(
+                "record the file",
+                "the object kept changing while it was looked at",
+            )
+        })
     }
 
     /// What S3 has under `key`, and what its bytes are, unless nobody wants to know.

@@ -66,20 +66,21 @@ impl ReadUrls {
         if let Some(public) = &self.public {
             return Ok((public.object_url(&file.object_key), None));
         }
-        let disposition = (download || !shown_inline(file))
-            .then(|| attachment(&file.file_name, file.object_key.name().as_str()));
+        // Always said: a PUT may bring a disposition of its own, which S3 would answer with.
+        let disposition = if download || !shown_inline(file) {
+            attachment(&file.file_name, file.object_key.name().as_str())
+        } else {
+            "inline".to_owned()
+        };
         let query = [
             ("response-cache-control", window.cache_control.as_str()),
-            (
-                "response-content-disposition",
-                disposition.as_deref().unwrap_or_default(),
-            ),
+            ("response-content-disposition", disposition.as_str()),
         ];
         let signed = self.signer.sign(&Request {
             method: "GET",
             key: &file.object_key,
             operation: "GetObject",
-            query: &query[..=usize::from(disposition.is_some())],
+            query: &query,
             headers: &[],
             at: window.start,
             seconds: self.seconds,

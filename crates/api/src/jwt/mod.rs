@@ -22,6 +22,9 @@ pub(crate) struct Verifier {
 #[derive(Deserialize)]
 struct Claims {
     sub: String,
+    /// One string (RFC 7519, section 4.1.1): the library would also take a list that holds the right one.
+    #[serde(rename = "iss")]
+    _iss: String,
 }
 
 impl Verifier {
@@ -63,6 +66,8 @@ impl Verifier {
             return Err("The token is too long.");
         }
         match decode::<Claims>(token, &self.key, &self.validation) {
+            // Extensions that must be understood, and are not (RFC 7515, section 4.1.11).
+            Ok(token) if token.header.crit.is_some() => Err("The token is not valid."),
             Ok(token) => Ok(token.claims.sub),
             Err(error) => Err(match error.kind() {
                 ErrorKind::ExpiredSignature => "The token has expired. Sign in again.",

@@ -102,6 +102,7 @@ fn every_claim_is_required_and_checked() {
         ("exp", json!("soon")),
         ("nbf", json!(now() + 60)),
         ("iss", json!("https://evil")),
+        ("iss", json!(["https://issuer"])),
         ("aud", json!("other")),
         ("aud", json!([])),
         ("sub", json!(7)),
@@ -153,6 +154,18 @@ fn the_key_fixes_the_algorithm_not_the_token() {
                 .is_err()
         );
     }
+}
+
+#[test]
+fn what_must_be_understood_and_is_not_is_refused() {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
+    let sign = |message: &[u8]| hmac::sign(&key, message).as_ref().to_vec();
+    let header = json!({ "alg": "HS256", "crit": ["exp"], "exp": 1 });
+    assert!(
+        by_secret()
+            .subject(&token(&header, &claims(), sign))
+            .is_err()
+    );
 }
 
 #[test]

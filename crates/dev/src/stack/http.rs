@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
-use hyper::header::HOST;
+use hyper::header::{CONNECTION, HOST, HeaderValue};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -23,6 +23,9 @@ pub(super) async fn send(
         .parse()
         .map_err(io::Error::other)?;
     request.headers_mut().insert(HOST, host);
+    // Kept alive, the emulator answers 500 for a body that does not arrive in one piece with its head.
+    let close = HeaderValue::from_static("close");
+    request.headers_mut().insert(CONNECTION, close);
     let exchange = async {
         let response = sender
             .send_request(request)

@@ -223,3 +223,33 @@ fn response(status: &str, body: &str) -> String {
         body.len()
     )
 }
+
+#[tokio::test]
+async fn what_a_put_brings_beside_its_signature_shows_nothing_active() {
+    let world = World::new().await;
+    let ask = json!({ "fileName": "pic.png", "contentType": "image/png" });
+    let presigned = world.presign("alice", ask).await;
+    // Neither header is signed, and S3 keeps both.
+    let response = world
+        .http
+        .put(presigned["presignedUrl"].as_str().unwrap())
+        .header("Content-Type", "image/png")
+        .header("Content-Encoding", "br")
+        .header("Content-Disposition", "inline; filename=\"page.html\"")
+        .body(PNG)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(response.status(), 200);
+    let saved = world.save("alice", &presigned).await.expect(201)["file"].clone();
+    assert_eq!(
+        detected(&world, &saved).await,
+        json!("application/octet-stream")
+    );
+    let answer = world.read(&saved["url"]).await;
+    let disposition = answer.headers()["content-disposition"].to_str().unwrap();
+    assert!(
+        disposition.starts_with("attachment; filename=\"pic.png\""),
+        "{disposition}"
+    );
+}

@@ -105,7 +105,7 @@ async fn the_newest_is_first() {
           "objectKey": "alice/[id]/2.txt",
           "size": 2,
           "uploadedAt": "[time]",
-          "url": "http://s3/slipway-local/alice/[id]/2.txt?x-id=GetObject&response-cache-control=private%2C%20max-age%3D450&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=[…]&X-Amz-Date=[…]&X-Amz-Expires=900&X-Amz-SignedHeaders=host&X-Amz-Signature=[…]",
+          "url": "http://s3/slipway-local/alice/[id]/2.txt?x-id=GetObject&response-cache-control=private%2C%20max-age%3D450&response-content-disposition=inline&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=[…]&X-Amz-Date=[…]&X-Amz-Expires=900&X-Amz-SignedHeaders=host&X-Amz-Signature=[…]",
           "urlExpiresAt": "[time]"
         }
       ],

@@ -27,7 +27,7 @@ async fn the_first_call_records_and_later_ones_answer_the_same() {
         "objectKey": "alice/[id]/a-b.txt",
         "size": 5,
         "uploadedAt": "[time]",
-        "url": "http://s3/slipway-local/alice/[id]/a-b.txt?x-id=GetObject&response-cache-control=private%2C%20max-age%3D21600&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=[…]&X-Amz-Date=[…]&X-Amz-Expires=43200&X-Amz-SignedHeaders=host&X-Amz-Signature=[…]",
+        "url": "http://s3/slipway-local/alice/[id]/a-b.txt?x-id=GetObject&response-cache-control=private%2C%20max-age%3D21600&response-content-disposition=inline&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=[…]&X-Amz-Date=[…]&X-Amz-Expires=43200&X-Amz-SignedHeaders=host&X-Amz-Signature=[…]",
         "urlExpiresAt": "[time]"
       },
       "success": true
@@ -177,7 +177,7 @@ async fn an_object_over_the_limit_is_refused_and_removed() {
     assert_json_snapshot!(refused.json, @r#"
     {
       "code": "file_too_large",
-      "error": "The file is larger than is accepted here. It was removed.",
+      "error": "The file has 5 bytes; at most 4 are accepted here.",
       "success": false
     }
     "#);
