@@ -44,6 +44,7 @@ fn every_function_has_a_binary() {
     for function in [
         "delete",
         "files",
+        "maintain",
         "migrate",
         "presign",
         "presign-quota",
