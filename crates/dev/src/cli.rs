@@ -38,8 +38,11 @@ pub(crate) struct Cli {
 /// The other commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Check format and lints, and run the tests
+    /// Check format, dependencies and lints, and run the tests
     Test {
+        /// Only these stages, such as `deny`; all without one
+        #[arg(value_parser = crate::test::names())]
+        stages: Vec<String>,
         /// Leave out what is slow, and say what
         #[arg(long)]
         quick: bool,

@@ -22,14 +22,21 @@ struct Stage {
 enum Run {
     /// Cargo, with these arguments.
     Cargo(&'static [&'static str]),
+    /// What we depend on.
+    Deny,
     /// The release binaries.
     Release,
 }
 
-const STAGES: [Stage; 5] = [
+const STAGES: [Stage; 6] = [
     Stage {
         name: "format",
         run: Run::Cargo(&["fmt", "--all", "--check"]),
+        slow: false,
+    },
+    Stage {
+        name: "deny",
+        run: Run::Deny,
         slow: false,
     },
     Stage {
@@ -68,11 +75,19 @@ const STAGES: [Stage; 5] = [
     },
 ];
 
+/// The stages' names.
+pub(crate) fn names() -> [&'static str; STAGES.len()] {
+    STAGES.each_ref().map(|stage| stage.name)
+}
+
 /// Runs the stages in order, to the first that fails; the release binaries last, since they take longest.
-pub(crate) fn run(quick: bool, state: &Path) -> io::Result<()> {
+pub(crate) fn run(only: &[String], quick: bool, state: &Path) -> io::Result<()> {
     let mut times = Vec::new();
     let mut result = Ok(());
     for stage in &STAGES {
+        if !only.is_empty() && !only.iter().any(|name| name == stage.name) {
+            continue;
+        }
         if quick && stage.slow {
             times.push(format!("{} left out by --quick", stage.name));
             continue;
@@ -85,6 +100,7 @@ pub(crate) fn run(quick: bool, state: &Path) -> io::Result<()> {
                 cargo(&[args, &["--", "--skip", "slow_"]].concat())
             }
             Run::Cargo(args) => cargo(args),
+            Run::Deny => deny(state),
             Run::Release => release(state),
         };
         let seconds = started.elapsed().as_secs_f64();
@@ -123,6 +139,17 @@ fn cargo(args: &[&str]) -> io::Result<()> {
         command.env("SLIPWAY_SKIP", "pgbouncer");
     }
     succeed(&mut command)
+}
+
+/// Holds every dependency to `deny.toml`: its licence, its source, and that it is there once.
+fn deny(state: &Path) -> io::Result<()> {
+    let guard = Guard::this()?;
+    let mut deny = tools::CARGO_DENY.command(&guard, &state.join("tools"), |text| {
+        say::part("deny", text);
+    })?;
+    deny.args(["--locked", "--workspace", "check", "--deny", "warnings"]);
+    // Advisories have to be fetched, and change while nobody changes anything here.
+    succeed(deny.args(["licenses", "bans", "sources"]))
 }
 
 /// Builds every function as a deployment does, and looks at what came of it.

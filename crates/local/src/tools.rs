@@ -1,5 +1,7 @@
 //! Finding what is installed, and fetching what is not, by the ordinary clients.
 
+mod pinned;
+
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -7,6 +9,8 @@ use std::thread;
 use std::time::Duration;
 
 use crate::guard::{Guard, Program};
+
+pub use pinned::{CARGO_DENY, Pinned, SCHEMATHESIS};
 
 /// Older ones lack the router, or the runtime API without functions.
 const CARGO_LAMBDA: &str = "cargo-lambda>=1.9,<2";

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
 
@@ -30,7 +32,11 @@ impl Authority {
         name.push(DnType::CommonName, "Slipway test authority");
         let certificate = params.self_signed(&key).expect("a certificate");
         let folder = TempDir::new().expect("a folder");
-        std::fs::write(folder.path().join("ca.pem"), certificate.pem()).expect("a file");
+        std::fs::write(
+            folder.path().join("ca.pem"),
+            pem("CERTIFICATE", certificate.der()),
+        )
+        .expect("a file");
         Self {
             issuer: Issuer::new(params, key),
             folder,
@@ -50,6 +56,20 @@ impl Authority {
         let key = KeyPair::generate().expect("a key");
         let params = CertificateParams::new(names).expect("names");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
-        (certificate.pem(), key.serialize_pem())
+        (
+            pem("CERTIFICATE", certificate.der()),
+            pem("PRIVATE KEY", &key.serialize_der()),
+        )
     }
+}
+
+/// RFC 7468.
+fn pem(label: &str, der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
+    let mut pem = format!("-----BEGIN {label}-----\n");
+    for line in text.as_bytes().chunks(64) {
+        pem.push_str(&String::from_utf8_lossy(line));
+        pem.push('\n');
+    }
+    pem + &format!("-----END {label}-----\n")
 }

