@@ -10,6 +10,20 @@ use slipway_core::{Code, Error};
 pub struct Reply {
     status: u16,
     body: String,
+    counts: Counts,
+}
+
+/// What a request did, for the metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Uploads presigned.
+    pub presigned: u64,
+    /// Files recorded by this request, and by no call or event before.
+    pub recorded: u64,
+    /// Their length in bytes.
+    pub uploaded_bytes: u64,
+    /// Files deleted.
+    pub deleted: u64,
 }
 
 #[derive(Serialize)]
@@ -36,7 +50,22 @@ impl Reply {
     fn json(status: u16, body: &impl Serialize) -> Result<Self, Error> {
         let body = serde_json::to_string(body)
             .map_err(|error| Error::internal("write the answer", error))?;
-        Ok(Self { status, body })
+        Ok(Self {
+            status,
+            body,
+            counts: Counts::default(),
+        })
+    }
+
+    /// The same answer, which did this.
+    #[must_use]
+    pub const fn counting(mut self, counts: Counts) -> Self {
+        self.counts = counts;
+        self
+    }
+
+    pub(crate) const fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     pub(crate) const fn status(&self) -> u16 {

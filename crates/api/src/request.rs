@@ -12,6 +12,21 @@ use slipway_core::{Error, UserId};
 
 use crate::body;
 
+/// The words of our routes; anything else in a path is the client's.
+const OURS: [&str; 8] = [
+    "presign-upload",
+    "save-metadata",
+    "files",
+    "delete",
+    "usage",
+    "multipart-uploads",
+    "parts",
+    "complete",
+];
+
+/// No route of ours is longer.
+const MAX_SEGMENTS: usize = 4;
+
 /// An authenticated request.
 #[derive(Debug)]
 pub struct Request {
@@ -54,6 +69,21 @@ impl Request {
         )
     }
 
+    /// The route for the log, without what a client chose: `GET /files/{id}`.
+    pub(crate) fn route_name(&self) -> String {
+        let mut name = self.method.to_string();
+        name.push(' ');
+        for segment in self.segments.iter().take(MAX_SEGMENTS) {
+            name.push('/');
+            name.push_str(if OURS.contains(&segment.as_str()) {
+                segment
+            } else {
+                "{id}"
+            });
+        }
+        name
+    }
+
     /// The JSON body as a `T`.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
         body::parse(&self.body)
@@ -72,24 +102,35 @@ impl Request {
     }
 }
 
-/// The path without the stage: an HTTP API keeps a named stage in front of it, REST APIs, function URLs and
-/// the local emulator do not, and only some of them decode it.
+/// The path as the routes of `openapi.yaml` spell it, whatever stands in front of it.
+///
+/// An HTTP API keeps a named stage in front of the path, and either kind of API the base path of a custom domain.
+/// The route that it chose tells how many segments are ours. Function URLs and the local emulator name no route,
+/// and have nothing in front. Only some of them decode the path.
 pub(crate) fn segments(request: &lambda_http::Request) -> Vec<String> {
-    let path = request.raw_http_path();
-    let stage = match request.request_context_ref() {
-        Some(RequestContext::ApiGatewayV2(context)) => context.stage.as_deref(),
-        _ => None,
+    let path: Vec<&str> = segments_of(request.raw_http_path()).collect();
+    let context = request.request_context_ref();
+    let (route, stage) = match &context {
+        Some(RequestContext::ApiGatewayV2(context)) => {
+            let route = context.route_key.as_deref().unwrap_or_default();
+            let path = route.split_once(' ').map(|(_, path)| path);
+            (path, context.stage.as_deref())
+        }
+        Some(RequestContext::ApiGatewayV1(context)) => (context.resource_path.as_deref(), None),
+        _ => (None, None),
     };
-    let mut segments = path
-        .split('/')
-        .filter(|segment| !segment.is_empty())
-        .peekable();
-    if segments.peek().copied() == stage {
-        segments.next();
-    }
-    segments
+    let in_front = match route.filter(|route| !route.contains("+}")) {
+        Some(route) => path.len().saturating_sub(segments_of(route).count()),
+        None => usize::from(stage.is_some() && path.first().copied() == stage),
+    };
+    path[in_front..]
+        .iter()
         .map(|segment| decoded(segment).into_owned())
         .collect()
+}
+
+fn segments_of(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter(|segment| !segment.is_empty())
 }
 
 fn decoded(segment: &str) -> Cow<'_, str> {

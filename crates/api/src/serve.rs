@@ -2,13 +2,14 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use futures_util::FutureExt as _;
 use lambda_http::{Body, RequestExt as _, Response, service_fn};
 use slipway_core::Error;
 
 use crate::identity::Identity;
+use crate::line::Line;
 use crate::reply::{self, Reply};
 use crate::request::Request;
 
@@ -23,8 +24,22 @@ const RESERVE: Duration = Duration::from_millis(500);
 
 /// What a function does with an authenticated request.
 pub trait Function: Sync {
+    /// What this environment has waited for so far, from its start on; nothing for a function that asks nobody.
+    fn spent(&self) -> Spent {
+        Spent::default()
+    }
+
     /// The rule. Faults become 5xx without details; everything else is the client's to read.
     fn handle(&self, request: &Request) -> impl Future<Output = Result<Reply, Error>> + Send;
+}
+
+/// How long others were waited for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Spent {
+    /// S3.
+    pub s3: Duration,
+    /// Postgres.
+    pub postgres: Duration,
 }
 
 /// Answers requests until Lambda stops the process.
@@ -45,20 +60,24 @@ pub async fn answer(
     request: lambda_http::Request,
 ) -> Response<Body> {
     static WARM: AtomicBool = AtomicBool::new(false);
-    let started = Instant::now();
-    let cold_start = !WARM.swap(true, Ordering::Relaxed);
+    let mut line = Line::start(!WARM.swap(true, Ordering::Relaxed), function.spent());
     let context = request.lambda_context_ref();
-    let request_id = context
-        .map(|context| context.request_id.clone())
-        .unwrap_or_default();
-    let budget = budget(context.map_or(0, |context| context.deadline), cold_start);
-    let method = request.method().clone();
+    if let Some(context) = context {
+        line.in_context(context);
+    }
+    let budget = budget(
+        context.map_or(0, |context| context.deadline),
+        line.cold_start,
+    );
+    line.method(request.method());
 
     let result = match identity.user(&request) {
         // Before anything else is looked at, be it the path or the body.
         Err(error) => Err(error),
         Ok(user) => {
+            line.by(&user);
             let request = Request::new(user, request);
+            line.route = request.route_name();
             // Unwinding is safe to cross: what a panic interrupts, the connection to Postgres above all,
             // is dropped by its owner and made anew.
             let handled = AssertUnwindSafe(function.handle(&request)).catch_unwind();
@@ -71,51 +90,10 @@ pub async fn answer(
             }
         }
     };
-
-    let status = result
-        .as_ref()
-        .map_or_else(|error| reply::status(error.code()), Reply::status);
-    let duration_ms = started.elapsed().as_secs_f64() * 1000.0;
-    let method = method.as_str();
+    line.log(&result, function.spent());
     match result {
-        Ok(reply) => {
-            tracing::info!(
-                request_id,
-                method,
-                status,
-                duration_ms,
-                cold_start,
-                "answered"
-            );
-            reply.into_response()
-        }
-        Err(error) => {
-            let code = error.code().as_str();
-            if error.code().is_fault() {
-                let cause = error.causes();
-                tracing::error!(
-                    request_id,
-                    method,
-                    status,
-                    code,
-                    cause,
-                    duration_ms,
-                    cold_start,
-                    "failed"
-                );
-            } else {
-                tracing::info!(
-                    request_id,
-                    method,
-                    status,
-                    code,
-                    duration_ms,
-                    cold_start,
-                    "refused"
-                );
-            }
-            reply::failure(&error, &request_id)
-        }
+        Ok(reply) => reply.into_response(),
+        Err(error) => reply::failure(&error, &line.request_id),
     }
 }
 

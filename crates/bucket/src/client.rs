@@ -8,7 +8,10 @@ use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{Region, RequestChecksumCalculation};
 use aws_smithy_http_client::tls;
+use slipway_core::BusyClock;
 use slipway_storage::{Credentials, Location};
+
+use crate::timing::Timing;
 
 /// Until a connection stands, TLS included.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -24,6 +27,7 @@ const ATTEMPTS: u32 = 3;
 pub struct Bucket {
     pub(crate) client: Client,
     pub(crate) name: String,
+    clock: BusyClock,
 }
 
 impl Bucket {
@@ -56,7 +60,9 @@ impl Bucket {
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
             .load()
             .await;
+        let clock = BusyClock::default();
         let mut config = aws_sdk_s3::config::Builder::from(&shared)
+            .interceptor(Timing(clock.clone()))
             .force_path_style(location.endpoint.is_some())
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
         if let Some(endpoint) = &location.endpoint {
@@ -65,6 +71,13 @@ impl Bucket {
         Self {
             client: Client::from_conf(config.build()),
             name: location.bucket.clone(),
+            clock,
         }
+    }
+
+    /// How long S3 has been waited for.
+    #[must_use]
+    pub const fn clock(&self) -> &BusyClock {
+        &self.clock
     }
 }

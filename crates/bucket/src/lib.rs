@@ -6,6 +6,7 @@ mod error;
 mod head;
 mod list;
 mod look;
+mod timing;
 
 pub use client::Bucket;
 pub use list::{ListPage, Listed, MAX_LIST};

@@ -1,5 +1,6 @@
-//! The rules of Slipway, and nothing else: no I/O, no clock but the one that ids need, no AWS, no SQL, no HTTP.
+//! The rules of Slipway, and nothing else: no I/O, no clock but what ids and durations need, no AWS, no SQL, no HTTP.
 
+pub mod busy;
 pub mod checksum;
 pub mod content_type;
 pub mod cursor;
@@ -15,6 +16,7 @@ pub mod scan;
 pub mod sniff;
 pub mod user;
 
+pub use busy::BusyClock;
 pub use checksum::Sha256;
 pub use content_type::ContentType;
 pub use cursor::Cursor;

@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
+use ring::digest::{SHA256, digest};
+
 /// The verified subject of a token: 1 to 255 bytes.
 ///
 /// A NUL is refused: Postgres `text` cannot hold it, so it could never be compared with a row.
@@ -24,6 +26,20 @@ impl UserId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// What the log shows instead of the `sub`, which may be an address or a name: the first 16 hex digits of its
+    /// SHA-256. It tells users apart, and can be computed for a user that is asked about.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let digest = digest(&SHA256, self.0.as_bytes());
+        digest.as_ref()[..8]
+            .iter()
+            .fold(String::with_capacity(16), |mut hex, byte| {
+                // Writing to a String cannot fail.
+                let _ = write!(hex, "{byte:02x}");
+                hex
+            })
     }
 
     /// Writes the first segment of this user's keys: bytes outside `A–Za–z0–9-_.@` become `~XX`.

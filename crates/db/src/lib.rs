@@ -25,6 +25,7 @@ pub mod usage;
 use std::fmt;
 use std::time::Duration;
 
+use slipway_core::BusyClock;
 use slipway_core::env::ConfigError;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
@@ -45,6 +46,7 @@ pub struct Db {
     tls: Tls,
     /// Taken out while in use: a call that is dropped half way takes its connection with it.
     session: Mutex<Option<Session>>,
+    clock: BusyClock,
 }
 
 impl Db {
@@ -54,7 +56,14 @@ impl Db {
             tls: Tls::new(&config)?,
             config,
             session: Mutex::new(None),
+            clock: BusyClock::default(),
         })
+    }
+
+    /// How long Postgres has been waited for, connecting included.
+    #[must_use]
+    pub const fn clock(&self) -> &BusyClock {
+        &self.clock
     }
 
     /// Connects ahead of the first request. A failure is no more than logged: the first request will tell.

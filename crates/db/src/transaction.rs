@@ -48,6 +48,7 @@ impl Db {
         user: &UserId,
         statement: &Statement<'_>,
     ) -> Result<Vec<Row>, Failure> {
+        let _wait = self.clock.wait();
         let deadline = Instant::now() + self.config.limits.call;
         let attempts = async {
             let mut slot = self.session.lock().await;

@@ -1,7 +1,7 @@
 //! `DELETE /files/{id}`, `POST /files/delete`: the file is hidden at once, then its object is removed.
 
 use serde::{Deserialize, Serialize};
-use slipway_api::{Function, Reply, Request};
+use slipway_api::{Counts, Function, Reply, Request, Spent};
 use slipway_bucket::Bucket;
 use slipway_core::env::{ConfigError, Env};
 use slipway_core::limits::MAX_BATCH_DELETE;
@@ -51,7 +51,7 @@ impl Delete {
             // The file is gone for everybody already; maintain removes the bytes.
             tracing::warn!(%id, code = error.code().as_str(), "the object remains; maintain removes it");
         }
-        Reply::ok(&Done { success: true })
+        Ok(Reply::ok(&Done { success: true })?.counting(count(1)))
     }
 
     async fn many(&self, request: &Request) -> Result<Reply, Error> {
@@ -78,11 +78,12 @@ impl Delete {
         let (deleted, missing) = ids
             .into_iter()
             .partition(|id| FileId::parse(id).is_some_and(|id| gone.contains(&id)));
-        Reply::ok(&DoneMany {
+        let reply = Reply::ok(&DoneMany {
             success: true,
             deleted,
             missing,
-        })
+        })?;
+        Ok(reply.counting(count(hidden.len())))
     }
 
     async fn remove(&self, hidden: &[(FileId, ObjectKey)]) {
@@ -106,6 +107,13 @@ impl Delete {
 }
 
 impl Function for Delete {
+    fn spent(&self) -> Spent {
+        Spent {
+            s3: self.bucket.clock().total(),
+            postgres: self.db.clock().total(),
+        }
+    }
+
     async fn handle(&self, request: &Request) -> Result<Reply, Error> {
         let (method, path) = request.route();
         match (method, path.as_slice()) {
@@ -113,5 +121,12 @@ impl Function for Delete {
             ("POST", ["files", "delete"]) => self.many(request).await,
             _ => Err(Error::no_route()),
         }
+    }
+}
+
+fn count(deleted: usize) -> Counts {
+    Counts {
+        deleted: deleted as u64,
+        ..Counts::default()
     }
 }

@@ -3,7 +3,7 @@
 mod list;
 
 use serde::Serialize;
-use slipway_api::{FileBody, Function, Reply, Request};
+use slipway_api::{FileBody, Function, Reply, Request, Spent};
 use slipway_core::env::{ConfigError, Env};
 use slipway_core::limits::quota_bytes;
 use slipway_core::{Error, FileId};
@@ -78,6 +78,13 @@ impl Files {
 }
 
 impl Function for Files {
+    fn spent(&self) -> Spent {
+        Spent {
+            postgres: self.db.clock().total(),
+            ..Spent::default()
+        }
+    }
+
     async fn handle(&self, request: &Request) -> Result<Reply, Error> {
         let (method, path) = request.route();
         match (method, path.as_slice()) {

@@ -1,13 +1,22 @@
 //! The Lambda: what an event may say, and what is answered.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lambda_runtime::LambdaEvent;
 use serde::Deserialize;
 use serde_json::Value;
 use slipway_core::Error;
 
-use crate::{Deadline, Maintain, Options, Report, Task};
+use crate::{Count, Deadline, Maintain, Options, Report, Task};
+
+/// Where bucket and table did not agree.
+const FINDINGS: [Count; 5] = [
+    Count::Recorded,
+    Count::Refreshed,
+    Count::Forgotten,
+    Count::Refused,
+    Count::Drifted,
+];
 
 /// More would only be more checkpoints.
 const MOST_SHARDS: u32 = 1000;
@@ -55,14 +64,24 @@ impl Maintain {
         };
         let options = asked.options()?;
         let report = Report::default();
+        let started = Instant::now();
         let summary = self
             .run(&options, Deadline::of(&event.context), &report)
             .await;
         let numbers = summary.to_json(&report);
+        let counted = |counts: &[Count]| {
+            let sum: u64 = counts.iter().map(|count| report.get(*count)).sum();
+            (sum > 0 && options.apply).then_some(sum)
+        };
         tracing::info!(
-            request_id = event.context.request_id,
+            requestId = event.context.request_id,
+            traceId = event.context.xray_trace_id,
+            durationMs = started.elapsed().as_secs_f64() * 1000.0,
             ok = summary.is_ok(),
             %numbers,
+            metric.DeletesFinished = counted(&[Count::Removed]),
+            metric.ReconcileFindings = counted(&FINDINGS),
+            metric.MaintainFailed = counted(&[Count::Failed]),
             "maintained"
         );
         if summary.is_ok() {

@@ -30,7 +30,7 @@ async fn main() -> ExitCode {
 }
 
 async fn lambda(env: Env<'_>) -> Result<(), Error> {
-    slipway_log::init(env);
+    slipway_log::init(env)?;
     let maintain = &Maintain::from_env(env).await?;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
         maintain.handle(event).await

@@ -27,7 +27,7 @@ async fn main() -> ExitCode {
 }
 
 async fn lambda(env: Env<'_>) -> Result<(), Error> {
-    slipway_log::init(env);
+    slipway_log::init(env)?;
     let migrate = &Migrate::from_env(env)?;
     lambda_runtime::run(service_fn(async |_: LambdaEvent<Value>| {
         migrate.apply().await.map_err(Error::from)

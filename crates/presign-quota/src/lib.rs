@@ -3,7 +3,7 @@
 //! A crate of its own, so that `presign` links no database where no quota is set. It refuses early and
 //! kindly; what is exact is the record step.
 
-use slipway_api::{Function, Reply, Request};
+use slipway_api::{Function, Reply, Request, Spent};
 use slipway_core::env::{ConfigError, Env};
 use slipway_core::limits::quota_bytes;
 use slipway_core::{Code, Error};
@@ -34,6 +34,13 @@ impl PresignQuota {
 }
 
 impl Function for PresignQuota {
+    fn spent(&self) -> Spent {
+        Spent {
+            postgres: self.db.clock().total(),
+            ..Spent::default()
+        }
+    }
+
     async fn handle(&self, request: &Request) -> Result<Reply, Error> {
         let accepted = self.presign.accept(request)?;
         let wanted = accepted.total_bytes()?;

@@ -9,7 +9,7 @@ use slipway_presign_quota::PresignQuota;
 async fn main() -> Result<(), Error> {
     let get = |name: &str| std::env::var(name).ok();
     let env = Env::new(&get);
-    slipway_log::init(env);
+    slipway_log::init(env)?;
     serve(
         &PresignQuota::from_env(env).await?,
         &Identity::from_env(env)?,

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
-use slipway_api::Reply;
 use slipway_api::time::rfc3339;
+use slipway_api::{Counts, Reply};
 use slipway_core::{Error, FileId, ObjectKey, UserId};
 use slipway_storage::{Upload, UploadUrls};
 use time::OffsetDateTime;
@@ -44,20 +44,33 @@ pub(crate) fn sign(
     now: OffsetDateTime,
 ) -> Result<Reply, Error> {
     match accepted {
-        Accepted::One(intent) => Reply::ok(&One {
-            success: true,
-            upload: presigned(urls, user, intent, now)?,
-        }),
+        Accepted::One(intent) => {
+            let upload = presigned(urls, user, intent, now)?;
+            let reply = Reply::ok(&One {
+                success: true,
+                upload,
+            })?;
+            Ok(reply.counting(count(1)))
+        }
         Accepted::Batch(intents) => {
             let uploads = intents
                 .iter()
                 .map(|intent| presigned(urls, user, intent, now))
-                .collect::<Result<_, _>>()?;
-            Reply::ok(&Batch {
+                .collect::<Result<Vec<_>, _>>()?;
+            let presigned = uploads.len() as u64;
+            let reply = Reply::ok(&Batch {
                 success: true,
                 uploads,
-            })
+            })?;
+            Ok(reply.counting(count(presigned)))
         }
+    }
+}
+
+fn count(presigned: u64) -> Counts {
+    Counts {
+        presigned,
+        ..Counts::default()
     }
 }
 

@@ -9,6 +9,6 @@ use slipway_presign::Presign;
 async fn main() -> Result<(), Error> {
     let get = |name: &str| std::env::var(name).ok();
     let env = Env::new(&get);
-    slipway_log::init(env);
+    slipway_log::init(env)?;
     serve(&Presign::from_env(env)?, &Identity::from_env(env)?).await
 }

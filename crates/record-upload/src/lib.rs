@@ -6,15 +6,15 @@
 mod event;
 mod report;
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::stream::{self, StreamExt as _};
 use lambda_runtime::LambdaEvent;
 use serde_json::{Value, json};
 use slipway_core::env::{ConfigError, Env};
-use slipway_core::{Code, Error, ObjectKey, ScanStatus};
+use slipway_core::{Code, Error, FileRow, ObjectKey, ScanStatus};
 use slipway_db::Scanned;
-use slipway_record::{Outcome, Recorder};
+use slipway_record::{Outcome, Recorder, Refusal};
 
 use crate::event::{Event, Message, Notice};
 use crate::report::{Finding, Report};
@@ -46,6 +46,7 @@ impl RecordUpload {
     /// upon which Lambda delivers it again.
     pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, lambda_runtime::Error> {
         let budget = budget(&event.context);
+        let started = Instant::now();
         let mut report = Report::default();
         let answer = match Event::parse(&event.payload) {
             Event::Sqs(messages) => {
@@ -57,7 +58,7 @@ impl RecordUpload {
                 Err(error) => Err(error.into()),
             },
         };
-        report.log(&event.context.request_id, answer.is_ok());
+        report.log(&event.context, started.elapsed(), answer.is_ok());
         answer
     }
 
@@ -132,10 +133,16 @@ impl RecordUpload {
             outcome => outcome?,
         };
         let finding = match outcome {
-            Outcome::Created(_) => Finding::Recorded,
+            Outcome::Created(row) => {
+                recorded(&row);
+                Finding::Recorded
+            }
             Outcome::Existing(_) => Finding::Unchanged,
             Outcome::Deleted => return Ok(Finding::Deleted),
-            Outcome::Refused(_) => return Ok(Finding::Refused),
+            Outcome::Refused(refusal) => {
+                refused(&key, refusal);
+                return Ok(Finding::Refused);
+            }
             Outcome::Missing if self.recorder.forget(&key).await? => return Ok(Finding::Forgotten),
             Outcome::Missing => return Ok(Finding::Missing),
         };
@@ -163,6 +170,31 @@ impl RecordUpload {
             Scanned::Stale => Finding::Stale,
         })
     }
+}
+
+/// Nobody is answered: what became of a file is found in the log, by its id.
+fn recorded(row: &FileRow) {
+    tracing::info!(
+        fileId = %row.id,
+        owner = row.user_id.fingerprint(),
+        size = row.size,
+        code = "ok",
+        metric.Recorded = 1_u64,
+        metric.UploadedBytes = row.size,
+        "recorded"
+    );
+}
+
+fn refused(key: &ObjectKey, refusal: Refusal) {
+    let refused = Error::from(refusal);
+    tracing::info!(
+        fileId = %key.id(),
+        owner = key.owner().fingerprint(),
+        code = refused.code().as_str(),
+        reason = refused.client_message(),
+        metric.Rejected = 1_u64,
+        "refused"
+    );
 }
 
 fn budget(context: &lambda_runtime::Context) -> Duration {

@@ -8,7 +8,7 @@ use slipway_record_upload::RecordUpload;
 async fn main() -> Result<(), Error> {
     let get = |name: &str| std::env::var(name).ok();
     let env = Env::new(&get);
-    slipway_log::init(env);
+    slipway_log::init(env)?;
     let function = &RecordUpload::from_env(env).await?;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<serde_json::Value>| {
         function.handle(event).await

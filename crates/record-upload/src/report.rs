@@ -1,5 +1,8 @@
 //! What one invocation found, as numbers.
 
+use std::time::Duration;
+
+use lambda_runtime::Context;
 use serde_json::{Value, json};
 
 /// What became of one notice.
@@ -66,7 +69,8 @@ impl Report {
             .collect()
     }
 
-    pub(crate) fn log(&self, request_id: &str, ok: bool) {
+    /// The one line of an invocation.
+    pub(crate) fn log(&self, context: &Context, took: Duration, ok: bool) {
         let [
             recorded,
             unchanged,
@@ -81,7 +85,9 @@ impl Report {
             failed,
         ] = self.0;
         tracing::info!(
-            request_id,
+            requestId = context.request_id,
+            traceId = context.xray_trace_id,
+            durationMs = (took.as_secs_f64() * 1e6).round() / 1e3,
             ok,
             recorded,
             unchanged,
@@ -94,6 +100,7 @@ impl Report {
             foreign,
             unknown,
             failed,
+            metric.EventsFailed = (failed > 0).then_some(failed),
             "events taken"
         );
     }

@@ -1,7 +1,7 @@
 //! `POST /save-metadata`: the client says that its upload is done; what is recorded is what S3 says.
 
 use serde::{Deserialize, Serialize};
-use slipway_api::{FileBody, Function, Reply, Request};
+use slipway_api::{Counts, FileBody, Function, Reply, Request, Spent};
 use slipway_core::env::{ConfigError, Env};
 use slipway_core::{Code, Error, FileRow, ObjectKey};
 use slipway_db::FileState;
@@ -47,7 +47,14 @@ impl SaveMetadata {
             return Err(Error::new(Code::Forbidden, "This object is not yours."));
         }
         match self.recorder.record(&key).await? {
-            Outcome::Created(row) => Reply::created(&self.saved(&row)?),
+            Outcome::Created(row) => {
+                let counts = Counts {
+                    recorded: 1,
+                    uploaded_bytes: row.size,
+                    ..Counts::default()
+                };
+                Ok(Reply::created(&self.saved(&row)?)?.counting(counts))
+            }
             Outcome::Existing(row) => Reply::ok(&self.saved(&row)?),
             Outcome::Missing => Err(self.missing(&key).await?),
             Outcome::Deleted => Err(deleted()),
@@ -78,6 +85,13 @@ impl SaveMetadata {
 }
 
 impl Function for SaveMetadata {
+    fn spent(&self) -> Spent {
+        Spent {
+            s3: self.recorder.bucket().clock().total(),
+            postgres: self.recorder.db().clock().total(),
+        }
+    }
+
     async fn handle(&self, request: &Request) -> Result<Reply, Error> {
         match request.route() {
             ("POST", path) if path == ["save-metadata"] => self.save(request).await,

@@ -24,6 +24,7 @@ impl Db {
     /// Runs `steps` in one transaction, and answers the rows of the last; all of it once more on a new connection
     /// if the first attempt broke. So all of it is safe to repeat.
     pub(super) async fn run_maintain(&self, steps: &[Step<'_>]) -> Result<Vec<Row>, Failure> {
+        let _wait = self.clock.wait();
         let deadline = Instant::now() + self.config.limits.call;
         let attempts = async {
             let mut slot = self.session.lock().await;

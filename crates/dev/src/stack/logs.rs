@@ -22,12 +22,24 @@ pub(super) fn follow(function: &str, output: impl Into<OwnedFd>) -> io::Result<(
     Ok(())
 }
 
+/// What says nothing to a person who looks on.
+const NOISE: [&str; 8] = [
+    "timestamp",
+    "target",
+    "coldStart",
+    "requestId",
+    "traceId",
+    "owner",
+    "function",
+    "_aws",
+];
+
 /// A JSON line of ours as `POST 200 1.2 ms`; anything else as it is.
 fn readable(line: &str) -> String {
     let Ok(Value::Object(mut fields)) = serde_json::from_str(line) else {
         return line.to_owned();
     };
-    for noise in ["timestamp", "target", "cold_start", "request_id"] {
+    for noise in NOISE {
         fields.remove(noise);
     }
     let level = take(&mut fields, "level");
@@ -38,11 +50,12 @@ fn readable(line: &str) -> String {
     }
     // Of a request its outcome says more than the message does.
     if fields.contains_key("status") {
-        words.extend([take(&mut fields, "method"), take(&mut fields, "status")]);
-        if let Some(duration) = fields.remove("duration_ms").and_then(|ms| ms.as_f64()) {
+        words.extend([take(&mut fields, "route"), take(&mut fields, "status")]);
+        if let Some(duration) = fields.remove("durationMs").and_then(|ms| ms.as_f64()) {
             words.push(format!("{duration:.1} ms"));
         }
-        words.push(take(&mut fields, "code"));
+        let code = take(&mut fields, "code");
+        words.push(if code == "ok" { String::new() } else { code });
     } else {
         words.push(message);
     }
@@ -73,12 +86,12 @@ mod tests {
         let check = |line: &str, readable_line: &str| assert_eq!(readable(line), readable_line);
         check("thread 'main' panicked", "thread 'main' panicked");
         check(
-            r#"{"timestamp":"t","level":"INFO","message":"answered","request_id":"r","method":"POST","status":200,"duration_ms":1.234,"cold_start":false,"target":"slipway_api"}"#,
-            "POST 200 1.2 ms",
+            r#"{"timestamp":"t","level":"INFO","message":"answered","requestId":"r","route":"POST /files/{id}","status":200,"durationMs":1.234,"coldStart":false,"target":"slipway_api"}"#,
+            "POST /files/{id} 200 1.2 ms",
         );
         check(
-            r#"{"level":"ERROR","message":"failed","method":"GET","status":503,"code":"unavailable","cause":"connect: refused","duration_ms":2.0}"#,
-            "ERROR GET 503 2.0 ms unavailable cause=connect: refused",
+            r#"{"level":"ERROR","message":"failed","route":"GET /files","status":503,"code":"unavailable","cause":"connect: refused","durationMs":2.0}"#,
+            "ERROR GET /files 503 2.0 ms unavailable cause=connect: refused",
         );
         check(
             r#"{"level":"INFO","message":"events taken","ok":true,"recorded":1,"unchanged":0}"#,

@@ -5,7 +5,7 @@ use slipway_api::Identity;
 use slipway_core::env::Env;
 
 use crate::event::{Event, claims, signed, token};
-use crate::world::{App, Variables, World, amended, basics, offline, router};
+use crate::world::{App, Variables, World, amended, basics, offline, route, router};
 
 /// Nobody is let as far as that.
 const NO_DATABASE: &str = "postgres://nobody@127.0.0.1:9/none";
@@ -299,6 +299,25 @@ async fn a_named_stage_stands_before_the_path() {
             let mut event = Event::new("GET", &format!("/{stage}{path}")).by("alice");
             event.0["requestContext"]["stage"] = stage.into();
             world.send(event).await.expect(200);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_custom_domains_base_path_stands_before_the_path() {
+    let world = World::new().await;
+    let file = world.upload("alice", "a.txt", "text/plain", b"hello").await;
+    let id = file["id"].as_str().unwrap();
+    for (template, path) in [
+        ("/files", "/files".to_owned()),
+        ("/files/{id}", format!("/files/{id}")),
+        ("/usage", "/usage".to_owned()),
+    ] {
+        let route = route("GET", &path).unwrap();
+        for base in ["v1", "api/v1", "files", "files/usage"] {
+            let mut event = Event::new("GET", &format!("/{base}{path}")).by("alice");
+            event.0["requestContext"]["routeKey"] = format!("GET {template}").into();
+            world.send_by(route, event).await.expect(200);
         }
     }
 }

@@ -20,6 +20,7 @@ mod files;
 mod files_urls;
 mod gate;
 mod identity;
+mod log;
 mod ownership;
 mod presign;
 mod presign_refusals;

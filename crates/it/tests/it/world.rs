@@ -19,8 +19,8 @@ use tokio::sync::{Mutex, OnceCell};
 use crate::event::{AUDIENCE, ISSUER, SECRET};
 
 pub(crate) use answer::Answer;
-pub(crate) use app::App;
-pub(crate) use router::{Route, router};
+pub(crate) use app::{App, REQUEST_ID, TRACE_ID};
+pub(crate) use router::{Route, route, router};
 pub(crate) use uploads::{Events, failed, put};
 
 /// As in the files of `events/`.

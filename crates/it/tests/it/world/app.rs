@@ -23,6 +23,10 @@ use crate::spec;
 /// The request id that every call carries.
 pub(crate) const REQUEST_ID: &str = "6bc28136-8f1c-4c36-9f3a-2d1f3c5a7e90";
 
+/// The trace that every call belongs to.
+pub(crate) const TRACE_ID: &str =
+    "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1";
+
 /// Functions that share a configuration, and nothing else: as in Lambda, each has its own connections.
 pub(crate) struct App {
     pub(crate) env: Variables,
@@ -176,6 +180,7 @@ fn target(event: &Event) -> (String, String) {
 fn context() -> Context {
     let mut context = Context::default();
     REQUEST_ID.clone_into(&mut context.request_id);
+    context.xray_trace_id = Some(TRACE_ID.to_owned());
     let deadline = SystemTime::now() + Duration::from_secs(29);
     let since_1970 = deadline.duration_since(SystemTime::UNIX_EPOCH).unwrap();
     context.deadline = u64::try_from(since_1970.as_millis()).unwrap();
