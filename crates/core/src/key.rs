@@ -39,6 +39,15 @@ impl ObjectKey {
         }
     }
 
+    /// How every key of `owner` begins, and no other key.
+    #[must_use]
+    pub fn prefix_of(owner: &UserId) -> String {
+        let mut text = String::new();
+        owner.write_escaped(&mut text);
+        text.push('/');
+        text
+    }
+
     /// Fails with `invalid_key` unless `text` is exactly what [`ObjectKey::new`] could have made.
     pub fn parse(text: &str) -> Result<Self, Error> {
         Self::try_parse(text).ok_or_else(|| {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
+use slipway_core::UserId;
 
 use crate::report::Count;
 use crate::{Deadline, Maintain, Options, Report, Summary, Task};
@@ -40,6 +41,10 @@ pub struct Command {
     /// Fill an empty table from the bucket alone
     #[arg(long)]
     rebuild: bool,
+
+    /// Delete every file of this user, and nothing else
+    #[arg(long, value_name = "SUB", conflicts_with_all = ["task", "shards", "force", "rebuild"], value_parser = user)]
+    erase: Option<UserId>,
 }
 
 /// A task's name on the command line.
@@ -78,7 +83,15 @@ impl Command {
         let started = Instant::now();
         let bar = bar(maintain).await;
         let summary = {
-            let mut running = std::pin::pin!(maintain.run(&options, Deadline::NEVER, &report));
+            let mut running = std::pin::pin!(async {
+                match &self.erase {
+                    Some(user) => {
+                        let deadline = Deadline::NEVER;
+                        Box::pin(maintain.erase(user, self.apply, deadline, &report)).await
+                    }
+                    None => Box::pin(maintain.run(&options, Deadline::NEVER, &report)).await,
+                }
+            });
             let mut ticks = tokio::time::interval(TICK);
             loop {
                 tokio::select! {
@@ -117,6 +130,10 @@ impl Command {
         }
         lines
     }
+}
+
+fn user(sub: &str) -> Result<UserId, &'static str> {
+    UserId::parse(sub).ok_or("no user has this sub: it must be 1 to 255 bytes")
 }
 
 /// Shown on a terminal only.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use lambda_runtime::LambdaEvent;
 use serde::Deserialize;
 use serde_json::Value;
-use slipway_core::Error;
+use slipway_core::{Error, UserId};
 
 use crate::{Count, Deadline, Maintain, Options, Report, Task};
 
@@ -31,6 +31,8 @@ pub struct Event {
     force: bool,
     dry_run: bool,
     every_hours: u32,
+    /// The user whose files shall all go.
+    erase: Option<String>,
 }
 
 impl Event {
@@ -52,6 +54,14 @@ impl Event {
             ..Options::default()
         })
     }
+
+    fn user(&self) -> Result<Option<UserId>, Error> {
+        let parse = |user| {
+            UserId::parse(user)
+                .ok_or_else(|| Error::invalid_request("erase must be the sub of a user."))
+        };
+        self.erase.clone().map(parse).transpose()
+    }
 }
 
 impl Maintain {
@@ -65,9 +75,11 @@ impl Maintain {
         let options = asked.options()?;
         let report = Report::default();
         let started = Instant::now();
-        let summary = self
-            .run(&options, Deadline::of(&event.context), &report)
-            .await;
+        let deadline = Deadline::of(&event.context);
+        let summary = match asked.user()? {
+            Some(user) => Box::pin(self.erase(&user, options.apply, deadline, &report)).await,
+            None => Box::pin(self.run(&options, deadline, &report)).await,
+        };
         let numbers = summary.to_json(&report);
         let counted = |counts: &[Count]| {
             let sum: u64 = counts.iter().map(|count| report.get(*count)).sum();

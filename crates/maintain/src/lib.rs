@@ -6,6 +6,7 @@
 
 mod deadline;
 mod deletes;
+mod erase;
 mod lambda;
 mod report;
 mod run;

@@ -35,11 +35,13 @@ pub enum Count {
     Withheld,
     /// Sweeps left to whoever else is at them.
     Busy,
+    /// Files of a user who is erased.
+    Erased,
     /// What failed, and is left to the next run.
     Failed,
 }
 
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 16] = [
     "objects",
     "rows",
     "recorded",
@@ -54,6 +56,7 @@ const NAMES: [&str; 15] = [
     "young",
     "withheld",
     "busy",
+    "erased",
     "failed",
 ];
 

@@ -59,6 +59,11 @@ FROM user_usage AS u WHERE u.user_id > $1 ORDER BY u.user_id LIMIT $2";
 /// What is left of users when `s3_files` was emptied behind our back.
 const FORGET: &str = "DELETE FROM user_usage WHERE NOT EXISTS (SELECT FROM s3_files)";
 
+/// What is left of a user of whom there is nothing else.
+const FORGET_USER: &str = "\
+DELETE FROM user_usage
+WHERE user_id = $1 AND files = 0 AND bytes = 0 AND NOT EXISTS (SELECT FROM s3_files WHERE user_id = $1)";
+
 const STEP: &str = "auditing usage";
 
 impl Db {
@@ -106,6 +111,14 @@ impl Db {
                 Ok((user, value(row, "suspect", STEP)?))
             })
             .collect()
+    }
+
+    /// Forgets `user`, of whom there is no row any more, not even a tombstone.
+    pub async fn forget_user(&self, user: &UserId) -> Result<(), Error> {
+        self.run_maintain(&[(FORGET_USER, &[(&user.as_str(), Type::TEXT)])])
+            .await
+            .map_err(|failure| failure.into_error(STEP))?;
+        Ok(())
     }
 
     /// Forgets everybody's usage, if there is no row at all.

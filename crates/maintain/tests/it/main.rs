@@ -5,6 +5,7 @@ mod command;
 mod concurrency;
 mod crash;
 mod deletes;
+mod erase;
 mod faults;
 mod force;
 mod mess;

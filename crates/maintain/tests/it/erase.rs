@@ -1,0 +1,96 @@
+//! All files of one user go, and nobody else's.
+
+use serde_json::json;
+use slipway_core::UserId;
+use slipway_maintain::{Deadline, Report};
+
+use crate::world::{Ran, World, deletes, key};
+
+async fn erase(world: &World, user: &str, apply: bool) -> Ran {
+    let (user, report) = (UserId::parse(user).unwrap(), Report::default());
+    let maintain = world.maintain(&[]).await;
+    let summary = maintain.erase(&user, apply, Deadline::NEVER, &report).await;
+    assert!(summary.is_ok() && summary.finished, "{summary:?}");
+    Ran { summary, report }
+}
+
+#[tokio::test]
+async fn nothing_of_the_user_is_left() {
+    let world = World::new().await;
+    // Neighbours in the order of keys, and one whose sub begins alike.
+    let mut kept = Vec::new();
+    for other in ["alicf", "alice2", "alice-", "alic", "Alice"] {
+        kept.push(world.file(other).await.as_str().to_owned());
+    }
+    kept.sort();
+    for _ in 0..3 {
+        world.file("alice").await;
+    }
+    let deleted = world.file("alice").await;
+    world.delete(&deleted).await;
+    world.object("alice").await;
+    let lost = world.file("alice").await;
+    world.remove_object(lost.as_str()).await;
+
+    let shown = erase(&world, "alice", false).await;
+    assert_eq!(shown.numbers(), "erased 5");
+    assert_eq!(world.keys().await.len(), 5 + 5, "nothing was done");
+
+    assert_eq!(
+        erase(&world, "alice", true).await.numbers(),
+        "erased 5, removed 5"
+    );
+    assert_eq!(world.keys().await, kept);
+    assert_eq!(world.live().await, kept);
+    world.check().await;
+
+    // Tombstones stand while an upload URL may hold, and a second run forgets the user.
+    world.sql("UPDATE s3_files SET deleted_at = now() - interval '37 hours' WHERE deleted_at IS NOT NULL").await;
+    world.run(&deletes()).await;
+    assert_eq!(erase(&world, "alice", true).await.numbers(), "");
+    for table in ["s3_files", "user_usage", "multipart_uploads"] {
+        let rows = world.rows(table).await.join("\n");
+        assert!(!rows.contains("\"alice\""), "{table}: {rows}");
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_ends_after_it_is_found_by_the_next_run() {
+    let world = World::new().await;
+    let late = key("alice", "late.txt");
+    assert_eq!(erase(&world, "alice", true).await.numbers(), "");
+    world.put(&late, "late.txt", b"late").await;
+    assert_eq!(
+        erase(&world, "alice", true).await.numbers(),
+        "erased 1, removed 1"
+    );
+    // And once more, through the same URL: its tombstone stands.
+    world.put(&late, "late.txt", b"late").await;
+    assert_eq!(erase(&world, "alice", true).await.numbers(), "");
+    assert!(world.keys().await.is_empty());
+}
+
+#[tokio::test]
+async fn the_lambda_erases_too() {
+    let world = World::new().await;
+    world.file("alice").await;
+    let bob = world.file("bob").await;
+    let maintain = world.maintain(&[]).await;
+    let ask = |payload| {
+        maintain.handle(lambda_runtime::LambdaEvent::new(
+            payload,
+            lambda_runtime::Context::default(),
+        ))
+    };
+    let shown = ask(json!({ "erase": "alice", "dryRun": true }))
+        .await
+        .unwrap();
+    assert_eq!(
+        (&shown["erased"], &shown["applied"]),
+        (&json!(1), &json!(false))
+    );
+    let done = ask(json!({ "erase": "alice" })).await.unwrap();
+    assert_eq!((&done["erased"], &done["removed"]), (&json!(1), &json!(1)));
+    assert_eq!(world.keys().await, [bob.as_str()]);
+    ask(json!({ "erase": "" })).await.unwrap_err();
+}
