@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use crate::workspace;
 
@@ -39,14 +39,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Check format, dependencies and lints, and run the tests
-    Test {
-        /// Only these stages, such as `deny`; all without one
-        #[arg(value_parser = crate::test::names())]
-        stages: Vec<String>,
-        /// Leave out what is slow, and say what
-        #[arg(long)]
-        quick: bool,
-    },
+    Test(TestOptions),
     /// Print a token for a user, alone
     Token {
         /// The user: `sub` in the token
@@ -55,6 +48,23 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = TOKEN_SECONDS, value_name = "N")]
         seconds: u64,
     },
+}
+
+/// What is tested, and how much.
+#[derive(Debug, Args)]
+pub(crate) struct TestOptions {
+    /// Only these stages, such as `deny`; all without one
+    #[arg(value_parser = crate::test::names())]
+    pub(crate) stages: Vec<String>,
+    /// Leave out what is slow, and say what
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// What the requests to the running stack are made from
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) seed: u64,
+    /// How many of them for each operation, about
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    pub(crate) examples: u32,
 }
 
 impl Cli {

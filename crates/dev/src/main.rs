@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match &cli.command {
         None => stack::run(&cli),
-        Some(Command::Test { stages, quick }) => test::run(stages, *quick, &cli.state()),
+        Some(Command::Test(options)) => test::run(options, &cli.state()),
         Some(Command::Token { user, seconds }) => token(&cli.state(), user, *seconds),
     };
     match done {

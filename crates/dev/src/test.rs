@@ -8,6 +8,7 @@ use std::time::Instant;
 use slipway_local::guard::Guard;
 use slipway_local::tools;
 
+use crate::cli::TestOptions;
 use crate::openssl;
 use crate::say;
 use crate::workspace::{self, Workspace};
@@ -24,6 +25,8 @@ enum Run {
     Cargo(&'static [&'static str]),
     /// What we depend on.
     Deny,
+    /// Whole local stacks.
+    Stack,
     /// The release binaries.
     Release,
 }
@@ -58,14 +61,7 @@ const STAGES: [Stage; 6] = [
     },
     Stage {
         name: "stack",
-        run: Run::Cargo(&[
-            "test",
-            "--workspace",
-            "--features",
-            "slipway-dev/stack-test",
-            "--test",
-            "stack",
-        ]),
+        run: Run::Stack,
         slow: true,
     },
     Stage {
@@ -81,7 +77,8 @@ pub(crate) fn names() -> [&'static str; STAGES.len()] {
 }
 
 /// Runs the stages in order, to the first that fails; the release binaries last, since they take longest.
-pub(crate) fn run(only: &[String], quick: bool, state: &Path) -> io::Result<()> {
+pub(crate) fn run(options: &TestOptions, state: &Path) -> io::Result<()> {
+    let (only, quick) = (&options.stages, options.quick);
     let mut times = Vec::new();
     let mut result = Ok(());
     for stage in &STAGES {
@@ -100,6 +97,7 @@ pub(crate) fn run(only: &[String], quick: bool, state: &Path) -> io::Result<()> 
                 cargo(&[args, &["--", "--skip", "slow_"]].concat())
             }
             Run::Cargo(args) => cargo(args),
+            Run::Stack => stack(options),
             Run::Deny => deny(state),
             Run::Release => release(state),
         };
@@ -115,7 +113,32 @@ pub(crate) fn run(only: &[String], quick: bool, state: &Path) -> io::Result<()> 
     result
 }
 
+/// Runs stacks one after another, each with a build of its own, and lets schemathesis loose on one.
+fn stack(options: &TestOptions) -> io::Result<()> {
+    let (seed, examples) = (options.seed.to_string(), options.examples.to_string());
+    say::part(
+        "schemathesis",
+        &format!("--seed {seed} --examples {examples}"),
+    );
+    let feature = [
+        "test",
+        "--workspace",
+        "--features",
+        "slipway-dev/stack-test",
+    ];
+    let mut command =
+        prepared(&[&feature[..], &["--test", "stack", "--", "--test-threads=1"]].concat())?;
+    command.env("SLIPWAY_SEED", seed);
+    command.env("SLIPWAY_EXAMPLES", examples);
+    succeed(&mut command)
+}
+
 fn cargo(args: &[&str]) -> io::Result<()> {
+    succeed(&mut prepared(args)?)
+}
+
+/// Cargo with `args`, and what it needs to know of this machine.
+fn prepared(args: &[&str]) -> io::Result<Command> {
     let mut command = Command::new(workspace::cargo());
     let (own, rest) = match args.iter().position(|arg| *arg == "--") {
         Some(at) => args.split_at(at),
@@ -138,7 +161,7 @@ fn cargo(args: &[&str]) -> io::Result<()> {
         );
         command.env("SLIPWAY_SKIP", "pgbouncer");
     }
-    succeed(&mut command)
+    Ok(command)
 }
 
 /// Holds every dependency to `deny.toml`: its licence, its source, and that it is there once.

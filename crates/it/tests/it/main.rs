@@ -13,6 +13,7 @@
 mod content;
 mod contract;
 mod delete;
+mod emulated;
 mod event;
 mod events;
 mod faults;

@@ -1,9 +1,4 @@
-//! `cargo dev` as a newcomer meets it: one command, the lines it prints pasted into a shell, and its end.
-#![expect(
-    clippy::expect_used,
-    clippy::print_stdout,
-    reason = "tests fail by panics, and show what the stack said"
-)]
+//! A stack of its own for a test, started and ended as a person does.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write as _};
@@ -13,19 +8,19 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-const EXE: &str = env!("CARGO_BIN_EXE_slipway-dev");
+pub(crate) const EXE: &str = env!("CARGO_BIN_EXE_slipway-dev");
 
 /// The first start may build and download.
 const PATIENCE: Duration = Duration::from_mins(20);
 
-struct Stack {
+pub(crate) struct Stack {
     process: Child,
-    port: u16,
-    transcript: String,
+    pub(crate) port: u16,
+    pub(crate) transcript: String,
 }
 
 impl Stack {
-    fn start(state: &Path, port: u16) -> Self {
+    pub(crate) fn start(state: &Path, port: u16) -> Self {
         let mut process = Command::new(EXE)
             .args(["--port", &port.to_string(), "--state"])
             .arg(state)
@@ -66,8 +61,14 @@ impl Stack {
         }
     }
 
+    /// The token of the transcript.
+    pub(crate) fn token(&self) -> &str {
+        let line = self.transcript.lines().next().expect("a token");
+        line.trim_start_matches("TOKEN=")
+    }
+
     /// Runs `script` after the transcript's first line, which sets `TOKEN`.
-    fn with_token(&self, script: &str) -> String {
+    pub(crate) fn with_token(&self, script: &str) -> String {
         let token = self.transcript.lines().next().expect("a token");
         bash(&format!(
             "{token}\nAPI=http://localhost:{}\n{script}",
@@ -75,11 +76,11 @@ impl Stack {
         ))
     }
 
-    fn list(&self) -> String {
+    pub(crate) fn list(&self) -> String {
         self.with_token(r#"curl -sS --max-time 30 "$API/files" -H "Authorization: Bearer $TOKEN""#)
     }
 
-    fn descendants(&self) -> Vec<u32> {
+    pub(crate) fn descendants(&self) -> Vec<u32> {
         let parents = parents();
         let mut found = vec![self.process.id()];
         let mut at = 0;
@@ -95,7 +96,7 @@ impl Stack {
         found
     }
 
-    fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         let family = self.descendants();
         assert!(
             family.len() > 5,
@@ -122,7 +123,7 @@ impl Stack {
     }
 }
 
-fn bash(script: &str) -> String {
+pub(crate) fn bash(script: &str) -> String {
     let mut shell = Command::new("bash")
         .args(["-e", "-u", "-o", "pipefail"])
         .stdin(Stdio::piped())
@@ -159,90 +160,16 @@ fn lives(pid: u32) -> bool {
     stat(pid).is_some_and(|(state, _)| state != 'Z')
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     listener.local_addr().expect("its address").port()
 }
 
 /// Tries `check` until it holds, for half a minute.
-fn eventually(what: &str, check: impl Fn() -> bool) {
+pub(crate) fn eventually(what: &str, check: impl Fn() -> bool) {
     let end = Instant::now() + Duration::from_secs(30);
     while !check() {
         assert!(Instant::now() < end, "it never came to be: {what}");
         sleep(Duration::from_millis(250));
     }
-}
-
-#[test]
-fn the_printed_lines_work_as_pasted_and_nothing_is_left_behind() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let port = free_port();
-    let stack = Stack::start(folder.path(), port);
-
-    let said = bash(&stack.transcript);
-    // Saved, listed, read, deleted, and gone from the list.
-    assert_eq!(said.matches(r#""success":true"#).count(), 4, "{said}");
-    assert_eq!(
-        said.matches(r#""fileName":"hello.txt""#).count(),
-        2,
-        "{said}"
-    );
-    assert!(said.contains("Hello, Slipway\n"), "{said}");
-    assert!(
-        said.trim_end()
-            .ends_with(r#"{"success":true,"files":[],"nextCursor":null}"#),
-        "{said}"
-    );
-
-    // Nobody confirms this one: its event does.
-    stack.with_token(
-        r#"UPLOAD=$(curl -sS "$API/presign-upload" -H "Authorization: Bearer $TOKEN" -d '{"fileName": "event.txt", "contentType": "text/plain", "size": 3}')
-        curl -sS -f -X PUT "$(printf %s "$UPLOAD" | sed 's/.*"presignedUrl":"\([^"]*\)".*/\1/')" --data-binary abc -H "Content-Type: text/plain""#,
-    );
-    eventually("a file that nobody confirmed", || {
-        stack.list().contains("event.txt")
-    });
-
-    // Answers of any size pass the emulator.
-    let batch = stack.with_token(
-        r#"FILE='{"fileName": "a.txt", "contentType": "text/plain"}'
-        FILES=$(for _ in $(seq 99); do printf '%s,' "$FILE"; done)
-        curl -sS "$API/presign-upload" -H "Authorization: Bearer $TOKEN" -d "{\"files\": [$FILES$FILE]}""#,
-    );
-    assert_eq!(batch.matches("presignedUrl").count(), 100, "{batch}");
-
-    // A function that dies is brought back.
-    let named = |pid: &u32| {
-        std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe.ends_with("files"))
-    };
-    let functions: Vec<u32> = stack.descendants().into_iter().filter(named).collect();
-    assert!(!functions.is_empty(), "files was running");
-    for pid in functions {
-        bash(&format!("kill -9 {pid}"));
-    }
-    eventually("files, after it died", || {
-        stack.list().contains("event.txt")
-    });
-
-    // A second stack in the same folder gets a clear sentence.
-    let second = Command::new(EXE)
-        .args(["--port", "1", "--state"])
-        .arg(folder.path())
-        .output()
-        .expect("it starts");
-    assert!(!second.status.success());
-    assert!(!second.stderr.is_empty());
-
-    let token = stack.transcript.lines().next().expect("a token").to_owned();
-    stack.kill();
-
-    // Files, keys and tokens survive.
-    let again = Stack::start(folder.path(), port);
-    let again = Stack {
-        transcript: token,
-        ..again
-    };
-    let list = again.list();
-    assert!(list.contains("event.txt"), "{list}");
-    again.kill();
 }

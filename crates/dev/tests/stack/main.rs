@@ -1,0 +1,10 @@
+//! The whole stack: as a newcomer meets it, and as `openapi.yaml` describes it.
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "tests fail by panics, and show what the stack said"
+)]
+
+mod harness;
+mod newcomer;
+mod openapi;

@@ -1,0 +1,76 @@
+//! `cargo dev` as a newcomer meets it: one command, the lines it prints pasted into a shell, and its end.
+
+use std::process::Command;
+
+use crate::harness::{EXE, Stack, bash, eventually, free_port};
+
+#[test]
+fn the_printed_lines_work_as_pasted_and_nothing_is_left_behind() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let port = free_port();
+    let stack = Stack::start(folder.path(), port);
+
+    let said = bash(&stack.transcript);
+    // Saved, listed, read, deleted, and gone from the list.
+    assert_eq!(said.matches(r#""success":true"#).count(), 4, "{said}");
+    assert_eq!(
+        said.matches(r#""fileName":"hello.txt""#).count(),
+        2,
+        "{said}"
+    );
+    assert!(said.contains("Hello, Slipway\n"), "{said}");
+    assert!(
+        said.trim_end()
+            .ends_with(r#"{"success":true,"files":[],"nextCursor":null}"#),
+        "{said}"
+    );
+
+    // Nobody confirms this one: its event does.
+    stack.with_token(
+        r#"UPLOAD=$(curl -sS "$API/presign-upload" -H "Authorization: Bearer $TOKEN" -d '{"fileName": "event.txt", "contentType": "text/plain", "size": 3}')
+        curl -sS -f -X PUT "$(printf %s "$UPLOAD" | sed 's/.*"presignedUrl":"\([^"]*\)".*/\1/')" --data-binary abc -H "Content-Type: text/plain""#,
+    );
+    eventually("a file that nobody confirmed", || {
+        stack.list().contains("event.txt")
+    });
+
+    // Answers of any size pass the emulator.
+    let batch = stack.with_token(
+        r#"FILE='{"fileName": "a.txt", "contentType": "text/plain"}'
+        FILES=$(for _ in $(seq 99); do printf '%s,' "$FILE"; done)
+        curl -sS "$API/presign-upload" -H "Authorization: Bearer $TOKEN" -d "{\"files\": [$FILES$FILE]}""#,
+    );
+    assert_eq!(batch.matches("presignedUrl").count(), 100, "{batch}");
+
+    // A function that dies is brought back.
+    let named = |pid: &u32| {
+        std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe.ends_with("files"))
+    };
+    let functions: Vec<u32> = stack.descendants().into_iter().filter(named).collect();
+    assert!(!functions.is_empty(), "files was running");
+    for pid in functions {
+        bash(&format!("kill -9 {pid}"));
+    }
+    eventually("files, after it died", || {
+        stack.list().contains("event.txt")
+    });
+
+    // A second stack in the same folder gets a clear sentence.
+    let second = Command::new(EXE)
+        .args(["--port", "1", "--state"])
+        .arg(folder.path())
+        .output()
+        .expect("it starts");
+    assert!(!second.status.success());
+    assert!(!second.stderr.is_empty());
+
+    let token = stack.transcript.lines().next().expect("a token").to_owned();
+    stack.kill();
+
+    // Files, keys and tokens survive.
+    let mut again = Stack::start(folder.path(), port);
+    again.transcript = token;
+    let list = again.list();
+    assert!(list.contains("event.txt"), "{list}");
+    again.kill();
+}
