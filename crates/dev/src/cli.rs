@@ -40,6 +40,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Check format, dependencies and lints, and run the tests
     Test(TestOptions),
+    /// Compute what uploads cost on AWS, from the prices in docs/prices.json
+    Cost(crate::cost::Usage),
     /// Print a token for a user, alone
     Token {
         /// The user: `sub` in the token

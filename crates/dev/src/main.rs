@@ -1,6 +1,7 @@
 //! `cargo dev`: the local stack, and the commands around it.
 
 mod cli;
+mod cost;
 mod openssl;
 mod say;
 mod stack;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
     let done = match &cli.command {
         None => stack::run(&cli),
         Some(Command::Test(options)) => test::run(options, &cli.state()),
+        Some(Command::Cost(usage)) => cost(usage),
         Some(Command::Token { user, seconds }) => token(&cli.state(), user, *seconds),
     };
     match done {
@@ -44,4 +46,8 @@ fn main() -> ExitCode {
 fn token(folder: &Path, user: &str, seconds: u64) -> io::Result<()> {
     let token = State::make(folder)?.key()?.token(user, seconds)?;
     writeln!(io::stdout(), "{token}")
+}
+
+fn cost(usage: &cost::Usage) -> io::Result<()> {
+    write!(io::stdout(), "{}", cost::table(usage)?)
 }

@@ -11,6 +11,7 @@ mod force;
 mod mess;
 mod rebuild;
 mod reconcile;
+mod recover;
 mod roles;
 mod s3_fault;
 mod world;

@@ -1,0 +1,248 @@
+//! `cargo dev cost`: what so many uploads cost, from prices that are inputs.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::{fs, io};
+
+use clap::Args;
+use serde::Deserialize;
+
+use crate::workspace;
+
+/// What is asked, each with what a usual application does.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Usage {
+    /// Files uploaded in a month
+    #[arg(long, default_value_t = 1e6)]
+    uploads: f64,
+    /// The size of one, in megabytes
+    #[arg(long, default_value_t = 1.0)]
+    megabytes: f64,
+    /// How often each is read by a read URL
+    #[arg(long, default_value_t = 3.0)]
+    reads: f64,
+    /// Pages of the list that are asked for, for each upload
+    #[arg(long, default_value_t = 1.0)]
+    lists: f64,
+    /// The share that is deleted again
+    #[arg(long, default_value_t = 0.1)]
+    deletes: f64,
+    /// The share that the client confirms by save-metadata; S3's event comes for all of them
+    #[arg(long, default_value_t = 1.0)]
+    confirmed: f64,
+    /// Parts in which one file goes up; 1 is a single PUT
+    #[arg(long, default_value_t = 1.0)]
+    parts: f64,
+    /// How long a call of a function that waits for S3 and Postgres takes, in milliseconds
+    #[arg(long, default_value_t = 60.0)]
+    wait_ms: f64,
+    /// How many events record-upload takes at once
+    #[arg(long, default_value_t = 4.0)]
+    batch: f64,
+    /// Another file with prices
+    #[arg(long)]
+    prices: Option<PathBuf>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Prices {
+    date: String,
+    #[serde(rename = "where")]
+    place: String,
+    http_api_per_million: f64,
+    lambda_requests_per_million: f64,
+    lambda_gb_second_arm64: f64,
+    s3_put_per_thousand: f64,
+    s3_get_per_thousand: f64,
+    s3_storage_gb_month: f64,
+    s3_egress_gb: f64,
+    sqs_per_million: f64,
+    logs_ingest_gb: f64,
+    metric_month: f64,
+    alarm_month: f64,
+    secret_month: f64,
+    key_month: f64,
+}
+
+/// The memory of `presign`, and of the functions that hold a connection, as in `template.yaml`.
+const PRESIGN_GB: f64 = 128.0 / 1024.0;
+const FUNCTION_GB: f64 = 256.0 / 1024.0;
+
+/// What presigning takes, in seconds: Lambda bills whole milliseconds.
+const PRESIGN_SECONDS: f64 = 0.002;
+
+/// What one request leaves in the logs of the function, of Lambda and of API Gateway, in bytes.
+const LOG_BYTES: f64 = 1500.0;
+
+/// Metrics that a deployment in use has, and what its alarms look at.
+const METRICS: f64 = 20.0;
+const ALARMS: f64 = 13.0;
+
+/// A month of 30 days of `maintain` every 15 minutes, with nothing to do: 2 s each.
+const MAINTAIN_GB_SECONDS: f64 = 30.0 * 24.0 * 4.0 * 2.0 * 0.5;
+
+/// Reads the prices, and prints the table.
+pub(crate) fn table(usage: &Usage) -> io::Result<String> {
+    let default = || workspace::root().join("docs/prices.json");
+    let path = usage.prices.clone().unwrap_or_else(default);
+    let prices: Prices = serde_json::from_slice(&fs::read(path)?)?;
+    Ok(written(usage, &prices))
+}
+
+fn written(usage: &Usage, prices: &Prices) -> String {
+    let lines = lines(usage, prices);
+    let sum: f64 = lines.iter().map(|(_, _, dollars)| dollars).sum();
+    let mut text = format!(
+        "Prices of {} ({}).\n\n| what | how much | USD a month |\n|---|---|---|\n",
+        prices.date, prices.place
+    );
+    // Writing to a String cannot fail.
+    for (what, how_much, dollars) in lines {
+        let _ = writeln!(text, "| {what} | {how_much} | {dollars:.2} |");
+    }
+    let _ = writeln!(text, "| **together, without Postgres** | | **{sum:.2}** |");
+    text
+}
+
+fn lines(usage: &Usage, prices: &Prices) -> Vec<(&'static str, String, f64)> {
+    let uploads = usage.uploads;
+    let in_parts = usage.parts > 1.0;
+    // In parts: create, sign (a thousand at once), complete; else presign and save-metadata.
+    let begun = if in_parts {
+        1.0 + (usage.parts / 1000.0).ceil()
+    } else {
+        1.0
+    };
+    let presigns = if in_parts { 0.0 } else { uploads };
+    let waiting = uploads
+        * (usage.confirmed + usage.lists + usage.deletes + if in_parts { begun } else { 0.0 });
+    let requests = presigns + waiting;
+    let batches = uploads / usage.batch.max(1.0);
+    let seconds = usage.wait_ms / 1000.0;
+    let gb_seconds = presigns * PRESIGN_SECONDS * PRESIGN_GB
+        + (waiting + batches) * seconds * FUNCTION_GB
+        + MAINTAIN_GB_SECONDS;
+    let puts = uploads * if in_parts { usage.parts + 2.0 } else { 1.0 };
+    // Recording looks twice, HEAD and first bytes: once for the client, once for the event.
+    let looks = uploads * 2.0 * (1.0 + usage.confirmed);
+    let gigabytes = uploads * usage.megabytes / 1000.0;
+    let fixed = METRICS * prices.metric_month
+        + ALARMS * prices.alarm_month
+        + prices.secret_month
+        + prices.key_month;
+    vec![
+        (
+            "API Gateway (HTTP API)",
+            millions(requests),
+            requests / 1e6 * prices.http_api_per_million,
+        ),
+        (
+            "Lambda, invocations",
+            millions(requests + batches),
+            (requests + batches) / 1e6 * prices.lambda_requests_per_million,
+        ),
+        (
+            "Lambda, time",
+            format!("{gb_seconds:.0} GB-s"),
+            gb_seconds * prices.lambda_gb_second_arm64,
+        ),
+        (
+            "S3, PUT and its like",
+            millions(puts),
+            puts / 1e3 * prices.s3_put_per_thousand,
+        ),
+        (
+            "S3, HEAD and GET by us",
+            millions(looks),
+            looks / 1e3 * prices.s3_get_per_thousand,
+        ),
+        (
+            "S3, GET by readers",
+            millions(uploads * usage.reads),
+            uploads * usage.reads / 1e3 * prices.s3_get_per_thousand,
+        ),
+        // Sent, received, deleted; EventBridge bills nothing for events of AWS.
+        (
+            "SQS",
+            millions(uploads + 2.0 * batches),
+            (uploads + 2.0 * batches) / 1e6 * prices.sqs_per_million,
+        ),
+        (
+            "CloudWatch logs",
+            format!("{:.1} GB", (requests + batches) * LOG_BYTES / 1e9),
+            (requests + batches) * LOG_BYTES / 1e9 * prices.logs_ingest_gb,
+        ),
+        (
+            "Metrics, alarms, a secret, a key",
+            format!("{METRICS} metrics, {ALARMS} alarms"),
+            fixed,
+        ),
+        (
+            "S3, storage of one month's uploads",
+            format!("{gigabytes:.0} GB"),
+            gigabytes * prices.s3_storage_gb_month,
+        ),
+        (
+            "S3, bytes out to readers",
+            format!("{:.0} GB", gigabytes * usage.reads),
+            gigabytes * usage.reads * prices.s3_egress_gb,
+        ),
+    ]
+}
+
+fn millions(count: f64) -> String {
+    format!("{:.2} million", count / 1e6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        usage: Usage,
+    }
+
+    fn usage(args: &[&str]) -> Usage {
+        Line::parse_from([&["cost"], args].concat()).usage
+    }
+
+    fn sum(usage: &Usage) -> f64 {
+        let prices = fs::read(workspace::root().join("docs/prices.json")).unwrap();
+        let prices = serde_json::from_slice(&prices).unwrap();
+        lines(usage, &prices).iter().map(|line| line.2).sum()
+    }
+
+    #[test]
+    fn the_documented_tables_are_what_it_prints() {
+        let document = fs::read_to_string(workspace::root().join("docs/cost.md")).unwrap();
+        for args in [
+            vec![],
+            vec!["--megabytes", "500", "--parts", "32", "--reads", "1"],
+        ] {
+            let table = table(&usage(&args)).unwrap();
+            assert!(document.contains(&table), "docs/cost.md lacks:\n{table}");
+        }
+    }
+
+    #[test]
+    fn more_costs_more() {
+        let base = sum(&usage(&[]));
+        for more in [
+            ["--uploads", "2000000"],
+            ["--megabytes", "2"],
+            ["--reads", "4"],
+            ["--lists", "2"],
+            ["--deletes", "1"],
+            ["--parts", "10"],
+            ["--wait-ms", "120"],
+        ] {
+            assert!(sum(&usage(&more)) > base, "{more:?}");
+        }
+        assert!(sum(&usage(&["--confirmed", "0"])) < base);
+        assert!(sum(&usage(&["--batch", "10"])) < base);
+    }
+}
