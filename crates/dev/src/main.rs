@@ -6,6 +6,7 @@ mod openssl;
 mod say;
 mod stack;
 mod state;
+mod template;
 mod test;
 mod token;
 mod workspace;

