@@ -1,6 +1,9 @@
 //! Verifying a token where no authorizer did: one configured key, whose kind alone fixes the algorithm.
 
 mod provider;
+mod rsa;
+
+use std::ops::RangeInclusive;
 
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
@@ -12,6 +15,9 @@ const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
 /// RFC 7518, section 3.2: a key for HS256 must be at least as long as the hash.
 const MIN_SECRET_BYTES: usize = 32;
+
+/// RFC 7518, section 3.3, asks for 2048 at least; `ring` verifies up to 8192.
+const RSA_BITS: RangeInclusive<usize> = 2048..=8192;
 
 /// Checks signature, issuer, audience, expiry and not-before of tokens.
 pub(crate) struct Verifier {
@@ -101,6 +107,14 @@ fn public_key(pem: &str) -> Result<(DecodingKey, Algorithm), ConfigError> {
     }
     let pem = pem.as_bytes();
     if let Ok(key) = DecodingKey::from_rsa_pem(pem) {
+        // Others would be taken here, and every token refused.
+        let bits = key.try_get_as_bytes().ok().and_then(rsa::modulus_bits);
+        if !bits.is_some_and(|bits| RSA_BITS.contains(&bits)) {
+            return Err(ConfigError::new(
+                "JWT_PUBLIC_KEY",
+                "is an RSA key of fewer than 2048 or more than 8192 bits; make one of 2048 (RFC 7518, section 3.3)",
+            ));
+        }
         return Ok((key, Algorithm::RS256));
     }
     if let Ok(key) = DecodingKey::from_ed_pem(pem) {

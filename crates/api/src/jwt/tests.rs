@@ -259,6 +259,34 @@ fn bad_configurations_fail_at_init_and_name_the_variable() {
 }
 
 #[test]
+fn an_rsa_key_that_could_verify_nothing_fails_at_init() {
+    let short = include_str!("testdata/rsa_1024_public.pem");
+    let error = with(&[("JWT_PUBLIC_KEY", short)]).expect_err("too short");
+    assert!(
+        error.to_string().contains("JWT_PUBLIC_KEY") && error.to_string().contains("2048"),
+        "{error}"
+    );
+
+    let bits = |bytes: &[u8]| rsa::modulus_bits(bytes);
+    // SEQUENCE { INTEGER 0x00ff01, … }, and the same with its lengths in more bytes.
+    assert_eq!(bits(&[0x30, 8, 2, 3, 0, 0xff, 1, 2, 1, 3]), Some(16));
+    assert_eq!(
+        bits(&[0x30, 0x81, 9, 2, 0x81, 3, 0, 0x7f, 1, 2, 1, 3]),
+        Some(15)
+    );
+    for cut in [
+        &[][..],
+        &[0x30],
+        &[0x30, 8, 2, 3, 0],
+        &[0x30, 0x81],
+        &[0x30, 3, 2, 1, 0],
+        &[0x30, 0xff, 0xff],
+    ] {
+        assert_eq!(bits(cut), None);
+    }
+}
+
+#[test]
 fn huge_and_mangled_tokens_are_refused() {
     let good = hs256(&claims());
     for token in [
