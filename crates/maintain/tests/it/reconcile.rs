@@ -109,9 +109,10 @@ async fn usage_that_drifted_is_repaired() {
         ..reconcile()
     });
     let ran = world.run(&options).await;
-    // Dave is met by his tombstone, and again as one whose usage is that of nothing, at whatever time.
+    // Dave is met by his tombstone, and again as one whose usage is that of nothing, at whatever time. And each of
+    // the two bounds between shards may part the keys of one user, whom both sides find.
     let drifted = ran.report.get(slipway_maintain::Count::Drifted);
-    assert!((5..=6).contains(&drifted), "{}", ran.numbers());
+    assert!((5..=8).contains(&drifted), "{}", ran.numbers());
     world.check_usage().await;
     assert_eq!(
         world
