@@ -8,7 +8,7 @@ mod record;
 mod row;
 mod scan;
 
-use slipway_core::{FileId, FileRow};
+use slipway_core::{Code, FileId, FileRow};
 
 pub(crate) use row::{file_id, object_key, value};
 pub use scan::Scanned;
@@ -32,10 +32,9 @@ pub enum Recorded {
     Updated(FileRow),
     /// Its row stays as it was: it says the same, or describes a later upload.
     Unchanged(FileRow),
-    /// The file is deleted, and stays so: remove the object.
-    Tombstoned,
-    /// It does not fit into the quota, and is a tombstone now: remove the object.
-    QuotaExceeded,
+    /// The file is a tombstone, now or before, and stays one: remove the object. The code says why, whoever
+    /// finds it: `file_deleted` by its owner, or refused as `file_too_large` or for `quota_exceeded`.
+    Tombstoned(Code),
     /// The row describes another upload of the same second, so nothing tells which is the later one.
     /// Ask S3 again, and pass this row as `seen`.
     Stale(FileRow),
@@ -72,6 +71,6 @@ pub enum FileState {
     Unknown,
     /// It is there.
     Live(FileRow),
-    /// It was deleted.
-    Deleted,
+    /// It was deleted, or refused: the code says which, as in [`Recorded::Tombstoned`].
+    Deleted(Code),
 }

@@ -42,6 +42,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(2, "0002_files"),
     migration!(3, "0003_row_security"),
     migration!(4, "0004_maintenance"),
+    migration!(5, "0005_refused"),
 ];
 
 impl Migration {

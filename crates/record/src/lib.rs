@@ -31,7 +31,7 @@ pub enum Outcome {
     Missing,
     /// The file was deleted: an upload that came later is removed again.
     Deleted,
-    /// The object was refused for its size or the owner's quota, and removed; the error says which.
+    /// The object was refused for its size or the owner's quota, now or before, and removed; the error says which.
     Refused(Refusal),
 }
 
@@ -45,14 +45,32 @@ pub enum Refusal {
         /// The limit.
         max: u64,
     },
+    /// An object under the same key was, when somebody else looked.
+    WasTooLarge,
     /// The owner's quota has no room for it.
     OverQuota,
+}
+
+impl Refusal {
+    /// What a tombstone says of why it is one; `None` if its owner deleted the file.
+    #[must_use]
+    pub fn before(why: Code) -> Option<Self> {
+        match why {
+            Code::FileTooLarge => Some(Self::WasTooLarge),
+            Code::QuotaExceeded => Some(Self::OverQuota),
+            _ => None,
+        }
+    }
 }
 
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::TooLarge { size, max } => too_large(size, max),
+            Refusal::WasTooLarge => Self::new(
+                Code::FileTooLarge,
+                "The file was larger than is accepted here, and was removed. Presign again for a smaller one.",
+            ),
             Refusal::OverQuota => Self::new(
                 Code::QuotaExceeded,
                 "The file does not fit into your quota. It was removed; delete files first.",
@@ -158,19 +176,11 @@ impl Recorder {
             let Some(object) = self.look(key).await? else {
                 return Ok(Outcome::Missing);
             };
-            let recorded = if let Some(max) = self.limit_passed(&object) {
-                match self
-                    .db
-                    .tombstone_refused(&object, &location, seen.as_ref())
+            let limit = self.limit_passed(&object);
+            let recorded = if limit.is_some() {
+                self.db
+                    .tombstone_refused(&object, &location, Code::FileTooLarge, seen.as_ref())
                     .await?
-                {
-                    Recorded::Tombstoned => {
-                        self.remove(key).await;
-                        let size = object.size;
-                        return Ok(Outcome::Refused(Refusal::TooLarge { size, max }));
-                    }
-                    other => other,
-                }
             } else {
                 let quota = self.quota_bytes;
                 self.db
@@ -181,13 +191,16 @@ impl Recorder {
                 Recorded::Created(row) => return Ok(Outcome::Created(row)),
                 Recorded::Updated(row) if seen.is_none() => return Ok(Outcome::Existing(row)),
                 Recorded::Unchanged(row) => return Ok(Outcome::Existing(row)),
-                Recorded::Tombstoned => {
+                Recorded::Tombstoned(why) => {
                     self.remove(key).await;
-                    return Ok(Outcome::Deleted);
-                }
-                Recorded::QuotaExceeded => {
-                    self.remove(key).await;
-                    return Ok(Outcome::Refused(Refusal::OverQuota));
+                    let refusal = match (why, limit) {
+                        (Code::FileTooLarge, Some(max)) => Some(Refusal::TooLarge {
+                            size: object.size,
+                            max,
+                        }),
+                        _ => Refusal::before(why),
+                    };
+                    return Ok(refusal.map_or(Outcome::Deleted, Outcome::Refused));
                 }
                 Recorded::Stale(row) | Recorded::Updated(row) => seen = Some(row),
             }

@@ -5,7 +5,7 @@ use slipway_api::{Counts, FileBody, Function, Reply, Request, Spent};
 use slipway_core::env::{ConfigError, Env};
 use slipway_core::{Code, Error, FileRow, ObjectKey};
 use slipway_db::FileState;
-use slipway_record::{Outcome, Recorder};
+use slipway_record::{Outcome, Recorder, Refusal};
 use slipway_storage::{Credentials, Location, ReadUrls, Signer};
 use time::OffsetDateTime;
 
@@ -70,11 +70,11 @@ impl SaveMetadata {
         })
     }
 
-    /// No object: not uploaded yet, or deleted long enough ago that it is gone.
+    /// No object: not uploaded yet, or deleted or refused before.
     async fn missing(&self, key: &ObjectKey) -> Result<Error, Error> {
         Ok(
             match self.recorder.db().file_state(key.owner(), key.id()).await? {
-                FileState::Deleted => deleted(),
+                FileState::Deleted(why) => Refusal::before(why).map_or_else(deleted, Error::from),
                 FileState::Unknown | FileState::Live(_) => Error::new(
                     Code::UploadNotFound,
                     "There is no upload under this objectKey yet. PUT the file to its presignedUrl first.",

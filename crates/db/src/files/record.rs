@@ -4,7 +4,7 @@ use slipway_core::{Code, Error, FileRow, StoredObject};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
-use super::row::{file_row, value};
+use super::row::{file_row, tombstone_code, value};
 use super::{Location, Recorded};
 use crate::Db;
 use crate::failure::Failure;
@@ -13,7 +13,7 @@ use crate::transaction::Statement;
 /// The later upload wins; of two in one second, which S3 does not tell apart, the one that S3 had when
 /// it was asked after the row was seen (`$14`, `$15`). A tombstone wins always.
 ///
-/// With `$13` the row becomes a tombstone: what S3 has is refused.
+/// With `$13` the row becomes a tombstone: what S3 has is refused, and the code that says why is kept.
 ///
 /// What is known of the bytes, their type and a scanner's word, stays with their `ETag`; who has not looked at them
 /// (`$16` is null) takes nothing away.
@@ -31,13 +31,13 @@ WITH old AS (
 ), put AS (
     INSERT INTO s3_files AS f
         (user_id, id, object_key, bucket, file_url, file_name, content_type, size, etag,
-         checksum_sha256, upload_timestamp, deleted_at, detected_type)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, CASE WHEN $13 THEN now() END, $16)
+         checksum_sha256, upload_timestamp, deleted_at, refused, detected_type)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, CASE WHEN $13 IS NOT NULL THEN now() END, $13, $16)
     ON CONFLICT (id) DO UPDATE SET
         bucket = excluded.bucket, file_url = excluded.file_url, file_name = excluded.file_name,
         content_type = excluded.content_type, size = excluded.size, etag = excluded.etag,
         checksum_sha256 = excluded.checksum_sha256, upload_timestamp = excluded.upload_timestamp,
-        deleted_at = excluded.deleted_at,
+        deleted_at = excluded.deleted_at, refused = excluded.refused,
         detected_type = coalesce(excluded.detected_type, CASE WHEN f.etag = excluded.etag THEN f.detected_type END),
         scan_status = CASE WHEN f.etag = excluded.etag THEN f.scan_status END
     WHERE f.deleted_at IS NULL AND f.object_key = excluded.object_key
@@ -85,19 +85,17 @@ impl Db {
         quota_bytes: Option<u64>,
         seen: Option<&FileRow>,
     ) -> Result<Recorded, Error> {
-        match self.put(object, location, quota_bytes, seen, false).await {
+        match self.put(object, location, quota_bytes, seen, None).await {
             Err(failure) if failure.constraint() == Some("user_usage_within_quota") => {
-                match self.tombstone_refused(object, location, seen).await? {
-                    Recorded::Tombstoned => Ok(Recorded::QuotaExceeded),
-                    other => Ok(other),
-                }
+                self.tombstone_refused(object, location, Code::QuotaExceeded, seen)
+                    .await
             }
             Err(failure) => Err(failure.into_error(STEP)),
             Ok(rows) => outcome(&rows, object),
         }
     }
 
-    /// Makes the file of `object` a tombstone, because the object is refused: too large, say.
+    /// Makes the file of `object` a tombstone, because the object is refused; `why` is kept.
     ///
     /// Answers `Tombstoned` (remove the object), `Unchanged` (the same object was accepted before, or a later
     /// one: leave it) or `Stale`, as [`Db::record_file`] does.
@@ -105,10 +103,11 @@ impl Db {
         &self,
         object: &StoredObject,
         location: &Location<'_>,
+        why: Code,
         seen: Option<&FileRow>,
     ) -> Result<Recorded, Error> {
         let rows = self
-            .put(object, location, None, seen, true)
+            .put(object, location, None, seen, Some(why))
             .await
             .map_err(|failure| failure.into_error(STEP))?;
         outcome(&rows, object)
@@ -120,12 +119,13 @@ impl Db {
         location: &Location<'_>,
         quota_bytes: Option<u64>,
         seen: Option<&FileRow>,
-        refused: bool,
+        refused: Option<Code>,
     ) -> Result<Vec<Row>, Failure> {
         // Beyond 2^63 there is no object, and a quota is none.
         let size = i64::try_from(object.size).unwrap_or(i64::MAX);
         let quota = quota_bytes.and_then(|bytes| i64::try_from(bytes).ok());
         let checksum = object.checksum_sha256.map(|sha256| sha256.0.to_vec());
+        let refused = refused.map(Code::as_str);
         let seen_etag = seen.map(|row| row.etag.as_str());
         let seen_at = seen.map(|row| row.uploaded_at);
         let statement = Statement {
@@ -142,7 +142,7 @@ impl Db {
                 (&checksum, Type::BYTEA),
                 (&object.last_modified, Type::TIMESTAMPTZ),
                 (&quota, Type::INT8),
-                (&refused, Type::BOOL),
+                (&refused, Type::TEXT),
                 (&seen_etag, Type::TEXT),
                 (&seen_at, Type::TIMESTAMPTZ),
                 (&object.detected_type, Type::TEXT),
@@ -160,14 +160,14 @@ fn outcome(rows: &[Row], object: &StoredObject) -> Result<Recorded, Error> {
         return Err(not_its_file());
     }
     if value::<bool>(row, "deleted", STEP)? {
-        return Ok(Recorded::Tombstoned);
+        return Ok(Recorded::Tombstoned(tombstone_code(row, STEP)?));
     }
     let file = file_row(row, STEP)?;
     Ok(match value(row, "outcome", STEP)? {
         "created" => Recorded::Created(file),
         "updated" => Recorded::Updated(file),
         // It was live when the statement began, and was deleted before its turn came.
-        "gone" => Recorded::Tombstoned,
+        "gone" => Recorded::Tombstoned(Code::FileDeleted),
         _ if file.uploaded_at == object.last_modified && file.etag != object.etag => {
             Recorded::Stale(file)
         }

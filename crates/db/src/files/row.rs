@@ -1,6 +1,6 @@
 //! A row of `s3_files` as Rust has it.
 
-use slipway_core::{Error, FileId, FileRow, ObjectKey, ScanStatus, Sha256, UserId};
+use slipway_core::{Code, Error, FileId, FileRow, ObjectKey, ScanStatus, Sha256, UserId};
 use tokio_postgres::Row;
 use tokio_postgres::types::FromSql;
 use uuid::Uuid;
@@ -39,6 +39,14 @@ pub(crate) fn file_id(row: &Row, step: &'static str) -> Result<FileId, Error> {
 pub(crate) fn object_key(row: &Row, step: &'static str) -> Result<ObjectKey, Error> {
     ObjectKey::parse(&value::<String>(row, "object_key", step)?)
         .map_err(|_| bad(step, "object_key"))
+}
+
+/// Why the row is a tombstone.
+pub(crate) fn tombstone_code(row: &Row, step: &'static str) -> Result<Code, Error> {
+    let refused: Option<&str> = value(row, "refused", step)?;
+    let mut known = [Code::FileTooLarge, Code::QuotaExceeded].into_iter();
+    let code = known.find(|code| Some(code.as_str()) == refused);
+    Ok(code.unwrap_or(Code::FileDeleted))
 }
 
 /// The value of `column`.

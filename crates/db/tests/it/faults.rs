@@ -88,7 +88,7 @@ async fn a_refusal_whose_answer_was_lost_refuses_still() {
         .record_file(&object, &HERE, Some(1), None)
         .await
         .expect("answered");
-    assert_eq!(recorded, Recorded::QuotaExceeded);
+    assert_eq!(recorded, Recorded::Tombstoned(Code::QuotaExceeded));
     assert_eq!(proxy.connections(), 2);
     assert_eq!(checked_usage(&database, "alice").await, Usage::default());
 }

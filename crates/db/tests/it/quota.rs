@@ -1,6 +1,6 @@
 //! The quota: exact at the record step, and never in the way of less.
 
-use slipway_core::StoredObject;
+use slipway_core::{Code, StoredObject};
 use slipway_db::{Db, FileState, Recorded, Usage};
 use slipway_testkit::database;
 
@@ -26,13 +26,19 @@ async fn the_last_byte_fits_and_the_next_does_not() {
             Recorded::Created(_)
         ));
     }
-    assert_eq!(within(&db, &over, Some(100)).await, Recorded::QuotaExceeded);
+    assert_eq!(
+        within(&db, &over, Some(100)).await,
+        Recorded::Tombstoned(Code::QuotaExceeded)
+    );
     // It is a tombstone, so another delivery does not bring it in when there is room.
     let _ = db
         .delete_files(&user("alice"), &[first.key.id()])
         .await
         .expect("deleted");
-    assert_eq!(within(&db, &over, Some(100)).await, Recorded::Tombstoned);
+    assert_eq!(
+        within(&db, &over, Some(100)).await,
+        Recorded::Tombstoned(Code::QuotaExceeded)
+    );
     assert_eq!(
         checked_usage(&database, "alice").await,
         Usage {
@@ -57,13 +63,13 @@ async fn an_overwrite_that_does_not_fit_takes_the_file_along() {
     // The bucket has lost the first upload under this key already.
     assert_eq!(
         within(&db, &object(&key, 51, "b", 2), Some(100)).await,
-        Recorded::QuotaExceeded
+        Recorded::Tombstoned(Code::QuotaExceeded)
     );
     let state = db
         .file_state(&user("alice"), key.id())
         .await
         .expect("known");
-    assert_eq!(state, FileState::Deleted);
+    assert_eq!(state, FileState::Deleted(Code::QuotaExceeded));
     assert_eq!(
         checked_usage(&database, "alice").await,
         Usage {
@@ -98,7 +104,7 @@ async fn a_lowered_quota_lets_files_shrink_and_go() {
     let larger = object(&crate::support::key("alice"), 1, "a", 1);
     assert_eq!(
         within(&db, &larger, Some(50)).await,
-        Recorded::QuotaExceeded
+        Recorded::Tombstoned(Code::QuotaExceeded)
     );
     assert_eq!(
         checked_usage(&database, "alice").await,
@@ -136,7 +142,7 @@ async fn a_quota_can_be_raised_and_taken_away() {
     ));
     assert_eq!(
         within(&db, &file(1), Some(100)).await,
-        Recorded::QuotaExceeded
+        Recorded::Tombstoned(Code::QuotaExceeded)
     );
     assert!(matches!(
         within(&db, &file(1000), None).await,
@@ -144,7 +150,7 @@ async fn a_quota_can_be_raised_and_taken_away() {
     ));
     assert_eq!(
         within(&db, &file(1), Some(100)).await,
-        Recorded::QuotaExceeded
+        Recorded::Tombstoned(Code::QuotaExceeded)
     );
     assert_eq!(
         checked_usage(&database, "alice").await,
@@ -167,7 +173,10 @@ async fn the_quota_is_exact_under_concurrency() {
     let outcomes = futures_util::future::join_all(uploads).await;
     let count = |wanted: fn(&Recorded) -> bool| outcomes.iter().filter(|o| wanted(o)).count();
     assert_eq!(count(|outcome| matches!(outcome, Recorded::Created(_))), 50);
-    assert_eq!(count(|outcome| *outcome == Recorded::QuotaExceeded), 150);
+    assert_eq!(
+        count(|outcome| *outcome == Recorded::Tombstoned(Code::QuotaExceeded)),
+        150
+    );
     assert_eq!(
         checked_usage(&database, "alice").await,
         Usage {

@@ -93,13 +93,16 @@ async fn a_tombstone_stays() {
         .expect("deleted");
     assert_eq!(deleted, [(key.id(), key.clone())]);
     for again in [object(&key, 5, "a", 1), object(&key, 7, "b", 9)] {
-        assert_eq!(record(&db, &again).await, Recorded::Tombstoned);
+        assert_eq!(
+            record(&db, &again).await,
+            Recorded::Tombstoned(Code::FileDeleted)
+        );
     }
     let state = db
         .file_state(&user("alice"), key.id())
         .await
         .expect("known");
-    assert_eq!(state, FileState::Deleted);
+    assert_eq!(state, FileState::Deleted(Code::FileDeleted));
     assert_eq!(checked_usage(&database, "alice").await, Usage::default());
 }
 
@@ -108,21 +111,30 @@ async fn what_is_refused_becomes_a_tombstone() {
     let database = database();
     let db = database.db();
     let refuse = async |object: &_, seen| {
-        db.tombstone_refused(object, &HERE, seen)
+        db.tombstone_refused(object, &HERE, Code::FileTooLarge, seen)
             .await
             .expect("refused")
     };
     // Never seen before.
     let fresh = object(&key("alice"), 5, "a", 1);
-    assert_eq!(refuse(&fresh, None).await, Recorded::Tombstoned);
-    assert_eq!(refuse(&fresh, None).await, Recorded::Tombstoned);
-    assert_eq!(record(&db, &fresh).await, Recorded::Tombstoned);
+    assert_eq!(
+        refuse(&fresh, None).await,
+        Recorded::Tombstoned(Code::FileTooLarge)
+    );
+    assert_eq!(
+        refuse(&fresh, None).await,
+        Recorded::Tombstoned(Code::FileTooLarge)
+    );
+    assert_eq!(
+        record(&db, &fresh).await,
+        Recorded::Tombstoned(Code::FileTooLarge)
+    );
     // Over a file that lived: its bytes are gone from the bucket, so they no longer count.
     let key = key("alice");
     let _ = record(&db, &object(&key, 5, "a", 1)).await;
     assert_eq!(
         refuse(&object(&key, 500, "b", 2), None).await,
-        Recorded::Tombstoned
+        Recorded::Tombstoned(Code::FileTooLarge)
     );
     assert_eq!(checked_usage(&database, "alice").await, Usage::default());
 }
@@ -137,13 +149,19 @@ async fn what_was_accepted_is_not_refused_later() {
         panic!("created");
     };
     // The limit was lowered since, and the event comes again.
-    let kept = db.tombstone_refused(&old, &HERE, None).await.expect("kept");
+    let kept = db
+        .tombstone_refused(&old, &HERE, Code::FileTooLarge, None)
+        .await
+        .expect("kept");
     assert_eq!(kept, Recorded::Unchanged(row));
     // Or the news of a refused upload comes after that of a later, accepted one.
     let Recorded::Updated(row) = record(&db, &new).await else {
         panic!("updated");
     };
-    let kept = db.tombstone_refused(&old, &HERE, None).await.expect("kept");
+    let kept = db
+        .tombstone_refused(&old, &HERE, Code::FileTooLarge, None)
+        .await
+        .expect("kept");
     assert_eq!(kept, Recorded::Unchanged(row));
 }
 

@@ -97,6 +97,10 @@ async fn the_record_step_is_exact() {
     }
     "#);
     refused.refused(413, "quota_exceeded");
+    world
+        .save("alice", &second)
+        .await
+        .refused(413, "quota_exceeded");
     assert_eq!(
         world.object(second["objectKey"].as_str().unwrap()).await,
         None

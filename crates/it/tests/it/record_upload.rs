@@ -273,7 +273,7 @@ async fn an_object_over_the_limit_is_refused_and_removed() {
     world
         .save("alice", &presigned)
         .await
-        .refused(410, "file_deleted");
+        .refused(413, "file_too_large");
 }
 
 #[tokio::test]

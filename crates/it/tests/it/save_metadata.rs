@@ -183,6 +183,16 @@ async fn an_object_over_the_limit_is_refused_and_removed() {
     "#);
     refused.refused(413, "file_too_large");
     assert!(world.is_empty().await);
+    // A client that lost the answer asks again.
+    let again = world.save("alice", &presigned).await;
+    assert_json_snapshot!(again.json, @r#"
+    {
+      "code": "file_too_large",
+      "error": "The file was larger than is accepted here, and was removed. Presign again for a smaller one.",
+      "success": false
+    }
+    "#);
+    again.refused(413, "file_too_large");
     assert_eq!(world.usage("alice").await, (0, 0));
     assert!(world.list("alice").await.is_empty());
     let id = presigned["id"].as_str().unwrap();
@@ -196,7 +206,7 @@ async fn an_object_over_the_limit_is_refused_and_removed() {
     world
         .save("alice", &presigned)
         .await
-        .refused(410, "file_deleted");
+        .refused(413, "file_too_large");
     assert!(world.is_empty().await);
 }
 
