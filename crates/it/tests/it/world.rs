@@ -36,7 +36,7 @@ pub(crate) type Variables = BTreeMap<String, String>;
 pub(crate) struct World {
     app: Box<App>,
     database: TestDatabase,
-    server: S3Server,
+    pub(crate) server: S3Server,
     events: Mutex<UnboundedReceiver<ObjectEvent>>,
     _root: TempDir,
     s3: OnceCell<aws_sdk_s3::Client>,

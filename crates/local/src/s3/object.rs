@@ -40,6 +40,10 @@ impl Moment {
         Self(OffsetDateTime::now_utc().unix_timestamp())
     }
 
+    pub(super) fn of(time: OffsetDateTime) -> Self {
+        Self(time.unix_timestamp())
+    }
+
     pub(super) fn time(self) -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp(self.0).unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }

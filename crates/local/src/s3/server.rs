@@ -13,6 +13,7 @@ use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::service::{S3Service, S3ServiceBuilder};
+use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
@@ -20,6 +21,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::access::{KeyPair, OneBucket};
 use super::edge;
 use super::event::ObjectEvent;
+use super::object::Moment;
 use super::service::Bucket;
 use super::store::Store;
 
@@ -46,6 +48,7 @@ pub struct S3Options {
 /// A running server. It stops at [`S3Server::shutdown`], or when dropped.
 pub struct S3Server {
     address: SocketAddr,
+    store: Arc<Store>,
     stop: Option<oneshot::Sender<()>>,
     accepting: JoinHandle<()>,
 }
@@ -64,13 +67,14 @@ impl S3Server {
             options.region.clone(),
         );
         let store = tokio::task::spawn_blocking(move || Store::open(root, bucket, region, events));
-        let store = store.await.map_err(io::Error::other)??;
-        let service = Arc::new(service(store, options));
+        let store = Arc::new(store.await.map_err(io::Error::other)??);
+        let service = Arc::new(service(Arc::clone(&store), options));
         let (stop, stopped) = oneshot::channel();
         let accepting = tokio::spawn(accept(listener, service, stopped));
         Ok((
             Self {
                 address,
+                store,
                 stop: Some(stop),
                 accepting,
             },
@@ -82,6 +86,12 @@ impl S3Server {
     #[must_use]
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// From now on, what is written says that it was at `time`: uploads of one second, and of later ones, without
+    /// waiting for them. Signatures are checked by the true time.
+    pub fn stop_clock(&self, time: OffsetDateTime) {
+        self.store.stop_clock(Moment::of(time));
     }
 
     /// Stops accepting, lets requests under way finish, and returns when all have ended.
@@ -101,11 +111,11 @@ impl Drop for S3Server {
     }
 }
 
-fn service(store: Store, options: S3Options) -> S3Service {
+fn service(store: Arc<Store>, options: S3Options) -> S3Service {
     let mut config = S3Config::default();
     // Browser forms are read into memory, and nothing here uses them.
     config.post_object_max_file_size = 0;
-    let mut builder = S3ServiceBuilder::new(Bucket(Arc::new(store)));
+    let mut builder = S3ServiceBuilder::new(Bucket(store));
     builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
     builder.set_auth(KeyPair {
         access_key: options.access_key,

@@ -17,7 +17,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::event::{EventName, ObjectEvent};
 use super::fault::{disk, no_such_key, precondition_failed};
-use super::object::Object;
+use super::object::{Moment, Object};
 use super::sealed::{Draft, Sealed, read_record};
 use super::uploads::{self, Uploads};
 
@@ -27,6 +27,8 @@ pub(super) struct Store {
     pub(super) bucket: String,
     pub(super) region: String,
     state: Mutex<State>,
+    /// The moment at which the clock stands still, if it does.
+    stopped: Mutex<Option<Moment>>,
     events: UnboundedSender<ObjectEvent>,
 }
 
@@ -71,12 +73,24 @@ impl Store {
             bucket,
             region,
             state: Mutex::new(state),
+            stopped: Mutex::default(),
             events,
         })
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What an object that is written now has for its Last-Modified.
+    pub(super) fn now(&self) -> Moment {
+        let stopped = *self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        stopped.unwrap_or_else(Moment::now)
+    }
+
+    /// From now on, every write is one of this second.
+    pub(super) fn stop_clock(&self, at: Moment) {
+        *self.stopped.lock().unwrap_or_else(PoisonError::into_inner) = Some(at);
     }
 
     pub(super) fn draft(&self) -> S3Result<Draft> {

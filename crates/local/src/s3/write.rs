@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use super::checksum::{Algorithm, Hasher, show_checksum};
 use super::event::EventName;
 use super::fault::{disk, precondition_failed, refuse};
-use super::object::{Description, Moment, Object, description};
+use super::object::{Description, Object, description};
 use super::receive::Announced;
 use super::sealed::Draft;
 use super::store::{Conditions, Store};
@@ -45,7 +45,7 @@ pub(super) async fn put(
         key: input.key,
         size: received.draft.size,
         etag: hex(&received.md5),
-        modified: Moment::now(),
+        modified: store.now(),
         checksum: Some(received.checksum),
         described,
     };
@@ -118,7 +118,7 @@ pub(super) async fn copy(
         key: input.key,
         size: source.size,
         etag,
-        modified: Moment::now(),
+        modified: store.now(),
         checksum: Some(checksum),
         described,
     };

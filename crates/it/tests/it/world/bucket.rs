@@ -28,14 +28,18 @@ impl World {
 
     /// Whether there is nothing in the bucket.
     pub(crate) async fn is_empty(&self) -> bool {
-        let list = self
-            .s3()
-            .await
-            .list_objects_v2()
-            .bucket(BUCKET)
-            .send()
-            .await;
-        list.unwrap().contents().is_empty()
+        self.objects().await.is_empty()
+    }
+
+    /// Every key and its object's length; fewer than a page of them.
+    pub(crate) async fn objects(&self) -> Vec<(String, i64)> {
+        let list = self.s3().await.list_objects_v2().bucket(BUCKET);
+        let page = Box::pin(list.send()).await.unwrap();
+        assert_eq!(page.is_truncated(), Some(false));
+        let objects = page.contents().iter();
+        objects
+            .map(|object| (object.key().unwrap().to_owned(), object.size().unwrap()))
+            .collect()
     }
 
     /// Puts bytes by hand.

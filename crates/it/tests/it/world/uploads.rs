@@ -1,6 +1,7 @@
 //! What clients do: presign, PUT, confirm. And what S3 does: tell of it.
 
 use serde_json::{Value, json};
+use slipway_local::s3::ObjectEvent;
 
 use super::{Answer, App, World};
 
@@ -29,6 +30,11 @@ impl App {
         self.post(user, "/save-metadata", body).await
     }
 
+    /// As [`put`] does, over a connection that stands.
+    pub(crate) async fn put(&self, presigned: &Value, bytes: &[u8]) -> reqwest::Response {
+        put_by(&self.http, presigned, bytes).await
+    }
+
     /// Presigns as the tutorials do and PUTs; answers what was presigned. Nobody confirms it.
     pub(crate) async fn put_new(&self, user: &str, name: &str, kind: &str, bytes: &[u8]) -> Value {
         let mut ask = json!({ "fileName": name, "contentType": kind });
@@ -36,7 +42,7 @@ impl App {
             ask["size"] = bytes.len().into();
         }
         let presigned = self.presign(user, ask).await;
-        let response = put(&presigned, bytes).await;
+        let response = self.put(&presigned, bytes).await;
         assert_eq!(response.status(), 200, "{:?}", response.text().await);
         presigned
     }
@@ -69,11 +75,16 @@ impl App {
 }
 
 impl World {
-    /// What S3 has told since this was last asked, as notifications.
-    pub(crate) async fn told(&self) -> Vec<Value> {
+    /// What has happened in S3 since this was last asked.
+    pub(crate) async fn heard(&self) -> Vec<ObjectEvent> {
         let mut events = self.events.lock().await;
-        let told = std::iter::from_fn(|| events.try_recv().ok());
-        told.map(|event| event.to_s3_notification()).collect()
+        std::iter::from_fn(|| events.try_recv().ok()).collect()
+    }
+
+    /// The same, as notifications.
+    pub(crate) async fn told(&self) -> Vec<Value> {
+        let heard = self.heard().await;
+        heard.iter().map(ObjectEvent::to_s3_notification).collect()
     }
 
     /// Brings what S3 has told to `record-upload`; answers its reports.
@@ -95,8 +106,12 @@ impl World {
 
 /// PUTs `bytes` with exactly the headers that presigning named.
 pub(crate) async fn put(presigned: &Value, bytes: &[u8]) -> reqwest::Response {
+    put_by(&reqwest::Client::new(), presigned, bytes).await
+}
+
+async fn put_by(client: &reqwest::Client, presigned: &Value, bytes: &[u8]) -> reqwest::Response {
     let url = presigned["presignedUrl"].as_str().expect("a URL");
-    let mut request = reqwest::Client::new().put(url).body(bytes.to_vec());
+    let mut request = client.put(url).body(bytes.to_vec());
     // As browsers and curl do also where there is nothing to send.
     request = request.header("content-length", bytes.len());
     for (name, value) in presigned["headers"].as_object().expect("headers") {

@@ -1,0 +1,143 @@
+//! Histories of steps in any order, against a simple model of what is promised.
+//!
+//! Two users presign, put, overwrite, confirm, delete and upload again; events are lost, doubled, late and swapped;
+//! objects vanish, seconds and days pass, and maintain runs in between. [`model`] says what each call has to
+//! answer and what the table has to hold after it; [`play`] does both, and [`check`] compares.
+//!
+//! `SLIPWAY_SEED` plays the same histories again, `SLIPWAY_HISTORIES` as many as are asked for.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking, and says what it did"
+)]
+
+#[path = "disorder/check.rs"]
+mod check;
+#[path = "disorder/deployment.rs"]
+mod deployment;
+#[path = "disorder/history.rs"]
+mod history;
+#[path = "disorder/model.rs"]
+mod model;
+#[path = "disorder/play.rs"]
+mod play;
+#[path = "disorder/wrap.rs"]
+mod wrap;
+
+#[expect(dead_code, reason = "the rest is for the other tests")]
+mod event;
+#[expect(dead_code, reason = "the rest is for the other tests")]
+mod spec;
+#[expect(dead_code, unused_imports, reason = "the rest is for the other tests")]
+mod world;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
+
+use deployment::Deployment;
+use history::histories;
+
+/// Histories of one seed.
+const BATCH: u64 = 20;
+/// In the ordinary run, unless time is up before.
+const HISTORIES: u64 = 3000;
+const FEWEST: u64 = 300;
+const TIME: Duration = Duration::from_secs(90);
+/// So many threads, each with a deployment of its own: Postgres has processes besides.
+const THREADS: usize = 3;
+
+/// What the threads share.
+struct Run {
+    seed: u64,
+    histories: u64,
+    /// Only where nobody has said how many histories there shall be.
+    until: Option<Instant>,
+    batches: AtomicU64,
+    played: AtomicU64,
+    failed: AtomicBool,
+}
+
+#[test]
+fn slow_histories_end_as_the_model_says() {
+    let asked = number("SLIPWAY_HISTORIES");
+    let clock = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let run = Run {
+        seed: number("SLIPWAY_SEED").unwrap_or(clock.unwrap().as_secs()),
+        histories: asked.unwrap_or(HISTORIES),
+        until: asked.is_none().then(|| Instant::now() + TIME),
+        batches: AtomicU64::new(0),
+        played: AtomicU64::new(0),
+        failed: AtomicBool::new(false),
+    };
+    eprintln!("SLIPWAY_SEED={}", run.seed);
+    let began = Instant::now();
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| run.work());
+        }
+    });
+    let played = run.played.load(Ordering::Relaxed);
+    eprintln!(
+        "{played} histories in {:.1} s",
+        began.elapsed().as_secs_f64()
+    );
+    assert!(
+        played >= FEWEST.min(run.histories),
+        "only {played} histories"
+    );
+}
+
+impl Run {
+    fn work(&self) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let deployment = runtime.block_on(Deployment::new());
+        while !self.failed.load(Ordering::Relaxed)
+            && self.until.is_none_or(|end| Instant::now() < end)
+        {
+            let batch = self.batches.fetch_add(1, Ordering::Relaxed);
+            if batch * BATCH >= self.histories {
+                break;
+            }
+            let seed = self.seed.wrapping_add(batch);
+            let cases = BATCH.min(self.histories - batch * BATCH);
+            let mut runner = TestRunner::new_with_rng(config(cases), rng(seed));
+            let result = runner.run(&histories(), |history| {
+                let played = runtime.block_on(Box::pin(play::play(&deployment, &history)));
+                played.map_err(TestCaseError::fail)
+            });
+            self.played.fetch_add(cases, Ordering::Relaxed);
+            if let Err(error) = result {
+                self.failed.store(true, Ordering::Relaxed);
+                panic!("{error}\nagain: SLIPWAY_SEED={seed} SLIPWAY_HISTORIES={BATCH}");
+            }
+        }
+    }
+}
+
+fn config(cases: u64) -> Config {
+    Config {
+        cases: u32::try_from(cases).unwrap(),
+        // The seed is printed; what is found becomes a test with a name.
+        failure_persistence: None,
+        max_shrink_iters: 3000,
+        ..Config::default()
+    }
+}
+
+fn rng(seed: u64) -> TestRng {
+    let bytes = seed.to_le_bytes().repeat(4);
+    TestRng::from_seed(RngAlgorithm::ChaCha, &bytes)
+}
+
+fn number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().expect("a whole number"))
+}

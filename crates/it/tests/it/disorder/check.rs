@@ -1,0 +1,162 @@
+//! What holds after each step, and what holds in the end.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use time::Duration;
+use time::format_description::well_known::Rfc3339;
+
+use super::model::{Row, Stored};
+use super::play::{Check, Play, USERS, name, same};
+use super::wrap;
+
+impl Play<'_> {
+    /// Table and usage are those of the model.
+    pub(crate) async fn check_table(&self) -> Check {
+        let files = self.model.files.iter().enumerate();
+        let rows =
+            files.filter_map(|(at, file)| Some((self.id(at).to_owned(), self.row(at, &file.row)?)));
+        let usage = USERS
+            .iter()
+            .enumerate()
+            .map(|(at, user)| (*user, self.model.usage(at)));
+        let usage = usage.filter(|(_, usage)| *usage != (0, 0));
+        let usage =
+            usage.map(|(user, (files, bytes))| (user.to_owned(), number(files), number(bytes)));
+        let found = self.deployment.table().await;
+        same("rows and usage", &found, &(rows.collect(), usage.collect()))
+    }
+
+    /// A user sees exactly their own live files.
+    pub(crate) async fn check_list(&self, user: usize) -> Check {
+        self.is_list(&self.app().list(USERS[user]).await, user)
+    }
+
+    /// The row that there has to be, in the words of the query.
+    fn row(&self, file: usize, row: &Row) -> Option<String> {
+        let user = USERS[self.model.files[file].user];
+        match row {
+            Row::None => None,
+            Row::Live(stored) => {
+                let (key, etag, size) = (
+                    self.key(file),
+                    &self.etags[&stored.bytes],
+                    stored.bytes.len(),
+                );
+                let second = self.began.unix_timestamp() + stored.second;
+                Some(format!("live {user} {key} {size} {etag} {second}"))
+            }
+            Row::Tombstone { why, removed, .. } => {
+                let removed = if *removed { "t" } else { "f" };
+                Some(format!("tombstone {user} {why} {removed}"))
+            }
+        }
+    }
+
+    /// A user's live files, newest first: what a list has to show.
+    fn lives(&self, user: usize) -> Vec<(usize, &Stored)> {
+        let files = self.model.files.iter().enumerate().rev();
+        files
+            .filter(|(_, file)| file.user == user)
+            .filter_map(|(at, file)| Some((at, file.live()?)))
+            .collect()
+    }
+
+    fn is_list(&self, list: &[Value], user: usize) -> Check {
+        let lives = self.lives(user);
+        let keys = |file: &Value| file["objectKey"].clone();
+        let expected: Vec<Value> = lives.iter().map(|(at, _)| self.key(*at).into()).collect();
+        same(USERS[user], &list.iter().map(keys).collect(), &expected)?;
+        list.iter()
+            .zip(lives)
+            .try_for_each(|(shown, (at, stored))| self.is_shown(shown, at, stored))
+    }
+
+    /// Whether `shown` is what the API has to say of a file.
+    pub(crate) fn is_shown(&self, shown: &Value, file: usize, stored: &Stored) -> Check {
+        let asked = &self.model.files[file].asked;
+        let uploaded = self.began + Duration::seconds(stored.second);
+        let mut expected = json!({
+            "id": self.id(file),
+            "objectKey": self.key(file),
+            "fileName": name(file),
+            "contentType": "text/plain",
+            "size": stored.bytes.len(),
+            "etag": self.etags[&stored.bytes],
+            "checksumSha256": asked.checksum.then(|| wrap::checksum(&stored.bytes)),
+            "uploadedAt": uploaded.format(&Rfc3339).unwrap(),
+        });
+        for name in ["url", "urlExpiresAt"] {
+            expected[name] = shown[name].clone();
+        }
+        same("file", shown, &expected)
+    }
+
+    /// The bucket has what the model has.
+    pub(crate) async fn check_objects(&self) -> Check {
+        let files = self.model.files.iter().enumerate();
+        let objects: BTreeSet<_> = files
+            .filter_map(|(at, file)| {
+                let size = file.object.as_ref()?.bytes.len();
+                Some((self.key(at).to_owned(), number(size)))
+            })
+            .collect();
+        let found = self.deployment.world.objects().await.into_iter().collect();
+        same("objects", &found, &objects)
+    }
+
+    /// Nothing is on its way any more: rows, objects and usage agree, and every URL gives the last bytes.
+    pub(crate) async fn check_end(&self) -> Check {
+        for (at, file) in self.model.files.iter().enumerate() {
+            // The model itself must have come to rest.
+            same("row and object", &file.live(), &file.object.as_ref())?;
+            for (user, name) in USERS.iter().enumerate() {
+                let answer = self
+                    .app()
+                    .get(name, &format!("/files/{}", self.id(at)))
+                    .await;
+                match file.live() {
+                    Some(stored) if user == file.user => {
+                        let shown = &answer.expect(200)["file"];
+                        self.is_shown(shown, at, stored)?;
+                        let bytes = self.app().read(&shown["url"]).await.bytes().await.unwrap();
+                        same("bytes", &bytes.to_vec(), &stored.bytes)?;
+                    }
+                    _ => same(
+                        "another's or deleted",
+                        &(answer.status, answer.code()),
+                        &(404, "not_found"),
+                    )?,
+                }
+            }
+        }
+        for (at, user) in USERS.into_iter().enumerate() {
+            let (mut list, mut next) = (Vec::new(), String::new());
+            loop {
+                let page = self
+                    .app()
+                    .get(user, &format!("/files?limit=2{next}"))
+                    .await
+                    .expect(200);
+                list.extend(page["files"].as_array().unwrap().iter().cloned());
+                let Some(cursor) = page["nextCursor"].as_str() else {
+                    break;
+                };
+                next = format!("&cursor={cursor}");
+            }
+            self.is_list(&list, at)?;
+            let (files, bytes) = self.app().usage(user).await;
+            let usage = (
+                usize::try_from(files).unwrap(),
+                usize::try_from(bytes).unwrap(),
+            );
+            same("usage", &usage, &self.model.usage(at))?;
+        }
+        Ok(())
+    }
+}
+
+/// As Postgres and S3 count.
+fn number(number: usize) -> i64 {
+    number.try_into().unwrap()
+}

@@ -1,0 +1,114 @@
+//! What may happen, in any order: histories of steps that proptest makes up, and shrinks.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::model::{Asked, MAX};
+
+/// The longest history, in steps.
+const LONGEST: usize = 20;
+
+/// One step. Users and files are numbers: a file is counted back from the newest, around the end.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    /// Presigns, and uploads what was asked for if that is `put`.
+    Presign {
+        user: usize,
+        asked: Asked,
+        put: bool,
+    },
+    /// A PUT through a URL of before: of what was asked for, or of other bytes.
+    Put { file: usize, other: Option<Vec<u8>> },
+    /// `save-metadata`.
+    Save { by: usize, file: usize },
+    /// An event arrives, and may arrive again.
+    Event {
+        which: usize,
+        shape: Shape,
+        again: bool,
+    },
+    /// An event never arrives.
+    Lose { which: usize },
+    /// `DELETE /files/{id}`.
+    Delete { by: usize, file: usize },
+    /// `POST /files/delete`.
+    DeleteMany { by: usize, files: Vec<usize> },
+    /// Somebody removes an object by hand.
+    Remove { file: usize },
+    /// A second passes.
+    Second,
+    /// A day and a half pass, and a bit more: no upload URL lives that long.
+    Age,
+    /// `maintain`: its first task, its second, or both.
+    Maintain {
+        deletes: bool,
+        reconcile: bool,
+        force: bool,
+    },
+}
+
+/// How an event is wrapped.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Shape {
+    Direct,
+    EventBridge,
+    /// The notification in a message of a queue.
+    Sqs,
+    /// Twice in one batch of a queue, as S3 and as EventBridge say it.
+    SqsTwice,
+}
+
+/// A whole history.
+#[derive(Clone, Debug)]
+pub(crate) struct History {
+    pub(crate) quota: bool,
+    pub(crate) steps: Vec<Step>,
+}
+
+pub(crate) fn histories() -> impl Strategy<Value = History> {
+    (any::<bool>(), vec(step(), 1..=LONGEST)).prop_map(|(quota, steps)| History { quota, steps })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let (user, file) = (|| 0..2_usize, || 0..4_usize);
+    let flag = any::<bool>;
+    let shape = select(vec![
+        Shape::Direct,
+        Shape::EventBridge,
+        Shape::Sqs,
+        Shape::SqsTwice,
+    ]);
+    prop_oneof![
+        5 => (user(), asked(), prop::bool::weighted(0.8)).prop_map(|(user, asked, put)| Step::Presign { user, asked, put }),
+        4 => (file(), prop::option::weighted(0.7, bytes())).prop_map(|(file, other)| Step::Put { file, other }),
+        5 => (user(), file()).prop_map(|(by, file)| Step::Save { by, file }),
+        5 => (0..8_usize, shape, flag()).prop_map(|(which, shape, again)| Step::Event { which, shape, again }),
+        1 => (0..8_usize).prop_map(|which| Step::Lose { which }),
+        2 => (user(), file()).prop_map(|(by, file)| Step::Delete { by, file }),
+        1 => (user(), vec(file(), 1..4)).prop_map(|(by, files)| Step::DeleteMany { by, files }),
+        1 => file().prop_map(|file| Step::Remove { file }),
+        2 => Just(Step::Second),
+        1 => Just(Step::Age),
+        2 => (flag(), flag(), flag()).prop_map(|(deletes, reconcile, force)| Step::Maintain { deletes, reconcile, force }),
+    ]
+}
+
+fn asked() -> impl Strategy<Value = Asked> {
+    let flags = (
+        prop::bool::weighted(0.4),
+        prop::bool::weighted(0.2),
+        prop::bool::weighted(0.3),
+    );
+    (bytes(), flags).prop_map(|(bytes, (size, checksum, once))| Asked {
+        bytes,
+        size,
+        checksum,
+        once,
+    })
+}
+
+/// Few and short, so that the same come again, and some are over the limit.
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    (select(b"abc".to_vec()), 0..=MAX + 2).prop_map(|(byte, length)| vec![byte; length])
+}

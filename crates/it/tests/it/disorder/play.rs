@@ -1,0 +1,326 @@
+//! Doing what a history says, to the functions and to the model, and comparing what both answer.
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+use slipway_local::s3::ObjectEvent;
+use slipway_maintain::Task;
+use time::{Duration, OffsetDateTime};
+
+use super::deployment::Deployment;
+use super::history::{History, Shape, Step};
+use super::model::{Asked, Model};
+use super::wrap;
+use crate::world::App;
+
+pub(crate) const USERS: [&str; 2] = ["alice", "bob"];
+
+/// What went wrong, in words.
+pub(crate) type Check = Result<(), String>;
+
+/// A history that is being played.
+pub(crate) struct Play<'a> {
+    pub(crate) deployment: &'a Deployment,
+    pub(crate) model: Model,
+    /// What presigning answered, a file of the model each.
+    pub(crate) presigned: Vec<Value>,
+    /// What S3 calls bytes.
+    pub(crate) etags: HashMap<Vec<u8>, String>,
+    /// When the clock of S3 stood at 0: long ago, so that nothing is too young for anybody.
+    pub(crate) began: OffsetDateTime,
+    /// On their way.
+    events: Vec<ObjectEvent>,
+}
+
+/// Plays `history` from nothing to its end, and settles it.
+pub(crate) async fn play(deployment: &Deployment, history: &History) -> Check {
+    deployment.clear().await;
+    let began = OffsetDateTime::now_utc() - Duration::hours(1);
+    let mut play = Play {
+        deployment,
+        model: Model {
+            quota: history.quota,
+            ..Model::default()
+        },
+        presigned: Vec::new(),
+        etags: HashMap::new(),
+        began: began.truncate_to_second(),
+        events: Vec::new(),
+    };
+    play.set_clock();
+    for (at, step) in history.steps.iter().enumerate() {
+        let done = play.step_and_check(step, at % USERS.len()).await;
+        done.map_err(|error| format!("step {}, {step:?}: {error}", at + 1))?;
+    }
+    let settled = play.settle().await;
+    settled.map_err(|error| format!("once all is delivered and maintained: {error}"))
+}
+
+impl Play<'_> {
+    pub(crate) fn app(&self) -> &App {
+        self.deployment.app(self.model.quota, false)
+    }
+
+    /// The file that a step means, if there is any.
+    fn file(&self, back: usize) -> Option<usize> {
+        let files = self.presigned.len();
+        let back = back.checked_rem(files)?;
+        Some(files - 1 - back)
+    }
+
+    pub(crate) fn id(&self, file: usize) -> &str {
+        self.presigned[file]["id"].as_str().unwrap()
+    }
+
+    pub(crate) fn key(&self, file: usize) -> &str {
+        self.presigned[file]["objectKey"].as_str().unwrap()
+    }
+
+    fn set_clock(&self) {
+        let now = self.began + Duration::seconds(self.model.second);
+        self.deployment.world.server.stop_clock(now);
+    }
+
+    /// Takes what S3 has told.
+    async fn hear(&mut self) {
+        self.events.extend(self.deployment.world.heard().await);
+    }
+
+    /// The table is looked at after each step, and by turns what either user sees of it.
+    async fn step_and_check(&mut self, step: &Step, user: usize) -> Check {
+        self.step(step).await?;
+        self.hear().await;
+        self.check_table().await?;
+        self.check_list(user).await
+    }
+
+    async fn step(&mut self, step: &Step) -> Check {
+        match step {
+            Step::Presign { user, asked, put } => self.presign(*user, asked, *put).await,
+            Step::Second => {
+                self.model.second += 1;
+                self.set_clock();
+                Ok(())
+            }
+            Step::Age => {
+                self.model.age();
+                let age = "UPDATE s3_files SET deleted_at = deleted_at - interval '37 hours'";
+                self.deployment.sql(age).await;
+                Ok(())
+            }
+            Step::Maintain {
+                deletes,
+                reconcile,
+                force,
+            } => self.maintain(*deletes, *reconcile, *force).await,
+            Step::Event {
+                which,
+                shape,
+                again,
+            } => self.event(*which, *shape, *again).await,
+            Step::Lose { which } => {
+                if let Some(at) = which.checked_rem(self.events.len()) {
+                    self.events.remove(at);
+                }
+                Ok(())
+            }
+            Step::DeleteMany { by, files } => self.delete_many(*by, files).await,
+            Step::Put { file, .. }
+            | Step::Save { file, .. }
+            | Step::Delete { file, .. }
+            | Step::Remove { file } => match self.file(*file) {
+                Some(file) => self.step_with(step, file).await,
+                None => Ok(()),
+            },
+        }
+    }
+
+    async fn step_with(&mut self, step: &Step, file: usize) -> Check {
+        match step {
+            Step::Put {
+                other: Some(bytes), ..
+            } => self.put(file, bytes).await,
+            Step::Put { .. } => {
+                self.put(file, &self.model.files[file].asked.bytes.clone())
+                    .await
+            }
+            Step::Save { by, .. } => self.save(*by, file).await,
+            Step::Delete { by, .. } => {
+                let answer = self.app().delete(USERS[*by], self.id(file)).await;
+                let found = self.model.delete(*by, file);
+                let expected = if found { (200, "") } else { (404, "not_found") };
+                same("delete", &(answer.status, answer.code()), &expected)
+            }
+            _ => {
+                self.deployment.world.remove_object(self.key(file)).await;
+                self.model.files[file].object = None;
+                Ok(())
+            }
+        }
+    }
+
+    async fn presign(&mut self, user: usize, asked: &Asked, put: bool) -> Check {
+        let name = name(self.presigned.len());
+        let mut ask = json!({ "fileName": name, "contentType": "text/plain" });
+        if asked.size {
+            ask["size"] = asked.bytes.len().into();
+        }
+        if asked.checksum {
+            ask["checksumSha256"] = wrap::checksum(&asked.bytes).into();
+        }
+        let app = self.deployment.app(self.model.quota, asked.once);
+        let answer = app.post(USERS[user], "/presign-upload", ask).await;
+        let expected = self.model.presign(user, asked.clone());
+        same("presign", &(answer.status, answer.code()), &expected)?;
+        if answer.status == 200 {
+            self.presigned.push(answer.json);
+            if put {
+                self.put(self.presigned.len() - 1, &asked.bytes).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn put(&mut self, file: usize, bytes: &[u8]) -> Check {
+        // S3 would answer 403, by a clock that is not ours to set.
+        if !self.model.files[file].url {
+            return Ok(());
+        }
+        let response = self.app().put(&self.presigned[file], bytes).await;
+        let (status, etag) = (
+            response.status().as_u16(),
+            response.headers().get("etag").cloned(),
+        );
+        let expected = self.model.put(file, bytes);
+        if !expected.contains(&status) {
+            return Err(format!("PUT: {status}, and not {expected:?}"));
+        }
+        if let Some(etag) = etag {
+            let etag = etag.to_str().unwrap().trim_matches('"').to_owned();
+            self.etags.insert(bytes.to_vec(), etag);
+        }
+        Ok(())
+    }
+
+    async fn save(&mut self, by: usize, file: usize) -> Check {
+        let answer = self.app().save(USERS[by], &self.presigned[file]).await;
+        let expected = self.model.save(by, file);
+        same("save", &(answer.status, answer.code()), &expected)?;
+        match self.model.files[file].live() {
+            Some(stored) if expected.1.is_empty() => {
+                self.is_shown(&answer.json["file"], file, stored)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn delete_many(&mut self, by: usize, files: &[usize]) -> Check {
+        let mut files: Vec<usize> = files.iter().filter_map(|file| self.file(*file)).collect();
+        let ids: Vec<&str> = files.iter().map(|file| self.id(*file)).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let answer = self
+            .app()
+            .post(USERS[by], "/files/delete", json!({ "ids": ids }))
+            .await;
+        // Each is answered once.
+        let mut seen = std::collections::HashSet::new();
+        files.retain(|file| seen.insert(*file));
+        let (deleted, missing): (Vec<_>, Vec<_>) =
+            files.iter().partition(|file| self.model.delete(by, **file));
+        let ids = |files: &[usize]| {
+            files
+                .iter()
+                .map(|file| self.id(*file).to_owned())
+                .collect::<Vec<_>>()
+        };
+        let expected =
+            json!({ "success": true, "deleted": ids(&deleted), "missing": ids(&missing) });
+        same("delete many", &answer.expect(200), &expected)
+    }
+
+    async fn event(&mut self, which: usize, shape: Shape, again: bool) -> Check {
+        let Some(at) = which.checked_rem(self.events.len()) else {
+            return Ok(());
+        };
+        let event = if again {
+            self.events[at].clone()
+        } else {
+            self.events.remove(at)
+        };
+        self.deliver(&event, shape).await
+    }
+
+    async fn deliver(&mut self, event: &ObjectEvent, shape: Shape) -> Check {
+        let wrapped = wrap::wrapped(event, shape);
+        let answer = self
+            .app()
+            .deliver(wrapped)
+            .await
+            .map_err(|error| format!("event: {error}"))?;
+        let files = 0..self.presigned.len();
+        // Something that was cleared away before this history began is nobody's.
+        let Some(file) = files.into_iter().find(|file| self.key(*file) == event.key) else {
+            return Err(format!("an event about {}", event.key));
+        };
+        let finding = self.model.event(file);
+        match shape {
+            Shape::Direct | Shape::EventBridge => {
+                let numbers = answer.as_object().unwrap().iter();
+                let found: Vec<_> = numbers.filter(|(_, number)| **number != 0).collect();
+                same("event", &found, &vec![(&finding.to_owned(), &json!(1))])
+            }
+            Shape::Sqs => same("event", &answer, &json!({ "batchItemFailures": [] })),
+            Shape::SqsTwice => {
+                self.model.event(file);
+                same("events", &answer, &json!({ "batchItemFailures": [] }))
+            }
+        }
+    }
+
+    async fn maintain(&mut self, deletes: bool, reconcile: bool, force: bool) -> Check {
+        let task = match (deletes, reconcile) {
+            (true, false) => Task::Deletes,
+            (false, true) => Task::Reconcile,
+            _ => Task::All,
+        };
+        self.deployment
+            .maintain(self.model.quota, task, force)
+            .await?;
+        if task != Task::Reconcile {
+            self.model.finish_deletes();
+        }
+        if task != Task::Deletes {
+            self.model.reconcile(force);
+        }
+        self.check_objects().await
+    }
+
+    /// Everything arrives, and maintain runs: whatever was before, all agree now.
+    async fn settle(&mut self) -> Check {
+        // Removing what is refused or deleted is told as well.
+        while !self.events.is_empty() {
+            for event in std::mem::take(&mut self.events) {
+                self.deliver(&event, Shape::Direct).await?;
+            }
+            self.hear().await;
+        }
+        self.maintain(true, true, true).await?;
+        self.check_table().await?;
+        self.check_end().await
+    }
+}
+
+/// What a file is called.
+pub(crate) fn name(file: usize) -> String {
+    format!("Übung {file}.txt")
+}
+
+pub(crate) fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, expected: &T) -> Check {
+    if found == expected {
+        Ok(())
+    } else {
+        Err(format!("{what}: {found:?}, and not {expected:?}"))
+    }
+}

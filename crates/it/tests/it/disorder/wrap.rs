@@ -1,0 +1,53 @@
+//! What S3 tells, in every shape in which it arrives.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use slipway_local::s3::{EventName, ObjectEvent};
+
+use super::history::Shape;
+
+pub(crate) fn wrapped(event: &ObjectEvent, shape: Shape) -> Value {
+    let direct = event.to_s3_notification();
+    match shape {
+        Shape::Direct => direct,
+        Shape::EventBridge => event_bridge(event),
+        Shape::Sqs => queue(&[direct]),
+        Shape::SqsTwice => queue(&[direct, event_bridge(event)]),
+    }
+}
+
+fn event_bridge(event: &ObjectEvent) -> Value {
+    let kind = match event.name {
+        EventName::Delete => "Object Deleted",
+        _ => "Object Created",
+    };
+    let mut object = json!({ "key": event.key, "sequencer": format!("{:016X}", event.sequencer) });
+    if event.name != EventName::Delete {
+        object["size"] = event.size.into();
+        object["etag"] = event.etag.as_str().into();
+    }
+    json!({
+        "version": "0",
+        "detail-type": kind,
+        "source": "aws.s3",
+        "region": event.region,
+        "detail": { "version": "0", "bucket": { "name": event.bucket }, "object": object },
+    })
+}
+
+fn queue(bodies: &[Value]) -> Value {
+    let message = |(at, body): (usize, &Value)| {
+        json!({
+            "messageId": format!("message {at}"),
+            "body": body.to_string(),
+            "eventSource": "aws:sqs",
+        })
+    };
+    json!({ "Records": bodies.iter().enumerate().map(message).collect::<Vec<_>>() })
+}
+
+/// The SHA-256 of bytes as the API has it.
+pub(crate) fn checksum(bytes: &[u8]) -> String {
+    STANDARD.encode(ring::digest::digest(&ring::digest::SHA256, bytes))
+}
