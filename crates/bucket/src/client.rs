@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use aws_config::BehaviorVersion;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
-use aws_sdk_s3::config::{Region, RequestChecksumCalculation};
+use aws_sdk_s3::config::{BehaviorVersion, Region, RequestChecksumCalculation};
 use aws_smithy_http_client::tls;
 use slipway_core::BusyClock;
 use slipway_storage::{Credentials, Location};
@@ -33,9 +32,10 @@ pub struct Bucket {
 impl Bucket {
     /// A client for `location`. Connects with the first request.
     ///
-    /// The credentials are given, not searched for: a Lambda role's are in its environment, and building
-    /// the chain that looks elsewhere costs time at every cold start.
-    pub async fn connect(location: &Location, credentials: &Credentials) -> Self {
+    /// All it goes by is given, as to the signer of URLs, so that the two never disagree about where the bucket
+    /// is. Nothing is searched for: neither `~/.aws` nor `AWS_ENDPOINT_URL` counts, and no cold start waits for it.
+    #[must_use]
+    pub fn connect(location: &Location, credentials: &Credentials) -> Self {
         let http = aws_smithy_http_client::Builder::new()
             .tls_provider(tls::Provider::Rustls(
                 tls::rustls_provider::CryptoMode::Ring,
@@ -46,7 +46,9 @@ impl Bucket {
             .operation_attempt_timeout(ATTEMPT)
             .operation_timeout(OPERATION)
             .build();
-        let shared = aws_config::defaults(BehaviorVersion::latest())
+        let clock = BusyClock::default();
+        let mut config = aws_sdk_s3::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
             .http_client(http)
             .credentials_provider(aws_sdk_s3::config::Credentials::new(
                 &credentials.access_key_id,
@@ -58,10 +60,6 @@ impl Bucket {
             .region(Region::new(location.region.clone()))
             .timeout_config(timeouts)
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
-            .load()
-            .await;
-        let clock = BusyClock::default();
-        let mut config = aws_sdk_s3::config::Builder::from(&shared)
             .interceptor(Timing(clock.clone()))
             .force_path_style(location.endpoint.is_some())
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired);

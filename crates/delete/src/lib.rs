@@ -39,7 +39,8 @@ impl Delete {
         let location = Location::from_env(env)?;
         let credentials = Credentials::from_env(env)?;
         let db = Db::new(slipway_db::Config::from_env(env)?)?;
-        let (bucket, ()) = tokio::join!(Bucket::connect(&location, &credentials), db.warm_up());
+        let bucket = Bucket::connect(&location, &credentials);
+        db.warm_up().await;
         Ok(Self { db, bucket })
     }
 

@@ -106,7 +106,8 @@ impl Recorder {
         let detects = env.flag_or("DETECT_CONTENT", true)?;
         // Whoever records tells whether it is kept: a deployment where it cannot be must not come up at all.
         require_scan(env)?;
-        let (bucket, ()) = tokio::join!(Bucket::connect(&location, &credentials), db.warm_up());
+        let bucket = Bucket::connect(&location, &credentials);
+        db.warm_up().await;
         Ok(Self {
             bucket,
             db,
