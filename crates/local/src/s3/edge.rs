@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use http::header::{self, HeaderName, HeaderValue};
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 use s3s::service::S3Service;
 use s3s::{Body, HttpError, S3Error, S3ErrorCode};
 
@@ -76,6 +77,7 @@ async fn serve(
     let response = match query.check(&parts.headers) {
         Ok(()) => {
             query.hoist(&mut parts.headers);
+            parts.uri = canonical(parts.uri);
             let request = Request::from_parts(parts, Body::http_body(body.clone()));
             service.call(request).await?
         }
@@ -87,6 +89,28 @@ async fn serve(
         body.drain().await;
     }
     Ok(response)
+}
+
+/// What SigV4 leaves unencoded in a path: RFC 3986's unreserved characters, and the slash.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'/');
+
+/// The address with its path as S3 signs it, however it was sent. `s3s` takes a signature over the path
+/// as it was sent as well, such as one with a bare `@`; S3 does not.
+fn canonical(uri: Uri) -> Uri {
+    let bytes: Vec<u8> = percent_decode_str(uri.path()).collect();
+    let path = percent_encode(&bytes, ENCODED).to_string();
+    let path = match uri.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path,
+    };
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = path.parse().ok();
+    Uri::from_parts(parts).unwrap_or(uri)
 }
 
 /// A query's names and values, decoded.
@@ -110,6 +134,13 @@ impl Query {
 
     /// What S3 asks of a presigned URL beyond a right signature.
     fn check(&self, headers: &HeaderMap) -> Result<(), S3Error> {
+        if self.get("X-Amz-Algorithm").is_some() && headers.contains_key(header::AUTHORIZATION) {
+            return Err(refuse(
+                S3ErrorCode::InvalidArgument,
+                "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string \
+                 parameter or the Authorization header should be specified",
+            ));
+        }
         if let Some(expires) = self.get("X-Amz-Expires")
             && expires
                 .parse::<u64>()

@@ -198,3 +198,42 @@ async fn the_query_of_a_read_overrides_the_reply() {
         assert_eq!(response.headers()["content-length"], "3");
     }
 }
+
+#[tokio::test]
+async fn a_url_comes_without_another_authorization() {
+    let stack = Stack::start().await;
+    stack.put("k", b"x").await;
+    for authorization in ["Bearer a.b.c", "AWS4-HMAC-SHA256 Credential=x"] {
+        let get = stack.http.get(stack.url("GET", "k").sign());
+        let get = get.header("authorization", authorization).send();
+        let response = get.await.unwrap();
+        assert_eq!(response.status(), 400);
+        let text = response.text().await.unwrap();
+        assert!(
+            text.contains("<Code>InvalidArgument</Code>")
+                && text.contains("Only one auth mechanism allowed"),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_path_is_signed_encoded_however_it_is_sent() {
+    let stack = Stack::start().await;
+    for (key, encoded, bare) in [
+        ("a@b", "%40", "@"),
+        ("a=b", "%3D", "="),
+        ("a+b", "%2B", "+"),
+    ] {
+        stack.put(key, b"x").await;
+        let url = stack.url("GET", key).sign();
+        let sent_bare = url.replacen(encoded, bare, 1);
+        for url in [url, sent_bare] {
+            let get = stack.http.get(&url).send().await.unwrap();
+            assert_eq!(get.status(), 200, "{url}");
+        }
+        let signed_bare = stack.url("GET", key).path_with(encoded, bare).sign();
+        let get = stack.http.get(signed_bare).send().await.unwrap();
+        assert_eq!(refused(get).await, (403, "SignatureDoesNotMatch".into()));
+    }
+}

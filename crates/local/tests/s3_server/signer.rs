@@ -44,6 +44,12 @@ impl Url {
         }
     }
 
+    /// Signs the path with `text` for `encoded`, as a careless signer does.
+    pub(crate) fn path_with(mut self, encoded: &str, text: &str) -> Self {
+        self.path = self.path.replace(encoded, text);
+        self
+    }
+
     pub(crate) fn query(mut self, name: &str, value: &str) -> Self {
         self.query.push((name.to_owned(), value.to_owned()));
         self
