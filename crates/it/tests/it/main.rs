@@ -16,6 +16,7 @@ mod delete;
 mod emulated;
 mod event;
 mod events;
+mod examples;
 mod faults;
 mod files;
 mod files_urls;
