@@ -1,10 +1,15 @@
 //! `cargo dev test`: what a person and the machine that guards the branch both run.
 
+mod patterns;
+mod secrets;
+
+use std::fs;
 use std::io;
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
+use slipway_local::capture;
 use slipway_local::guard::Guard;
 use slipway_local::tools;
 
@@ -32,9 +37,11 @@ enum Run {
     Template,
     /// The release binaries.
     Release,
+    /// What the stages before have logged.
+    Secrets,
 }
 
-const STAGES: [Stage; 7] = [
+const STAGES: [Stage; 8] = [
     Stage {
         name: "format",
         run: Run::Cargo(&["fmt", "--all", "--check"]),
@@ -77,6 +84,11 @@ const STAGES: [Stage; 7] = [
         run: Run::Release,
         slow: true,
     },
+    Stage {
+        name: "secrets",
+        run: Run::Secrets,
+        slow: false,
+    },
 ];
 
 /// The stages' names.
@@ -87,6 +99,10 @@ pub(crate) fn names() -> [&'static str; STAGES.len()] {
 /// Runs the stages in order, to the first that fails; the release binaries last, since they take longest.
 pub(crate) fn run(options: &TestOptions, state: &Path) -> io::Result<()> {
     let (only, quick) = (&options.stages, options.quick);
+    let logs = state.join("test-logs");
+    if *only != ["secrets"] {
+        forget(&logs)?;
+    }
     let mut times = Vec::new();
     let mut result = Ok(());
     for stage in &STAGES {
@@ -102,13 +118,14 @@ pub(crate) fn run(options: &TestOptions, state: &Path) -> io::Result<()> {
         let done = match stage.run {
             Run::Cargo(args) if quick && stage.name == "test" => {
                 say::part("left out", "tests that are named slow_");
-                cargo(&[args, &["--", "--skip", "slow_"]].concat())
+                cargo(&[args, &["--", "--skip", "slow_"]].concat(), &logs)
             }
-            Run::Cargo(args) => cargo(args),
-            Run::Stack => stack(options),
+            Run::Cargo(args) => cargo(args, &logs),
+            Run::Stack => stack(options, &logs),
             Run::Deny => deny(state),
             Run::Template => template::check(state),
             Run::Release => release(state),
+            Run::Secrets => secrets::check(&logs),
         };
         let seconds = started.elapsed().as_secs_f64();
         times.push(format!("{} {seconds:.1} s", stage.name));
@@ -123,7 +140,7 @@ pub(crate) fn run(options: &TestOptions, state: &Path) -> io::Result<()> {
 }
 
 /// Runs stacks one after another, each with a build of its own, and lets schemathesis loose on one.
-fn stack(options: &TestOptions) -> io::Result<()> {
+fn stack(options: &TestOptions, logs: &Path) -> io::Result<()> {
     let (seed, examples) = (options.seed.to_string(), options.examples.to_string());
     say::part(
         "schemathesis",
@@ -139,11 +156,20 @@ fn stack(options: &TestOptions) -> io::Result<()> {
         prepared(&[&feature[..], &["--test", "stack", "--", "--test-threads=1"]].concat())?;
     command.env("SLIPWAY_SEED", seed);
     command.env("SLIPWAY_EXAMPLES", examples);
+    // Nothing may come to light at any level.
+    command.env("LOG_LEVEL", "trace");
+    command.env(capture::FOLDER, logs.join("stack"));
+    fs::create_dir_all(logs.join("stack"))?;
     succeed(&mut command)
 }
 
-fn cargo(args: &[&str]) -> io::Result<()> {
-    succeed(&mut prepared(args)?)
+fn cargo(args: &[&str], logs: &Path) -> io::Result<()> {
+    let mut command = prepared(args)?;
+    if args.first() == Some(&"test") {
+        command.env(capture::FOLDER, logs.join("test"));
+        fs::create_dir_all(logs.join("test"))?;
+    }
+    succeed(&mut command)
 }
 
 /// Cargo with `args`, and what it needs to know of this machine.
@@ -200,7 +226,8 @@ fn release(state: &Path) -> io::Result<()> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path = std::env::join_paths(beside.into_iter().chain(std::env::split_paths(&path)));
     succeed(build.env("PATH", path.map_err(io::Error::other)?))?;
-    cargo(&[
+    // It runs none of them.
+    succeed(&mut prepared(&[
         "test",
         "--package",
         "slipway-e2e",
@@ -208,7 +235,15 @@ fn release(state: &Path) -> io::Result<()> {
         "release-binaries",
         "--test",
         "release",
-    ])
+    ])?)
+}
+
+/// Begins with no log.
+fn forget(logs: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(logs) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Runs it, with the workspace's folder as its own.

@@ -14,6 +14,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use crate::capture;
 use crate::guard::{Guard, Guarded, Program};
 use api::Queue;
 
@@ -72,7 +73,12 @@ impl Lambda {
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
             .env("AWS_LAMBDA_LOG_GROUP_NAME", "group")
             .env("AWS_LAMBDA_LOG_STREAM_NAME", "stream");
+        if let Some(log) = capture::log(bootstrap)? {
+            let all = program.env("LOG_LEVEL", "trace");
+            program = all.stdout(log.try_clone()?).stderr(log);
+        }
         for (name, value) in env {
+            capture::environment([(name.as_str(), value.as_str())]);
             program = program.env(name, value);
         }
         self.process = Some(guard.spawn(program)?);

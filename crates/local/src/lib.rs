@@ -1,5 +1,6 @@
 //! What a laptop lacks: an S3 server, a Postgres, and a guard that ends them.
 
+pub mod capture;
 pub mod guard;
 pub mod lambda;
 pub mod postgres;

@@ -6,12 +6,16 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use serde_json::json;
+use slipway_local::capture;
 use slipway_local::lambda::{Lambda, Outcome};
 use slipway_local::postgres::{Postgres, PostgresOptions};
-use slipway_testkit::{Authority, cache, empty_database, guard};
+use slipway_testkit::{Authority, cache, empty_database, guard, heard};
 
 fn migrate(url: &str, args: &[&str]) -> Output {
-    command(url, args).output().expect("it runs")
+    capture::environment([("DATABASE_URL", url)]);
+    let output = command(url, args).output().expect("it runs");
+    heard("migrate", &output);
+    output
 }
 
 fn command(url: &str, args: &[&str]) -> Command {

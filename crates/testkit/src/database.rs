@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use slipway_db::{Config, Db};
+use slipway_local::capture;
 use slipway_local::postgres::Postgres;
 use tokio_postgres::{Client, NoTls};
 
-use crate::server;
+use crate::{listen, server};
 
 /// A database that is dropped with this.
 #[derive(Debug)]
@@ -82,6 +83,8 @@ fn create(template: &str) -> TestDatabase {
     let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
     let server = server();
     execute(server, format!("CREATE DATABASE {name} {template}"));
+    listen();
+    capture::environment([("DATABASE_URL", server.url_of(&name).as_str())]);
     TestDatabase { name, server }
 }
 

@@ -8,6 +8,7 @@
 
 mod database;
 mod guard;
+mod listen;
 mod pgbouncer;
 mod proxy;
 mod server;
@@ -15,6 +16,7 @@ mod tls;
 
 pub use database::{TestDatabase, database, empty_database};
 pub use guard::guard;
+pub use listen::{heard, listen};
 pub use pgbouncer::PgBouncer;
 pub use proxy::{Fault, Proxy};
 pub use server::{cache, server};

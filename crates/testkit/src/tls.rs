@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use slipway_local::capture;
 use tempfile::TempDir;
 
 /// An authority that nobody trusts but who is told to.
@@ -56,10 +57,10 @@ impl Authority {
         let key = KeyPair::generate().expect("a key");
         let params = CertificateParams::new(names).expect("names");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
-        (
-            pem("CERTIFICATE", certificate.der()),
-            pem("PRIVATE KEY", &key.serialize_der()),
-        )
+        let key = pem("PRIVATE KEY", &key.serialize_der());
+        // Lines of it: a log has none that break.
+        key.lines().skip(1).for_each(capture::secret);
+        (pem("CERTIFICATE", certificate.der()), key)
     }
 }
 

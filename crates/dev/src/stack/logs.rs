@@ -1,9 +1,10 @@
 //! What the functions print, as lines for a person.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
 
 use serde_json::{Map, Value};
+use slipway_local::capture;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::unix::pipe;
 
@@ -13,9 +14,14 @@ use crate::say;
 pub(super) fn follow(function: &str, output: impl Into<OwnedFd>) -> io::Result<()> {
     let pipe = pipe::Receiver::from_owned_fd(output.into())?;
     let function = function.to_owned();
+    let mut log = capture::log(&function)?;
     tokio::spawn(async move {
         let mut lines = BufReader::new(pipe).lines();
         while let Ok(Some(line)) = lines.next_line().await {
+            if let Some(log) = &mut log {
+                // Written for tests alone, which fail where there is nothing.
+                let _ = writeln!(log, "{line}");
+            }
             say::part(&function, &readable(&line));
         }
     });

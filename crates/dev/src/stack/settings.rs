@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 
+use slipway_local::capture;
 use slipway_local::guard::Program;
 
 use crate::token::{AUDIENCE, ISSUER, Key};
@@ -16,7 +17,9 @@ pub(super) struct Env {
 impl Env {
     /// Sets a variable, whatever it was.
     pub(super) fn set(&mut self, name: &'static str, value: impl Into<OsString>) {
-        self.changes.push((name, Some(value.into())));
+        let value = value.into();
+        capture::environment([(name, value.to_string_lossy().as_ref())]);
+        self.changes.push((name, Some(value)));
     }
 
     /// Sets a variable unless the user has.

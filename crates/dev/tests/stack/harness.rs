@@ -54,11 +54,13 @@ impl Stack {
                 println!("{line}");
             }
         });
-        Self {
+        let stack = Self {
             process,
             port,
             transcript,
-        }
+        };
+        slipway_local::capture::secret(stack.token());
+        stack
     }
 
     /// The token of the transcript.

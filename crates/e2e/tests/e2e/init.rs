@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use slipway_local::capture;
+
 use crate::stack::{binary, environment};
 
 fn fails_naming(function: &str, change: (&str, Option<&str>), named: &str) {
@@ -20,6 +22,8 @@ fn fails_naming(function: &str, change: (&str, Option<&str>), named: &str) {
         .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
         .output()
         .expect("the binary starts");
+    capture::environment([("DATABASE_URL", "postgres://u:hunter2@h/d")]);
+    slipway_testkit::heard(function, &output);
     let said = String::from_utf8_lossy(&output.stderr).into_owned()
         + &String::from_utf8_lossy(&output.stdout);
     assert!(

@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::hmac;
 use serde_json::{Value, json};
+use slipway_local::capture;
 use slipway_local::lambda::{Lambda, Outcome};
 use slipway_local::s3::{ObjectEvent, S3Options, S3Server};
 use slipway_testkit::{TestDatabase, database, guard};
@@ -136,6 +137,7 @@ impl Stack {
             Outcome::Answered(answer) => answer,
             other => panic!("{method} {path}: {other:?}"),
         };
+        capture::reply(answer["body"].as_str().unwrap_or_default());
         let body = answer["body"]
             .as_str()
             .and_then(|body| serde_json::from_str(body).ok());
@@ -164,8 +166,7 @@ pub(crate) fn token(user: &str) -> String {
         part(&claims)
     );
     let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
-    format!(
-        "{message}.{}",
-        URL_SAFE_NO_PAD.encode(hmac::sign(&key, message.as_bytes()))
-    )
+    let signature = URL_SAFE_NO_PAD.encode(hmac::sign(&key, message.as_bytes()));
+    capture::secret(&signature);
+    format!("{message}.{signature}")
 }

@@ -21,6 +21,7 @@ async fn maintain(world: &World, args: &[&str]) -> (Output, Value) {
         .output()
         .await
         .unwrap();
+    slipway_testkit::heard("maintain", &output);
     let numbers = serde_json::from_slice(&output.stdout).unwrap_or_default();
     (output, numbers)
 }

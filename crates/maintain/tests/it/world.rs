@@ -11,6 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use percent_encoding::percent_decode_str;
 use slipway_core::env::Env;
 use slipway_core::{FileId, FileName, ObjectKey, UserId};
+use slipway_local::capture;
 use slipway_local::s3::{S3Options, S3Server};
 use slipway_maintain::{Count, Deadline, Maintain, Options, Report, Summary, Task};
 use slipway_record::{Outcome, Recorder};
@@ -123,6 +124,7 @@ impl World {
 
     /// The variables of this world, and these besides.
     pub(crate) fn variables(&self, more: &[(&str, &str)]) -> BTreeMap<String, String> {
+        capture::environment(self.env.iter().map(|(n, v)| (n.as_str(), v.as_str())));
         let mut env = self.env.clone();
         env.extend(more.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())));
         env

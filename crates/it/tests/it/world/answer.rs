@@ -2,6 +2,7 @@
 
 use lambda_http::http::HeaderMap;
 use serde_json::Value;
+use slipway_local::capture;
 
 /// A reply that `openapi.yaml` foresees: nothing else gets here.
 #[derive(Debug)]
@@ -17,6 +18,7 @@ impl Answer {
         let lambda_http::Body::Text(text) = body else {
             panic!("a body that is not text: {body:?}");
         };
+        note(&text);
         Self {
             status: parts.status.as_u16(),
             headers: parts.headers,
@@ -41,5 +43,16 @@ impl Answer {
     /// The code of a refusal; empty in a success.
     pub(crate) fn code(&self) -> &str {
         self.json["code"].as_str().unwrap_or_default()
+    }
+}
+
+/// Notes what no log may hold: signed URLs, and the parameters of SQL, of which names in other scripts are told apart.
+fn note(text: &str) {
+    capture::reply(text);
+    for rest in text.split(r#""fileName":""#).skip(1) {
+        let name = rest.split('"').next().unwrap_or_default();
+        if !name.is_ascii() {
+            capture::secret(name.trim_end_matches('\\'));
+        }
     }
 }

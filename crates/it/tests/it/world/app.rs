@@ -9,6 +9,7 @@ use slipway_api::{Function, Identity, answer};
 use slipway_core::env::Env;
 use slipway_delete::Delete;
 use slipway_files::Files;
+use slipway_local::capture;
 use slipway_presign::Presign;
 use slipway_presign_quota::PresignQuota;
 use slipway_record_upload::RecordUpload;
@@ -42,6 +43,8 @@ pub(crate) struct App {
 
 impl App {
     pub(crate) fn new(env: Variables) -> Self {
+        slipway_testkit::listen();
+        capture::environment(env.iter().map(|(n, v)| (n.as_str(), v.as_str())));
         let identity = Identity::from_env(Env::new(&getter(&env))).unwrap();
         Self {
             identity,

@@ -1,0 +1,99 @@
+//! What functions print while they are tested, and the secrets they were given: so that both can be compared.
+//!
+//! `cargo dev test` names a folder in `SLIPWAY_LOGS`; without it nothing here does anything.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+/// The variable that names the folder.
+pub const FOLDER: &str = "SLIPWAY_LOGS";
+
+/// How a log's file name ends; each is of one process.
+pub const LOG: &str = "log";
+
+/// How the name of a file of secrets ends: a JSON string on each line.
+pub const SECRETS: &str = "secrets";
+
+/// What a function is told that must not be told on.
+const SECRET_VARIABLES: [&str; 5] = [
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "DATABASE_URL",
+    "JWT_SECRET",
+    "SIGNING_SECRET_ACCESS_KEY",
+];
+
+/// A file for what a process of the program `name` prints, if anybody wants it.
+pub fn log(name: impl AsRef<Path>) -> io::Result<Option<File>> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let name = name.as_ref().file_name().unwrap_or_default();
+    let name = name.to_string_lossy();
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let path = path(&format!("{name}-{count}"), LOG);
+    path.map(open).transpose()
+}
+
+/// Notes that `value` must not be in any log.
+///
+/// # Panics
+/// If it cannot be noted: a test would see nothing where it should have looked.
+pub fn secret(value: &str) {
+    static FILE: LazyLock<Option<Mutex<File>>> = LazyLock::new(|| {
+        let file = open(path("all", SECRETS)?);
+        #[expect(clippy::expect_used, reason = "see above")]
+        Some(Mutex::new(file.expect("a file for secrets")))
+    });
+    if let Some(file) = &*FILE {
+        let line = serde_json::Value::from(value).to_string() + "\n";
+        let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+        #[expect(clippy::expect_used, reason = "see above")]
+        file.write_all(line.as_bytes()).expect("a secret is noted");
+    }
+}
+
+/// Notes what is secret in the environment of a function, connection strings' passwords by themselves as well.
+pub fn environment<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) {
+    for (name, value) in variables {
+        if !SECRET_VARIABLES.contains(&name) || value.is_empty() {
+            continue;
+        }
+        secret(value);
+        let login = value
+            .split_once("://")
+            .and_then(|(_, rest)| rest.split_once('@'));
+        if let Some((_, password)) = login.and_then(|(login, _)| login.split_once(':')) {
+            secret(password);
+        }
+    }
+}
+
+/// Notes every signed URL in a reply, and its signature by itself.
+pub fn reply(text: &str) {
+    const SIGNATURE: &str = "X-Amz-Signature=";
+    for (at, _) in text.match_indices(SIGNATURE) {
+        let rest = &text[at + SIGNATURE.len()..];
+        let signature = rest.split(|c: char| !c.is_ascii_hexdigit()).next();
+        signature.filter(|text| !text.is_empty()).map(secret);
+    }
+}
+
+fn path(name: &str, kind: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os(FOLDER).filter(|folder| !folder.is_empty())?;
+    let us = std::env::current_exe().ok();
+    let us = us.as_deref().and_then(|exe| exe.file_stem()?.to_str());
+    let file = format!(
+        "{}-{}-{name}.{kind}",
+        us.unwrap_or("process"),
+        std::process::id()
+    );
+    Some(PathBuf::from(folder).join(file))
+}
+
+fn open(path: PathBuf) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true).mode(0o600).open(path)
+}
