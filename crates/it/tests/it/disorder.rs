@@ -4,6 +4,19 @@
 //! objects vanish, seconds and days pass, and maintain runs in between. [`model`] says what each call has to
 //! answer and what the table has to hold after it; [`play`] does both, and [`check`] compares.
 //!
+//! It has teeth: each of these bugs was built in once, found, and shrunk to a history of so many steps.
+//!
+//! | bug | steps |
+//! |---|---|
+//! | the record statement does not look for a tombstone | 5 |
+//! | it does not take a later Last-Modified for newer | 4 |
+//! | it moves no usage on an overwrite | 3 |
+//! | of two uploads in one second, the first is kept | 4 |
+//! | a delete does not lower the usage | 3 |
+//! | what is refused or deleted is not removed from S3 | 2 |
+//! | `save-metadata` does not ask whose key it is | 2 |
+//! | the list asks for nobody's rows in particular, and row-level security is off | 1 |
+//!
 //! `SLIPWAY_SEED` plays the same histories again, `SLIPWAY_HISTORIES` as many as are asked for.
 
 #![expect(

@@ -52,7 +52,7 @@ pub(crate) struct File {
     pub(crate) asked: Asked,
     /// Whether its upload URL still holds.
     pub(crate) url: bool,
-    /// Whether S3 verified a checksum of what it has.
+    /// What S3 has.
     pub(crate) object: Option<Stored>,
     pub(crate) row: Row,
 }
