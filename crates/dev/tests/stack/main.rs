@@ -6,5 +6,6 @@
 )]
 
 mod harness;
+mod load;
 mod newcomer;
 mod openapi;

@@ -1,0 +1,280 @@
+//! Hundreds of uploads at once, by several users, through the whole stack: rows, objects and usage agree at the end.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::stream::{self, StreamExt as _};
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+
+use crate::harness::{EXE, Stack, free_port};
+
+const UPLOADS: usize = 400;
+const AT_ONCE: usize = 16;
+const USERS: [&str; 4] = ["alice", "bob", "carol", "dave"];
+/// For what is on its way to arrive: generous, since it only fails where something is lost.
+const PATIENCE: Duration = Duration::from_mins(5);
+
+/// What an upload has left behind.
+struct Left {
+    user: usize,
+    key: String,
+    id: String,
+    /// `None`: it was deleted.
+    bytes: Option<Vec<u8>>,
+}
+
+struct Load {
+    http: Client,
+    api: String,
+    tokens: Vec<String>,
+    objects: PathBuf,
+}
+
+#[test]
+fn hundreds_of_uploads_at_once_end_as_they_must() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let stack = Stack::start(folder.path(), free_port());
+    let load = Arc::new(Load {
+        // Kept alive, the emulator answers 500 for a body that does not arrive in one piece with its head.
+        http: Client::builder()
+            .pool_max_idle_per_host(0)
+            .build()
+            .expect("a client"),
+        api: format!("http://127.0.0.1:{}", stack.port),
+        tokens: USERS.map(|user| token(folder.path(), user)).into(),
+        objects: folder.path().join("s3/objects"),
+    });
+    tokio::runtime::Runtime::new()
+        .expect("a runtime")
+        .block_on(load.run());
+    stack.kill();
+}
+
+fn token(state: &Path, user: &str) -> String {
+    let output = Command::new(EXE)
+        .args(["token", user, "--state"])
+        .arg(state)
+        .output();
+    let output = output.expect("it starts");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout)
+        .expect("text")
+        .trim()
+        .to_owned()
+}
+
+impl Load {
+    async fn run(self: Arc<Self>) {
+        let began = Instant::now();
+        let uploads = stream::iter(0..UPLOADS).map(|at| {
+            let load = Arc::clone(&self);
+            async move { load.upload(at).await }
+        });
+        let left: Vec<Left> = uploads.buffer_unordered(AT_ONCE).collect().await;
+        let uploaded = began.elapsed();
+        // S3 tells of each change once. Here it tells of each again, in an order that has nothing to do with them.
+        let mut again: Vec<&Left> = left.iter().collect();
+        again.sort_by_key(|left| left.id.chars().rev().collect::<String>());
+        let told = stream::iter(again).map(|left| self.tell(&left.key));
+        told.buffer_unordered(4).collect::<Vec<()>>().await;
+        while let Err(problem) = self.agrees(&left).await {
+            assert!(began.elapsed() < PATIENCE, "{problem}");
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        // Nothing that is told once more changes what is there.
+        for left in left.iter().step_by(10) {
+            self.tell(&left.key).await;
+        }
+        self.agrees(&left).await.expect("it agreed before");
+        self.reads(&left).await;
+        let seconds = uploaded.as_secs_f64();
+        // Past the test's captured output, as information alone.
+        let _ = writeln!(
+            io::stderr(),
+            "load           {UPLOADS} uploads in {seconds:.1} s, all recorded after {:.1} s",
+            began.elapsed().as_secs_f64()
+        );
+    }
+
+    /// One upload and what its owner does with it. Every second one is never confirmed: its event records it.
+    async fn upload(&self, at: usize) -> Left {
+        let user = at % USERS.len();
+        let ask = json!({ "fileName": format!("{at}.txt"), "contentType": "text/plain" });
+        let presigned = self
+            .call(user, Method::POST, "/presign-upload", Some(ask), 200)
+            .await;
+        let text = |name: &str| presigned[name].as_str().expect("text").to_owned();
+        let (id, key, url) = (text("id"), text("objectKey"), text("presignedUrl"));
+        let mut bytes = Some(format!("upload {at}").into_bytes());
+        self.put(&url, bytes.clone()).await;
+        if at.is_multiple_of(3) {
+            // It comes early, or late, or both.
+            self.tell(&key).await;
+        }
+        if at.is_multiple_of(5) {
+            bytes = Some(format!("upload {at}, and again, longer").into_bytes());
+            self.put(&url, bytes.clone()).await;
+        }
+        let confirmed = (at / USERS.len()).is_multiple_of(2);
+        if confirmed {
+            let confirm = json!({ "objectKey": key });
+            let saved = self
+                .call(user, Method::POST, "/save-metadata", Some(confirm), 201)
+                .await;
+            assert_eq!(saved["file"]["id"], id);
+        }
+        if confirmed && at.is_multiple_of(7) {
+            self.call(user, Method::DELETE, &format!("/files/{id}"), None, 200)
+                .await;
+            // Through a URL that still holds: it must not come back.
+            self.put(&url, bytes.take()).await;
+        }
+        Left {
+            user,
+            key,
+            id,
+            bytes,
+        }
+    }
+
+    async fn put(&self, url: &str, bytes: Option<Vec<u8>>) {
+        let put = self.http.put(url).header("content-type", "text/plain");
+        let answer = put
+            .body(bytes.expect("bytes"))
+            .send()
+            .await
+            .expect("an answer");
+        assert_eq!(answer.status(), 200);
+    }
+
+    /// Calls the API; the answer must have `status`, or be 200 where 201 is asked for: an event may have been first.
+    async fn call(
+        &self,
+        user: usize,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        status: u16,
+    ) -> Value {
+        let request = self.http.request(method, format!("{}{path}", self.api));
+        let request = request
+            .bearer_auth(&self.tokens[user])
+            .header("connection", "close");
+        let request = match body {
+            Some(body) => request
+                .header("content-type", "application/json")
+                .body(body.to_string()),
+            None => request,
+        };
+        let answer = request.send().await.expect("an answer");
+        let found = answer.status().as_u16();
+        let text = answer.text().await.expect("text");
+        assert!(
+            found == status || (status, found) == (201, 200),
+            "{path}: {found} {text}"
+        );
+        serde_json::from_str(&text).expect("JSON")
+    }
+
+    /// Tells `record-upload` of a key, as S3 does.
+    async fn tell(&self, key: &str) {
+        let event = json!({ "Records": [{
+            "eventVersion": "2.1", "eventSource": "aws:s3", "awsRegion": "us-east-1",
+            "eventTime": "2023-06-30T03:34:24.518Z", "eventName": "ObjectCreated:Put",
+            "s3": { "bucket": { "name": "slipway-local" }, "object": { "key": key, "size": 1, "eTag": "?" } },
+        }] });
+        let url = format!(
+            "{}/2015-03-31/functions/record-upload/invocations",
+            self.api
+        );
+        let post = self
+            .http
+            .post(url)
+            .header("connection", "close")
+            .body(event.to_string());
+        let answer = post.send().await.expect("an answer");
+        let (status, text) = (answer.status(), answer.text().await.expect("text"));
+        assert!(
+            status == 200 && !text.contains("errorMessage"),
+            "{status} {text}"
+        );
+    }
+
+    /// Whether rows, objects and usage are what was left, for each user.
+    async fn agrees(&self, left: &[Left]) -> Result<(), String> {
+        for (user, name) in USERS.iter().enumerate() {
+            let own = left.iter().filter(|left| left.user == user);
+            let expected: BTreeMap<_, _> = own
+                .filter_map(|left| Some((left.id.clone(), left.bytes.as_ref()?.len())))
+                .collect();
+            let list = self
+                .call(user, Method::GET, "/files?limit=1000", None, 200)
+                .await;
+            let shown = list["files"].as_array().expect("files").iter();
+            let shown: BTreeMap<_, _> = shown
+                .map(|file| {
+                    (
+                        file["id"].as_str().expect("an id").to_owned(),
+                        size(&file["size"]),
+                    )
+                })
+                .collect();
+            same(name, &shown, &expected)?;
+            let usage = self.call(user, Method::GET, "/usage", None, 200).await;
+            let sum = (expected.len(), expected.values().sum());
+            same(name, &(size(&usage["files"]), size(&usage["bytes"])), &sum)?;
+        }
+        let live = left.iter().filter(|left| left.bytes.is_some()).count();
+        same("objects", &files_under(&self.objects), &live)
+    }
+
+    /// Every file's URL gives the bytes that were put last.
+    async fn reads(&self, left: &[Left]) {
+        for user in 0..USERS.len() {
+            let list = self
+                .call(user, Method::GET, "/files?limit=1000", None, 200)
+                .await;
+            for file in list["files"].as_array().expect("files") {
+                let put = left
+                    .iter()
+                    .find(|left| left.id == file["id"])
+                    .expect("an upload");
+                let read = self
+                    .http
+                    .get(file["url"].as_str().expect("a URL"))
+                    .send()
+                    .await;
+                let bytes = read.expect("an answer").bytes().await.expect("bytes");
+                assert_eq!(Some(bytes.to_vec()), put.bytes);
+            }
+        }
+    }
+}
+
+fn size(value: &Value) -> usize {
+    value
+        .as_u64()
+        .and_then(|size| size.try_into().ok())
+        .expect("a size")
+}
+
+fn same<T: PartialEq + Debug>(what: &str, found: &T, expected: &T) -> Result<(), String> {
+    if found == expected {
+        Ok(())
+    } else {
+        Err(format!("{what}: {found:?}, and not {expected:?}"))
+    }
+}
+
+/// The S3 server keeps each object in a file of its own.
+fn files_under(folder: &Path) -> usize {
+    let shards = std::fs::read_dir(folder).expect("objects").flatten();
+    let files = shards.flat_map(|shard| std::fs::read_dir(shard.path()).expect("a shard"));
+    files.flatten().count()
+}
