@@ -1,8 +1,6 @@
-//! Running one statement for one user: a round trip, a deadline, one retry.
+//! Running statements in one transaction: a round trip, a deadline, one retry.
 
-use std::time::Duration;
-
-use futures_util::future::join4;
+use futures_util::future::{join_all, join4};
 use slipway_core::{FileId, UserId};
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::Row;
@@ -12,11 +10,17 @@ use crate::Db;
 use crate::failure::Failure;
 use crate::session::Session;
 
-/// A statement, and the parameters that follow the caller's `$1`.
+/// A value, and its type: nobody asks the server.
+pub(crate) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
+
+/// A statement and its parameters.
+pub(crate) type Step<'a> = (&'static str, &'a [Param<'a>]);
+
+/// A statement for one user, and the parameters that follow the caller's `$1`.
 pub(crate) struct Statement<'a> {
     /// Its text: `user_id = $1` is spelled so wherever it asks for the caller's rows.
     pub(crate) sql: &'static str,
-    pub(crate) params: &'a [(&'a (dyn ToSql + Sync), Type)],
+    pub(crate) params: &'a [Param<'a>],
     /// The file that no other such statement may add, change or drop meanwhile.
     pub(crate) lock: Option<FileId>,
 }
@@ -40,22 +44,43 @@ const SETTINGS_AND_LOCK: &str = "\
            pg_advisory_xact_lock(hashtextextended('slipway file ' || $3, 0))";
 
 impl Db {
-    /// Runs `statement` for `user`; once more on a new connection if the first attempt broke.
-    ///
-    /// Every statement is safe to repeat, since a lost answer may be that of a COMMIT.
+    /// Runs `statement` for `user`, in a transaction of its own.
     pub(crate) async fn run(
         &self,
         user: &UserId,
         statement: &Statement<'_>,
     ) -> Result<Vec<Row>, Failure> {
+        let (user, limit) = (user.as_str(), self.statement_limit());
+        let lock = statement.lock.map(|id| id.to_string());
+        let mut settings: Vec<Param<'_>> = vec![(&user, Type::TEXT), (&limit, Type::TEXT)];
+        let mut settings_sql = SETTINGS;
+        if let Some(lock) = &lock {
+            settings.push((lock, Type::TEXT));
+            settings_sql = SETTINGS_AND_LOCK;
+        }
+        let mut params: Vec<Param<'_>> = vec![(&user, Type::TEXT)];
+        params.extend_from_slice(statement.params);
+        self.run_as((settings_sql, &settings), &[(statement.sql, &params)])
+            .await
+    }
+
+    /// Runs `steps` in one transaction after `settings`, which say as whom, and answers the rows of the last; all of
+    /// it once more on a new connection if the first attempt broke.
+    ///
+    /// All of it is safe to repeat, since a lost answer may be that of a COMMIT.
+    pub(crate) async fn run_as(
+        &self,
+        settings: Step<'_>,
+        steps: &[Step<'_>],
+    ) -> Result<Vec<Row>, Failure> {
         let _wait = self.clock.wait();
         let deadline = Instant::now() + self.config.limits.call;
         let attempts = async {
             let mut slot = self.session.lock().await;
-            match self.attempt(&mut slot, user, statement).await {
+            match self.attempt(&mut slot, settings, steps).await {
                 Err(failure) if failure.is_transient() => {
                     tracing::debug!(reason = %failure, "trying once more");
-                    self.attempt(&mut slot, user, statement).await
+                    self.attempt(&mut slot, settings, steps).await
                 }
                 result => result,
             }
@@ -68,57 +93,54 @@ impl Db {
     async fn attempt(
         &self,
         slot: &mut Option<Session>,
-        user: &UserId,
-        statement: &Statement<'_>,
+        settings: Step<'_>,
+        steps: &[Step<'_>],
     ) -> Result<Vec<Row>, Failure> {
         let session = match slot.take().filter(Session::is_usable) {
             Some(session) => session,
             None => self.connect().await?,
         };
-        let limit = self.config.limits.statement;
-        let result = timeout_at(
-            Instant::now() + limit,
-            transact(&session, user, statement, limit),
-        )
-        .await
-        .unwrap_or(Err(Failure::Timeout("running a statement")));
+        let limit = Instant::now() + self.config.limits.statement;
+        let result = timeout_at(limit, transact(&session, settings, steps))
+            .await
+            .unwrap_or(Err(Failure::Timeout("running a statement")));
         if result.as_ref().err().is_none_or(Failure::leaves_connection) {
             *slot = Some(session);
         }
         result
     }
+
+    /// What the settings tell the server: how long one transaction may take, in milliseconds.
+    pub(crate) fn statement_limit(&self) -> String {
+        self.config.limits.statement.as_millis().to_string()
+    }
 }
 
 async fn transact(
     session: &Session,
-    user: &UserId,
-    statement: &Statement<'_>,
-    limit: Duration,
+    (settings_sql, settings): Step<'_>,
+    steps: &[Step<'_>],
 ) -> Result<Vec<Row>, Failure> {
     let client = &session.client;
-    let (user, limit) = (user.as_str(), limit.as_millis().to_string());
-    let lock = statement.lock.map(|id| id.to_string());
-    let mut settings: Vec<(&(dyn ToSql + Sync), Type)> =
-        vec![(&user, Type::TEXT), (&limit, Type::TEXT)];
-    let mut settings_sql = SETTINGS;
-    if let Some(lock) = &lock {
-        settings.push((lock, Type::TEXT));
-        settings_sql = SETTINGS_AND_LOCK;
-    }
-    let mut params: Vec<(&(dyn ToSql + Sync), Type)> = vec![(&user, Type::TEXT)];
-    params.extend_from_slice(statement.params);
     // Each sends when it is first polled, and `join4` polls in this order (`tokio::join!` does not).
-    let (begin, settings, rows, commit) = join4(
+    let (begin, settings, answers, commit) = join4(
         client.batch_execute("BEGIN"),
-        client.execute_typed(settings_sql, &settings),
-        client.query_typed(statement.sql, &params),
+        client.execute_typed(settings_sql, settings),
+        join_all(
+            steps
+                .iter()
+                .map(|(sql, params)| client.query_typed(sql, params)),
+        ),
         client.batch_execute("COMMIT"),
     )
     .await;
     // COMMIT answers well even after an error: the first error is the cause.
     begin?;
     settings?;
-    let rows = rows?;
+    let mut last = Vec::new();
+    for rows in answers {
+        last = rows?;
+    }
     commit?;
-    Ok(rows)
+    Ok(last)
 }

@@ -211,7 +211,7 @@ impl Db {
         .await
     }
 
-    async fn checkpoint(&self, step: super::transaction::Step<'_>) -> Result<bool, Error> {
+    async fn checkpoint(&self, step: crate::transaction::Step<'_>) -> Result<bool, Error> {
         let rows = self
             .run_maintain(&[step])
             .await

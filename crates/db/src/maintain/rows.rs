@@ -105,7 +105,7 @@ impl Db {
             .map_or(Ok(false), |row| value(row, "empty", STEP))
     }
 
-    async fn number(&self, steps: &[super::transaction::Step<'_>]) -> Result<u64, Error> {
+    async fn number(&self, steps: &[crate::transaction::Step<'_>]) -> Result<u64, Error> {
         let rows = self
             .run_maintain(steps)
             .await
