@@ -20,6 +20,9 @@ where
 {
     let status = status(&error);
     match &error {
+        SdkError::ServiceError(service) if service.err().meta().code().is_some_and(passes) => {
+            Error::unavailable(what, brief(&error))
+        }
         SdkError::TimeoutError(_) => Error::timeout(what),
         SdkError::ServiceError(service)
             if status.is_some_and(|status| status < 500 && status != 429) =>
@@ -40,6 +43,15 @@ where
         }
         _ => Error::unavailable(what, brief(&error)),
     }
+}
+
+/// What S3 says with a 4xx though the same request may do better a moment later: it lost the body on its way, or
+/// something else was being done to the same key.
+fn passes(code: &str) -> bool {
+    matches!(
+        code,
+        "RequestTimeout" | "OperationAborted" | "ConditionalRequestConflict"
+    )
 }
 
 /// The error and its causes, without the raw response that the SDK would print.

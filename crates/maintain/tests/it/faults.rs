@@ -82,6 +82,25 @@ async fn a_bucket_that_is_not_there_is_not_an_empty_one() {
     world.check().await;
 }
 
+/// Answers with a 4xx that mean "not now".
+#[tokio::test]
+async fn what_passes_is_unavailable_and_what_does_not_is_not() {
+    let world = World::new().await;
+    let fault = S3Fault::before(&world.endpoint()).await;
+    let maintain = behind(&world, &fault).await;
+    for (status, name, code) in [
+        (400, "RequestTimeout", "unavailable"),
+        (409, "OperationAborted", "unavailable"),
+        (409, "ConditionalRequestConflict", "unavailable"),
+        (400, "InvalidArgument", "internal"),
+    ] {
+        let body = format!("<Error><Code>{name}</Code></Error>");
+        fault.answer(move |_, _| Some((status, body.clone())));
+        let stopped = run(&maintain, &deletes()).await.summary.stopped.unwrap();
+        assert!(stopped.starts_with(code), "{name}: {stopped}");
+    }
+}
+
 #[tokio::test]
 async fn what_s3_does_not_remove_is_removed_by_the_next_run() {
     let world = World::new().await;
