@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use futures_util::FutureExt as _;
 use lambda_http::{Body, RequestExt as _, Response, service_fn};
 use slipway_core::Error;
+use slipway_core::deadline::time_left;
 
 use crate::identity::Identity;
 use crate::line::Line;
@@ -106,11 +107,7 @@ fn budget(deadline_ms: u64, cold_start: bool) -> Duration {
     } else {
         GATEWAY_LIMIT
     };
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    Duration::from_millis(deadline_ms)
-        .checked_sub(now)
+    time_left(deadline_ms, SystemTime::now(), Duration::ZERO)
         .map_or(gateway, |left| left.min(gateway))
         .saturating_sub(RESERVE)
 }

@@ -4,6 +4,7 @@ pub mod busy;
 pub mod checksum;
 pub mod content_type;
 pub mod cursor;
+pub mod deadline;
 pub mod disposition;
 pub mod env;
 pub mod error;

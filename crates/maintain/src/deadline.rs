@@ -2,10 +2,14 @@
 
 use std::time::{Duration, SystemTime};
 
+use slipway_core::deadline::time_left;
 use tokio::time::{Instant, timeout_at};
 
 /// Kept of the time that Lambda gives: the checkpoint and the answer must still be written.
 const RESERVE: Duration = Duration::from_secs(5);
+
+/// Kept for the answer alone. A run stops of itself before, unless Postgres or S3 holds it up.
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// Where the emulator gives no deadline.
 const DEFAULT: Duration = Duration::from_secs(25);
@@ -24,16 +28,20 @@ impl Deadline {
         Self(Some(Instant::now() + time))
     }
 
-    /// Before the invocation ends.
+    /// Before the invocation ends, with time to write down how far the run came.
     #[must_use]
     pub fn of(context: &lambda_runtime::Context) -> Self {
-        let now = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        let left = Duration::from_millis(context.deadline)
-            .checked_sub(now)
-            .map_or(DEFAULT, |left| left.saturating_sub(RESERVE));
-        Self::after(left)
+        Self::keeping(RESERVE, context)
+    }
+
+    /// The last moment for an answer, whatever does not come to its end.
+    pub(crate) fn last_of(context: &lambda_runtime::Context) -> Self {
+        Self::keeping(LAST_WORD, context)
+    }
+
+    fn keeping(reserve: Duration, context: &lambda_runtime::Context) -> Self {
+        let left = time_left(context.deadline, SystemTime::now(), reserve);
+        Self::after(left.unwrap_or(DEFAULT))
     }
 
     /// Half way to it.

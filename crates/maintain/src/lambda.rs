@@ -76,9 +76,16 @@ impl Maintain {
         let report = Report::default();
         let started = Instant::now();
         let deadline = Deadline::of(&event.context);
-        let summary = match asked.user()? {
-            Some(user) => Box::pin(self.erase(&user, options.apply, deadline, &report)).await,
-            None => Box::pin(self.run(&options, deadline, &report)).await,
+        let user = asked.user()?;
+        let work = async {
+            match &user {
+                Some(user) => Box::pin(self.erase(user, options.apply, deadline, &report)).await,
+                None => Box::pin(self.run(&options, deadline, &report)).await,
+            }
+        };
+        // Dropped where it stands, which any run may be: the next one takes over from its checkpoint.
+        let Some(summary) = Deadline::last_of(&event.context).limit(work).await else {
+            return Err(Error::timeout("the run was held up until its deadline").into());
         };
         let numbers = summary.to_json(&report);
         let counted = |counts: &[Count]| {

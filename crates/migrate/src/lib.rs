@@ -6,12 +6,22 @@
 mod command;
 mod copies;
 
+use std::time::{Duration, SystemTime};
+
+use lambda_runtime::LambdaEvent;
 use serde::Serialize;
+use serde_json::Value;
+use slipway_core::Error;
+use slipway_core::deadline::time_left;
 use slipway_core::env::{ConfigError, Env};
 use slipway_db::migrations::{MIGRATIONS, MigrateError};
 use slipway_db::{Config, Db};
+use tokio::time::timeout;
 
 pub use command::Command;
+
+/// Kept of the time that Lambda gives, for writing the answer.
+const RESERVE: Duration = Duration::from_secs(1);
 
 /// What migrating needs: the database.
 #[derive(Debug)]
@@ -39,6 +49,20 @@ impl Migrate {
         Ok(Self {
             db: Db::new(config)?,
         })
+    }
+
+    /// Handles one invocation: applies what is missing, or says in time that it could not. A migration that is cut
+    /// off is undone by Postgres, as it is one transaction.
+    pub async fn handle(
+        &self,
+        event: LambdaEvent<Value>,
+    ) -> Result<Applied, lambda_runtime::Error> {
+        let left = time_left(event.context.deadline, SystemTime::now(), RESERVE);
+        let applied = timeout(left.unwrap_or(Duration::MAX), self.apply()).await;
+        Ok(
+            applied
+                .map_err(|_| Error::timeout("Postgres did not answer before the deadline"))??,
+        )
     }
 
     /// Applies what is missing.

@@ -29,8 +29,8 @@ async fn main() -> ExitCode {
 async fn lambda(env: Env<'_>) -> Result<(), Error> {
     slipway_log::init(env)?;
     let migrate = &Migrate::from_env(env)?;
-    lambda_runtime::run(service_fn(async |_: LambdaEvent<Value>| {
-        migrate.apply().await.map_err(Error::from)
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
+        migrate.handle(event).await
     }))
     .await
 }
