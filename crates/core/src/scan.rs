@@ -3,7 +3,7 @@
 use crate::env::{ConfigError, Env};
 
 /// What a scanner has said of one object, in `s3_files.scan_status`; null there as long as it has said nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ScanStatus {
     /// It found nothing.
     NoThreats,

@@ -24,7 +24,7 @@ pub(crate) struct Message {
 }
 
 /// What one record says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Notice {
     /// Something happened to an object.
     Object { bucket: String, key: String },

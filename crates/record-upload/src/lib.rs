@@ -6,21 +6,24 @@
 mod event;
 mod report;
 
-use std::time::{Duration, Instant, SystemTime};
+use std::collections::HashSet;
+use std::time::{Duration, SystemTime};
 
 use futures_util::stream::{self, StreamExt as _};
 use lambda_runtime::LambdaEvent;
 use serde_json::{Value, json};
+use slipway_core::deadline::time_left;
 use slipway_core::env::{ConfigError, Env};
 use slipway_core::{Code, Error, FileRow, ObjectKey, ScanStatus};
 use slipway_db::Scanned;
 use slipway_record::{Outcome, Recorder, Refusal};
+use tokio::time::{Instant, timeout_at};
 
-use crate::event::{Event, Message, Notice};
+use crate::event::{Event, Notice};
 use crate::report::{Finding, Report};
 
 /// How many keys are looked at at once: S3 answers side by side, Postgres takes one after the other.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 16;
 
 /// Kept of the time that Lambda gives, for writing the answer.
 const RESERVE: Duration = Duration::from_secs(1);
@@ -42,79 +45,75 @@ impl RecordUpload {
         })
     }
 
-    /// Handles one invocation. Messages from SQS fail one by one; a direct event fails as a whole,
-    /// upon which Lambda delivers it again.
+    /// Handles one invocation. Messages from SQS fail one by one; a direct event fails as a whole, upon which Lambda
+    /// delivers it again: what was recorded is then found unchanged.
     pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, lambda_runtime::Error> {
-        let budget = budget(&event.context);
         let started = Instant::now();
+        let budget = time_left(event.context.deadline, SystemTime::now(), RESERVE);
+        let deadline = started + budget.unwrap_or(DEFAULT_BUDGET);
         let mut report = Report::default();
         let answer = match Event::parse(&event.payload) {
             Event::Sqs(messages) => {
-                let failed = self.take_messages(&messages, budget, &mut report).await;
-                Ok(json!({ "batchItemFailures": failed }))
+                let notices = messages.iter().flat_map(|message| &message.notices);
+                let failed = self.take_all(notices, deadline, &mut report).await;
+                let ids: Vec<Value> = messages
+                    .iter()
+                    .filter(|message| message.notices.iter().any(|one| failed.contains(one)))
+                    .map(|message| json!({ "itemIdentifier": message.id }))
+                    .collect();
+                Ok(json!({ "batchItemFailures": ids }))
             }
-            Event::Direct(notices) => match self.take_all(&notices, budget, &mut report).await {
-                Ok(()) => Ok(report.to_json()),
-                Err(error) => Err(error.into()),
-            },
+            Event::Direct(notices) => {
+                match self.take_all(&notices, deadline, &mut report).await.len() {
+                    0 => Ok(report.to_json()),
+                    failed => Err(format!("{failed} of {} not taken", notices.len()).into()),
+                }
+            }
         };
         report.log(&event.context, started.elapsed(), answer.is_ok());
         answer
     }
 
-    async fn take_messages(
+    /// Takes each of `notices` once, some at a time, and answers those that must come again: they failed, or time
+    /// ran out before they were done.
+    async fn take_all<'a>(
         &self,
-        messages: &[Message],
-        budget: Duration,
+        notices: impl IntoIterator<Item = &'a Notice>,
+        deadline: Instant,
         report: &mut Report,
-    ) -> Vec<Value> {
-        let deadline = tokio::time::Instant::now() + budget;
-        let mut taken = stream::iter(messages)
-            .map(|message| async move {
-                let mut own = Report::default();
-                let left = deadline.saturating_duration_since(tokio::time::Instant::now());
-                let result = self.take_all(&message.notices, left, &mut own).await;
-                (message, own, result)
-            })
-            .buffer_unordered(AT_ONCE);
-        let mut failed = Vec::new();
-        while let Some((message, own, result)) = taken.next().await {
-            report.add(&own);
-            if result.is_err() {
-                failed.push(json!({ "itemIdentifier": message.id }));
+    ) -> HashSet<&'a Notice> {
+        // An event only says "look": two that say the same want one look. In no order, so that of more than there
+        // is time for, each delivery takes others.
+        let mut left = HashSet::new();
+        for notice in notices {
+            match notice {
+                Notice::Unknown => report.count(Finding::Unknown),
+                Notice::Object { .. } | Notice::Scan { .. } => {
+                    left.insert(notice);
+                }
             }
         }
-        failed
-    }
-
-    async fn take_all(
-        &self,
-        notices: &[Notice],
-        budget: Duration,
-        report: &mut Report,
-    ) -> Result<(), Error> {
-        let taking = async {
-            for notice in notices {
-                // Boxed: nested through two streams, its type would be too deep for the compiler.
-                let finding = Box::pin(self.take(notice)).await.inspect_err(|error| {
-                    tracing::error!(
-                        code = error.code().as_str(),
-                        cause = error.causes(),
-                        "not recorded"
-                    );
-                });
-                report.count(finding.as_ref().map_or(Finding::Failed, |finding| *finding));
-                finding?;
+        let mut taken = stream::iter(left.clone())
+            // Boxed: nested through a stream, its type would be too deep for the compiler.
+            .map(|notice| Box::pin(async move { (notice, self.take(notice).await) }))
+            .buffer_unordered(AT_ONCE);
+        while let Ok(Some((notice, finding))) = timeout_at(deadline, taken.next()).await {
+            match finding {
+                Ok(finding) => {
+                    left.remove(notice);
+                    report.count(finding);
+                }
+                Err(error) => {
+                    let (code, cause) = (error.code().as_str(), error.causes());
+                    tracing::error!(code, cause, "not recorded");
+                }
             }
-            Ok(())
-        };
-        tokio::time::timeout(budget, taking)
-            .await
-            .unwrap_or_else(|_| {
-                Err(Error::timeout(
-                    "the events were not taken before the deadline",
-                ))
-            })
+        }
+        drop(taken);
+        for _ in &left {
+            report.count(Finding::Failed);
+        }
+        left
     }
 
     async fn take(&self, notice: &Notice) -> Result<Finding, Error> {
@@ -195,13 +194,4 @@ fn refused(key: &ObjectKey, refusal: Refusal) {
         metric.Rejected = 1_u64,
         "refused"
     );
-}
-
-fn budget(context: &lambda_runtime::Context) -> Duration {
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    Duration::from_millis(context.deadline)
-        .checked_sub(now)
-        .map_or(DEFAULT_BUDGET, |left| left.saturating_sub(RESERVE))
 }

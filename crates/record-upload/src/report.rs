@@ -55,12 +55,6 @@ impl Report {
         self.0[finding as usize] += 1;
     }
 
-    pub(crate) fn add(&mut self, other: &Self) {
-        for (mine, theirs) in self.0.iter_mut().zip(other.0) {
-            *mine += theirs;
-        }
-    }
-
     pub(crate) fn to_json(&self) -> Value {
         NAMES
             .iter()

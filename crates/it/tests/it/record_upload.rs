@@ -328,6 +328,27 @@ async fn a_direct_event_fails_as_a_whole() {
 }
 
 #[tokio::test]
+async fn an_event_that_says_the_same_a_thousand_times_is_one_look() {
+    let world = World::new().await;
+    for name in ["a.txt", "b.txt", "c.txt"] {
+        world.put_new("alice", name, "text/plain", b"hello").await;
+    }
+    let told = world.told().await;
+    let records: Vec<&Value> = told
+        .iter()
+        .cycle()
+        .take(3000)
+        .map(|event| &event["Records"][0])
+        .collect();
+    let report = world.deliver(json!({ "Records": records })).await.unwrap();
+    assert_eq!(found(&report), json!({ "recorded": 3 }));
+    let again: Vec<Value> = told.iter().cycle().take(30).cloned().collect();
+    let answer = world.deliver(sqs(&again)).await.unwrap();
+    assert_eq!(answer, json!({ "batchItemFailures": [] }));
+    assert_eq!(world.usage("alice").await, (3, 15));
+}
+
+#[tokio::test]
 async fn what_means_nothing_is_acknowledged() {
     let world = World::new().await;
     for (event, unknown) in [
