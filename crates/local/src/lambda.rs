@@ -4,9 +4,10 @@
 //! Guide. Unlike an emulator for development it sets true deadlines, and reports what the function itself reports.
 mod api;
 
+use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,6 +37,7 @@ pub struct Lambda {
     serving: JoinHandle<()>,
     process: Option<Guarded>,
     address: SocketAddr,
+    log: Option<PathBuf>,
 }
 
 impl Lambda {
@@ -44,6 +46,16 @@ impl Lambda {
         guard: &Guard,
         bootstrap: &Path,
         env: impl IntoIterator<Item = (String, String)>,
+    ) -> io::Result<Self> {
+        Self::start_logging(guard, bootstrap, env, None).await
+    }
+
+    /// The same, and what the function says is kept in the file `log` instead of being shown.
+    pub async fn start_logging(
+        guard: &Guard,
+        bootstrap: &Path,
+        env: impl IntoIterator<Item = (String, String)>,
+        log: Option<PathBuf>,
     ) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
@@ -54,6 +66,7 @@ impl Lambda {
             serving,
             process: None,
             address,
+            log,
         };
         lambda.launch(guard, bootstrap, env)?;
         Ok(lambda)
@@ -81,6 +94,10 @@ impl Lambda {
             capture::environment([(name.as_str(), value.as_str())]);
             program = program.env(name, value);
         }
+        if let Some(log) = &self.log {
+            let log = File::options().create(true).append(true).open(log)?;
+            program = program.stdout(log.try_clone()?).stderr(log);
+        }
         self.process = Some(guard.spawn(program)?);
         Ok(())
     }
@@ -99,10 +116,25 @@ impl Lambda {
         }
     }
 
+    /// Returns once the function asks for work: its init, of whose time no invocation pays, is done.
+    pub async fn ready(&self) {
+        self.queue.polled().await;
+    }
+
     /// Gives `event` to the function, and waits for its answer until `timeout`, of which the function is told.
     pub async fn invoke(&self, event: &Value, timeout: Duration) -> Outcome {
-        let reply = self.queue.push(event.to_string(), timeout);
-        match tokio::time::timeout(timeout, reply).await {
+        self.invoke_for(event, timeout, timeout).await
+    }
+
+    /// The same, but waits for `patience`, where the machine may be too busy to look at the clock for.
+    pub async fn invoke_for(
+        &self,
+        event: &Value,
+        deadline: Duration,
+        patience: Duration,
+    ) -> Outcome {
+        let reply = self.queue.push(event.to_string(), deadline);
+        match tokio::time::timeout(patience, reply).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) | Err(_) => Outcome::TimedOut,
         }

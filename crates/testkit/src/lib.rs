@@ -18,7 +18,7 @@ pub use database::{TestDatabase, database, empty_database};
 pub use guard::guard;
 pub use listen::{heard, listen};
 pub use pgbouncer::PgBouncer;
-pub use proxy::{Fault, Proxy};
+pub use proxy::{Direction, Fault, Proxy, Watch};
 pub use server::{cache, server};
 pub use tls::Authority;
 

@@ -2,16 +2,22 @@
 
 mod pump;
 
+use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use futures_util::future::BoxFuture;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
-use pump::{Direction, pump};
+pub use pump::Direction;
+use pump::pump;
+
+/// Is shown bytes before they are passed on, which waits for it: so it sees how far the client is, and can hold it there.
+pub type Watch = Arc<dyn Fn(Direction, &[u8]) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// What the proxy does to bytes. It holds for connections that are open and for those to come.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,9 +44,10 @@ pub struct Proxy {
     upstream: SocketAddr,
     shared: Arc<Shared>,
     task: JoinHandle<()>,
+    /// Its port, as long as nobody listens on it.
+    closed: Mutex<Option<(TcpSocket, oneshot::Sender<TcpListener>)>>,
 }
 
-#[derive(Debug)]
 struct Shared {
     fault: watch::Sender<Fault>,
     /// Counts up to cut what is open.
@@ -50,23 +57,50 @@ struct Shared {
     connections: AtomicUsize,
     rewrite: Option<(Vec<u8>, Vec<u8>)>,
     rewrites: AtomicUsize,
+    watch: Option<Watch>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
 }
 
 impl Proxy {
     /// Passes connections on to `port` on this machine.
+    #[expect(
+        clippy::unused_async,
+        reason = "it needs the runtime of whoever awaits it"
+    )]
     pub async fn start(port: u16) -> Self {
-        Self::launch(port, None).await
+        let proxy = Self::closed(port, None, None);
+        proxy.open();
+        proxy
     }
 
     /// The same, and writes `to` for `from` in what clients send: as long, so that no length is wrong.
+    #[expect(
+        clippy::unused_async,
+        reason = "it needs the runtime of whoever awaits it"
+    )]
     pub async fn rewriting(port: u16, from: &str, to: &str) -> Self {
         assert_eq!(from.len(), to.len(), "the length must not change");
-        Self::launch(port, Some((from.into(), to.into()))).await
+        let proxy = Self::closed(port, Some((from.into(), to.into())), None);
+        proxy.open();
+        proxy
     }
 
-    async fn launch(port: u16, rewrite: Option<(Vec<u8>, Vec<u8>)>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("an address");
+    /// The same, and `watch` sees everything. Connections are refused, by the system, until it is opened.
+    #[must_use]
+    pub fn watched(port: u16, watch: Watch) -> Self {
+        Self::closed(port, None, Some(watch))
+    }
+
+    fn closed(port: u16, rewrite: Option<(Vec<u8>, Vec<u8>)>, watch: Option<Watch>) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        socket.bind(any).expect("a port");
+        let address = socket.local_addr().expect("an address");
         let upstream = SocketAddr::from(([127, 0, 0, 1], port));
         let shared = Arc::new(Shared {
             fault: watch::Sender::default(),
@@ -75,13 +109,31 @@ impl Proxy {
             connections: AtomicUsize::new(0),
             rewrite,
             rewrites: AtomicUsize::new(0),
+            watch,
         });
-        let task = tokio::spawn(accept(listener, upstream, Arc::clone(&shared)));
+        let (opened, listener) = oneshot::channel();
+        let accepting = Arc::clone(&shared);
+        let task = tokio::spawn(async move {
+            if let Ok(listener) = listener.await {
+                accept(listener, upstream, accepting).await;
+            }
+        });
         Self {
             address,
             upstream,
             shared,
             task,
+            closed: Mutex::new(Some((socket, opened))),
+        }
+    }
+
+    /// Begins to listen, where it did not yet.
+    pub fn open(&self) {
+        let closed = self.closed.lock().expect("nobody panicked here").take();
+        if let Some((socket, opened)) = closed {
+            let listener = socket.listen(1024).expect("a listener");
+            // Nobody accepts any more where the runtime is going.
+            let _ = opened.send(listener);
         }
     }
 

@@ -13,7 +13,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::Outcome;
@@ -23,6 +23,8 @@ use super::Outcome;
 pub(super) struct Queue {
     state: Mutex<State>,
     filled: Notify,
+    /// How many polls wait.
+    polls: watch::Sender<usize>,
 }
 
 #[derive(Debug, Default)]
@@ -59,7 +61,14 @@ impl Queue {
         receiver
     }
 
+    /// Returns once the function asks for work.
+    pub(super) async fn polled(&self) {
+        // Its sender is in `self`.
+        let _ = self.polls.subscribe().wait_for(|polls| *polls > 0).await;
+    }
+
     async fn next(&self) -> Invocation {
+        let _poll = Poll::begin(&self.polls);
         loop {
             // Its own statement: the lock must be gone before the wait.
             let invocation = self.state().waiting.pop_front();
@@ -79,6 +88,22 @@ impl Queue {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A poll under way; a process that is killed at it ends it too.
+struct Poll<'a>(&'a watch::Sender<usize>);
+
+impl<'a> Poll<'a> {
+    fn begin(polls: &'a watch::Sender<usize>) -> Self {
+        polls.send_modify(|polls| *polls += 1);
+        Self(polls)
+    }
+}
+
+impl Drop for Poll<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|polls| *polls -= 1);
     }
 }
 

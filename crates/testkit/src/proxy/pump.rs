@@ -7,9 +7,12 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 use super::{Fault, Shared};
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Direction {
+/// Which way bytes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From the client to the server.
     ToServer,
+    /// And back.
     ToClient,
 }
 
@@ -28,11 +31,19 @@ pub(super) async fn pump(
             _ = half_closes.changed(), if direction == Direction::ToClient => 0,
         };
         if count == 0 {
+            if direction == Direction::ToClient {
+                // Swallowed as well: who waits for silence to end must not hear that the server has hung up.
+                let mut fault = shared.fault.subscribe();
+                let _ = fault.wait_for(|fault| *fault != Fault::Blackhole).await;
+            }
             // Dropping `to` would do, but says nothing of why.
             let _ = to.shutdown().await;
             return;
         }
         let mut bytes = buffer[..count].to_vec();
+        if let Some(watch) = &shared.watch {
+            watch(direction, &bytes).await;
+        }
         let fault = shared.fault.borrow().clone();
         match fault {
             Fault::Delay(time) => tokio::time::sleep(time).await,

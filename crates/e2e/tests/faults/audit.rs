@@ -1,0 +1,101 @@
+//! Whether every file is in exactly one state: the whole bucket, the whole table.
+
+use std::collections::BTreeMap;
+
+use tokio::process::Command;
+
+use slipway_core::ObjectKey;
+use slipway_e2e::binary;
+
+use crate::world::World;
+
+/// Usage that is not the sum of live rows.
+const DRIFT: &str = "\
+SELECT user_id, coalesce(u.files, 0), coalesce(f.files, 0), coalesce(u.bytes, 0), coalesce(f.bytes, 0)::bigint
+FROM user_usage AS u FULL JOIN (
+    SELECT user_id, count(*) AS files, sum(size) AS bytes FROM s3_files WHERE deleted_at IS NULL GROUP BY 1) AS f
+USING (user_id) WHERE (coalesce(u.files, 0), coalesce(u.bytes, 0)) <> (coalesce(f.files, 0), coalesce(f.bytes, 0))";
+
+/// Holds at any moment, also between a fault and the retry.
+pub(crate) async fn usage(world: &World) -> Result<(), String> {
+    let admin = world.admin().await;
+    let there = "SELECT to_regclass('user_usage') IS NOT NULL";
+    let row = admin.query_one(there, &[]).await;
+    if !row.map_err(|error| error.to_string())?.get::<_, bool>(0) {
+        return Ok(());
+    }
+    let drifted = admin.query(DRIFT, &[]).await;
+    match drifted.map_err(|error| error.to_string())?.as_slice() {
+        [] => Ok(()),
+        rows => Err(format!("usage is not the sum of live rows: {rows:?}")),
+    }
+}
+
+/// Runs `maintain` once, and looks at everything.
+pub(crate) async fn everything(world: &mut World) -> Result<(), String> {
+    usage(world).await?;
+    let ran = Command::new(binary("maintain"))
+        .args(["all", "--apply", "--force"])
+        .env_clear()
+        .envs(&world.direct)
+        .output()
+        .await
+        .map_err(|error| error.to_string())?;
+    if !ran.status.success() {
+        return Err(format!("maintain failed: {ran:?}"));
+    }
+    usage(world).await?;
+
+    let objects = world.bucket.objects();
+    let rows = world.admin().await;
+    let rows = rows
+        .query(
+            "SELECT object_key, size, etag, deleted_at IS NULL FROM s3_files",
+            &[],
+        )
+        .await
+        .map_err(|error| error.to_string())?;
+    let mut live = BTreeMap::new();
+    for row in rows {
+        let (key, size, etag): (String, i64, String) = (row.get(0), row.get(1), row.get(2));
+        if row.get(3) {
+            live.insert(key, (u64::try_from(size).expect("no less than 0"), etag));
+        } else if objects.contains_key(&key) {
+            return Err(format!("{key} is deleted, and its object is there"));
+        }
+    }
+    let (there, gone) = expected(world);
+    for key in there {
+        if !objects.contains_key(key.as_str()) || !live.contains_key(key.as_str()) {
+            let (object, row) = (objects.get(key.as_str()), live.get(key.as_str()));
+            return Err(format!("lost: {key}: object {object:?}, row {row:?}"));
+        }
+    }
+    for key in gone {
+        if objects.contains_key(key.as_str()) || live.contains_key(key.as_str()) {
+            return Err(format!("{key} came back"));
+        }
+    }
+    if live != objects {
+        return Err(format!("rows {live:?} and objects {objects:?} differ"));
+    }
+    Ok(())
+}
+
+/// What was put and never deleted, and what was deleted.
+fn expected(world: &World) -> (Vec<&ObjectKey>, Vec<&ObjectKey>) {
+    let scene = &world.scene;
+    let (mut there, mut gone) = (vec![&scene.kept.key, &scene.fresh.key], vec![&scene.lost]);
+    if world.function.deletes {
+        gone.push(&scene.doomed.key);
+    } else {
+        there.push(&scene.doomed.key);
+    }
+    // Where the schema is new, nobody knows of any delete: the bucket is the truth.
+    if world.function.migrates {
+        there.push(&scene.removed.key);
+    } else {
+        gone.push(&scene.removed.key);
+    }
+    (there, gone)
+}

@@ -1,0 +1,220 @@
+//! The faults: what each is called, whose path it is on, and how it is done.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use slipway_local::lambda::Outcome;
+use slipway_testkit::Fault as Network;
+
+use crate::function::Function;
+use crate::s3::S3Fault;
+use crate::steps::Hold;
+use crate::world::{AMPLE, World};
+
+/// Longer than any function needs to hear that a connection is gone.
+const FROZEN: Duration = Duration::from_millis(300);
+
+/// One row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    PostgresRefused,
+    PostgresSilentAtConnect,
+    PostgresSilent,
+    PostgresLate,
+    PostgresCut,
+    PostgresAnswerLost,
+    PostgresHalfClosed,
+    PostgresTerminated,
+    PostgresStopped,
+    PostgresKilledBetween,
+    PostgresKilledDuring,
+    S3Refused,
+    S3Internal,
+    S3SlowDownOnce,
+    S3SlowDown,
+    S3Reset,
+    S3Silent,
+    S3SilentWithin,
+    FrozenBetween,
+    FrozenDuring,
+    Killed,
+}
+
+/// What a function must ask to have the fault on its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Path {
+    Postgres,
+    S3,
+    Any,
+}
+
+impl Fault {
+    /// All of them, in the order of the rows.
+    pub(crate) const ALL: [Self; 21] = [
+        Self::PostgresRefused,
+        Self::PostgresSilentAtConnect,
+        Self::PostgresSilent,
+        Self::PostgresLate,
+        Self::PostgresCut,
+        Self::PostgresAnswerLost,
+        Self::PostgresHalfClosed,
+        Self::PostgresTerminated,
+        Self::PostgresStopped,
+        Self::PostgresKilledBetween,
+        Self::PostgresKilledDuring,
+        Self::S3Refused,
+        Self::S3Internal,
+        Self::S3SlowDownOnce,
+        Self::S3SlowDown,
+        Self::S3Reset,
+        Self::S3Silent,
+        Self::S3SilentWithin,
+        Self::FrozenBetween,
+        Self::FrozenDuring,
+        Self::Killed,
+    ];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::PostgresRefused => "Postgres refuses connections",
+            Self::PostgresSilentAtConnect => "Postgres accepts and says nothing",
+            Self::PostgresSilent => "Postgres falls silent in mid-session",
+            Self::PostgresLate => "Postgres answers after the deadline",
+            Self::PostgresCut => "the connection is cut before the query arrives",
+            Self::PostgresAnswerLost => "the connection is cut after COMMIT, before its answer",
+            Self::PostgresHalfClosed => "the connection is half-closed",
+            Self::PostgresTerminated => "idle backends are terminated",
+            Self::PostgresStopped => "Postgres is stopped, and started again",
+            Self::PostgresKilledBetween => "Postgres is killed and restarted between invocations",
+            Self::PostgresKilledDuring => "Postgres is killed during an invocation",
+            Self::S3Refused => "S3 refuses connections",
+            Self::S3Internal => "S3 answers 500",
+            Self::S3SlowDownOnce => "S3 answers 503 SlowDown once",
+            Self::S3SlowDown => "S3 answers 503 SlowDown always",
+            Self::S3Reset => "S3 resets connections",
+            Self::S3Silent => "S3 accepts and says nothing",
+            Self::S3SilentWithin => "S3 falls silent within its answer",
+            Self::FrozenBetween => "frozen between invocations, its backends terminated, thawed",
+            Self::FrozenDuring => "frozen during an invocation, its backends terminated, thawed",
+            Self::Killed => "killed before or after any step, and delivered again",
+        }
+    }
+
+    /// Whose path it is on.
+    pub(crate) const fn path(self) -> Path {
+        match self {
+            Self::PostgresRefused
+            | Self::PostgresSilentAtConnect
+            | Self::PostgresSilent
+            | Self::PostgresLate
+            | Self::PostgresCut
+            | Self::PostgresAnswerLost
+            | Self::PostgresHalfClosed
+            | Self::PostgresTerminated
+            | Self::PostgresStopped
+            | Self::PostgresKilledBetween
+            | Self::PostgresKilledDuring => Path::Postgres,
+            Self::S3Refused
+            | Self::S3Internal
+            | Self::S3SlowDownOnce
+            | Self::S3SlowDown
+            | Self::S3Reset
+            | Self::S3Silent
+            | Self::S3SilentWithin => Path::S3,
+            Self::FrozenBetween | Self::FrozenDuring | Self::Killed => Path::Any,
+        }
+    }
+
+    /// How long an invocation may take: little where nothing but the function's own deadline ends it.
+    pub(crate) const fn deadline(self, function: &Function) -> Duration {
+        match self {
+            Self::PostgresSilentAtConnect
+            | Self::PostgresSilent
+            | Self::PostgresLate
+            | Self::S3Silent
+            | Self::S3SilentWithin => function.deadline,
+            _ => AMPLE,
+        }
+    }
+
+    /// Whether `function` can meet it.
+    pub(crate) fn is_on_the_path_of(self, function: &Function) -> bool {
+        match self.path() {
+            Path::Postgres => function.postgres,
+            Path::S3 => function.s3,
+            Path::Any => true,
+        }
+    }
+
+    /// Starts the function, and has it meet the fault with its event. What stays faulty heals afterwards.
+    pub(crate) async fn meet(self, world: &mut World) -> (Outcome, Duration) {
+        let delay = world.function.deadline + Duration::from_secs(1);
+        match self {
+            // From the beginning: its init meets the fault first.
+            Self::PostgresRefused => {
+                world.s3.open();
+                world.start().await;
+            }
+            Self::S3Refused => {
+                world.postgres.open();
+                world.start().await;
+            }
+            Self::PostgresSilentAtConnect => {
+                world.postgres.set(Network::Blackhole);
+                world.start_well().await;
+            }
+            _ => {
+                world.start_well().await;
+                world.warm_up().await;
+            }
+        }
+        match self {
+            Self::PostgresSilent => world.postgres.set(Network::Blackhole),
+            Self::PostgresLate => world.postgres.set(Network::Delay(delay)),
+            Self::PostgresCut => world.postgres.set(Network::LoseRequest(b"BEGIN")),
+            Self::PostgresAnswerLost => world.postgres.set(Network::LoseAnswer(b"COMMIT\0")),
+            Self::PostgresHalfClosed => world.postgres.half_close(),
+            Self::PostgresTerminated => world.terminate_backends().await,
+            Self::S3Internal => world.s3.set(S3Fault::Answer(500, "InternalError")),
+            Self::S3SlowDownOnce => world.s3.set(S3Fault::AnswerOnce(503, "SlowDown")),
+            Self::S3SlowDown => world.s3.set(S3Fault::Answer(503, "SlowDown")),
+            Self::S3Reset => world.s3.set(S3Fault::Reset),
+            Self::S3Silent => world.s3.set(S3Fault::Stall),
+            Self::S3SilentWithin => world.s3.set(S3Fault::StallWithin),
+            Self::FrozenBetween => {
+                world.signal(Signal::STOP);
+                world.terminate_backends().await;
+                world.signal(Signal::CONT);
+            }
+            _ => {}
+        }
+        let started = Instant::now();
+        let outcome = if self == Self::FrozenDuring {
+            frozen_during(world).await
+        } else {
+            world.invoke(self.deadline(world.function)).await
+        };
+        (outcome, started.elapsed())
+    }
+}
+
+/// Frozen at its first step; where there is none to be held at, as the request arrives.
+async fn frozen_during(world: &World) -> Outcome {
+    let steps = &world.steps;
+    let has_steps = world.function.postgres || world.function.s3;
+    steps.begin(Some(Hold::At(1)));
+    let freeze = async {
+        if has_steps {
+            steps.held().await;
+            world.signal(Signal::STOP);
+        }
+        world.terminate_backends().await;
+        tokio::time::sleep(FROZEN).await;
+        steps.release();
+        world.signal(Signal::CONT);
+    };
+    if !has_steps {
+        world.signal(Signal::STOP);
+    }
+    tokio::join!(world.invoke(AMPLE), freeze).0
+}

@@ -1,0 +1,112 @@
+//! Every fault against every function that has it on its path. The matrix is kept in `docs/faults.md`.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests fail by panics, and this one shows what it saw"
+)]
+
+mod audit;
+mod bucket;
+mod cell;
+mod fault;
+mod function;
+mod matrix;
+mod s3;
+mod scene;
+mod server;
+mod steps;
+mod world;
+
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+use futures_util::future::{FutureExt as _, join, join_all};
+use futures_util::stream::{self, StreamExt as _};
+
+use tokio::time::timeout;
+
+use cell::Cell;
+use fault::Fault;
+use function::FUNCTIONS;
+use matrix::Matrix;
+use server::Server;
+
+/// How many cells are at work at once: most of them wait for a deadline.
+const AT_ONCE: usize = 10;
+
+/// No cell takes as long, whatever else the machine does.
+const LONGEST: Duration = Duration::from_mins(10);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn every_fault_against_every_function() {
+    // It may have to build them: nobody has a clock running yet.
+    for function in FUNCTIONS {
+        assert!(slipway_e2e::binary(function.binary).exists());
+    }
+    let mut matrix = Matrix::default();
+    let mut server = Server::start().await;
+    let shared = &server;
+    // The last first: they take longest.
+    let cells = Fault::ALL.into_iter().rev().flat_map(|fault| {
+        FUNCTIONS
+            .iter()
+            .filter(move |function| fault.is_on_the_path_of(function) && !server::has(fault))
+            .map(move |function| (fault, function))
+    });
+    let cells = stream::iter(cells)
+        .map(|(fault, function)| async move {
+            let started = Instant::now();
+            let cell = AssertUnwindSafe(timeout(LONGEST, cell::run(fault, function, shared)))
+                .catch_unwind()
+                .await;
+            let cell = match cell {
+                Ok(Ok(cell)) => cell,
+                Ok(Err(_)) => Cell::broken("hang".to_owned()),
+                Err(_) => Cell::broken("a panic, see above".to_owned()),
+            };
+            let seconds = started.elapsed().as_secs();
+            println!(
+                "{seconds} s: {} × {}: {cell:?}",
+                fault.name(),
+                function.name
+            );
+            ((fault.name(), function.name), cell)
+        })
+        .buffer_unordered(AT_ONCE)
+        .collect::<Vec<_>>();
+    let rows = Fault::ALL
+        .into_iter()
+        .filter(|fault| server::has(*fault))
+        .map(async |fault| (fault, server::row(fault).await));
+    let (cells, rows) = join(cells, join_all(rows)).await;
+    server.stop().await;
+    matrix.0.extend(cells);
+    for (fault, row) in rows {
+        let cells = row.into_iter();
+        matrix
+            .0
+            .extend(cells.map(|(function, cell)| ((fault.name(), function.name), cell)));
+    }
+    println!("{}", matrix.print());
+    let problems = matrix.problems();
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+
+    let page = matrix.page();
+    println!("{page}");
+    if std::env::var_os("SLIPWAY_WRITE_FAULTS").is_some() {
+        std::fs::write(matrix::path(), page).expect("the page is written");
+        return;
+    }
+    let kept = std::fs::read_to_string(matrix::path()).unwrap_or_default();
+    let differ: Vec<String> = page
+        .lines()
+        .filter(|line| !kept.lines().any(|kept| kept == *line))
+        .map(str::to_owned)
+        .collect();
+    assert!(
+        page == kept,
+        "docs/faults.md says something else; SLIPWAY_WRITE_FAULTS=1 writes it anew:\n{}",
+        differ.join("\n")
+    );
+}

@@ -1,0 +1,111 @@
+//! The matrix, as a page and as what is printed.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use crate::cell::Cell;
+use crate::fault::{Fault, Path};
+use crate::function::FUNCTIONS;
+
+/// What came of each fault for each function, by their names.
+#[derive(Default)]
+pub(crate) struct Matrix(pub(crate) BTreeMap<(&'static str, &'static str), Cell>);
+
+const HEAD: &str = "\
+# Faults
+
+What a function does when what is behind it fails. Each cell is one function, as the built binary behind a Lambda runtime
+API, with a real Postgres and the S3 server of the local stack, each behind a proxy; it has met the fault, was tried again where
+it did not succeed, and `maintain` ran once. Then bucket and table were compared as a whole.
+
+    cargo test --workspace --features slipway-e2e/fault-matrix --test faults
+
+runs all of it, and fails where something is lost, hangs, or ends otherwise than this page says. `SLIPWAY_WRITE_FAULTS=1` before it
+writes the page anew.
+
+";
+
+const LEGEND: &str = "
+- `ok`: done. A client got a 2xx, an event was taken. A broken connection has cost one retry within the function at most.
+- `503 unavailable`, `504 timeout`: what the client got, as JSON with the code, before the function's own deadline.
+- `redelivered`: the event was reported as failed before the deadline, or the process was gone: SQS or Lambda delivers it again.
+- `then ok`: the same request or event succeeded when the fault was over. A `DELETE` that is repeated may find the file
+  gone (404): it was deleted the first time.
+- `–`: not on the path. `presign` asks neither Postgres nor S3; `presign-quota`, `files` and `migrate` do not ask S3.
+
+Every cell has also shown that: usage was the sum of live rows at any time; after `maintain`, each object has exactly one live row that
+describes it, and each live row its object; what was put and never deleted is there; what was deleted did not come back, neither
+what was uploaded again through its URL; no answer came later than its deadline.
+
+\"Killed before or after any step\": once as the event arrives, and once at each request to S3, each statement and each answer of
+either, in a process and a world for each. The lease that a killed `maintain` leaves is taken for expired.
+
+Deadlines here are 6 s, and 12 s for `maintain`, which stops 5 s before its own.
+";
+
+impl Matrix {
+    fn word(&self, fault: Fault, function: &'static str) -> &str {
+        let cell = self.0.get(&(fault.name(), function));
+        cell.map_or("", |cell| &cell.word)
+    }
+
+    /// The page, with the outcomes alone.
+    pub(crate) fn page(&self) -> String {
+        let mut page = HEAD.to_owned();
+        let names: Vec<&str> = FUNCTIONS.iter().map(|function| function.name).collect();
+        // Writing to a String cannot fail.
+        let _ = writeln!(page, "| | {} |", names.join(" | "));
+        let _ = writeln!(page, "|---|{}", "---|".repeat(names.len()));
+        for fault in Fault::ALL {
+            let cells: Vec<&str> = FUNCTIONS
+                .iter()
+                .map(|function| {
+                    if fault.is_on_the_path_of(function) {
+                        self.word(fault, function.name)
+                    } else {
+                        "–"
+                    }
+                })
+                .collect();
+            let _ = writeln!(page, "| {} | {} |", fault.name(), cells.join(" | "));
+        }
+        page + LEGEND
+    }
+
+    /// Everything that must not be: what went wrong, and cells without an outcome.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        for fault in Fault::ALL {
+            for function in FUNCTIONS {
+                let on_path = fault.is_on_the_path_of(function);
+                // Whoever is always there is on every path of this kind.
+                assert!(on_path || fault.path() != Path::Any);
+                let place = format!("{} × {}", fault.name(), function.name);
+                match self.0.get(&(fault.name(), function.name)) {
+                    Some(cell) => {
+                        problems.extend(cell.wrong.iter().map(|wrong| format!("{place}: {wrong}")));
+                    }
+                    None if on_path => problems.push(format!("{place}: an empty cell")),
+                    None => {}
+                }
+            }
+        }
+        problems
+    }
+
+    /// With times.
+    pub(crate) fn print(&self) -> String {
+        let mut lines = String::new();
+        for ((fault, function), cell) in &self.0 {
+            let Cell { word, note, .. } = cell;
+            let _ = writeln!(lines, "{fault:58} | {function:21} | {word:32} | {note}");
+        }
+        lines
+    }
+}
+
+/// Where the page is kept.
+pub(crate) fn path() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/faults.md"))
+}

@@ -1,0 +1,228 @@
+//! One function, with its bucket, its database and a proxy before each.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use slipway_db::{Config, Db, Limits};
+use slipway_e2e::{binary, environment};
+use slipway_local::lambda::{Lambda, Outcome};
+use slipway_testkit::{Fault, Proxy, guard};
+use tempfile::TempDir;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_postgres::{Client, NoTls};
+
+use crate::bucket::Bucket;
+use crate::function::{Function, Verdict};
+use crate::s3::{S3Door, S3Fault};
+use crate::scene::Scene;
+use crate::server::Server;
+use crate::steps::{Steps, of_postgres};
+
+/// How much later than its deadline an answer may come on a busy machine. What waits for something that never comes
+/// waits longer: the client of S3 for 10 s, that of Postgres for 15.
+pub(crate) const MARGIN: Duration = Duration::from_secs(5);
+
+/// What an invocation gets that is not about deadlines: they are many on a busy machine.
+pub(crate) const AMPLE: Duration = Duration::from_secs(30);
+
+/// An init may take 10 s on Lambda, and here it is not alone.
+const START: Duration = Duration::from_secs(30);
+
+pub(crate) struct World {
+    /// First, so that it ends before what it is connected to.
+    lambda: Option<Lambda>,
+    pub(crate) function: &'static Function,
+    pub(crate) scene: Scene,
+    pub(crate) bucket: Bucket,
+    pub(crate) postgres: Proxy,
+    pub(crate) s3: S3Door,
+    pub(crate) steps: Arc<Steps>,
+    /// Around the proxies.
+    pub(crate) direct: BTreeMap<String, String>,
+    env: BTreeMap<String, String>,
+    folder: TempDir,
+    _room: OwnedSemaphorePermit,
+}
+
+impl World {
+    /// A world on `server`. The function does not run yet, and both proxies are closed.
+    pub(crate) async fn new(function: &'static Function, server: &Server) -> Self {
+        let room = server.room().await;
+        let url = server.database(function.migrates).await;
+        let folder = TempDir::new().expect("a folder");
+        let mut bucket = Bucket::start(&folder.path().join("s3")).await;
+        let direct = environment(&bucket.endpoint(), &url);
+        let config = Config::parse("DATABASE_URL", &url).expect("our own URL");
+        let config = config.with_limits(Limits {
+            connect: AMPLE,
+            statement: AMPLE,
+            call: AMPLE,
+        });
+        let port = url_port(&url);
+        let db = (!function.migrates).then(|| Db::new(config).expect("no TLS is needed"));
+        let scene = Scene::make(&direct, &mut bucket, db).await;
+
+        let steps = Arc::new(Steps::default());
+        let watching = Arc::clone(&steps);
+        let postgres = Proxy::watched(
+            port,
+            Arc::new(move |direction, bytes| {
+                let (step, steps) = (of_postgres(direction, bytes), Arc::clone(&watching));
+                Box::pin(async move {
+                    if let Some(step) = step {
+                        steps.reach(step).await;
+                    }
+                })
+            }),
+        );
+        let s3 = S3Door::before(&bucket.endpoint(), &steps);
+        let mut env = environment(&s3.endpoint(), &postgres.through(&url));
+        let settings = function.settings.iter();
+        env.extend(settings.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        Self {
+            lambda: None,
+            function,
+            scene,
+            bucket,
+            postgres,
+            s3,
+            steps,
+            direct,
+            env,
+            folder,
+            _room: room,
+        }
+    }
+
+    /// The last that the function said, for whoever must find out why.
+    pub(crate) fn log(&self) -> String {
+        let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+        let skipped = log.lines().count().saturating_sub(12);
+        log.lines().skip(skipped).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Starts the function, or starts it again; returns when it asks for work.
+    pub(crate) async fn start(&mut self) {
+        let (binary, env) = (binary(self.function.binary), self.env.clone());
+        let lambda = if let Some(lambda) = &mut self.lambda {
+            lambda.launch(guard(), &binary, env).expect("it starts");
+            lambda
+        } else {
+            let log = Some(self.folder.path().join("log"));
+            let lambda = Lambda::start_logging(guard(), &binary, env, log).await;
+            self.lambda.insert(lambda.expect("it starts"))
+        };
+        let ready = tokio::time::timeout(START, lambda.ready()).await;
+        assert!(ready.is_ok(), "{} does not start", self.function.name);
+    }
+
+    /// The same, with everything reachable.
+    pub(crate) async fn start_well(&mut self) {
+        self.postgres.open();
+        self.s3.open();
+        self.start().await;
+    }
+
+    /// An invocation that makes the connections. What it did to the schema is undone.
+    pub(crate) async fn warm_up(&self) {
+        let outcome = self.give(&(self.function.warm)(&self.scene), AMPLE).await;
+        let verdict = self.function.judge(&outcome, true);
+        assert!(matches!(verdict, Verdict::Done(_)), "warm-up: {outcome:?}");
+        if self.function.migrates {
+            self.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+                .await;
+        }
+    }
+
+    /// The event that it is about, with this much time.
+    pub(crate) async fn invoke(&self, deadline: Duration) -> Outcome {
+        self.give(&(self.function.event)(&self.scene), deadline)
+            .await
+    }
+
+    async fn give(&self, event: &Value, deadline: Duration) -> Outcome {
+        let lambda = self.lambda.as_ref().expect("it was started");
+        lambda.invoke_for(event, deadline, deadline + MARGIN).await
+    }
+
+    /// Ends all faults, and starts the function again where it has ended.
+    pub(crate) async fn heal(&mut self) {
+        self.postgres.set(Fault::None);
+        self.s3.set(S3Fault::None);
+        self.steps.begin(None);
+        self.steps.release();
+        self.postgres.open();
+        self.s3.open();
+        let lambda = self.lambda.as_mut().expect("it was started");
+        if lambda.has_ended().expect("its state") {
+            self.start().await;
+        }
+        // The lease of a worker that was killed ends by itself: in five minutes.
+        if !self.function.migrates {
+            self.sql("UPDATE maintenance SET held_until = now() - interval '1 second' WHERE held_by IS NOT NULL")
+                .await;
+        }
+    }
+
+    /// Ends the function at once, whatever it does, and what it had sent and nobody heard.
+    pub(crate) async fn kill(&mut self) {
+        self.signal(Signal::KILL);
+        let lambda = self.lambda.as_mut().expect("it was started");
+        while !lambda.has_ended().expect("its state") {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        self.postgres.cut();
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = self.lambda.as_ref().and_then(Lambda::pid).expect("a pid");
+        let pid = Pid::from_raw(pid).expect("a pid");
+        kill_process(pid, signal).expect("it runs");
+    }
+
+    /// Ends its backends, and waits until they are gone.
+    pub(crate) async fn terminate_backends(&self) {
+        let sql = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+            WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        self.sql(sql).await;
+    }
+
+    pub(crate) async fn sql(&self, sql: &str) {
+        let admin = self.admin().await;
+        admin.batch_execute(sql).await.expect("the statement runs");
+    }
+
+    /// A connection as the superuser, around the proxy.
+    pub(crate) async fn admin(&self) -> Client {
+        connect(&self.direct["DATABASE_URL"]).await
+    }
+
+    /// Ends the function, and drops the database.
+    pub(crate) async fn end(mut self) {
+        let lambda = self.lambda.take();
+        // It waits for the process.
+        let ended = tokio::task::spawn_blocking(|| drop(lambda)).await;
+        ended.expect("no panic");
+        let (server, name) = self.direct["DATABASE_URL"].rsplit_once('/').expect("a URL");
+        let admin = connect(&format!("{server}/postgres")).await;
+        let drop = format!("DROP DATABASE {name} WITH (FORCE)");
+        admin.batch_execute(&drop).await.expect("it goes");
+    }
+}
+
+async fn connect(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls)
+        .await
+        .expect("the server answers");
+    tokio::spawn(connection);
+    client
+}
+
+fn url_port(url: &str) -> u16 {
+    let (_, rest) = url.rsplit_once(':').expect("a port");
+    let (port, _) = rest.split_once('/').expect("a database");
+    port.parse().expect("a number")
+}
