@@ -8,6 +8,7 @@ mod file;
 mod identity;
 mod jwt;
 mod line;
+pub mod page;
 mod reply;
 mod request;
 mod serve;

@@ -47,6 +47,11 @@ impl Reply {
         Self::json(201, body)
     }
 
+    /// 202 with `body` as JSON: it is being done.
+    pub fn accepted(body: &impl Serialize) -> Result<Self, Error> {
+        Self::json(202, body)
+    }
+
     fn json(status: u16, body: &impl Serialize) -> Result<Self, Error> {
         let body = serde_json::to_string(body)
             .map_err(|error| Error::internal("write the answer", error))?;
@@ -85,7 +90,7 @@ pub(crate) const fn status(code: Code) -> u16 {
         Code::Unauthenticated => 401,
         Code::Forbidden => 403,
         Code::NotFound => 404,
-        Code::UploadNotFound => 409,
+        Code::UploadNotFound | Code::PartsMissing => 409,
         Code::FileDeleted => 410,
         Code::FileTooLarge | Code::QuotaExceeded | Code::UseMultipart => 413,
         Code::TypeNotAllowed => 415,

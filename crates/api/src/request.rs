@@ -1,6 +1,7 @@
 //! A request as functions see it: the caller is known, the path is taken apart.
 
 use std::borrow::Cow;
+use std::time::{Duration, Instant};
 
 use http::Method;
 use lambda_http::aws_lambda_events::query_map::QueryMap;
@@ -35,10 +36,11 @@ pub struct Request {
     segments: Vec<String>,
     query: QueryMap,
     body: Body,
+    deadline: Instant,
 }
 
 impl Request {
-    pub(crate) fn new(user: UserId, request: lambda_http::Request) -> Self {
+    pub(crate) fn new(user: UserId, request: lambda_http::Request, deadline: Instant) -> Self {
         let segments = segments(&request);
         let query = request
             .query_string_parameters_ref()
@@ -51,7 +53,14 @@ impl Request {
             segments,
             query,
             body,
+            deadline,
         }
+    }
+
+    /// How long the answer may take from now on; then it is a `timeout`, whatever it would have been.
+    #[must_use]
+    pub fn time_left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
     }
 
     /// Who is calling.

@@ -2,7 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::FutureExt as _;
 use lambda_http::{Body, RequestExt as _, Response, service_fn};
@@ -77,7 +77,7 @@ pub async fn answer(
         Err(error) => Err(error),
         Ok(user) => {
             line.by(&user);
-            let request = Request::new(user, request);
+            let request = Request::new(user, request, Instant::now() + budget);
             line.route = request.route_name();
             // Unwinding is safe to cross: what a panic interrupts, the connection to Postgres above all,
             // is dropped by its owner and made anew.

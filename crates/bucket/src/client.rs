@@ -13,7 +13,7 @@ use slipway_storage::{Credentials, Location};
 use crate::timing::Timing;
 
 /// Until a connection stands, TLS included.
-const CONNECT: Duration = Duration::from_secs(2);
+pub(crate) const CONNECT: Duration = Duration::from_secs(2);
 /// One attempt, from the first byte sent to the last read.
 pub(crate) const ATTEMPT: Duration = Duration::from_secs(4);
 /// All attempts together; a function has 30 s at most, and Postgres wants some of them.

@@ -1,4 +1,4 @@
-//! S3 with I/O: what the bucket says of an object, how it begins, and its removal. Only functions that need it link this.
+//! S3 with I/O: what the bucket says of an object, how it begins, and its removal; multipart uploads. Only functions that need it link this.
 
 mod client;
 mod delete;
@@ -6,7 +6,11 @@ mod error;
 mod head;
 mod list;
 mod look;
+mod open_uploads;
 mod timing;
+mod uploads;
 
 pub use client::Bucket;
 pub use list::{ListPage, Listed, MAX_LIST};
+pub use open_uploads::{OpenUpload, OpenUploads, UploadMarker};
+pub use uploads::{Completion, Part};

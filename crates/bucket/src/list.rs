@@ -96,7 +96,7 @@ fn listed(object: &Object) -> Result<Listed, Error> {
 }
 
 /// S3 encodes as forms do: a space is a plus.
-fn decoded(key: &str) -> Option<String> {
+pub(crate) fn decoded(key: &str) -> Option<String> {
     let spaced = key.replace('+', " ");
     let decoded = percent_decode_str(&spaced).decode_utf8().ok()?;
     Some(decoded.into_owned())

@@ -19,6 +19,8 @@ pub enum Code {
     NotFound,
     /// The bucket holds no object under the key (yet).
     UploadNotFound,
+    /// S3 does not have all parts of a multipart upload (yet).
+    PartsMissing,
     /// The file was deleted, and stays deleted.
     FileDeleted,
     /// The file is larger than this deployment accepts.
@@ -39,13 +41,14 @@ pub enum Code {
 
 impl Code {
     /// Every code, for the tests that hold `openapi.yaml` and the status table to this list.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::InvalidRequest,
         Self::InvalidKey,
         Self::Unauthenticated,
         Self::Forbidden,
         Self::NotFound,
         Self::UploadNotFound,
+        Self::PartsMissing,
         Self::FileDeleted,
         Self::FileTooLarge,
         Self::QuotaExceeded,
@@ -66,6 +69,7 @@ impl Code {
             Self::Forbidden => "forbidden",
             Self::NotFound => "not_found",
             Self::UploadNotFound => "upload_not_found",
+            Self::PartsMissing => "parts_missing",
             Self::FileDeleted => "file_deleted",
             Self::FileTooLarge => "file_too_large",
             Self::QuotaExceeded => "quota_exceeded",

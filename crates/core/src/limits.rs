@@ -10,6 +10,21 @@ pub const MAX_PUT_BYTES: u64 = 5 * 1024 * 1024 * 1024;
 /// The largest multipart upload: 5 TiB (ours; S3 has raised its own).
 pub const MAX_MULTIPART_BYTES: u64 = 5 * 1024 * 1024 * 1024 * 1024;
 
+/// The smallest part of a multipart upload, its last one excepted: 5 MiB (S3).
+pub const MIN_PART_BYTES: u64 = 5 * 1024 * 1024;
+
+/// The largest part: 5 GiB (S3).
+pub const MAX_PART_BYTES: u64 = MAX_PUT_BYTES;
+
+/// The most parts of one upload (S3).
+pub const MAX_PARTS: u16 = 10_000;
+
+/// The size of a part where the client names none: a lost connection costs little, and 150 GiB fit without larger ones.
+pub const DEFAULT_PART_BYTES: u64 = 16 * 1024 * 1024;
+
+/// The most part URLs that one request signs.
+pub const MAX_BATCH_PARTS: usize = 1000;
+
 /// The longest life of a signed URL, in seconds: 12 hours, the longest session a Lambda role has.
 pub const MAX_URL_SECONDS: u64 = 12 * 60 * 60;
 
@@ -67,6 +82,14 @@ impl SizeLimits {
         Err(too_large(size, self.max_upload))
     }
 
+    /// Checks the length that a client declares for a multipart upload.
+    pub fn check_multipart(&self, size: u64) -> Result<(), Error> {
+        if size <= self.max_multipart {
+            return Ok(());
+        }
+        Err(too_large(size, self.max_multipart))
+    }
+
     /// The limit for an object that is there already: without a declared length nothing could stop it earlier.
     #[must_use]
     pub fn max_stored(&self, object: &StoredObject) -> u64 {
@@ -85,6 +108,22 @@ pub fn quota_bytes(env: Env<'_>) -> Result<Option<u64>, ConfigError> {
     env.optional("USER_QUOTA_BYTES")
         .map(|_| env.number("USER_QUOTA_BYTES", max, 0, max))
         .transpose()
+}
+
+/// Fails with `quota_exceeded` where `wanted` bytes do not fit beside those `used`.
+///
+/// An early, kind refusal: what is exact is the record step.
+pub fn check_quota(wanted: u64, used: u64, quota: u64) -> Result<(), Error> {
+    let left = quota.saturating_sub(used);
+    if wanted <= left {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::QuotaExceeded,
+        format!(
+            "This needs {wanted} bytes, and {left} of your {quota} are left. Delete files first."
+        ),
+    ))
 }
 
 /// `file_too_large`, with both numbers.

@@ -20,6 +20,7 @@ pub mod migrations;
 mod session;
 mod tls;
 mod transaction;
+pub mod uploads;
 pub mod usage;
 
 use std::fmt;
@@ -32,6 +33,7 @@ use tokio::time::timeout;
 
 pub use config::{Config, Limits};
 pub use files::{FilePage, FileState, Location, Page, Recorded, Scanned};
+pub use uploads::{NewUpload, UploadPage, UploadRow};
 pub use usage::Usage;
 
 use session::Session;

@@ -8,6 +8,7 @@ mod rows;
 mod shards;
 mod tombstones;
 mod transaction;
+mod uploads;
 mod usage;
 
 pub use checkpoint::{Checkpoint, Hold, Sweep};
@@ -15,4 +16,5 @@ pub use record::NewFile;
 pub use rows::KeptRow;
 pub use shards::KeyRange;
 pub use tombstones::{Tombstone, TombstoneCursor};
+pub use uploads::OldUpload;
 pub use usage::UsageDrift;

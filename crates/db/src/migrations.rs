@@ -43,6 +43,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(3, "0003_row_security"),
     migration!(4, "0004_maintenance"),
     migration!(5, "0005_refused"),
+    migration!(6, "0006_uploads"),
 ];
 
 impl Migration {

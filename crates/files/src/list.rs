@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
-use slipway_api::{FileBody, Reply, Request};
-use slipway_core::limits::{DEFAULT_PAGE_FILES, MAX_PAGE_BYTES, MAX_PAGE_FILES};
+use slipway_api::{FileBody, Reply, Request, page};
+use slipway_core::limits::{DEFAULT_PAGE_FILES, MAX_PAGE_BYTES};
 use slipway_core::{ContentType, Cursor, Error, FileRow};
 use slipway_db::{Db, Page};
 use slipway_storage::{ReadUrls, Window};
@@ -19,12 +19,8 @@ struct PageBody {
 
 pub(crate) async fn list(db: &Db, urls: &ReadUrls, request: &Request) -> Result<Reply, Error> {
     let page = Page {
-        limit: limit(request)?,
-        before: request
-            .query("cursor")?
-            .map(Cursor::decode)
-            .transpose()?
-            .map(|cursor| cursor.0),
+        limit: page::limit(request, DEFAULT_PAGE_FILES)?,
+        before: page::before(request)?,
         content_type_prefix: content_type_prefix(request)?,
     };
     let found = db.list_files(request.user(), &page).await?;
@@ -36,23 +32,6 @@ pub(crate) async fn list(db: &Db, urls: &ReadUrls, request: &Request) -> Result<
         files,
         next_cursor: next.map(|id| Cursor(id).encode()),
     })
-}
-
-fn limit(request: &Request) -> Result<u32, Error> {
-    let Some(text) = request.query("limit")? else {
-        return Ok(DEFAULT_PAGE_FILES);
-    };
-    // Rust reads a plus sign, which no other client of ours would mean.
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse()
-        .ok()
-        .filter(|_| digits)
-        .filter(|limit| (1..=MAX_PAGE_FILES).contains(limit))
-        .ok_or_else(|| {
-            Error::invalid_request(format!(
-                "limit must be a whole number from 1 to {MAX_PAGE_FILES}."
-            ))
-        })
 }
 
 fn content_type_prefix(request: &Request) -> Result<Option<String>, Error> {

@@ -4,9 +4,9 @@
 //! kindly; what is exact is the record step.
 
 use slipway_api::{Function, Reply, Request, Spent};
+use slipway_core::Error;
 use slipway_core::env::{ConfigError, Env};
-use slipway_core::limits::quota_bytes;
-use slipway_core::{Code, Error};
+use slipway_core::limits::{check_quota, quota_bytes};
 use slipway_db::Db;
 use slipway_presign::Presign;
 
@@ -45,16 +45,7 @@ impl Function for PresignQuota {
         let accepted = self.presign.accept(request)?;
         let wanted = accepted.total_bytes()?;
         let used = self.db.usage(request.user()).await?.bytes;
-        let left = self.quota_bytes.saturating_sub(used);
-        if wanted > left {
-            return Err(Error::new(
-                Code::QuotaExceeded,
-                format!(
-                    "This needs {wanted} bytes, and {left} of your {} are left. Delete files first.",
-                    self.quota_bytes
-                ),
-            ));
-        }
+        check_quota(wanted, used, self.quota_bytes)?;
         self.presign.sign(request.user(), &accepted)
     }
 }

@@ -10,4 +10,4 @@ pub use credentials::Credentials;
 pub use location::{Location, PublicBase};
 pub use read::{ReadUrls, Window};
 pub use signer::{Request, SignedUrl, Signer};
-pub use upload::{Upload, UploadUrl, UploadUrls};
+pub use upload::{Upload, UploadPart, UploadUrl, UploadUrls};

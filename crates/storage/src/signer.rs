@@ -25,7 +25,7 @@ pub struct Request<'a> {
     pub key: &'a ObjectKey,
     /// The operation's name, which the SDK sends as `x-id`.
     pub operation: &'a str,
-    /// Query parameters, unencoded, in ascending order of their names, which are lower-case and sort before `x-id`.
+    /// Query parameters, unencoded, in ascending order of their names, which begin in lower case and sort before `x-id`.
     pub query: &'a [(&'a str, &'a str)],
     /// Headers the client must send, by lower-case name, in ascending order, without `host`.
     pub headers: &'a [(&'a str, &'a str)],

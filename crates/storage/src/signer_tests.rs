@@ -142,6 +142,30 @@ proptest! {
             .presigned(presigning(at, seconds))).expect("the SDK signs");
         prop_assert_eq!(ours.url, theirs.uri());
     }
+
+    #[test]
+    fn parts_equal_the_sdks(
+        (signer, client) in any_signer(),
+        sub in "[^\0]{1,40}",
+        at in 946_684_800_i64..4_102_444_800,
+        seconds in 1_u64..=43_200,
+        number in 1_u16..=10_000,
+        size in 1_u64..=5_368_709_120,
+        // As AWS makes them, and whatever another server may.
+        upload_id in prop_oneof!["[A-Za-z0-9._-]{60,140}", "[ -~]{1,60}"],
+    ) {
+        let key = key(&sub, "a b.txt");
+        let at = OffsetDateTime::from_unix_timestamp(at).expect("a time");
+        let get = |name: &str| (name == "UPLOAD_URL_SECONDS").then(|| seconds.to_string());
+        let urls = crate::UploadUrls::from_env(slipway_core::env::Env::new(&get), signer).expect("a configuration");
+        let ours = urls.part(&crate::UploadPart { key: &key, upload_id: &upload_id, number, size }, at);
+        let theirs = block_on(client.upload_part().bucket("photos").key(key.as_str())
+            .part_number(number.into())
+            .upload_id(&upload_id)
+            .content_length(size.try_into().expect("fits"))
+            .presigned(presigning(at, seconds))).expect("the SDK signs");
+        prop_assert_eq!(ours.url, theirs.uri());
+    }
 }
 
 #[test]

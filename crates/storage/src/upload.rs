@@ -35,6 +35,19 @@ pub struct UploadUrl {
     pub public_url: String,
 }
 
+/// What a client wants to put as one part of a multipart upload.
+#[derive(Clone, Copy, Debug)]
+pub struct UploadPart<'a> {
+    /// Where the whole will be.
+    pub key: &'a ObjectKey,
+    /// S3's id of the upload.
+    pub upload_id: &'a str,
+    /// Its number, from 1.
+    pub number: u16,
+    /// Its exact length in bytes: a signed header.
+    pub size: u64,
+}
+
 /// Makes upload URLs.
 #[derive(Debug)]
 pub struct UploadUrls {
@@ -89,11 +102,31 @@ impl UploadUrls {
                 .iter()
                 .filter_map(|(name, value)| Some((shown(name)?, (*value).to_owned())))
                 .collect(),
-            public_url: self
-                .signer
-                .location()
-                .public_url(self.public.as_ref(), upload.key),
+            public_url: self.public_url(upload.key),
         }
+    }
+
+    /// Signs a PUT of exactly `part`, from `now` on. The client sends no header that a browser does not set itself.
+    #[must_use]
+    pub fn part(&self, part: &UploadPart<'_>, now: OffsetDateTime) -> SignedUrl {
+        self.signer.sign(&Request {
+            method: "PUT",
+            key: part.key,
+            operation: "UploadPart",
+            query: &[
+                ("partNumber", &part.number.to_string()),
+                ("uploadId", part.upload_id),
+            ],
+            headers: &[("content-length", &part.size.to_string())],
+            at: now,
+            seconds: self.seconds,
+        })
+    }
+
+    /// The plain address of what is put under `key`.
+    #[must_use]
+    pub fn public_url(&self, key: &ObjectKey) -> String {
+        self.signer.location().public_url(self.public.as_ref(), key)
     }
 }
 

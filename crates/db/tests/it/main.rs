@@ -19,4 +19,5 @@ mod security;
 mod support;
 mod tls;
 mod tutorial;
+mod uploads;
 mod usage;

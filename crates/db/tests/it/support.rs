@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use slipway_core::{FileId, FileName, FileRow, ObjectKey, StoredObject, UserId};
-use slipway_db::{Db, Location, Recorded, Usage};
+use slipway_core::{FileId, FileName, FileRow, ObjectKey, Parts, StoredObject, UserId};
+use slipway_db::{Db, Location, NewUpload, Recorded, Usage};
 use slipway_testkit::TestDatabase;
 use time::{Duration, OffsetDateTime};
 use tracing::instrument::WithSubscriber as _;
@@ -77,6 +77,24 @@ pub(crate) async fn checked_usage(database: &TestDatabase, owner: &str) -> Usage
         "usage is the sum of {owner}'s live rows"
     );
     usage
+}
+
+/// An open upload of `owner`, in two parts.
+pub(crate) async fn upload(db: &Db, owner: &str) -> FileId {
+    let key = key(owner);
+    add(db, &key).await;
+    key.id()
+}
+
+pub(crate) async fn add(db: &Db, key: &ObjectKey) {
+    let upload = NewUpload {
+        key,
+        upload_id: "an id of S3's",
+        file_name: "Über größe.txt",
+        content_type: "text/plain",
+        parts: Parts::plan(6_000_000, Some(5_242_880)).expect("a plan"),
+    };
+    db.add_upload(&upload).await.expect("kept");
 }
 
 /// What is logged while `work` runs, from debug on.

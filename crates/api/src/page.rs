@@ -1,0 +1,30 @@
+//! What every list reads from its query: how long a page is, and where it begins.
+
+use slipway_core::limits::MAX_PAGE_FILES;
+use slipway_core::{Cursor, Error, FileId};
+
+use crate::Request;
+
+/// `limit`, else `default`.
+pub fn limit(request: &Request, default: u32) -> Result<u32, Error> {
+    let Some(text) = request.query("limit")? else {
+        return Ok(default);
+    };
+    // Rust reads a plus sign, which no other client of ours would mean.
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse()
+        .ok()
+        .filter(|_| digits)
+        .filter(|limit| (1..=MAX_PAGE_FILES).contains(limit))
+        .ok_or_else(|| {
+            Error::invalid_request(format!(
+                "limit must be a whole number from 1 to {MAX_PAGE_FILES}."
+            ))
+        })
+}
+
+/// The id in `cursor`: the page begins below it.
+pub fn before(request: &Request) -> Result<Option<FileId>, Error> {
+    let cursor = request.query("cursor")?.map(Cursor::decode).transpose()?;
+    Ok(cursor.map(|cursor| cursor.0))
+}

@@ -1,0 +1,209 @@
+//! Multipart uploads: begin, list parts, complete, give up.
+
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::config::{Builder, StalledStreamProtectionConfig};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use slipway_core::{ContentType, Error, FileName, ObjectKey};
+
+use crate::client::{Bucket, CONNECT};
+use crate::error::{fault, status};
+
+/// A part that S3 has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Its number, from 1.
+    pub number: u16,
+    /// Its length in bytes.
+    pub size: u64,
+    /// Its entity tag, without quotes.
+    pub etag: String,
+}
+
+/// What S3 says of a completion. Only a look at the object tells the truth: an answer may be lost, and the SDK's
+/// second try then finds no upload any more, or the object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Completion {
+    /// It is done.
+    Done,
+    /// There is no such upload: it is completed, given up, or never was.
+    NoSuchUpload,
+    /// There is an object already, and it is not replaced. The upload is still open.
+    ObjectExists,
+}
+
+const LIST: &str = "list the parts of an upload";
+const COMPLETE: &str = "complete an upload";
+
+impl Bucket {
+    /// Begins an upload under `key`, and answers S3's id of it. Type and name are the object's in the end.
+    pub async fn create_upload(
+        &self,
+        key: &ObjectKey,
+        content_type: &ContentType,
+        file_name: &FileName,
+    ) -> Result<String, Error> {
+        const WHAT: &str = "begin an upload";
+        let answer = self
+            .client
+            .create_multipart_upload()
+            .bucket(&self.name)
+            .key(key.as_str())
+            .content_type(content_type.as_str())
+            .metadata("name", file_name.to_metadata())
+            .send()
+            .await
+            .map_err(|error| fault(WHAT, error))?;
+        answer
+            .upload_id
+            .ok_or_else(|| Error::internal(WHAT, "S3 answered no upload id"))
+    }
+
+    /// The parts that S3 has of an upload, in the order of their numbers; `None` where S3 knows no such upload.
+    pub async fn list_parts(
+        &self,
+        key: &ObjectKey,
+        upload_id: &str,
+    ) -> Result<Option<Vec<Part>>, Error> {
+        let mut parts: Vec<Part> = Vec::new();
+        loop {
+            let request = self
+                .client
+                .list_parts()
+                .bucket(&self.name)
+                .key(key.as_str())
+                .upload_id(upload_id)
+                .set_part_number_marker(parts.last().map(|part| part.number.to_string()));
+            let answer = match request.send().await {
+                Ok(answer) => answer,
+                Err(error) if is_no_such_upload(&error) => return Ok(None),
+                Err(error) => return Err(fault(LIST, error)),
+            };
+            let before = parts.len();
+            for part in answer.parts() {
+                let part = listed(part)?;
+                if parts.last().is_some_and(|last| last.number >= part.number) {
+                    return Err(Error::internal(
+                        LIST,
+                        "the parts did not come in their order",
+                    ));
+                }
+                parts.push(part);
+            }
+            // A page that brings nothing would be asked for again and again.
+            if !answer.is_truncated().unwrap_or_default() || parts.len() == before {
+                return Ok(Some(parts));
+            }
+        }
+    }
+
+    /// Makes `parts` the object, unless there is one and it is `write_once`. It may take minutes: the caller bounds it.
+    pub async fn complete_upload(
+        &self,
+        key: &ObjectKey,
+        upload_id: &str,
+        parts: &[Part],
+        write_once: bool,
+    ) -> Result<Completion, Error> {
+        let parts = parts
+            .iter()
+            .map(|part| {
+                CompletedPart::builder()
+                    .part_number(part.number.into())
+                    .e_tag(format!("\"{}\"", part.etag))
+                    .build()
+            })
+            .collect();
+        let upload = CompletedMultipartUpload::builder()
+            .set_parts(Some(parts))
+            .build();
+        let answer = self
+            .client
+            .complete_multipart_upload()
+            .bucket(&self.name)
+            .key(key.as_str())
+            .upload_id(upload_id)
+            .multipart_upload(upload)
+            .set_if_none_match(write_once.then(|| "*".to_owned()))
+            .customize()
+            .config_override(patient())
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(Completion::Done),
+            Err(error) if status(&error) == Some(412) => Ok(Completion::ObjectExists),
+            Err(error) if is_no_such_upload(&error) => Ok(Completion::NoSuchUpload),
+            Err(error) => Err(complaint(error)),
+        }
+    }
+
+    /// Gives up an upload and its parts; answers whether S3 knew it.
+    pub async fn abort_upload(&self, key: &ObjectKey, upload_id: &str) -> Result<bool, Error> {
+        let request = self
+            .client
+            .abort_multipart_upload()
+            .bucket(&self.name)
+            .key(key.as_str())
+            .upload_id(upload_id);
+        match request.send().await {
+            Ok(_) => Ok(true),
+            Err(error) if is_no_such_upload(&error) => Ok(false),
+            Err(error) => Err(fault("give up an upload", error)),
+        }
+    }
+}
+
+/// While S3 puts many parts together it sends blanks, so that the connection stays.
+fn patient() -> Builder {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .disable_operation_attempt_timeout()
+        .disable_operation_timeout()
+        .build();
+    aws_sdk_s3::Config::builder()
+        .timeout_config(timeouts)
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+}
+
+/// What may pass is `unavailable`, also where S3 says 200 first and fails then: its parts are still there.
+fn complaint<E>(error: SdkError<E, HttpResponse>) -> Error
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    let may_pass = match status(&error) {
+        Some(200 | 409) => true,
+        // A part was replaced since it was listed.
+        _ => error.code() == Some("InvalidPart"),
+    };
+    match &error {
+        SdkError::ServiceError(service) if may_pass => {
+            let code = service.err().code().unwrap_or("no code");
+            Error::unavailable(COMPLETE, format!("S3 answered {code}"))
+        }
+        _ => fault(COMPLETE, error),
+    }
+}
+
+fn is_no_such_upload<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
+    error.code() == Some("NoSuchUpload")
+}
+
+fn listed(part: &aws_sdk_s3::types::Part) -> Result<Part, Error> {
+    let incomplete = |what: &str| Error::internal(LIST, format!("S3 listed a part without {what}"));
+    Ok(Part {
+        number: part
+            .part_number()
+            .and_then(|number| u16::try_from(number).ok())
+            .ok_or_else(|| incomplete("a number"))?,
+        size: part
+            .size()
+            .and_then(|size| u64::try_from(size).ok())
+            .ok_or_else(|| incomplete("a size"))?,
+        etag: part
+            .e_tag()
+            .ok_or_else(|| incomplete("an ETag"))?
+            .trim_matches('"')
+            .to_owned(),
+    })
+}

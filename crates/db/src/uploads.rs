@@ -1,0 +1,198 @@
+//! `multipart_uploads`: one row for each upload that is neither recorded nor forgotten.
+
+use slipway_core::{Error, FileId, ObjectKey, Parts, UserId};
+use time::OffsetDateTime;
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+use crate::Db;
+use crate::files::{file_id, object_key, value};
+use crate::transaction::Statement;
+
+/// An upload that S3 has begun.
+#[derive(Clone, Copy, Debug)]
+pub struct NewUpload<'a> {
+    /// Where the file will be.
+    pub key: &'a ObjectKey,
+    /// S3's id of the upload.
+    pub upload_id: &'a str,
+    /// The file's name.
+    pub file_name: &'a str,
+    /// Its type.
+    pub content_type: &'a str,
+    /// How it is cut.
+    pub parts: Parts,
+}
+
+/// A row of `multipart_uploads`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UploadRow {
+    /// The id that the file will have.
+    pub id: FileId,
+    /// Where the file will be.
+    pub object_key: ObjectKey,
+    /// S3's id of the upload.
+    pub upload_id: String,
+    /// The file's name.
+    pub file_name: String,
+    /// Its type.
+    pub content_type: String,
+    /// How it is cut.
+    pub parts: Parts,
+    /// When it was begun.
+    pub created_at: OffsetDateTime,
+    /// Whether it may still become a file: it was not given up, and the file is not recorded.
+    pub open: bool,
+}
+
+/// A page of a list, newest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UploadPage {
+    /// Its uploads.
+    pub uploads: Vec<UploadRow>,
+    /// Where the next page begins, if there may be one.
+    pub next: Option<FileId>,
+}
+
+/// A lost answer may be that of a COMMIT: the second attempt finds the row.
+const ADD: &str = "\
+INSERT INTO multipart_uploads (user_id, id, object_key, upload_id, file_name, content_type, size, part_size)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING";
+
+/// A file that is recorded has its row in `s3_files`; who recorded it may have known nothing of the upload.
+const FIND: &str = "\
+SELECT m.*, aborted_at IS NULL AND NOT EXISTS (
+    SELECT FROM s3_files AS f WHERE user_id = $1 AND f.id = m.id) AS open
+FROM multipart_uploads AS m WHERE user_id = $1 AND id = $2";
+
+const LIST: &str = "\
+SELECT m.*, true AS open FROM multipart_uploads AS m
+WHERE user_id = $1 AND id < $2 AND aborted_at IS NULL
+  AND NOT EXISTS (SELECT FROM s3_files AS f WHERE user_id = $1 AND f.id = m.id)
+ORDER BY id DESC LIMIT $3";
+
+const ABORT: &str = "\
+UPDATE multipart_uploads SET aborted_at = coalesce(aborted_at, now())
+WHERE user_id = $1 AND id = $2 RETURNING *, false AS open";
+
+const FORGET: &str = "DELETE FROM multipart_uploads WHERE user_id = $1 AND id = $2";
+
+const STEP: &str = "looking up an upload";
+
+impl Db {
+    /// Keeps what is known of an upload that `upload.key.owner()` has begun.
+    pub async fn add_upload(&self, upload: &NewUpload<'_>) -> Result<(), Error> {
+        // Both are at most 5 TiB.
+        let size = upload.parts.size().cast_signed();
+        let part_size = upload.parts.part_size().cast_signed();
+        let statement = Statement {
+            sql: ADD,
+            params: &[
+                (&upload.key.id().uuid(), Type::UUID),
+                (&upload.key.as_str(), Type::TEXT),
+                (&upload.upload_id, Type::TEXT),
+                (&upload.file_name, Type::TEXT),
+                (&upload.content_type, Type::TEXT),
+                (&size, Type::INT8),
+                (&part_size, Type::INT8),
+            ],
+            lock: None,
+        };
+        self.run(upload.key.owner(), &statement)
+            .await
+            .map_err(|failure| failure.into_error("keeping an upload"))?;
+        Ok(())
+    }
+
+    /// Upload `id` of `user`, open or not; another's is none.
+    pub async fn find_upload(&self, user: &UserId, id: FileId) -> Result<Option<UploadRow>, Error> {
+        let rows = self.of_upload(FIND, user, id, STEP).await?;
+        rows.first().map(upload_row).transpose()
+    }
+
+    /// One page of `user`'s open uploads, below `before`.
+    pub async fn list_uploads(
+        &self,
+        user: &UserId,
+        before: Option<FileId>,
+        limit: u32,
+    ) -> Result<UploadPage, Error> {
+        let before = before.map_or(Uuid::max(), FileId::uuid);
+        let statement = Statement {
+            sql: LIST,
+            params: &[(&before, Type::UUID), (&(i64::from(limit) + 1), Type::INT8)],
+            lock: None,
+        };
+        let rows = self
+            .run(user, &statement)
+            .await
+            .map_err(|failure| failure.into_error("listing uploads"))?;
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let uploads = rows
+            .iter()
+            .take(limit)
+            .map(upload_row)
+            .collect::<Result<Vec<_>, _>>()?;
+        // One more than fits says that there is more.
+        let more = rows.len() > limit;
+        Ok(UploadPage {
+            next: uploads.last().filter(|_| more).map(|last| last.id),
+            uploads,
+        })
+    }
+
+    /// Marks upload `id` of `user` as given up, also again, and answers it; `None` where there is none.
+    pub async fn mark_aborted(
+        &self,
+        user: &UserId,
+        id: FileId,
+    ) -> Result<Option<UploadRow>, Error> {
+        let rows = self
+            .of_upload(ABORT, user, id, "giving up an upload")
+            .await?;
+        rows.first().map(upload_row).transpose()
+    }
+
+    /// Forgets upload `id` of `user`: the file is recorded, or there will never be one.
+    pub async fn forget_upload(&self, user: &UserId, id: FileId) -> Result<(), Error> {
+        self.of_upload(FORGET, user, id, "forgetting an upload")
+            .await?;
+        Ok(())
+    }
+
+    async fn of_upload(
+        &self,
+        sql: &'static str,
+        user: &UserId,
+        id: FileId,
+        step: &'static str,
+    ) -> Result<Vec<Row>, Error> {
+        let statement = Statement {
+            sql,
+            params: &[(&id.uuid(), Type::UUID)],
+            lock: None,
+        };
+        self.run(user, &statement)
+            .await
+            .map_err(|failure| failure.into_error(step))
+    }
+}
+
+fn upload_row(row: &Row) -> Result<UploadRow, Error> {
+    let impossible =
+        || Error::internal(STEP, "a row of multipart_uploads has an impossible length");
+    let number = |column| -> Result<u64, Error> {
+        u64::try_from(value::<i64>(row, column, STEP)?).map_err(|_| impossible())
+    };
+    Ok(UploadRow {
+        id: file_id(row, STEP)?,
+        object_key: object_key(row, STEP)?,
+        upload_id: value(row, "upload_id", STEP)?,
+        file_name: value(row, "file_name", STEP)?,
+        content_type: value(row, "content_type", STEP)?,
+        parts: Parts::planned(number("size")?, number("part_size")?).ok_or_else(impossible)?,
+        created_at: value(row, "created_at", STEP)?,
+        open: value(row, "open", STEP)?,
+    })
+}
