@@ -14,7 +14,7 @@ use crate::{Deadline, Maintain, Options, Report, Summary, Task};
 /// How often the bar is drawn.
 const TICK: Duration = Duration::from_millis(200);
 
-/// Finishes deletes, and makes bucket and table agree.
+/// Finishes deletes, ends abandoned uploads, and makes bucket and table agree.
 ///
 /// Shows what it would do, until --apply. It reads the same variables as the functions: `S3_BUCKET_NAME`,
 /// `AWS_REGION`, `AWS_ACCESS_KEY_ID` and its companions, `DATABASE_URL`, and the limits. A run that was stopped
@@ -52,9 +52,11 @@ pub struct Command {
 enum TaskName {
     /// Remove the objects of deleted files, and drop tombstones that nobody needs any more
     Deletes,
+    /// End multipart uploads that nobody finished within 7 days, and drop the rows of those that are over
+    Uploads,
     /// Record objects without a row, drop rows without an object, correct rows and usage
     Reconcile,
-    /// Both
+    /// All three
     All,
 }
 
@@ -65,6 +67,7 @@ impl Command {
         Options {
             task: match self.task {
                 TaskName::Deletes => Task::Deletes,
+                TaskName::Uploads => Task::Uploads,
                 TaskName::Reconcile => Task::Reconcile,
                 TaskName::All => Task::All,
             },

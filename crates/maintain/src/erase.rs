@@ -63,13 +63,43 @@ impl Maintain {
 
 impl Erase<'_> {
     async fn run(&self, deadline: Deadline) -> Result<bool, Error> {
-        if !self.files(deadline).await? || !self.objects(deadline).await? {
+        // First, so that none of them becomes a file behind our back.
+        if !self.uploads(deadline).await?
+            || !self.files(deadline).await?
+            || !self.objects(deadline).await?
+        {
             return Ok(false);
         }
         if self.apply {
             self.maintain.db.forget_user(self.user).await?;
         }
         Ok(true)
+    }
+
+    /// Multipart uploads that are not complete, and their rows.
+    async fn uploads(&self, deadline: Deadline) -> Result<bool, Error> {
+        let bucket = self.maintain.recorder.bucket();
+        let prefix = ObjectKey::prefix_of(self.user);
+        let mut after = None;
+        while !deadline.has_passed() {
+            let page = bucket.open_uploads(&prefix, after.as_ref(), PAGE).await?;
+            for upload in &page.uploads {
+                let Ok(key) = ObjectKey::parse(&upload.key) else {
+                    continue;
+                };
+                let aborted = !self.apply || bucket.abort_upload(&key, &upload.upload_id).await?;
+                self.report.count(Count::Aborted, usize::from(aborted));
+            }
+            after = page.next;
+            if after.is_none() {
+                if self.apply {
+                    let closed = self.maintain.db.drop_uploads_of(self.user).await?;
+                    self.report.count(Count::Closed, closed);
+                }
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Those that have a row.

@@ -1,8 +1,8 @@
-//! Finishes deletes, and makes bucket and table agree.
+//! Finishes deletes, ends abandoned multipart uploads, and makes bucket and table agree.
 //!
-//! Each task is a file: [`deletes`](deletes) walks over tombstones, [`sweep`](sweep) over keys. A task may be left at any point and
-//! repeated: it does nothing that S3 has not just confirmed, and nothing twice that counts. Another one, such as
-//! ending multipart uploads that nobody finishes, is one more file and one more [`Task`].
+//! Each task is a file: [`deletes`](deletes) walks over tombstones, [`uploads`](uploads) over multipart uploads, [`sweep`](sweep)
+//! over keys. A task may be left at any point and repeated: it does nothing that S3 has not just confirmed, and nothing
+//! twice that counts. Another one is one more file and one more [`Task`].
 
 mod deadline;
 mod deletes;
@@ -12,6 +12,7 @@ mod report;
 mod run;
 mod shards;
 mod sweep;
+mod uploads;
 
 pub mod command;
 
@@ -26,6 +27,7 @@ pub use deletes::TOMBSTONE_AGE;
 pub use lambda::Event;
 pub use report::{Count, Report};
 pub use run::Summary;
+pub use uploads::{ABORTED_AGE, UPLOAD_AGE};
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
@@ -33,9 +35,11 @@ pub use run::Summary;
 pub enum Task {
     /// Finish deletes.
     Deletes,
+    /// End multipart uploads that nobody finished.
+    Uploads,
     /// Make bucket and table agree.
     Reconcile,
-    /// Both.
+    /// All of them.
     #[default]
     All,
 }

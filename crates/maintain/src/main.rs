@@ -1,4 +1,4 @@
-//! Finishes deletes, and makes bucket and table agree: as a Lambda on a schedule, or as a command.
+//! Finishes deletes, ends abandoned uploads, and makes bucket and table agree: as a Lambda on a schedule, or as a command.
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;

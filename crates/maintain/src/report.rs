@@ -23,6 +23,10 @@ pub enum Count {
     Refused,
     /// Tombstones dropped.
     Purged,
+    /// Multipart uploads that S3 had still open, and has not any more.
+    Aborted,
+    /// Rows of multipart uploads dropped, since they are over.
+    Closed,
     /// Users whose usage was not the sum of their rows.
     Drifted,
     /// Objects and rows whose keys are not ours: never touched.
@@ -41,7 +45,7 @@ pub enum Count {
     Failed,
 }
 
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 18] = [
     "objects",
     "rows",
     "recorded",
@@ -50,6 +54,8 @@ const NAMES: [&str; 16] = [
     "removed",
     "refused",
     "purged",
+    "aborted",
+    "closed",
     "drifted",
     "foreign",
     "elsewhere",

@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use crate::deletes::Deletes;
 use crate::report::Count;
 use crate::sweep::Range;
+use crate::uploads::Uploads;
 use crate::{Deadline, Maintain, Options, Report, Task, shards};
 
 /// How a run ended.
@@ -45,25 +46,41 @@ impl Summary {
     }
 }
 
+impl Options {
+    /// However much there is to do, what comes after it gets its share of the time.
+    fn share(&self, deadline: Deadline) -> Deadline {
+        if self.task == Task::All {
+            deadline.half()
+        } else {
+            deadline
+        }
+    }
+}
+
 impl Maintain {
     /// Does what `options` say until it is done or `deadline` comes, and counts in `report`.
     pub async fn run(&self, options: &Options, deadline: Deadline, report: &Report) -> Summary {
         let (mut finished, mut stopped) = (true, None);
-        if options.task != Task::Reconcile && !options.rebuild {
+        let asked = |task| matches!(options.task, Task::All) || options.task == task;
+        if asked(Task::Deletes) && !options.rebuild {
             let deletes = Deletes {
                 maintain: self,
                 options,
                 report,
             };
-            // However much there is to delete, the sweep gets its share of the time.
-            let until = if options.task == Task::All {
-                deadline.half()
-            } else {
-                deadline
-            };
+            let until = options.share(deadline);
             note(deletes.run(until).await, &mut finished, &mut stopped);
         }
-        if options.task != Task::Deletes || options.rebuild {
+        if asked(Task::Uploads) && !options.rebuild {
+            let uploads = Uploads {
+                maintain: self,
+                options,
+                report,
+            };
+            let until = options.share(deadline);
+            note(uploads.run(until).await, &mut finished, &mut stopped);
+        }
+        if asked(Task::Reconcile) || options.rebuild {
             match self.ranges(options, report).await {
                 Ok(ranges) => {
                     let runs = ranges.iter().map(|(range, keys)| async move {

@@ -11,6 +11,7 @@ mod guard;
 mod listen;
 mod pgbouncer;
 mod proxy;
+mod s3_fault;
 mod server;
 mod tls;
 
@@ -19,6 +20,7 @@ pub use guard::guard;
 pub use listen::{heard, listen};
 pub use pgbouncer::PgBouncer;
 pub use proxy::{Direction, Fault, Proxy, Watch};
+pub use s3_fault::{Act, S3Fault};
 pub use server::{cache, server};
 pub use tls::Authority;
 

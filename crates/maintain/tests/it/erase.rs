@@ -55,6 +55,27 @@ async fn nothing_of_the_user_is_left() {
 }
 
 #[tokio::test]
+async fn open_uploads_go_with_the_user() {
+    let world = World::new().await;
+    let bobs = world.begin(&key("bob", "b"), "1 minute").await;
+    for with_row in [true, false] {
+        let id = world.begin(&key("alice", "a"), "1 minute").await;
+        if !with_row {
+            world
+                .sql(&format!(
+                    "DELETE FROM multipart_uploads WHERE upload_id = '{id}'"
+                ))
+                .await;
+        }
+    }
+    assert_eq!(erase(&world, "alice", false).await.numbers(), "aborted 2");
+    let done = erase(&world, "alice", true).await;
+    assert_eq!(done.numbers(), "aborted 2, closed 1");
+    assert_eq!(world.s3_uploads().await, [bobs]);
+    assert_eq!(world.rows("multipart_uploads").await.len(), 1);
+}
+
+#[tokio::test]
 async fn an_upload_that_ends_after_it_is_found_by_the_next_run() {
     let world = World::new().await;
     let late = key("alice", "late.txt");

@@ -1,10 +1,9 @@
 //! S3 and Postgres on a bad day: nothing is taken for missing that is only not answered, and nothing is forgotten.
 
 use slipway_maintain::{Count, Maintain, Options};
-use slipway_testkit::{Fault, Proxy};
+use slipway_testkit::{Fault, Proxy, S3Fault};
 
 use crate::mess;
-use crate::s3_fault::S3Fault;
 use crate::world::{World, deletes, reconcile, run, small};
 
 async fn behind(world: &World, fault: &S3Fault) -> Maintain {

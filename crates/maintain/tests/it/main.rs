@@ -13,5 +13,5 @@ mod rebuild;
 mod reconcile;
 mod recover;
 mod roles;
-mod s3_fault;
+mod uploads;
 mod world;

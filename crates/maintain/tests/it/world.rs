@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, RequestChecksumCalculation};
-use aws_sdk_s3::types::{ChecksumAlgorithm, EncodingType};
+use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart, EncodingType};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use percent_encoding::percent_decode_str;
@@ -62,6 +62,13 @@ pub(crate) fn reconcile() -> Options {
 pub(crate) fn deletes() -> Options {
     Options {
         task: Task::Deletes,
+        ..reconcile()
+    }
+}
+
+pub(crate) fn uploads() -> Options {
+    Options {
+        task: Task::Uploads,
         ..reconcile()
     }
 }
@@ -174,6 +181,43 @@ impl World {
         let outcome = self.recorder().await.record(&key).await.unwrap();
         assert!(matches!(outcome, Outcome::Created(_)));
         key
+    }
+
+    /// Begins an upload of one byte, with its row of so long ago; answers S3's id of it.
+    pub(crate) async fn begin(&self, key: &ObjectKey, ago: &str) -> String {
+        let create = self.s3.create_multipart_upload().bucket(BUCKET);
+        let created = create.key(key.as_str()).send().await.unwrap();
+        let id = created.upload_id().unwrap().to_owned();
+        self.sql(&format!(
+            "INSERT INTO multipart_uploads (id, user_id, object_key, upload_id, file_name, content_type, size, part_size, created_at)
+             VALUES ('{}', '{}', '{key}', '{id}', 'a', 'text/plain', 1, 5242880, now() - interval '{ago}')",
+            key.id(),
+            key.owner().as_str()
+        ))
+        .await;
+        id
+    }
+
+    /// Makes an upload the object.
+    pub(crate) async fn finish(&self, key: &ObjectKey, id: &str) {
+        let part = self.s3.upload_part().bucket(BUCKET).key(key.as_str());
+        let part = part.upload_id(id).part_number(1).body(b"x".to_vec().into());
+        let etag = part.send().await.unwrap().e_tag().unwrap().to_owned();
+        let part = CompletedPart::builder().part_number(1).e_tag(etag).build();
+        let parts = CompletedMultipartUpload::builder().parts(part).build();
+        let complete = self.s3.complete_multipart_upload().bucket(BUCKET);
+        let complete = complete.key(key.as_str()).upload_id(id);
+        complete.multipart_upload(parts).send().await.unwrap();
+    }
+
+    /// S3's ids of its open uploads.
+    pub(crate) async fn s3_uploads(&self) -> Vec<String> {
+        let list = self.s3.list_multipart_uploads().bucket(BUCKET);
+        let list = list.send().await.unwrap();
+        let uploads = list.uploads().iter();
+        uploads
+            .map(|upload| upload.upload_id().unwrap().to_owned())
+            .collect()
     }
 
     /// Deletes as the function does where S3 fails then: the object remains.
