@@ -46,6 +46,7 @@ fn every_function_has_a_binary() {
         "files",
         "maintain",
         "migrate",
+        "multipart",
         "presign",
         "presign-quota",
         "record-upload",

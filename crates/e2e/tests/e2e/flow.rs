@@ -161,3 +161,67 @@ async fn a_file_that_nobody_confirms_appears_by_its_event() {
         .await;
     assert_eq!((status, &refused["code"]), (413, &json!("quota_exceeded")));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_file_goes_through_in_parts() {
+    let mut stack = Stack::start(&[("WRITE_ONCE", "true")]).await;
+    let http = reqwest::Client::new();
+    let size = 3 * 5 * 1024 * 1024 + 1_usize;
+    let bytes: Vec<u8> = (0..=252).cycle().take(size).collect();
+    let ask = json!({ "fileName": NAME, "contentType": "video/mp4", "size": size, "partSize": 5 * 1024 * 1024 });
+    let call = async |method: &str, path: &str, body| {
+        stack.call("multipart", "alice", method, path, body).await
+    };
+    let (status, begun) = call("POST", "/multipart-uploads", Some(ask)).await;
+    assert_eq!((status, &begun["partCount"]), (201, &json!(4)), "{begun}");
+    let upload = format!(
+        "/multipart-uploads/{}",
+        begun["id"].as_str().expect("an id")
+    );
+    let complete = format!("{upload}/complete");
+    let numbers = json!({ "partNumbers": [4, 2, 3, 1] });
+    let (status, signed) = call("POST", &format!("{upload}/parts"), Some(numbers)).await;
+    assert_eq!(status, 200, "{signed}");
+    for (at, part) in signed["parts"]
+        .as_array()
+        .expect("parts")
+        .iter()
+        .enumerate()
+    {
+        let number = part["partNumber"].as_u64().expect("a number");
+        let number = usize::try_from(number).expect("small");
+        let cut = bytes
+            .chunks(5 * 1024 * 1024)
+            .nth(number - 1)
+            .expect("a part");
+        let put = http
+            .put(part["url"].as_str().expect("a URL"))
+            .body(cut.to_vec());
+        assert_eq!(put.send().await.expect("an answer").status(), 200);
+        let (_, shown) = call("GET", &upload, None).await;
+        assert_eq!(shown["parts"].as_array().map(Vec::len), Some(at + 1));
+        if at < 3 {
+            assert_eq!(call("POST", &complete, None).await.0, 409);
+        }
+    }
+    let (status, done) = call("POST", &complete, None).await;
+    assert_eq!(
+        (status, &done["file"]["size"]),
+        (201, &json!(size)),
+        "{done}"
+    );
+    assert_eq!(call("POST", &complete, None).await, (200, done.clone()));
+    let read = http.get(done["file"]["url"].as_str().expect("a URL"));
+    let read = read.send().await.expect("an answer").bytes().await;
+    assert!(read.expect("bytes") == bytes, "the bytes come back");
+    let event = stack.events.recv().await.expect("an event");
+    let event = event.to_s3_notification();
+    assert_eq!(
+        event["Records"][0]["eventName"],
+        "ObjectCreated:CompleteMultipartUpload"
+    );
+    let Outcome::Answered(report) = stack.invoke("record-upload", &event).await else {
+        panic!("no answer")
+    };
+    assert_eq!(report["unchanged"], 1, "{report}");
+}

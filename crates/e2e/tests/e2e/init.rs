@@ -46,12 +46,19 @@ fn a_bad_variable_fails_init_by_name() {
         "save-metadata",
         "files",
         "delete",
+        "multipart",
         "record-upload",
     ] {
         fails_naming(function, ("S3_BUCKET_NAME", None), "S3_BUCKET_NAME");
         fails_naming(function, ("AWS_REGION", Some("")), "AWS_REGION");
     }
-    for function in ["save-metadata", "files", "delete", "record-upload"] {
+    for function in [
+        "save-metadata",
+        "files",
+        "delete",
+        "multipart",
+        "record-upload",
+    ] {
         fails_naming(function, ("DATABASE_URL", None), "DATABASE_URL");
         fails_naming(
             function,

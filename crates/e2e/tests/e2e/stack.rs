@@ -12,12 +12,13 @@ use slipway_testkit::{TestDatabase, database, guard};
 use tempfile::TempDir;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-const FUNCTIONS: [&str; 6] = [
+const FUNCTIONS: [&str; 7] = [
     "presign",
     "presign-quota",
     "save-metadata",
     "files",
     "delete",
+    "multipart",
     "record-upload",
 ];
 

@@ -35,13 +35,14 @@ fn every_code_is_described_and_no_other() {
 }
 
 /// The table of the contract, as it is written there.
-const STATUSES: [(&str, &str); 14] = [
+const STATUSES: [(&str, &str); 15] = [
     ("invalid_request", "400"),
     ("invalid_key", "400"),
     ("unauthenticated", "401"),
     ("forbidden", "403"),
     ("not_found", "404"),
     ("upload_not_found", "409"),
+    ("parts_missing", "409"),
     ("file_deleted", "410"),
     ("file_too_large", "413"),
     ("quota_exceeded", "413"),
@@ -78,7 +79,12 @@ fn every_code_has_its_one_status() {
 #[test]
 fn every_operation_tells_what_can_always_happen() {
     for (path, method, operation) in operations() {
-        for status in ["200", "401", "500", "503", "504"] {
+        let success = ["200", "201"].map(|status| &operation["responses"][status]);
+        assert!(
+            success.iter().any(|response| !response.is_null()),
+            "{method} {path}"
+        );
+        for status in ["401", "500", "503", "504"] {
             assert!(
                 !operation["responses"][status].is_null(),
                 "{method} {path} has no {status}"

@@ -54,7 +54,7 @@ async fn a_method_that_is_not_described_leads_nowhere() {
             if route(method, &path).is_some() {
                 continue;
             }
-            for function in ["presign", "save-metadata", "files", "delete"] {
+            for function in ["presign", "save-metadata", "files", "delete", "multipart"] {
                 let event = Event::new(method, &path).by("alice").text("{}");
                 let answer = world.send_stray(function, event).await;
                 answer.refused(404, "not_found");

@@ -11,6 +11,7 @@ use crate::world::{Answer, World};
 
 const TEST_S3: &str = "alice/01890a5d-ac96-774b-bcce-b302099a8057/test-s3.txt";
 const FIRST: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+const UPLOAD: &str = "01890a5d-ac98-7f21-9c44-0a1b2c3d4e5f";
 const SECOND: &str = "01890a5d-ac97-7d3b-a1c0-5f0e3d2c1b0a";
 
 fn file(name: &str) -> Value {
@@ -147,6 +148,34 @@ async fn the_other_requests() {
         json!({ "success": true, "deleted": [SECOND], "missing": [FIRST] })
     );
     assert!(world.is_empty().await);
+}
+
+#[tokio::test]
+async fn a_multipart_upload() {
+    let world = World::new().await;
+    let begun = send(&world, "apigw-v2-multipart-create").await.expect(201);
+    assert_eq!(begun["partCount"], 2);
+    // As if that had been the id of the files' upload.
+    let sql = "UPDATE multipart_uploads SET id = $1, object_key = $2";
+    let key = format!("alice/{UPLOAD}/video.mp4");
+    let id = uuid::Uuid::try_parse(UPLOAD).unwrap();
+    world.sql().await.execute(sql, &[&id, &key]).await.unwrap();
+    let page = send(&world, "apigw-v2-multipart-list").await.expect(200);
+    assert_eq!(page["uploads"][0]["id"], UPLOAD);
+    let signed = send(&world, "apigw-v2-multipart-parts").await.expect(200);
+    let sizes: Vec<_> = signed["parts"].as_array().unwrap().iter().collect();
+    assert_eq!(
+        (&sizes[0]["size"], &sizes[1]["size"]),
+        (&json!(1), &json!(5_242_880))
+    );
+    // S3 knows it under another key.
+    send(&world, "apigw-v2-multipart-get")
+        .await
+        .refused(404, "not_found");
+    send(&world, "apigw-v2-multipart-abort").await.expect(200);
+    send(&world, "apigw-v2-multipart-complete")
+        .await
+        .refused(404, "not_found");
 }
 
 /// What `record-upload` finds in the event `name` where the bucket has these objects, and who has files then.

@@ -57,6 +57,7 @@ async fn one_way(world: &World, alice: &str, bob: &str) {
     let unconfirmed = world.put_new(bob, "b.txt", "text/plain", b"secret").await;
     let file = world.upload(bob, "a.txt", "text/plain", b"secret").await;
     let row = world.row(id(&file)).await;
+    let begun = world.uploaded(bob, b"in parts").await;
     let shown = format!("{alice:?} and {bob:?}");
 
     // Sees.
@@ -70,6 +71,19 @@ async fn one_way(world: &World, alice: &str, bob: &str) {
             "There is no such file.",
             "{shown}"
         );
+    }
+    assert!(world.open_uploads(alice).await.is_empty(), "{shown}");
+    let routes = [
+        ("GET", ""),
+        ("POST", "parts"),
+        ("POST", "complete"),
+        ("DELETE", ""),
+    ];
+    for (method, of) in routes {
+        for his in [&begun, &file, &unconfirmed] {
+            let answer = world.about(alice, method, his, of).await;
+            answer.refused(404, "not_found");
+        }
     }
     // Confirms: his file, the one he has not confirmed yet, and keys made of his and her own.
     for foreign in [&file, &unconfirmed] {
@@ -115,6 +129,8 @@ async fn one_way(world: &World, alice: &str, bob: &str) {
         [file["id"].clone(), unconfirmed["id"].clone()],
         "{shown}"
     );
+    assert_eq!(world.open_uploads(bob).await, [id(&begun)], "{shown}");
+    world.give_up(bob, &begun).await.expect(200);
     // His cursor leads her nowhere but through her own.
     let page = world.get(bob, "/files?limit=1").await.expect(200);
     let cursor = page["nextCursor"].as_str().unwrap();

@@ -23,7 +23,9 @@ pub(crate) fn shape(value: &Value) -> Value {
 
 fn member(name: &str, value: &Value) -> Value {
     match (name, value) {
-        ("expiresAt" | "uploadedAt" | "urlExpiresAt", Value::String(_)) => "[time]".into(),
+        ("createdAt" | "expiresAt" | "uploadedAt" | "urlExpiresAt", Value::String(_)) => {
+            "[time]".into()
+        }
         ("nextCursor", Value::String(_)) => "[cursor]".into(),
         ("url" | "presignedUrl" | "publicFileUrl", Value::String(url)) => address(url).into(),
         _ => shape(value),
@@ -45,7 +47,10 @@ fn address(url: &str) -> String {
         .split('&')
         .filter(|parameter| !parameter.is_empty())
         .map(|parameter| match parameter.split_once('=') {
-            Some((name @ ("X-Amz-Date" | "X-Amz-Signature" | "X-Amz-Credential"), _)) => {
+            Some((
+                name @ ("X-Amz-Date" | "X-Amz-Signature" | "X-Amz-Credential" | "uploadId"),
+                _,
+            )) => {
                 format!("{name}=[…]")
             }
             _ => parameter.to_owned(),

@@ -10,6 +10,7 @@ use slipway_core::env::Env;
 use slipway_delete::Delete;
 use slipway_files::Files;
 use slipway_local::capture;
+use slipway_multipart::Multipart;
 use slipway_presign::Presign;
 use slipway_presign_quota::PresignQuota;
 use slipway_record_upload::RecordUpload;
@@ -32,12 +33,15 @@ pub(crate) const TRACE_ID: &str =
 pub(crate) struct App {
     pub(crate) env: Variables,
     pub(crate) http: reqwest::Client,
+    /// What Lambda gives each call.
+    time: Duration,
     identity: Identity,
     presign: OnceCell<Presign>,
     presign_quota: OnceCell<PresignQuota>,
     save_metadata: OnceCell<SaveMetadata>,
     files: OnceCell<Files>,
     delete: OnceCell<Delete>,
+    multipart: OnceCell<Multipart>,
     record_upload: OnceCell<RecordUpload>,
 }
 
@@ -49,14 +53,22 @@ impl App {
         Self {
             identity,
             http: reqwest::Client::new(),
+            time: Duration::from_secs(29),
             presign: OnceCell::new(),
             presign_quota: OnceCell::new(),
             save_metadata: OnceCell::new(),
             files: OnceCell::new(),
             delete: OnceCell::new(),
+            multipart: OnceCell::new(),
             record_upload: OnceCell::new(),
             env,
         }
+    }
+
+    /// The same, as functions that Lambda gives only so much time.
+    pub(crate) fn within(mut self, time: Duration) -> Self {
+        self.time = time;
+        self
     }
 
     /// `user`'s request, with a good token.
@@ -111,7 +123,7 @@ impl App {
 
     async fn ask(&self, function: &str, event: Event) -> Answer {
         let request = lambda_http::request::from_str(&event.0.to_string()).expect("an event");
-        let request = request.with_lambda_context(context());
+        let request = request.with_lambda_context(context(self.time));
         let get = getter(&self.env);
         let env = Env::new(&get);
         let quota = self.env.contains_key("USER_QUOTA_BYTES");
@@ -138,6 +150,11 @@ impl App {
                 let function = Delete::from_env(env);
                 self.run(made(&self.delete, function).await, request).await
             }
+            "multipart" => {
+                let function = Multipart::from_env(env);
+                self.run(made(&self.multipart, function).await, request)
+                    .await
+            }
             other => panic!("no function {other}"),
         }
     }
@@ -151,7 +168,7 @@ impl App {
     pub(crate) async fn deliver(&self, event: Value) -> Result<Value, lambda_runtime::Error> {
         let get = getter(&self.env);
         let function = made(&self.record_upload, RecordUpload::from_env(Env::new(&get))).await;
-        Box::pin(function.handle(LambdaEvent::new(event, context()))).await
+        Box::pin(function.handle(LambdaEvent::new(event, context(self.time)))).await
     }
 }
 
@@ -180,11 +197,11 @@ fn target(event: &Event) -> (String, String) {
     (method.expect("a method").to_owned(), path)
 }
 
-fn context() -> Context {
+fn context(time: Duration) -> Context {
     let mut context = Context::default();
     REQUEST_ID.clone_into(&mut context.request_id);
     context.xray_trace_id = Some(TRACE_ID.to_owned());
-    let deadline = SystemTime::now() + Duration::from_secs(29);
+    let deadline = SystemTime::now() + time;
     let since_1970 = deadline.duration_since(SystemTime::UNIX_EPOCH).unwrap();
     context.deadline = u64::try_from(since_1970.as_millis()).unwrap();
     context

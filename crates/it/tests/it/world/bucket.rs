@@ -56,7 +56,7 @@ impl World {
         Box::pin(delete.send()).await.unwrap();
     }
 
-    async fn s3(&self) -> &Client {
+    pub(crate) async fn s3(&self) -> &Client {
         let make = async || client(self.endpoint());
         self.s3.get_or_init(make).await
     }

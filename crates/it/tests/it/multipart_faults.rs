@@ -1,0 +1,145 @@
+//! Multipart uploads on a bad day: whatever S3 answers, or does not, ends in the truth.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use slipway_testkit::{Act, S3Fault};
+
+use crate::world::{App, World};
+
+/// The line of a completion, and no other: it is a POST with the upload in its query.
+fn is_completion(line: &str) -> bool {
+    line.starts_with("POST") && line.contains("uploadId=")
+}
+
+async fn behind(world: &World) -> (S3Fault, App) {
+    let fault = S3Fault::before(&world.endpoint()).await;
+    let app = world.app(&[("S3_ENDPOINT", &fault.endpoint())]);
+    (fault, app)
+}
+
+fn error(code: &str) -> String {
+    format!(
+        "<?xml version=\"1.0\"?>\n\n<Error><Code>{code}</Code><Message>x</Message><RequestId>r</RequestId></Error>"
+    )
+}
+
+#[tokio::test]
+async fn an_error_is_an_error_also_inside_a_200() {
+    let world = World::new().await;
+    for (status, body) in [
+        (200, error("InternalError")),
+        (200, error("SlowDown")),
+        (500, error("InternalError")),
+        (503, error("SlowDown")),
+        (409, error("ConditionalRequestConflict")),
+        (400, error("InvalidPart")),
+    ] {
+        let (fault, app) = behind(&world).await;
+        let begun = app.uploaded("alice", b"hello").await;
+        let usage = world.usage("alice").await;
+        let shown = format!("{status} {body}");
+        fault.answer(move |line, _| is_completion(line).then(|| (status, body.clone())));
+        let answer = app.complete("alice", &begun).await;
+        assert_eq!(
+            (answer.status, answer.code()),
+            (503, "unavailable"),
+            "{shown}"
+        );
+        assert_eq!(world.usage("alice").await, usage, "{shown}");
+        // Its parts are still there.
+        fault.heal();
+        app.complete("alice", &begun).await.expect(201);
+    }
+    let (fault, app) = behind(&world).await;
+    let begun = app.uploaded("alice", b"hello").await;
+    fault.answer(|line, _| is_completion(line).then(|| (403, error("AccessDenied"))));
+    app.complete("alice", &begun).await.refused(500, "internal");
+}
+
+#[tokio::test]
+async fn an_error_once_is_tried_again() {
+    let world = World::new().await;
+    for body in [(200, error("InternalError")), (500, error("InternalError"))] {
+        let (fault, app) = behind(&world).await;
+        let begun = app.uploaded("alice", b"hello").await;
+        let failed = AtomicU32::new(0);
+        fault.answer(move |line, _| {
+            let first = is_completion(line) && failed.fetch_add(1, Ordering::SeqCst) == 0;
+            first.then(|| body.clone())
+        });
+        app.complete("alice", &begun).await.expect(201);
+    }
+}
+
+#[tokio::test]
+async fn a_lost_answer_ends_in_the_truth() {
+    let world = World::new().await;
+    for once in ["", "true"] {
+        let fault = S3Fault::before(&world.endpoint()).await;
+        let app = world.app(&[("S3_ENDPOINT", &fault.endpoint()), ("WRITE_ONCE", once)]);
+        let begun = app.uploaded("alice", b"hello").await;
+        fault.act(|line, _| is_completion(line).then_some(Act::LoseAnswer));
+        let file = app.complete("alice", &begun).await.expect(201)["file"].clone();
+        assert_eq!((&file["id"], &file["size"]), (&begun["id"], &5.into()));
+        app.complete("alice", &begun).await.expect(200);
+    }
+    assert!(world.s3_uploads().await.is_empty());
+}
+
+#[tokio::test]
+async fn what_takes_long_is_being_completed() {
+    let world = World::new().await;
+    for act in [Act::HoldAnswer, Act::Stall] {
+        let (fault, app) = behind(&world).await;
+        let begun = app.uploaded("alice", b"hello").await;
+        let held = act.clone();
+        fault.act(move |line, _| is_completion(line).then(|| held.clone()));
+        let short = world.app(&[("S3_ENDPOINT", &fault.endpoint())]);
+        let short = short.within(Duration::from_secs(4));
+        let answer = short.complete("alice", &begun).await.expect(202);
+        let completing = serde_json::json!({ "success": true, "status": "completing" });
+        assert_eq!(answer, completing);
+        fault.heal();
+        // Whether S3 has done it meanwhile or never heard of it.
+        app.complete("alice", &begun).await.expect(201);
+    }
+}
+
+#[tokio::test]
+async fn s3_must_tell_which_parts_there_are() {
+    let world = World::new().await;
+    let (fault, app) = behind(&world).await;
+    let begun = app.uploaded("alice", b"hello").await;
+    for (status, code, seen) in [(503, "unavailable", 503), (403, "internal", 500)] {
+        fault.answer(move |line, _| {
+            let list = line.starts_with("GET") && line.contains("uploadId=");
+            list.then(|| (status, error("AnyCode")))
+        });
+        app.complete("alice", &begun).await.refused(seen, code);
+        app.about("alice", "GET", &begun, "")
+            .await
+            .refused(seen, code);
+    }
+    fault.heal();
+    // Where S3 fails, the upload is marked, and giving it up may be repeated.
+    fault.refuse("DELETE", 500);
+    app.give_up("alice", &begun)
+        .await
+        .refused(503, "unavailable");
+    assert!(app.open_uploads("alice").await.is_empty());
+    fault.heal();
+    app.give_up("alice", &begun).await.expect(200);
+    assert!(world.s3_uploads().await.is_empty());
+}
+
+#[tokio::test]
+async fn an_upload_that_cannot_be_kept_is_given_up_at_once() {
+    let world = World::new().await;
+    let sql = "REVOKE INSERT ON multipart_uploads FROM slipway_app";
+    world.sql().await.batch_execute(sql).await.unwrap();
+    let ask = serde_json::json!({ "fileName": "a", "contentType": "a/b", "size": 1 });
+    let answer = world.post("alice", "/multipart-uploads", ask).await;
+    answer.refused(500, "internal");
+    assert!(world.s3_uploads().await.is_empty());
+}

@@ -1,0 +1,156 @@
+//! From parts to a file.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use slipway_api::{Counts, FileBody, Reply, Request};
+use slipway_bucket::Completion;
+use slipway_core::{Code, Error, FileId, FileRow, UserId};
+use slipway_db::{FileState, UploadRow};
+use slipway_record::{Outcome, Refusal};
+use time::OffsetDateTime;
+use tokio::time::{Instant, timeout_at};
+
+use crate::{Multipart, no_upload, parsed};
+
+#[derive(Serialize)]
+struct Completed<'a> {
+    success: bool,
+    file: FileBody<'a>,
+}
+
+#[derive(Serialize)]
+struct Completing {
+    success: bool,
+    status: &'static str,
+}
+
+/// How long S3 may take to put the parts together: 25 of the 28.5 seconds that a warm function has. What remains
+/// is for recording the file.
+fn patience(left: Duration) -> Duration {
+    left * 7 / 8
+}
+
+impl Multipart {
+    /// Parts are checked against what S3 lists, never against what a client says. However S3 then answers, what is
+    /// recorded and answered is what a look at the object tells.
+    pub(crate) async fn complete(&self, request: &Request, id: &str) -> Result<Reply, Error> {
+        let until = Instant::now() + patience(request.time_left());
+        let (user, id) = (request.user(), parsed(id)?);
+        let upload = self.db().find_upload(user, id).await?;
+        let Some(upload) = upload.filter(|upload| upload.open) else {
+            return self.over(user, id).await;
+        };
+        let (bucket, key) = (self.recorder.bucket(), &upload.object_key);
+        let Some(mut there) = bucket.list_parts(key, &upload.upload_id).await? else {
+            return self.finish(&upload, Ok(Completion::NoSuchUpload)).await;
+        };
+        let lengths = there.iter().map(|part| (part.number, part.size));
+        upload.parts.check(lengths)?;
+        there.retain(|part| part.number <= upload.parts.count());
+        let completing = bucket.complete_upload(key, &upload.upload_id, &there, self.write_once);
+        match timeout_at(until, Box::pin(completing)).await {
+            Ok(answer) => self.finish(&upload, answer).await,
+            // S3 goes on with it: the next call, or the event, finds the file.
+            Err(_) => Reply::accepted(&Completing {
+                success: true,
+                status: "completing",
+            }),
+        }
+    }
+
+    /// The truth, by a look at the object, whatever S3 has answered.
+    async fn finish(
+        &self,
+        upload: &UploadRow,
+        answer: Result<Completion, Error>,
+    ) -> Result<Reply, Error> {
+        let (user, id) = (upload.object_key.owner(), upload.id);
+        let reply = match self.recorder.record(&upload.object_key).await? {
+            Outcome::Created(row) => {
+                let counts = Counts {
+                    recorded: 1,
+                    uploaded_bytes: row.size,
+                    ..Counts::default()
+                };
+                Ok(Reply::created(&self.completed(&row)?)?.counting(counts))
+            }
+            Outcome::Existing(row) => Reply::ok(&self.completed(&row)?),
+            Outcome::Deleted => Err(gone(Code::FileDeleted)),
+            Outcome::Refused(refusal) => Err(refusal.into()),
+            Outcome::Missing => return self.missing(user, id, answer).await,
+        };
+        if matches!(answer, Ok(Completion::ObjectExists)) {
+            // Nobody needs the parts any more. Without this they would stay for a week.
+            let bucket = self.recorder.bucket();
+            if let Err(error) = bucket
+                .abort_upload(&upload.object_key, &upload.upload_id)
+                .await
+            {
+                tracing::warn!(%id, code = error.code().as_str(), "parts remain; maintain removes them");
+            }
+        }
+        self.forget(user, id).await;
+        reply
+    }
+
+    /// There is no object: not yet, or not any more.
+    async fn missing(
+        &self,
+        user: &UserId,
+        id: FileId,
+        answer: Result<Completion, Error>,
+    ) -> Result<Reply, Error> {
+        if let FileState::Deleted(why) = self.db().file_state(user, id).await? {
+            self.forget(user, id).await;
+            return Err(gone(why));
+        }
+        if answer? != Completion::NoSuchUpload {
+            let cause = "S3 did not complain, and there is no object";
+            return Err(Error::unavailable("complete an upload", cause));
+        }
+        // Somebody gave it up, or a lifecycle rule did. To give it up again is still fine.
+        self.db().mark_aborted(user, id).await?;
+        Err(no_upload())
+    }
+
+    /// What became of an upload that is not open.
+    async fn over(&self, user: &UserId, id: FileId) -> Result<Reply, Error> {
+        match self.db().file_state(user, id).await? {
+            FileState::Live(row) => {
+                self.forget(user, id).await;
+                Reply::ok(&self.completed(&row)?)
+            }
+            FileState::Deleted(why) => Err(gone(why)),
+            FileState::Unknown => Err(no_upload()),
+        }
+    }
+
+    fn completed<'a>(&self, row: &'a FileRow) -> Result<Completed<'a>, Error> {
+        let window = self.reads.window(OffsetDateTime::now_utc());
+        Ok(Completed {
+            success: true,
+            file: FileBody::new(row, self.reads.get(row, false, &window))?,
+        })
+    }
+
+    /// A row of an upload whose file is recorded does no harm: nobody is shown it, and `maintain` drops it.
+    pub(crate) async fn forget(&self, user: &UserId, id: FileId) {
+        if let Err(error) = self.db().forget_upload(user, id).await {
+            tracing::warn!(%id, code = error.code().as_str(), "its row remains; maintain drops it");
+        }
+    }
+}
+
+/// Why there is a tombstone: the file was refused before, or its owner deleted it.
+fn gone(why: Code) -> Error {
+    Refusal::before(why).map_or_else(
+        || {
+            Error::new(
+                Code::FileDeleted,
+                "This file was deleted. Begin a new upload to have it again.",
+            )
+        },
+        Error::from,
+    )
+}

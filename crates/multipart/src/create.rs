@@ -1,0 +1,104 @@
+//! Beginning an upload.
+
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+use slipway_api::{Reply, Request};
+use slipway_core::limits::check_quota;
+use slipway_core::{ContentType, Error, FileId, FileName, ObjectKey, Parts};
+use slipway_db::NewUpload;
+
+use crate::Multipart;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Body {
+    file_name: Option<String>,
+    content_type: Option<String>,
+    size: Option<u64>,
+    part_size: Option<u64>,
+    checksum_sha256: Option<IgnoredAny>,
+}
+
+/// What is well-formed. Whether it is allowed comes next.
+struct Intent {
+    file_name: FileName,
+    content_type: ContentType,
+    parts: Parts,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Created<'a> {
+    success: bool,
+    id: String,
+    object_key: &'a str,
+    part_size: u64,
+    part_count: u16,
+    public_file_url: String,
+}
+
+impl Multipart {
+    /// S3's upload is made before the row: a crash between the two leaves an upload that nobody knows of and no
+    /// part will ever join, which a lifecycle rule or `maintain` ends. The other way round, a row would point at
+    /// nothing, and the client would be told of an upload that never was.
+    pub(crate) async fn create(&self, request: &Request) -> Result<Reply, Error> {
+        let intent = accept(request.json()?)?;
+        let Intent {
+            file_name,
+            content_type,
+            parts,
+        } = &intent;
+        self.allowed.check(content_type)?;
+        self.limits.check_multipart(parts.size())?;
+        if let Some(quota) = self.quota_bytes {
+            let used = self.db().usage(request.user()).await?.bytes;
+            check_quota(parts.size(), used, quota)?;
+        }
+        let key = ObjectKey::new(request.user().clone(), FileId::new(), file_name);
+        let bucket = self.recorder.bucket();
+        let upload_id = bucket.create_upload(&key, content_type, file_name).await?;
+        let upload = NewUpload {
+            key: &key,
+            upload_id: &upload_id,
+            file_name: file_name.as_str(),
+            content_type: content_type.as_str(),
+            parts: *parts,
+        };
+        if let Err(error) = self.db().add_upload(&upload).await {
+            // Nobody will learn of it. Without this it would end as after a crash.
+            if let Err(error) = bucket.abort_upload(&key, &upload_id).await {
+                tracing::warn!(
+                    code = error.code().as_str(),
+                    "an upload without a row remains"
+                );
+            }
+            return Err(error);
+        }
+        Reply::created(&Created {
+            success: true,
+            id: key.id().to_string(),
+            object_key: key.as_str(),
+            part_size: parts.part_size(),
+            part_count: parts.count(),
+            public_file_url: self.uploads.public_url(&key),
+        })
+    }
+}
+
+fn accept(body: Body) -> Result<Intent, Error> {
+    let required = |name: &str| Error::invalid_request(format!("{name} is required."));
+    let file_name = FileName::parse(body.file_name.ok_or_else(|| required("fileName"))?)?;
+    let content_type = body.content_type.ok_or_else(|| required("contentType"))?;
+    let content_type = ContentType::parse(content_type)?;
+    let size = body.size.ok_or_else(|| required("size"))?;
+    if body.checksum_sha256.is_some() {
+        return Err(Error::invalid_request(
+            "checksumSha256 cannot be kept for a multipart upload: S3 makes no SHA-256 of the whole. Leave it out.",
+        ));
+    }
+    Ok(Intent {
+        file_name,
+        content_type,
+        parts: Parts::plan(size, body.part_size)?,
+    })
+}

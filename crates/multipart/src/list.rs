@@ -1,0 +1,65 @@
+//! The caller's open uploads, newest first.
+
+use serde::Serialize;
+use slipway_api::time::rfc3339;
+use slipway_api::{Reply, Request, page};
+use slipway_core::limits::MAX_PAGE_FILES;
+use slipway_core::{Cursor, Error};
+use slipway_db::UploadRow;
+
+use crate::Multipart;
+
+/// An upload as the API shows it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct UploadBody<'a> {
+    id: String,
+    file_name: &'a str,
+    content_type: &'a str,
+    size: u64,
+    part_size: u64,
+    part_count: u16,
+    created_at: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Page<'a> {
+    success: bool,
+    uploads: Vec<UploadBody<'a>>,
+    next_cursor: Option<String>,
+}
+
+impl<'a> UploadBody<'a> {
+    pub(crate) fn new(upload: &'a UploadRow) -> Result<Self, Error> {
+        let created_at = upload.created_at;
+        Ok(Self {
+            id: upload.id.to_string(),
+            file_name: &upload.file_name,
+            content_type: &upload.content_type,
+            size: upload.parts.size(),
+            part_size: upload.parts.part_size(),
+            part_count: upload.parts.count(),
+            created_at: rfc3339(created_at.replace_nanosecond(0).unwrap_or(created_at))?,
+        })
+    }
+}
+
+impl Multipart {
+    /// A thousand on a page, unless the client wants fewer: few have more than one page of them.
+    pub(crate) async fn list(&self, request: &Request) -> Result<Reply, Error> {
+        let limit = page::limit(request, MAX_PAGE_FILES)?;
+        let before = page::before(request)?;
+        let found = self.db().list_uploads(request.user(), before, limit);
+        let found = found.await?;
+        Reply::ok(&Page {
+            success: true,
+            uploads: found
+                .uploads
+                .iter()
+                .map(UploadBody::new)
+                .collect::<Result<_, _>>()?,
+            next_cursor: found.next.map(|id| Cursor(id).encode()),
+        })
+    }
+}

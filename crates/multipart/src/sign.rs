@@ -1,0 +1,89 @@
+//! URLs for parts, each for exactly one part of exactly its length.
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde::{Deserialize, Serialize};
+use slipway_api::time::rfc3339;
+use slipway_api::{Reply, Request};
+use slipway_core::limits::MAX_BATCH_PARTS;
+use slipway_core::{Error, Parts};
+use slipway_storage::UploadPart;
+use time::OffsetDateTime;
+
+use crate::Multipart;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Body {
+    part_numbers: Vec<u16>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Signed {
+    success: bool,
+    parts: Vec<SignedPart>,
+    expires_at: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SignedPart {
+    part_number: u16,
+    url: String,
+    /// What the client must send with the PUT: nothing that a browser does not set itself, as at presign.
+    headers: BTreeMap<&'static str, String>,
+    size: u64,
+}
+
+impl Multipart {
+    /// In the order of the request; a number that comes again is answered once.
+    pub(crate) async fn sign(&self, request: &Request, id: &str) -> Result<Reply, Error> {
+        let Body { part_numbers } = request.json()?;
+        if !(1..=MAX_BATCH_PARTS).contains(&part_numbers.len()) {
+            return Err(Error::invalid_request(format!(
+                "partNumbers must have 1 to {MAX_BATCH_PARTS} entries; this one has {}.",
+                part_numbers.len()
+            )));
+        }
+        let upload = self.open_upload(request.user(), id).await?;
+        let now = OffsetDateTime::now_utc();
+        let (mut seen, mut parts, mut ends) = (HashSet::new(), Vec::new(), now);
+        for number in part_numbers {
+            if !seen.insert(number) {
+                continue;
+            }
+            let size = upload
+                .parts
+                .size_of(number)
+                .ok_or_else(|| no_such_part(number, upload.parts))?;
+            let part = UploadPart {
+                key: &upload.object_key,
+                upload_id: &upload.upload_id,
+                number,
+                size,
+            };
+            let signed = self.uploads.part(&part, now);
+            // The same for all: they are signed for one moment.
+            ends = signed.expires_at;
+            parts.push(SignedPart {
+                part_number: number,
+                url: signed.url,
+                headers: BTreeMap::new(),
+                size,
+            });
+        }
+        Reply::ok(&Signed {
+            success: true,
+            parts,
+            expires_at: rfc3339(ends)?,
+        })
+    }
+}
+
+fn no_such_part(number: u16, parts: Parts) -> Error {
+    Error::invalid_request(format!(
+        "partNumbers must be from 1 to {} for this upload; {number} is not.",
+        parts.count()
+    ))
+}
