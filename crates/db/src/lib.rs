@@ -13,6 +13,7 @@
 
 pub mod config;
 mod connect;
+pub mod diagnosis;
 mod failure;
 pub mod files;
 pub mod maintain;

@@ -8,8 +8,10 @@ mod error;
 mod foreign;
 mod tutorial;
 
+pub(crate) use apply::applied;
 pub use apply::{AppliedMigration, Status};
 pub use error::MigrateError;
+pub(crate) use foreign::{Found, find};
 pub use tutorial::{TutorialCopy, TutorialImport};
 
 use std::fmt::Write as _;

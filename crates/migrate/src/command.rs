@@ -4,7 +4,9 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::io::Write;
 
-use crate::{Migrate, copies};
+use slipway_core::env::Env;
+
+use crate::{Migrate, copies, diagnose};
 
 /// What `--help` says.
 const HELP: &str = "\
@@ -14,6 +16,7 @@ Applies what is missing of the schema to the Postgres at DATABASE_URL (or DATABA
 It may be run again, and by several at once.
 
   --status                   show what has been applied, and change nothing
+  --diagnose                 say, as lines of JSON, whether the functions can work with it, and change nothing
   --import-tutorial-table    put the s3_files table of a tutorial aside as s3_files_tutorial, with all its
                              rows, make ours, and plan a new key for each old object
   --tutorial-copies BUCKET   print the S3 copies that bring those objects under their new keys; a copied
@@ -28,6 +31,8 @@ pub enum Command {
     Apply,
     /// Show what has been applied.
     Status,
+    /// Say whether the functions can work with it.
+    Diagnose,
     /// Put a tutorial's table aside.
     ImportTutorialTable,
     /// Print the copies to make in this bucket.
@@ -47,6 +52,7 @@ impl Command {
         match args.as_slice() {
             [] => Ok(Self::Apply),
             ["--status"] => Ok(Self::Status),
+            ["--diagnose"] => Ok(Self::Diagnose),
             ["--import-tutorial-table"] => Ok(Self::ImportTutorialTable),
             ["--tutorial-copies", bucket] => Ok(Self::TutorialCopies((*bucket).to_owned())),
             ["--tutorial-copies"] => Err("--tutorial-copies wants the bucket's name".to_owned()),
@@ -55,19 +61,26 @@ impl Command {
         }
     }
 
-    /// How it is used.
-    #[must_use]
-    pub const fn help() -> &'static str {
-        HELP
-    }
-
     /// Does it, and tells `out` of it.
     pub async fn run(
+        &self,
+        env: Env<'_>,
+        out: &mut impl Write,
+    ) -> Result<(), Box<dyn Error + Send + Sync>> {
+        match self {
+            Self::Help => Ok(out.write_all(HELP.as_bytes())?),
+            Self::Diagnose => diagnose::run(env, out).await,
+            _ => self.migrate(&Migrate::from_env(env)?, out).await,
+        }
+    }
+
+    async fn migrate(
         &self,
         migrate: &Migrate,
         out: &mut impl Write,
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
         match self {
+            Self::Help | Self::Diagnose => {}
             Self::Apply => {
                 let done = migrate.apply().await?;
                 for name in &done.applied {
@@ -101,7 +114,6 @@ impl Command {
                 )?;
             }
             Self::TutorialCopies(bucket) => copies::print(&migrate.db, bucket, out).await?,
-            Self::Help => out.write_all(HELP.as_bytes())?,
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 
 mod command;
 mod copies;
+mod diagnose;
 
 use std::time::{Duration, SystemTime};
 

@@ -37,10 +37,5 @@ async fn lambda(env: Env<'_>) -> Result<(), Error> {
 
 async fn command(env: Env<'_>) -> Result<(), Error> {
     let command = Command::parse(std::env::args_os().skip(1))?;
-    let out = &mut io::stdout();
-    if command == Command::Help {
-        out.write_all(Command::help().as_bytes())?;
-        return Ok(());
-    }
-    command.run(&Migrate::from_env(env)?, out).await
+    command.run(env, &mut io::stdout()).await
 }

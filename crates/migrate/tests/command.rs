@@ -171,3 +171,20 @@ async fn as_a_lambda_every_invocation_applies_what_is_missing() {
     };
     assert!(error.to_string().contains("0001_roles"), "{error}");
 }
+
+#[test]
+fn a_diagnosis_is_a_line_of_json_for_each_finding() {
+    let diagnose = |url: &str| -> Vec<serde_json::Value> {
+        let lines = stdout(&migrate(url, &["--diagnose"]));
+        let parse = |line| serde_json::from_str(line).expect("JSON");
+        lines.lines().map(parse).collect()
+    };
+    let database = empty_database();
+    let found = diagnose(&database.url());
+    assert_eq!(found[1]["fault"], "schema_missing", "{found:?}");
+    let nowhere = diagnose("postgres://nobody:hunter2@127.0.0.1:1/x");
+    assert_eq!(nowhere.len(), 1, "{nowhere:?}");
+    assert_eq!(nowhere[0]["check"], "database");
+    assert_eq!(nowhere[0]["fault"], "database_unreachable");
+    assert!(!nowhere[0].to_string().contains("hunter2"), "{nowhere:?}");
+}

@@ -161,7 +161,7 @@ async fn apply(client: &Client, migration: &Migration) -> Result<(), MigrateErro
 }
 
 /// The newest version in the database; fails if it is not what this program would have made.
-async fn applied(client: &Client) -> Result<i32, MigrateError> {
+pub(crate) async fn applied(client: &Client) -> Result<i32, MigrateError> {
     let failed = |error| MigrateError::database("reading slipway_migrations", error);
     let mut newest = 0;
     for row in client.query_typed(APPLIED, &[]).await.map_err(failed)? {

@@ -6,7 +6,7 @@ use super::MigrateError;
 
 /// What stands where our table belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Found {
+pub(crate) enum Found {
     Nothing,
     Ours,
     Tutorial,
@@ -27,7 +27,7 @@ const OURS: [&str; 5] = [
     "upload_timestamp timestamp with time zone",
 ];
 
-pub(super) async fn find(client: &Client) -> Result<Found, MigrateError> {
+pub(crate) async fn find(client: &Client) -> Result<Found, MigrateError> {
     let step = "looking at s3_files";
     let failed = |error| MigrateError::database(step, error);
     let exists = client

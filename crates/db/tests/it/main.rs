@@ -7,6 +7,7 @@
 
 mod content;
 mod delete;
+mod diagnosis;
 mod faults;
 mod idle;
 mod list;
