@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::doctor;
 use crate::workspace;
 
 /// A month: nobody wants to renew a token while learning.
@@ -42,6 +43,8 @@ pub(crate) enum Command {
     Test(TestOptions),
     /// Compute what uploads cost on AWS, from the prices in docs/prices.json
     Cost(crate::cost::Usage),
+    /// Look at the local stack, or at a deployment, and say what is wrong and what to do
+    Doctor(doctor::Options),
     /// Print a token for a user, alone
     Token {
         /// The user: `sub` in the token

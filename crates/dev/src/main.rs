@@ -2,6 +2,7 @@
 
 mod cli;
 mod cost;
+mod doctor;
 mod openssl;
 mod say;
 mod stack;
@@ -33,14 +34,24 @@ fn main() -> ExitCode {
         Some(Command::Test(options)) => test::run(options, &cli.state()),
         Some(Command::Cost(usage)) => cost(usage),
         Some(Command::Token { user, seconds }) => token(&cli.state(), user, *seconds),
+        Some(Command::Doctor(options)) => return exit(examine(&cli.state(), options)),
     };
+    exit(done.map(|()| true))
+}
+
+fn exit(done: io::Result<bool>) -> ExitCode {
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             let _ = writeln!(io::stderr(), "error: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn examine(folder: &Path, options: &doctor::Options) -> io::Result<bool> {
+    doctor::run(options, &State::make(folder)?)
 }
 
 /// Prints a token alone, so that `TOKEN=$(cargo dev token alice)` works.

@@ -30,6 +30,8 @@ use fleet::Fleet;
 use runtime_api::RuntimeApi;
 use services::Services;
 
+pub(crate) use compile::migrate_program;
+
 /// Runs the stack until it is told to stop.
 pub(crate) fn run(cli: &Cli) -> io::Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
@@ -59,6 +61,7 @@ pub(crate) fn run(cli: &Cli) -> io::Result<()> {
 async fn serve(cli: &Cli) -> io::Result<()> {
     let state = State::make(&cli.state())?;
     let lock = state.lock()?;
+    state.retract(&lock)?;
     say::part("state", &state.path("").display().to_string());
     if cli.fresh {
         state.wipe(&lock)?;
@@ -72,6 +75,7 @@ async fn serve(cli: &Cli) -> io::Result<()> {
         move || compile::build(&guard, &Workspace::read()?)
     })
     .await?;
+    let migrate = binaries.get("migrate").cloned();
     let mut services = Services::start(&guard, &state).await?;
     blocking({
         let (guard, env) = (guard.clone(), services.env.clone());
@@ -93,6 +97,7 @@ async fn serve(cli: &Cli) -> io::Result<()> {
         background.spawn(events::deliver(cli.port, objects));
     }
     fleet.ready().await;
+    state.announce(&services.outputs(cli.port, migrate.as_deref()))?;
     banner::print(cli.port, &state, &services)?;
     // Everything runs by itself from here; a failed server alone ends the stack.
     services.watch().await

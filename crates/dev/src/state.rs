@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use slipway_local::postgres;
 
+use crate::doctor::outputs::Outputs;
 use crate::token::Key;
 
 /// The state's folder, which exists.
@@ -111,6 +112,32 @@ impl State {
         };
         self.choose(&chosen)?;
         Ok(chosen)
+    }
+
+    /// Tells other programs where the running stack is, as a deployment's outputs do.
+    pub(crate) fn announce(&self, outputs: &serde_json::Value) -> io::Result<()> {
+        let path = self.path("running.json");
+        fs::rename(write_fresh(&path, outputs.to_string().as_bytes())?, path)
+    }
+
+    /// Forgets where the last one was.
+    pub(crate) fn retract(&self, _lock: &Lock) -> io::Result<()> {
+        match fs::remove_file(self.path("running.json")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Where the running stack is.
+    pub(crate) fn running(&self) -> io::Result<Outputs> {
+        if self.lock().is_ok() {
+            return Err(io::Error::other(format!(
+                "no stack runs with the state in {}: start `cargo dev`, or name a deployment by --outputs",
+                self.folder.display()
+            )));
+        }
+        let outputs = Outputs::read(&self.path("running.json"));
+        outputs.map_err(|error| io::Error::other(format!("the stack is not up yet ({error})")))
     }
 
     /// Remembers another choice.

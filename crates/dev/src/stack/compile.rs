@@ -56,6 +56,13 @@ pub(super) fn build(guard: &Guard, workspace: &Workspace) -> io::Result<(Vec<Fun
     Ok((functions.collect::<io::Result<_>>()?, binaries))
 }
 
+/// Builds `migrate` alone.
+pub(crate) fn migrate_program(guard: &Guard) -> io::Result<PathBuf> {
+    let binaries = cargo_build(guard, &[Workspace::read()?.expect(MIGRATE)?])?;
+    let built = binaries.get(MIGRATE).cloned();
+    built.ok_or_else(|| io::Error::other("cargo built no `migrate`"))
+}
+
 /// The binary of a function: with a quota, presign is the one that asks Postgres.
 fn serving(workspace: &Workspace, name: &str) -> io::Result<Binary> {
     let quota = std::env::var_os("USER_QUOTA_BYTES").is_some_and(|quota| !quota.is_empty());

@@ -3,16 +3,19 @@
 use std::future;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use slipway_local::guard::Guard;
 use slipway_local::postgres::{self, Postgres, PostgresOptions};
 use slipway_local::s3::{ObjectEvent, S3Options, S3Server};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::settings::{Env, user_set};
+use super::settings::{Env, brings_key, user_set};
 use crate::say;
 use crate::state::{Chosen, State};
+use crate::token::{AUDIENCE, ISSUER};
 
 /// What the stack stands on.
 pub(super) struct Services {
@@ -123,6 +126,22 @@ impl Services {
         self.objects = Some(objects);
         self.s3 = Some(server);
         Ok(())
+    }
+
+    /// Where everything is, under the names that a deployment's outputs have. What is the user's own is not
+    /// written down.
+    pub(super) fn outputs(&self, port: u16, migrate: Option<&Path>) -> Value {
+        let ours = !brings_key();
+        json!({
+            "ApiUrl": format!("http://localhost:{port}"),
+            "RecordUploads": self.s3.is_some().to_string(),
+            "JwtIssuer": ours.then_some(ISSUER),
+            "JwtAudience": ours.then_some(AUDIENCE),
+            "AllowedContentTypes": user_set("ALLOWED_CONTENT_TYPES"),
+            "PublicBaseUrl": user_set("PUBLIC_BASE_URL"),
+            "DatabaseUrl": self.database_url,
+            "Migrate": migrate,
+        })
     }
 
     /// Waits for a server to fail, which ends the stack: it does not go without.

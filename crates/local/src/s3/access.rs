@@ -1,10 +1,14 @@
 //! Who may do what: whoever holds the one key pair, to the one bucket.
 
+use std::sync::Arc;
+
+use http::Method;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
 use s3s::{S3Error, S3ErrorCode, S3Result};
 
 use super::fault::refuse;
+use super::policy::Policy;
 
 /// The one key pair.
 pub(super) struct KeyPair {
@@ -16,6 +20,7 @@ pub(super) struct KeyPair {
 pub(super) struct OneBucket {
     pub(super) bucket: String,
     pub(super) region: String,
+    pub(super) policy: Arc<Policy>,
 }
 
 #[async_trait::async_trait]
@@ -35,6 +40,10 @@ impl S3Auth for KeyPair {
 impl S3Access for OneBucket {
     async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
         if context.credentials().is_none() {
+            let reads = matches!(*context.method(), Method::GET | Method::HEAD);
+            if self.policy.public_read && reads {
+                return Ok(());
+            }
             return Err(refuse(S3ErrorCode::AccessDenied, "Access Denied"));
         }
         self.check_region(context)?;

@@ -11,6 +11,7 @@ use s3s::{Body, HttpError, S3Error, S3ErrorCode};
 
 use super::body::SharedBody;
 use super::fault::refuse;
+use super::policy::Policy;
 
 const METADATA: &str = "x-amz-meta-";
 /// A week: the longest that S3 lets a presigned URL live.
@@ -21,23 +22,30 @@ const EXPOSED: &str = "ETag, Content-Range, Accept-Ranges, Last-Modified, x-amz-
 /// Answers one request.
 pub(super) async fn answer(
     service: Arc<S3Service>,
+    policy: Arc<Policy>,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, HttpError> {
-    let mut response = if request.method() == Method::OPTIONS {
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let origin = origin.as_ref().and_then(|origin| origin.to_str().ok());
+    let allowed = policy.allow_origin(origin);
+    let mut response = if request.method() != Method::OPTIONS {
+        serve(&service, request).await?
+    } else if allowed.is_some() {
         preflight(request.headers())
     } else {
-        serve(&service, request).await?
+        forbidden()
     };
     let headers = response.headers_mut();
-    // The same for every caller, so that a cached answer serves them all.
-    headers.insert(
-        header::ACCESS_CONTROL_ALLOW_ORIGIN,
-        HeaderValue::from_static("*"),
-    );
-    headers.insert(
-        header::ACCESS_CONTROL_EXPOSE_HEADERS,
-        HeaderValue::from_static(EXPOSED),
-    );
+    if let Some(allowed) = allowed.and_then(|allowed| HeaderValue::from_str(allowed).ok()) {
+        if allowed != "*" {
+            headers.insert(header::VARY, HeaderValue::from_static("Origin"));
+        }
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
+        headers.insert(
+            header::ACCESS_CONTROL_EXPOSE_HEADERS,
+            HeaderValue::from_static(EXPOSED),
+        );
+    }
     let id = uuid::Uuid::now_v7().simple().to_string();
     if let Ok(id) = HeaderValue::try_from(id) {
         headers.insert("x-amz-request-id", id);
@@ -45,7 +53,16 @@ pub(super) async fn answer(
     Ok(response)
 }
 
-/// Any page may send anything: what it may do is up to its signature.
+/// S3's answer to a page that no rule of the bucket names.
+fn forbidden() -> Response<Body> {
+    let text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>AccessForbidden</Code>\
+        <Message>CORSResponse: This CORS request is not allowed.</Message></Error>";
+    let mut response = Response::new(Body::from(text.to_owned()));
+    *response.status_mut() = StatusCode::FORBIDDEN;
+    response
+}
+
+/// Such a page may send anything: what it may do is up to its signature.
 fn preflight(asked: &HeaderMap) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();

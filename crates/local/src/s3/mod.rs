@@ -19,6 +19,7 @@ mod list;
 mod multipart;
 mod object;
 mod pages;
+mod policy;
 mod read;
 mod receive;
 mod sealed;
@@ -29,4 +30,5 @@ mod uploads;
 mod write;
 
 pub use self::event::{EventName, ObjectEvent};
+pub use self::policy::Policy;
 pub use self::server::{S3Options, S3Server};

@@ -22,6 +22,7 @@ use super::access::{KeyPair, OneBucket};
 use super::edge;
 use super::event::ObjectEvent;
 use super::object::Moment;
+use super::policy::Policy;
 use super::service::Bucket;
 use super::store::Store;
 
@@ -58,6 +59,14 @@ impl S3Server {
     pub async fn start(
         options: S3Options,
     ) -> io::Result<(Self, mpsc::UnboundedReceiver<ObjectEvent>)> {
+        Self::start_with(options, Policy::default()).await
+    }
+
+    /// The same, for a bucket that is as open as `policy` says.
+    pub async fn start_with(
+        options: S3Options,
+        policy: Policy,
+    ) -> io::Result<(Self, mpsc::UnboundedReceiver<ObjectEvent>)> {
         let listener = TcpListener::bind(options.listen).await?;
         let address = listener.local_addr()?;
         let (events, receiver) = mpsc::unbounded_channel();
@@ -68,9 +77,10 @@ impl S3Server {
         );
         let store = tokio::task::spawn_blocking(move || Store::open(root, bucket, region, events));
         let store = Arc::new(store.await.map_err(io::Error::other)??);
-        let service = Arc::new(service(Arc::clone(&store), options));
+        let policy = Arc::new(policy);
+        let service = Arc::new(service(Arc::clone(&store), options, Arc::clone(&policy)));
         let (stop, stopped) = oneshot::channel();
-        let accepting = tokio::spawn(accept(listener, service, stopped));
+        let accepting = tokio::spawn(accept(listener, service, policy, stopped));
         Ok((
             Self {
                 address,
@@ -111,7 +121,7 @@ impl Drop for S3Server {
     }
 }
 
-fn service(store: Arc<Store>, options: S3Options) -> S3Service {
+fn service(store: Arc<Store>, options: S3Options, policy: Arc<Policy>) -> S3Service {
     let mut config = S3Config::default();
     // Browser forms are read into memory, and nothing here uses them.
     config.post_object_max_file_size = 0;
@@ -124,11 +134,17 @@ fn service(store: Arc<Store>, options: S3Options) -> S3Service {
     builder.set_access(OneBucket {
         bucket: options.bucket,
         region: options.region,
+        policy,
     });
     builder.build()
 }
 
-async fn accept(listener: TcpListener, service: Arc<S3Service>, mut stop: oneshot::Receiver<()>) {
+async fn accept(
+    listener: TcpListener,
+    service: Arc<S3Service>,
+    policy: Arc<Policy>,
+    mut stop: oneshot::Receiver<()>,
+) {
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     loop {
@@ -144,10 +160,12 @@ async fn accept(listener: TcpListener, service: Arc<S3Service>, mut stop: onesho
             continue;
         };
         let _ = stream.set_nodelay(true);
-        let service = Arc::clone(&service);
+        let (service, policy) = (Arc::clone(&service), Arc::clone(&policy));
         let connection = http1::Builder::new().serve_connection(
             TokioIo::new(stream),
-            service_fn(move |request| edge::answer(Arc::clone(&service), request)),
+            service_fn(move |request| {
+                edge::answer(Arc::clone(&service), Arc::clone(&policy), request)
+            }),
         );
         let connection = graceful.watch(connection);
         connections.spawn(async move {

@@ -1,0 +1,132 @@
+//! `cargo dev doctor`: looks at a deployment from outside, and says in plain words what is wrong and what to do.
+
+mod api;
+mod clock;
+mod cors;
+mod database;
+mod events;
+mod fault;
+mod http;
+mod jwt;
+mod open;
+pub(crate) mod outputs;
+mod read;
+mod report;
+mod s3;
+mod target;
+mod trip;
+
+use std::io;
+
+use crate::state::State;
+use clock::Clocks;
+use http::Http;
+use report::{Outcome, Report};
+pub(crate) use target::Options;
+use target::Target;
+use trip::Made;
+
+/// One examination.
+struct Doctor {
+    http: Http,
+    target: Target,
+    report: Report,
+    clocks: Clocks,
+    /// The uploads that were begun, to be removed at the end.
+    made: Vec<Made>,
+}
+
+/// Examines, reports, and answers whether nothing is wrong.
+pub(crate) fn run(options: &Options, state: &State) -> io::Result<bool> {
+    let target = Target::find(options, state)?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    let done = runtime.block_on(async {
+        let mut doctor = Doctor {
+            http: Http::new()?,
+            target,
+            report: Report::new(options.json),
+            clocks: Clocks::default(),
+            made: Vec::new(),
+        };
+        doctor.examine().await;
+        Ok(doctor.report.finish())
+    });
+    runtime.shutdown_background();
+    done
+}
+
+impl Doctor {
+    /// Every check. Where one fails, those that need it are skipped, aloud.
+    async fn examine(&mut self) {
+        self.database().await;
+        if !self.api().await {
+            let why = "the API does not answer as Slipway does";
+            self.skip(
+                &[
+                    "token",
+                    "api-cors",
+                    "api-database",
+                    "s3",
+                    "upload",
+                    "events",
+                ],
+                why,
+            );
+            return;
+        }
+        self.api_cors().await;
+        let Some(first) = self.token().await else {
+            let why = "nothing can be asked of the API without a good token";
+            self.skip(&["api-database", "s3", "upload", "events"], why);
+            return;
+        };
+        let api_works = self.api_database().await;
+        let s3_works = self.s3(first).await;
+        self.clock();
+        if s3_works {
+            self.bucket_cors(first).await;
+        } else {
+            self.skip(
+                &["bucket-cors", "bucket-list"],
+                "S3 does not take what the functions sign",
+            );
+        }
+        if s3_works && api_works {
+            self.signed_type(first).await;
+            if self.upload(first).await {
+                self.bucket_private(first).await;
+                self.round_trip(first).await;
+            }
+            self.events().await;
+        } else {
+            let why = if s3_works {
+                "the API could not delete it again"
+            } else {
+                "S3 would refuse it"
+            };
+            self.skip(&["upload", "events"], why);
+        }
+        if s3_works {
+            self.bucket_list(first).await;
+        }
+        self.clean_up().await;
+    }
+
+    fn skip(&mut self, checks: &[&str], why: &str) {
+        for check in checks {
+            self.report.add(check, Outcome::Skipped(why.to_owned()));
+        }
+    }
+
+    /// The fault of the database, if there is one: what the API answers then is no fault of its own.
+    fn database_fault(&self) -> Option<&'static str> {
+        let checks = [
+            "database",
+            "schema",
+            "roles",
+            "row-security",
+            "api-database",
+        ];
+        self.report.fault_of(&checks)
+    }
+}

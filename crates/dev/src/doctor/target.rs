@@ -1,0 +1,154 @@
+//! What is to be examined, from the command line, the outputs and the environment.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::outputs::Outputs;
+use crate::state::State;
+
+/// Whose name the local tokens carry.
+const USER: &str = "slipway-doctor";
+
+/// A page of the tutorials' kind: the local stack lets any call.
+const LOCAL_ORIGIN: &str = "http://localhost:5173";
+
+/// What is asked for.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// The outputs of a deployment: the JSON of `sam list stack-outputs --output json` or `aws cloudformation
+    /// describe-stacks`; the local stack without it
+    #[arg(long, value_name = "FILE")]
+    outputs: Option<PathBuf>,
+    /// A token of a user whose files are listed and who gets, and loses, two small ones; else `SLIPWAY_TOKEN`
+    #[arg(long, value_name = "TOKEN")]
+    token: Option<String>,
+    /// The origin of a page that uploads; may be given again (else `AllowedOrigins` of describe-stacks)
+    #[arg(long = "origin", value_name = "URL")]
+    origins: Vec<String>,
+    /// Leave out whether S3's events are delivered
+    #[arg(long)]
+    no_events: bool,
+    /// How long an event may take
+    #[arg(long, default_value_t = 30, value_name = "N")]
+    event_seconds: u64,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The `migrate` program, so that tests need not build it
+    #[arg(long, hide = true)]
+    migrate: Option<PathBuf>,
+}
+
+/// What is to be examined.
+#[derive(Debug)]
+pub(crate) struct Target {
+    /// Without a slash at the end.
+    pub(crate) api: String,
+    pub(crate) token: String,
+    pub(crate) issuer: Option<String>,
+    pub(crate) audience: Option<String>,
+    pub(crate) origins: Vec<String>,
+    /// The bucket, if the outputs name it.
+    pub(crate) bucket: Option<String>,
+    /// Whether files are read from a public place, by URLs without a signature.
+    pub(crate) public: bool,
+    /// What may be uploaded.
+    pub(crate) content_type: String,
+    /// How long to wait for an event, or why not at all.
+    pub(crate) events: Result<Duration, &'static str>,
+    /// Of the database, if it is known.
+    pub(crate) database_url: Option<String>,
+    /// The program that looks at the database, if it is built.
+    pub(crate) migrate: Option<PathBuf>,
+}
+
+impl Target {
+    /// Puts together what is known.
+    pub(crate) fn find(options: &Options, state: &State) -> io::Result<Self> {
+        let (outputs, local) = match &options.outputs {
+            Some(path) => (Outputs::read(path)?, false),
+            None => (state.running()?, true),
+        };
+        let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let token = match options.token.clone().or_else(|| set("SLIPWAY_TOKEN")) {
+            Some(token) => token,
+            None if local && outputs.get("JwtIssuer").is_some() => state.key()?.token(USER, 600)?,
+            None => {
+                return Err(io::Error::other(
+                    "give a user's token by --token or SLIPWAY_TOKEN: the round trip needs one",
+                ));
+            }
+        };
+        let mut origins = options.origins.clone();
+        if origins.is_empty() {
+            origins = outputs.list("AllowedOrigins");
+        }
+        if origins.is_empty() && local {
+            origins = vec![LOCAL_ORIGIN.to_owned()];
+        }
+        let owned = |name: &str| outputs.get(name).map(str::to_owned);
+        Ok(Self {
+            api: outputs
+                .get("ApiUrl")
+                .unwrap_or_default()
+                .trim_end_matches('/')
+                .to_owned(),
+            token: token.trim().to_owned(),
+            issuer: owned("JwtIssuer"),
+            audience: owned("JwtAudience"),
+            origins,
+            bucket: owned("BucketName"),
+            public: outputs.get("PublicBaseUrl").is_some(),
+            content_type: content_type(&outputs.list("AllowedContentTypes")),
+            events: match (options.no_events, outputs.records()) {
+                (true, _) => Err("--no-events"),
+                (false, true) => Ok(Duration::from_secs(options.event_seconds)),
+                (false, false) => {
+                    Err("the outputs say that there is no recorder: RecordUploads is not true")
+                }
+            },
+            database_url: set("DATABASE_URL").or_else(|| owned("DatabaseUrl")),
+            migrate: options
+                .migrate
+                .clone()
+                .or_else(|| owned("Migrate").map(PathBuf::from)),
+        })
+    }
+
+    /// A URL of the API.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.api)
+    }
+}
+
+/// A type that the patterns allow: the first, with something for its star.
+fn content_type(patterns: &[String]) -> String {
+    let plain = ["*/*", "text/*", "text/plain"];
+    let allows_text = patterns.is_empty() || patterns.iter().any(|p| plain.contains(&p.as_str()));
+    match patterns.first() {
+        Some(pattern) if !allows_text => pattern
+            .replace("image/*", "image/png")
+            .replace('*', "x-slipway-doctor"),
+        _ => "text/plain".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::content_type;
+
+    #[test]
+    fn it_uploads_what_may_be_uploaded() {
+        let of = |patterns: &[&str]| {
+            let patterns: Vec<_> = patterns.iter().map(|&p| p.to_owned()).collect();
+            content_type(&patterns)
+        };
+        assert_eq!(of(&[]), "text/plain");
+        assert_eq!(of(&["image/*", "*/*"]), "text/plain");
+        assert_eq!(of(&["image/*", "application/pdf"]), "image/png");
+        assert_eq!(of(&["video/*"]), "video/x-slipway-doctor");
+    }
+}

@@ -1,0 +1,244 @@
+//! Uploads: what was begun, whether S3 takes what the functions sign, and the removal of it all.
+
+use std::time::Duration;
+
+use hyper::Method;
+use serde_json::{Value, json};
+
+use super::http::Answer;
+use super::report::Outcome;
+use super::{Doctor, fault, s3};
+
+/// A name that whoever mangles names mangles.
+pub(super) const NAME: &str = "Slipway-Arzt 診断 (1)+%20'.txt";
+
+/// What is uploaded.
+pub(super) const BYTES: &[u8] = b"Slipway's doctor made this file. It may be deleted.\n";
+
+/// As long, and other.
+const OTHER_BYTES: &[u8; BYTES.len()] = b"These are not the bytes whose checksum was signed..\n";
+
+/// What S3 and its likes answer to bytes that do not fit their checksum.
+const MISMATCHES: [&str; 4] = [
+    "BadDigest",
+    "InvalidDigest",
+    "XAmzContentChecksumMismatch",
+    "XAmzContentSHA256Mismatch",
+];
+
+/// An upload that was begun.
+#[derive(Debug)]
+pub(super) struct Made {
+    pub(super) id: String,
+    pub(super) key: String,
+    pub(super) url: String,
+    headers: Vec<(String, String)>,
+    /// Whether S3 may have it.
+    stored: bool,
+    pub(super) deleted: bool,
+}
+
+impl Made {
+    /// Reads the answer of `presign-upload`.
+    pub(super) fn read(answer: &Value) -> Option<Self> {
+        let text = |name: &str| answer[name].as_str().map(str::to_owned);
+        let headers = answer["headers"].as_object()?.iter();
+        Some(Self {
+            id: text("id")?,
+            key: text("objectKey")?,
+            url: text("presignedUrl")?,
+            headers: headers
+                .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
+                .collect(),
+            stored: false,
+            deleted: false,
+        })
+    }
+
+    /// The URL without its signature.
+    pub(super) fn bare(&self) -> &str {
+        self.url.split('?').next().unwrap_or_default()
+    }
+
+    /// The bucket's own URL, with a slash at its end: a key of ours has three parts.
+    pub(super) fn bucket(&self) -> &str {
+        let parts = self.bare().rsplitn(4, '/');
+        let bucket = parts.last().unwrap_or_default();
+        &self.bare()[..=bucket.len()]
+    }
+
+    /// Whether the URL is of this bucket, by its host or by its path.
+    fn is_in(&self, bucket: &str) -> bool {
+        let (_, rest) = self.bucket().split_once("://").unwrap_or_default();
+        rest.starts_with(&format!("{bucket}.")) || rest.ends_with(&format!("/{bucket}/"))
+    }
+}
+
+impl Doctor {
+    /// Sends bytes that do not fit their signed checksum: whether S3 takes the signature, without leaving anything there.
+    pub(super) async fn s3(&mut self, at: usize) -> bool {
+        let outcome = match self.put(at, OTHER_BYTES, None).await {
+            Err(error) => Outcome::Fault(
+                fault::S3_UNREACHABLE,
+                format!("S3 does not answer: {error}"),
+            ),
+            Ok(answer) => {
+                self.clocks.see("S3", &answer);
+                let code = s3::code(&answer);
+                if answer.status.is_success() {
+                    self.made[at].stored = true;
+                    let said = "bytes that do not fit their signed checksum were stored".to_owned();
+                    Outcome::Warning(fault::S3_CHECKSUM, said)
+                } else if MISMATCHES.iter().any(|mismatch| code.ends_with(mismatch)) {
+                    Outcome::Well(format!(
+                        "takes the signature, and refuses damaged bytes: {code}"
+                    ))
+                } else {
+                    let (fault, said) = s3::fault(&answer);
+                    Outcome::Fault(fault, said)
+                }
+            }
+        };
+        let outcome = match (outcome, &self.target.bucket) {
+            (Outcome::Well(_) | Outcome::Warning(..), Some(bucket))
+                if !self.made[at].is_in(bucket) =>
+            {
+                let said = format!(
+                    "the outputs name the bucket {bucket}, and the functions sign for another"
+                );
+                Outcome::Fault(fault::ELSEWHERE, said)
+            }
+            (outcome, _) => outcome,
+        };
+        self.report.add("s3", outcome)
+    }
+
+    /// Sends another type than the signed one.
+    pub(super) async fn signed_type(&mut self, at: usize) {
+        let outcome = match self.put(at, BYTES, Some("application/x-not-signed")).await {
+            Ok(answer) if answer.status.is_success() => {
+                let said = "an upload of another type than was signed was taken".to_owned();
+                Outcome::Fault(fault::S3_TYPE, said)
+            }
+            Ok(answer) => Outcome::Well(format!(
+                "another type than signed is refused: {}",
+                s3::code(&answer)
+            )),
+            Err(error) => Outcome::Skipped(format!("S3 does not answer: {error}")),
+        };
+        self.report.add("signed-type", outcome);
+    }
+
+    /// Uploads what was announced.
+    pub(super) async fn upload(&mut self, at: usize) -> bool {
+        let outcome = match self.put(at, BYTES, None).await {
+            Ok(answer) if answer.status.is_success() => {
+                Outcome::Well(format!("{} bytes, by the presigned URL", BYTES.len()))
+            }
+            Ok(answer) => {
+                let (fault, said) = s3::fault(&answer);
+                Outcome::Fault(fault, said)
+            }
+            Err(error) => Outcome::Fault(
+                fault::S3_UNREACHABLE,
+                format!("S3 does not answer: {error}"),
+            ),
+        };
+        self.report.add("upload", outcome)
+    }
+
+    /// A PUT as presigning said, or with another type.
+    async fn put(
+        &mut self,
+        at: usize,
+        bytes: &'static [u8],
+        other: Option<&str>,
+    ) -> Result<Answer, String> {
+        let made = &self.made[at];
+        let headers: Vec<(&str, &str)> = made
+            .headers
+            .iter()
+            .map(|(name, value)| match other {
+                Some(other) if name.eq_ignore_ascii_case("content-type") => (name.as_str(), other),
+                _ => (name.as_str(), value.as_str()),
+            })
+            .collect();
+        let answer = self
+            .http
+            .send(Method::PUT, &made.url, &headers, bytes)
+            .await;
+        // Without an answer nobody knows.
+        self.made[at].stored |=
+            bytes == BYTES && answer.as_ref().map_or(true, |a| a.status.is_success());
+        answer
+    }
+
+    /// Removes what is still there.
+    pub(super) async fn clean_up(&mut self) {
+        let mut left = Vec::new();
+        let stored = self.made.iter().filter(|made| made.stored).count();
+        for at in 0..self.made.len() {
+            let made = &self.made[at];
+            if made.stored && !made.deleted && !self.remove(&made.id, &made.key).await {
+                left.push(made.key.clone());
+            }
+        }
+        let outcome = if left.is_empty() {
+            Outcome::Well(format!("{stored} files made, and none left"))
+        } else {
+            Outcome::Warning(
+                fault::LEFT_BEHIND,
+                format!("still there: {}", left.join(", ")),
+            )
+        };
+        self.report.add("clean-up", outcome);
+    }
+
+    /// A file that nobody has recorded cannot be deleted: so it is recorded first.
+    async fn remove(&self, id: &str, key: &str) -> bool {
+        for _ in 0..3 {
+            let save = json!({ "objectKey": key });
+            let saved = self.call(Method::POST, "/save-metadata", Some(&save)).await;
+            // There never was an object, or the file is deleted.
+            if saved.is_ok_and(|answer| matches!(answer.status.as_u16(), 409 | 410 | 413)) {
+                return true;
+            }
+            let deleted = self
+                .call(Method::DELETE, &format!("/files/{id}"), None)
+                .await;
+            if deleted.is_ok_and(|answer| answer.status.is_success()) {
+                return true;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{BYTES, Made, OTHER_BYTES};
+
+    fn made(url: &str) -> Made {
+        let answer =
+            json!({ "id": "i", "objectKey": "u/i/n.txt", "presignedUrl": url, "headers": {} });
+        Made::read(&answer).unwrap()
+    }
+
+    #[test]
+    fn the_bucket_is_what_stands_before_the_key() {
+        let path = made("http://127.0.0.1:9000/files/u/i/n.txt?X-Amz-Signature=s");
+        assert_eq!(path.bucket(), "http://127.0.0.1:9000/files/");
+        assert!(path.is_in("files") && !path.is_in("iles") && !path.is_in("u"));
+        let host = made("https://files.s3.eu-north-1.amazonaws.com/u/i/n.txt?X-Amz-Signature=s");
+        assert_eq!(host.bucket(), "https://files.s3.eu-north-1.amazonaws.com/");
+        assert!(host.is_in("files") && !host.is_in("s3"));
+    }
+
+    #[test]
+    fn damaged_bytes_are_as_long_as_the_announced_ones() {
+        assert_eq!(BYTES.len(), OTHER_BYTES.len());
+    }
+}

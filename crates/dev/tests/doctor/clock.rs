@@ -1,0 +1,82 @@
+//! A server whose clock is off: what it answers passes through, `Date` apart.
+
+use std::convert::Infallible;
+use std::time::{Duration, SystemTime};
+
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{DATE, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// A proxy; it ends when dropped.
+pub(crate) struct ShiftedClock {
+    port: u16,
+    serving: JoinHandle<()>,
+}
+
+impl ShiftedClock {
+    /// Stands before `endpoint`, whose time it tells as `ahead` of what it is.
+    pub(crate) async fn start(endpoint: &str, ahead: Duration) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let serving = tokio::spawn(serve(listener, endpoint.to_owned(), ahead));
+        Self { port, serving }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+}
+
+impl Drop for ShiftedClock {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+async fn serve(listener: TcpListener, endpoint: String, ahead: Duration) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let endpoint = endpoint.clone();
+        let service = service_fn(move |request| {
+            let endpoint = endpoint.clone();
+            async move { Ok::<_, Infallible>(pass(request, &endpoint, ahead).await) }
+        });
+        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+    }
+}
+
+async fn pass(
+    request: Request<Incoming>,
+    endpoint: &str,
+    ahead: Duration,
+) -> Response<Full<Bytes>> {
+    let (mut parts, body) = request.into_parts();
+    let body = body.collect().await.expect("a body").to_bytes();
+    parts.uri = format!("{endpoint}{}", parts.uri).parse().expect("a URL");
+    let client: Client<HttpConnector, Full<Bytes>> =
+        Client::builder(TokioExecutor::new()).build_http();
+    let answer = client
+        .request(Request::from_parts(parts, Full::new(body)))
+        .await
+        .expect("an answer");
+    let (mut parts, body) = answer.into_parts();
+    let body = body.collect().await.expect("a body").to_bytes();
+    let date = OffsetDateTime::from(SystemTime::now() + ahead)
+        .format(&Rfc2822)
+        .expect("a date");
+    let date = date.replace("+0000", "GMT");
+    parts
+        .headers
+        .insert(DATE, HeaderValue::try_from(date).expect("a header"));
+    // The body is sent anew, in one piece.
+    parts.headers.remove(hyper::header::TRANSFER_ENCODING);
+    Response::from_parts(parts, Full::new(body))
+}

@@ -1,0 +1,91 @@
+//! Databases that the functions cannot work with: the fault is the database's, and what the API then answers is not.
+
+use slipway_e2e::binary;
+use slipway_local::postgres::{Postgres, PostgresOptions};
+use slipway_testkit::{cache, guard};
+
+use crate::stack::{Plan, Stack};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_postgres_that_has_stopped() {
+    let own = Postgres::start(guard(), &PostgresOptions::temporary(cache())).expect("it starts");
+    let mut migrate = tokio::process::Command::new(binary("migrate"));
+    let migrated = migrate
+        .env("DATABASE_URL", own.url())
+        .output()
+        .await
+        .expect("it runs");
+    assert!(migrated.status.success(), "{migrated:?}");
+    let mut stack = Stack::start(Plan::with("DATABASE_URL", own.url())).await;
+    stack.examine().await.finds(&[]);
+    drop(own);
+    let report = stack.examine().await;
+    report.finds(&["database_unreachable"]);
+    // That S3 is well is seen without leaving anything in it.
+    assert!(report.in_state("ok").contains(&"s3"), "{report:?}");
+    assert_eq!(report.said("clean-up"), "0 files made, and none left");
+    // Who has no way to the database hears of it from the API.
+    stack.outputs.remove("DatabaseUrl");
+    stack.examine().await.finds(&["api_database"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schema_that_is_behind() {
+    let stack = Stack::healthy().await;
+    // As it was before the fourth.
+    let back = "DELETE FROM slipway_migrations WHERE version >= 4;
+        DROP TABLE maintenance; ALTER TABLE s3_files DROP COLUMN removed_at";
+    stack
+        .database
+        .admin()
+        .await
+        .batch_execute(back)
+        .await
+        .expect("it runs");
+    stack.examine().await.finds(&["schema_behind"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_may_not_take_the_role() {
+    let mut stack = Stack::healthy().await;
+    let admin = stack.database.admin().await;
+    let login = "CREATE ROLE doctored LOGIN PASSWORD 'a-word-of-its-own'";
+    admin.batch_execute(login).await.expect("it runs");
+    let ours = format!("postgres:{}@", stack.database.server().password());
+    let url = stack
+        .database
+        .url()
+        .replace(&ours, "doctored:a-word-of-its-own@");
+    let other = Stack::start(Plan::with("DATABASE_URL", url.clone())).await;
+    other.examine().await.finds(&["role_not_granted"]);
+    // The functions log in as before: the doctor looks at what it is given.
+    stack.outputs.insert("DatabaseUrl", url);
+    stack.examine().await.finds(&["role_not_granted"]);
+    let drop = "DROP ROLE doctored";
+    admin.batch_execute(drop).await.expect("it runs");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_without_row_security() {
+    let stack = Stack::healthy().await;
+    let off = "ALTER TABLE s3_files DISABLE ROW LEVEL SECURITY";
+    stack
+        .database
+        .admin()
+        .await
+        .batch_execute(off)
+        .await
+        .expect("it runs");
+    stack.examine().await.finds(&["row_security_off"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_url_that_says_nothing() {
+    let mut stack = Stack::healthy().await;
+    let nonsense = "postgres://u:hunter2@h/d?nonsense=1";
+    stack.outputs.insert("DatabaseUrl", nonsense.to_owned());
+    let report = stack.examine().await;
+    report.finds(&["database_url"]);
+    assert!(report.said("database").contains("nonsense"), "{report:?}");
+    assert!(!report.said("database").contains("hunter2"), "{report:?}");
+}

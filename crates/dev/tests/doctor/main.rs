@@ -1,0 +1,10 @@
+//! `cargo dev doctor` against built functions behind an HTTP API: a healthy stack, and faults injected one at a time.
+#![expect(clippy::expect_used, reason = "tests fail by panics")]
+
+mod clock;
+mod database;
+mod healthy;
+mod report;
+mod s3;
+mod stack;
+mod token;

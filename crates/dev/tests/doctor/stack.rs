@@ -1,0 +1,261 @@
+//! Everything that is examined: functions as processes, an HTTP API, S3 with its events, Postgres.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hyper::Method;
+use ring::hmac;
+use serde_json::{Value, json};
+use slipway_e2e::binary;
+use slipway_local::gateway::{Gateway, Route};
+use slipway_local::lambda::{Lambda, Outcome};
+use slipway_local::s3::{EventName, ObjectEvent, Policy, S3Options, S3Server};
+use slipway_testkit::{TestDatabase, database, guard};
+use tempfile::TempDir;
+use time::OffsetDateTime;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::JoinHandle;
+
+use crate::clock::ShiftedClock;
+use crate::report::Report;
+
+/// The page that the tests upload from.
+pub(crate) const ORIGIN: &str = "https://app.example";
+pub(crate) const BUCKET: &str = "files";
+const SECRET: &str = "a secret of at least thirty-two bytes";
+const ROUTES: [(Method, &str, &str); 6] = [
+    (Method::POST, "/presign-upload", "presign"),
+    (Method::POST, "/save-metadata", "save-metadata"),
+    (Method::GET, "/files", "files"),
+    (Method::GET, "/files/{id}", "files"),
+    (Method::DELETE, "/files/{id}", "delete"),
+    (Method::GET, "/usage", "files"),
+];
+
+/// How a stack differs from a healthy one.
+pub(crate) struct Plan {
+    /// Variables of the functions.
+    pub(crate) settings: Vec<(&'static str, String)>,
+    pub(crate) policy: Policy,
+    /// Pages that the API lets call.
+    pub(crate) origins: Vec<String>,
+    /// Whether S3's events are delivered.
+    pub(crate) events: bool,
+    /// How far the API's `Date` is ahead.
+    pub(crate) clock_ahead: Duration,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            settings: Vec::new(),
+            policy: Policy {
+                origins: Some(vec![ORIGIN.to_owned()]),
+                public_read: false,
+            },
+            origins: vec![ORIGIN.to_owned()],
+            events: true,
+            clock_ahead: Duration::ZERO,
+        }
+    }
+}
+
+impl Plan {
+    /// A healthy stack but for one variable.
+    pub(crate) fn with(name: &'static str, value: impl Into<String>) -> Self {
+        Self {
+            settings: vec![(name, value.into())],
+            ..Self::default()
+        }
+    }
+}
+
+/// A running stack; gone when dropped.
+pub(crate) struct Stack {
+    pub(crate) gateway: Option<Gateway>,
+    pub(crate) s3: Option<S3Server>,
+    pub(crate) database: TestDatabase,
+    /// What the doctor is told, as `describe-stacks` tells it.
+    pub(crate) outputs: BTreeMap<&'static str, String>,
+    /// The keys that are in the bucket.
+    pub(crate) objects: Arc<Mutex<BTreeSet<String>>>,
+    deliveries: JoinHandle<()>,
+    _clock: Option<ShiftedClock>,
+    folder: TempDir,
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        self.deliveries.abort();
+    }
+}
+
+impl Stack {
+    /// A stack with nothing wrong.
+    pub(crate) async fn healthy() -> Self {
+        Self::start(Plan::default()).await
+    }
+
+    pub(crate) async fn start(plan: Plan) -> Self {
+        let (database, folder) = (database(), TempDir::new().expect("a folder"));
+        let options = S3Options {
+            root: folder.path().join("s3"),
+            bucket: BUCKET.to_owned(),
+            region: "us-east-1".to_owned(),
+            access_key: "test".to_owned(),
+            secret_key: "test-secret".to_owned(),
+            listen: ([127, 0, 0, 1], 0).into(),
+        };
+        let started = S3Server::start_with(options, plan.policy).await;
+        let (s3, events) = started.expect("the S3 server starts");
+        let mut env: BTreeMap<&str, String> = [
+            ("S3_BUCKET_NAME", BUCKET.to_owned()),
+            ("AWS_REGION", "us-east-1".to_owned()),
+            ("S3_ENDPOINT", s3.endpoint()),
+            ("AWS_ACCESS_KEY_ID", "test".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "test-secret".to_owned()),
+            ("DATABASE_URL", database.url()),
+            ("JWT_SECRET", SECRET.to_owned()),
+            ("JWT_ISSUER", "https://issuer".to_owned()),
+            ("JWT_AUDIENCE", "slipway".to_owned()),
+        ]
+        .into();
+        env.extend(plan.settings);
+
+        let mut functions = BTreeMap::new();
+        for name in [
+            "presign",
+            "save-metadata",
+            "files",
+            "delete",
+            "record-upload",
+        ] {
+            let env = env
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.clone()));
+            let function = Lambda::start(guard(), &binary(name), env).await;
+            functions.insert(name, Arc::new(function.expect("the function starts")));
+        }
+        let routes = ROUTES.map(|(method, path, function)| Route {
+            method,
+            path: path.to_owned(),
+            function: Arc::clone(&functions[function]),
+        });
+        let gateway = Gateway::start(routes.into(), plan.origins)
+            .await
+            .expect("the API starts");
+        let (mut api, mut clock) = (gateway.url(), None);
+        if !plan.clock_ahead.is_zero() {
+            let shifted = ShiftedClock::start(&api, plan.clock_ahead).await;
+            api = clock.insert(shifted).url();
+        }
+        let objects = Arc::default();
+        let recorder = plan.events.then(|| Arc::clone(&functions["record-upload"]));
+        let deliveries = tokio::spawn(deliver(events, recorder, Arc::clone(&objects)));
+        let outputs = [
+            ("ApiUrl", api),
+            ("BucketName", env["S3_BUCKET_NAME"].clone()),
+            ("JwtIssuer", "https://issuer".to_owned()),
+            ("JwtAudience", "slipway".to_owned()),
+            ("AllowedOrigins", ORIGIN.to_owned()),
+            ("RecordUploads", "true".to_owned()),
+            ("DatabaseUrl", env["DATABASE_URL"].clone()),
+        ];
+        Self {
+            gateway: Some(gateway),
+            s3: Some(s3),
+            database,
+            outputs: outputs.into(),
+            objects,
+            deliveries,
+            _clock: clock,
+            folder,
+        }
+    }
+
+    /// Runs the doctor with a good token.
+    pub(crate) async fn examine(&self) -> Report {
+        self.examine_with(&token(&json!({})), &[]).await
+    }
+
+    /// Runs it with this token and further arguments.
+    pub(crate) async fn examine_with(&self, token: &str, args: &[&str]) -> Report {
+        let path = self.folder.path().join("outputs.json");
+        let (mut outputs, mut database) = (Vec::new(), "");
+        for (name, value) in &self.outputs {
+            if *name == "DatabaseUrl" {
+                database = value;
+            } else {
+                outputs.push(json!({ "OutputKey": name, "OutputValue": value }));
+            }
+        }
+        let outputs = json!({ "Stacks": [{ "StackName": "slipway", "Outputs": outputs }] });
+        std::fs::write(&path, outputs.to_string()).expect("a file");
+        let mut doctor = tokio::process::Command::new(env!("CARGO_BIN_EXE_slipway-dev"));
+        doctor
+            .args(["doctor", "--json", "--outputs"])
+            .arg(&path)
+            .arg("--state")
+            .arg(self.folder.path())
+            .arg("--migrate")
+            .arg(binary("migrate"))
+            .args(args)
+            .env("SLIPWAY_TOKEN", token)
+            .env("DATABASE_URL", database)
+            .kill_on_drop(true);
+        let output = doctor.output().await.expect("the doctor starts");
+        Report::read(&output, token)
+    }
+}
+
+/// Keeps account of what is in the bucket, and tells the recorder if there is one.
+async fn deliver(
+    mut events: UnboundedReceiver<ObjectEvent>,
+    recorder: Option<Arc<Lambda>>,
+    objects: Arc<Mutex<BTreeSet<String>>>,
+) {
+    while let Some(event) = events.recv().await {
+        {
+            let mut objects = objects.lock().expect("the objects");
+            if event.name == EventName::Delete {
+                objects.remove(&event.key);
+            } else {
+                objects.insert(event.key.clone());
+            }
+        }
+        if let Some(recorder) = &recorder {
+            let notification = event.to_s3_notification();
+            let outcome = recorder
+                .invoke(&notification, Duration::from_secs(30))
+                .await;
+            // Where the database is broken by intent it fails, as it would on Lambda.
+            if !matches!(outcome, Outcome::Answered(_)) {
+                eprintln!("record-upload: {outcome:?}");
+            }
+        }
+    }
+}
+
+/// A token for a user, good for some minutes, with these claims on top; null takes one away.
+pub(crate) fn token(changes: &Value) -> String {
+    let now = OffsetDateTime::now_utc().unix_timestamp();
+    let mut claims = json!({
+        "sub": "alice", "iss": "https://issuer", "aud": "slipway", "iat": now, "exp": now + 600,
+    });
+    for (name, value) in changes.as_object().expect("an object") {
+        claims[name] = value.clone();
+    }
+    claims
+        .as_object_mut()
+        .expect("an object")
+        .retain(|_, value| !value.is_null());
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let header = json!({ "alg": "HS256", "typ": "JWT" });
+    let message = format!("{}.{}", part(&header), part(&claims));
+    let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
+    let signature = hmac::sign(&key, message.as_bytes());
+    format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
+}

@@ -1,0 +1,62 @@
+//! Tokens that are refused, each for its own reason.
+
+use serde_json::{Value, json};
+
+use crate::stack::{Plan, Stack, token};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_flaw_of_a_token_is_named() {
+    let stack = Stack::healthy().await;
+    for (changes, fault) in [
+        (json!({ "exp": 1_700_000_000 }), "token_expired"),
+        (json!({ "nbf": 4_000_000_000_u64 }), "token_early"),
+        (json!({ "aud": "another" }), "token_audience"),
+        (json!({ "iss": "https://issuer/" }), "token_issuer"),
+        (json!({ "sub": null }), "token_claims"),
+    ] {
+        let report = stack.examine_with(&token(&changes), &[]).await;
+        report.finds(&[fault]);
+    }
+    stack
+        .examine_with("not-a-token", &[])
+        .await
+        .finds(&["token_malformed"]);
+    let unsigned = format!(
+        "eyJhbGciOiJub25lIn0{}",
+        &good()[good().find('.').expect("a dot")..]
+    );
+    stack
+        .examine_with(&unsigned, &[])
+        .await
+        .finds(&["token_algorithm"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_outputs_do_not_tell_the_functions_do() {
+    let mut stack = Stack::healthy().await;
+    stack.outputs.remove("JwtIssuer");
+    stack.outputs.remove("JwtAudience");
+    let with = |changes: Value| token(&changes);
+    let report = stack
+        .examine_with(&with(json!({ "aud": "another" })), &[])
+        .await;
+    report.finds(&["token_audience"]);
+    let report = stack
+        .examine_with(&with(json!({ "iss": "another" })), &[])
+        .await;
+    report.finds(&["token_issuer"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_not_the_tokens() {
+    let plan = Plan::with("JWT_SECRET", "another secret, and also thirty-two bytes");
+    Stack::start(plan)
+        .await
+        .examine()
+        .await
+        .finds(&["token_key"]);
+}
+
+fn good() -> String {
+    token(&json!({}))
+}
