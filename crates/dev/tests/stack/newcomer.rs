@@ -42,6 +42,30 @@ fn the_printed_lines_work_as_pasted_and_nothing_is_left_behind() {
     );
     assert_eq!(batch.matches("presignedUrl").count(), 100, "{batch}");
 
+    // The doctor finds the running stack by itself, and nothing wrong with it.
+    let doctor = || {
+        let mut doctor = Command::new(EXE);
+        let doctor = doctor.args(["doctor", "--state"]).arg(folder.path());
+        doctor.output().expect("it starts")
+    };
+    let examined = doctor();
+    let said = String::from_utf8_lossy(&examined.stdout);
+    assert!(examined.status.success(), "{said}");
+    assert!(said.contains("0 faults, 0 warnings"), "{said}");
+    for check in [
+        "row-security",
+        "api-cors",
+        "bucket-cors",
+        "download-name",
+        "events",
+        "clean-up",
+    ] {
+        assert!(
+            said.contains(&format!("ok       {check}")),
+            "{check}: {said}"
+        );
+    }
+
     // A function that dies is brought back.
     let named = |pid: &u32| {
         std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe.ends_with("files"))
@@ -66,6 +90,7 @@ fn the_printed_lines_work_as_pasted_and_nothing_is_left_behind() {
 
     let token = stack.transcript.lines().next().expect("a token").to_owned();
     stack.kill();
+    assert!(String::from_utf8_lossy(&doctor().stderr).contains("start `cargo dev`"));
 
     // Files, keys and tokens survive.
     let mut again = Stack::start(folder.path(), port);
