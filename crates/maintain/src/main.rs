@@ -8,11 +8,20 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
 use slipway_core::env::Env;
 use slipway_maintain::{Maintain, command::Command};
+use slipway_secret::Fetched;
 use tracing::Level;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let get = |name: &str| std::env::var(name).ok();
+    let process = |name: &str| std::env::var(name).ok();
+    let secret = match Fetched::from_env(Env::new(&process)).await {
+        Ok(secret) => secret,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let get = |name: &str| secret.get(name).or_else(|| process(name));
     let env = Env::new(&get);
     let done = if env.optional("AWS_LAMBDA_RUNTIME_API").is_some() {
         lambda(env).await.map(|()| true)

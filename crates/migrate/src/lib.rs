@@ -5,6 +5,7 @@
 
 mod command;
 mod copies;
+mod custom_resource;
 mod diagnose;
 
 use std::time::{Duration, SystemTime};
@@ -20,6 +21,7 @@ use slipway_db::{Config, Db};
 use tokio::time::timeout;
 
 pub use command::Command;
+pub use custom_resource::Request as CustomResource;
 
 /// Kept of the time that Lambda gives, for writing the answer.
 const RESERVE: Duration = Duration::from_secs(1);

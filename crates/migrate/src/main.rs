@@ -4,16 +4,30 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use serde_json::Value;
-use slipway_core::env::Env;
-use slipway_migrate::{Command, Migrate};
+use serde_json::{Value, json};
+use slipway_core::env::{ConfigError, Env};
+use slipway_migrate::{Command, CustomResource, Migrate};
+use slipway_secret::Fetched;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let get = |name: &str| std::env::var(name).ok();
+    let process = |name: &str| std::env::var(name).ok();
+    let fetched = Fetched::from_env(Env::new(&process)).await;
+    let secret = fetched.as_ref().ok();
+    let get = |name: &str| {
+        secret
+            .and_then(|secret| secret.get(name))
+            .or_else(|| process(name))
+    };
     let env = Env::new(&get);
+    let migrate = fetched
+        .as_ref()
+        .map_err(Clone::clone)
+        .and_then(|_| Migrate::from_env(env));
     let done = if env.optional("AWS_LAMBDA_RUNTIME_API").is_some() {
-        lambda(env).await
+        lambda(env, &migrate).await
+    } else if let Err(error) = &fetched {
+        Err(error.clone().into())
     } else {
         command(env).await
     };
@@ -26,11 +40,15 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn lambda(env: Env<'_>) -> Result<(), Error> {
+/// `migrate` may be none: that is told in each answer, since a deployment must hear why.
+async fn lambda(env: Env<'_>, migrate: &Result<Migrate, ConfigError>) -> Result<(), Error> {
     slipway_log::init(env)?;
-    let migrate = &Migrate::from_env(env)?;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
-        migrate.handle(event).await
+        let migrate = migrate.as_ref();
+        match CustomResource::parse(&event.payload) {
+            Some(request) => request.handle(migrate, &event.context).await,
+            None => Ok(json!(migrate.map_err(Clone::clone)?.handle(event).await?)),
+        }
     }))
     .await
 }

@@ -14,13 +14,15 @@ use crate::world::router;
 const SUPPORT: [&str; 6] = ["dev", "testkit", "it", "e2e", "local", "bench"];
 
 /// The libraries, and the arrows out of each. Every other crate is a function, which may use them all.
-const LIBRARIES: [(&str, &[&str]); 7] = [
+const LIBRARIES: [(&str, &[&str]); 9] = [
     ("core", &[]),
     ("api", &["core"]),
     ("storage", &["core"]),
     ("bucket", &["core", "storage"]),
     ("db", &["core"]),
     ("log", &["core"]),
+    ("https", &[]),
+    ("secret", &["core", "https"]),
     ("record", &["core", "storage", "bucket", "db"]),
 ];
 

@@ -1,0 +1,153 @@
+//! A deployment by CloudFormation: its request comes as an event, and its answer goes to an address in it.
+//!
+//! Source: "Custom resource request and response reference", AWS CloudFormation User Guide. Whatever happens is
+//! answered, since CloudFormation waits for it: a failure with its reason. The address is signed, so nothing quotes it.
+
+use std::error::Error;
+use std::time::{Duration, SystemTime};
+
+use lambda_runtime::Context;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use slipway_core::env::ConfigError;
+use slipway_db::migrations::MigrateError;
+use tokio::time::{sleep, timeout};
+
+use crate::{Applied, Migrate};
+
+/// Kept of the time that Lambda gives, for the answer.
+const RESERVE: Duration = Duration::from_secs(20);
+/// Where nobody says how much time there is.
+const DEFAULT_BUDGET: Duration = Duration::from_mins(4);
+/// One try to answer; there are three.
+const ANSWER: Duration = Duration::from_secs(5);
+const TRIES: u32 = 3;
+/// An answer has 4,096 bytes at most; this much of them is for the reason.
+const MOST_REASON: usize = 1000;
+
+/// What CloudFormation asks for.
+#[derive(Deserialize)]
+#[expect(clippy::struct_field_names, reason = "CloudFormation's own names")]
+#[serde(rename_all = "PascalCase")]
+pub struct Request {
+    request_type: String,
+    #[serde(rename = "ResponseURL")]
+    response_url: String,
+    stack_id: String,
+    request_id: String,
+    logical_resource_id: String,
+    physical_resource_id: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Answer<'a> {
+    status: &'static str,
+    reason: String,
+    physical_resource_id: &'a str,
+    stack_id: &'a str,
+    request_id: &'a str,
+    logical_resource_id: &'a str,
+    data: Value,
+}
+
+impl Request {
+    /// The request in `event`, if CloudFormation sent it.
+    #[must_use]
+    pub fn parse(event: &Value) -> Option<Self> {
+        Self::deserialize(event).ok()
+    }
+
+    /// Does what is asked and answers. It fails only where the answer did not arrive: then Lambda tries again.
+    pub async fn handle(
+        &self,
+        migrate: Result<&Migrate, &ConfigError>,
+        context: &Context,
+    ) -> Result<Value, Box<dyn Error + Send + Sync>> {
+        let done = match self.request_type.as_str() {
+            // The database is nobody's to clear away, and its schema does not go back.
+            "Delete" => Ok(json!({})),
+            "Create" | "Update" => migrated(migrate, budget(context)).await,
+            other => Err(format!("there is no request type {other}")),
+        };
+        let ok = done.is_ok();
+        let (status, reason, data) = match done {
+            Ok(data) => ("SUCCESS", String::new(), data),
+            Err(reason) => ("FAILED", shortened(reason), json!({})),
+        };
+        if !ok {
+            tracing::error!(reason, "not migrated");
+        }
+        let answer = Answer {
+            status,
+            reason,
+            // One for ever: another would make CloudFormation delete the old one.
+            physical_resource_id: self
+                .physical_resource_id
+                .as_deref()
+                .unwrap_or("slipway-schema"),
+            stack_id: &self.stack_id,
+            request_id: &self.request_id,
+            logical_resource_id: &self.logical_resource_id,
+            data,
+        };
+        self.answer(serde_json::to_vec(&answer)?).await?;
+        Ok(json!({ "answered": status }))
+    }
+
+    async fn answer(&self, body: Vec<u8>) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let mut last = String::new();
+        for attempt in 0..TRIES {
+            sleep(Duration::from_millis(500) * attempt).await;
+            let request = http::Request::put(&self.response_url)
+                // As it is signed: without a type.
+                .header(http::header::CONTENT_TYPE, "")
+                .body(body.clone().into())
+                .map_err(|_| "CloudFormation gave no address to answer to")?;
+            match slipway_https::send(request, ANSWER).await {
+                Ok(answer) if answer.status.is_success() => return Ok(()),
+                Ok(answer) => last = format!("status {}", answer.status.as_u16()),
+                Err(error) => last = error.to_string(),
+            }
+        }
+        Err(format!("CloudFormation was not told: {last}").into())
+    }
+}
+
+async fn migrated(
+    migrate: Result<&Migrate, &ConfigError>,
+    budget: Duration,
+) -> Result<Value, String> {
+    let migrate = migrate.map_err(ToString::to_string)?;
+    let seconds = budget.as_secs();
+    match timeout(budget, migrate.apply()).await {
+        Ok(Ok(Applied { applied, version })) => {
+            Ok(json!({ "Version": version.to_string(), "Applied": applied.join(",") }))
+        }
+        // A deployment that is rolled back, or goes back: the newer schema suits the older code.
+        Ok(Err(MigrateError::Newer { version, known })) => {
+            tracing::warn!(version, known, "the database is ahead; it is left as it is");
+            Ok(json!({ "Version": version.to_string(), "Applied": "" }))
+        }
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!(
+            "the migrations did not end within {seconds} s; the one under way was not applied. Run migrate by \
+             hand, then deploy again"
+        )),
+    }
+}
+
+fn budget(context: &Context) -> Duration {
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    Duration::from_millis(context.deadline)
+        .checked_sub(now)
+        .map_or(DEFAULT_BUDGET, |left| left.saturating_sub(RESERVE))
+}
+
+fn shortened(mut reason: String) -> String {
+    let end = reason.floor_char_boundary(MOST_REASON);
+    reason.truncate(end);
+    reason
+}

@@ -1,0 +1,358 @@
+//! A deployment: CloudFormation's request, and the answer that it gets.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use slipway_local::lambda::{Lambda, Outcome};
+use slipway_testkit::{Authority, empty_database, guard};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+const LIMIT: Duration = Duration::from_mins(1);
+
+/// Where answers are put: a real HTTP server, which gives `statuses` one after the other.
+struct Inbox {
+    address: String,
+    puts: mpsc::UnboundedReceiver<(String, Value)>,
+}
+
+impl Inbox {
+    async fn open(statuses: &'static [&'static str], tls: Option<&Authority>) -> Self {
+        let acceptor = tls.map(|authority| {
+            let (certificate, key) = authority.sign(&["localhost"]);
+            let identity = native_tls::Identity::from_pkcs8(certificate.as_bytes(), key.as_bytes());
+            let acceptor = native_tls::TlsAcceptor::new(identity.expect("a certificate"));
+            tokio_native_tls::TlsAcceptor::from(acceptor.expect("an acceptor"))
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let (tell, puts) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            for status in statuses.iter().cycle() {
+                let (stream, _) = listener.accept().await.expect("a client");
+                let put = match &acceptor {
+                    None => take(stream, status).await,
+                    Some(acceptor) => match acceptor.accept(stream).await {
+                        Ok(stream) => take(stream, status).await,
+                        // Who does not trust us sends nothing.
+                        Err(_) => continue,
+                    },
+                };
+                let _ = tell.send(put);
+            }
+        });
+        Self {
+            address: format!("{scheme}://localhost:{port}/answer?Signature=hunter2"),
+            puts,
+        }
+    }
+
+    fn request(&self, kind: &str) -> Value {
+        json!({
+            "RequestType": kind,
+            "ResponseURL": self.address,
+            "StackId": "arn:aws:cloudformation:eu-central-1:123456789012:stack/slipway/1",
+            "RequestId": "request-1",
+            "LogicalResourceId": "Migration",
+            "ResourceType": "Custom::SlipwayMigration",
+            "ResourceProperties": { "FunctionVersion": "1" }
+        })
+    }
+
+    async fn put(&mut self) -> Value {
+        let put = tokio::time::timeout(LIMIT, self.puts.recv()).await;
+        let (head, body) = put.expect("in time").expect("an answer");
+        assert!(
+            head.starts_with("PUT /answer?Signature=hunter2 HTTP/1.1\r\n"),
+            "{head}"
+        );
+        // S3 signed it without a type, and would refuse another.
+        assert!(head.contains("content-type: \r\n"), "{head}");
+        assert!(!body.to_string().contains("hunter2"), "{body}");
+        body
+    }
+}
+
+async fn take(mut stream: impl AsyncRead + AsyncWrite + Unpin, status: &str) -> (String, Value) {
+    let mut came = Vec::new();
+    loop {
+        let read = stream.read_buf(&mut came).await.expect("a request");
+        let text = String::from_utf8_lossy(&came).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n")
+            && let Ok(body) = serde_json::from_str(body)
+        {
+            let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
+            stream.write_all(answer.as_bytes()).await.expect("sent");
+            let _ = stream.shutdown().await;
+            return (format!("{head}\r\n"), body);
+        }
+        assert!(read > 0, "cut short: {text}");
+    }
+}
+
+async fn start(env: &[(&str, String)]) -> Lambda {
+    let program = Path::new(env!("CARGO_BIN_EXE_migrate"));
+    let env = env
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.clone()));
+    Lambda::start(guard(), program, env)
+        .await
+        .expect("it starts")
+}
+
+fn answered(outcome: &Outcome) -> &Value {
+    match outcome {
+        Outcome::Answered(answer) => &answer["answered"],
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_deployment_migrates_and_says_what_it_did() {
+    let database = empty_database();
+    let mut inbox = Inbox::open(&["200 OK"], None).await;
+    let lambda = start(&[("DATABASE_URL", database.url())]).await;
+    let outcome = lambda.invoke(&inbox.request("Create"), LIMIT).await;
+    assert_eq!(answered(&outcome), "SUCCESS");
+    let first = inbox.put().await;
+    assert_eq!(first["Status"], "SUCCESS");
+    assert_eq!(first["PhysicalResourceId"], "slipway-schema");
+    assert_eq!(first["RequestId"], "request-1");
+    assert_eq!(first["LogicalResourceId"], "Migration");
+    assert!(
+        first["StackId"]
+            .as_str()
+            .expect("an id")
+            .ends_with("stack/slipway/1")
+    );
+    let applied = first["Data"]["Applied"].as_str().expect("names");
+    assert!(applied.starts_with("0001_roles,"), "{applied}");
+
+    // An update keeps the id that there is, whatever it is.
+    let mut update = inbox.request("Update");
+    update["PhysicalResourceId"] = json!("of-old");
+    lambda.invoke(&update, LIMIT).await;
+    let second = inbox.put().await;
+    assert_eq!(
+        (&second["Status"], &second["PhysicalResourceId"]),
+        (&json!("SUCCESS"), &json!("of-old"))
+    );
+    assert_eq!(second["Data"]["Applied"], "");
+    assert_eq!(second["Data"]["Version"], first["Data"]["Version"]);
+
+    // Deleting does nothing.
+    lambda.invoke(&inbox.request("Delete"), LIMIT).await;
+    assert_eq!(inbox.put().await["Status"], "SUCCESS");
+    let admin = database.admin().await;
+    assert!(admin.batch_execute("SELECT FROM s3_files").await.is_ok());
+
+    // A roll-back to older code finds a newer schema, and leaves it.
+    let newer =
+        "INSERT INTO slipway_migrations (version, name, checksum) VALUES (9999, 'later', 'x')";
+    admin.batch_execute(newer).await.expect("a later version");
+    lambda.invoke(&inbox.request("Update"), LIMIT).await;
+    let rolled_back = inbox.put().await;
+    assert_eq!(
+        (&rolled_back["Status"], &rolled_back["Data"]["Version"]),
+        (&json!("SUCCESS"), &json!("9999"))
+    );
+
+    // What is wrong is said.
+    let changed = "UPDATE slipway_migrations SET checksum = 'x'";
+    admin
+        .batch_execute(changed)
+        .await
+        .expect("a changed migration");
+    let outcome = lambda.invoke(&inbox.request("Update"), LIMIT).await;
+    assert_eq!(answered(&outcome), "FAILED");
+    let failed = inbox.put().await;
+    assert_eq!(failed["Status"], "FAILED");
+    assert!(
+        failed["Reason"]
+            .as_str()
+            .expect("a reason")
+            .contains("0001_roles"),
+        "{failed}"
+    );
+}
+
+#[tokio::test]
+async fn a_deployment_that_cannot_work_is_told_why_and_sees_no_secret() {
+    let mut inbox = Inbox::open(&["200 OK"], None).await;
+    for (url, why) in [
+        ("", "DATABASE_URL is not set"),
+        ("postgres://u:hunter2@h/d?nonsense=hunter2", "nonsense"),
+        ("postgres://u:hunter2@127.0.0.1:1/x", "connecting"),
+    ] {
+        let lambda = start(&[("DATABASE_URL", url.to_owned())]).await;
+        let outcome = lambda.invoke(&inbox.request("Create"), LIMIT).await;
+        assert_eq!(answered(&outcome), "FAILED");
+        let put = inbox.put().await;
+        assert!(
+            put["Reason"].as_str().expect("a reason").contains(why),
+            "{put}"
+        );
+        // Without CloudFormation the invocation itself fails.
+        let Outcome::Failed(error) = lambda.invoke(&json!({}), LIMIT).await else {
+            panic!("an error");
+        };
+        assert!(error.to_string().contains(why), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_migration_that_takes_too_long_is_a_failure_in_time() {
+    let database = empty_database();
+    let mut admin = database.admin().await;
+    let held = admin.transaction().await.expect("a transaction");
+    held.execute("SELECT pg_advisory_xact_lock(32488822435963257)", &[])
+        .await
+        .expect("the lock");
+    let mut inbox = Inbox::open(&["200 OK"], None).await;
+    let lambda = start(&[("DATABASE_URL", database.url())]).await;
+    // 20 s of it are kept for the answer.
+    let outcome = lambda
+        .invoke(&inbox.request("Create"), Duration::from_secs(22))
+        .await;
+    assert_eq!(answered(&outcome), "FAILED");
+    let put = inbox.put().await;
+    assert!(
+        put["Reason"]
+            .as_str()
+            .expect("a reason")
+            .contains("did not end within"),
+        "{put}"
+    );
+}
+
+#[tokio::test]
+async fn an_answer_is_put_again_and_a_lost_one_fails_without_its_address() {
+    let database = empty_database();
+    let mut inbox = Inbox::open(&["503 Slow Down", "200 OK"], None).await;
+    let lambda = start(&[("DATABASE_URL", database.url())]).await;
+    let outcome = lambda.invoke(&inbox.request("Create"), LIMIT).await;
+    assert_eq!(answered(&outcome), "SUCCESS");
+    assert_eq!(inbox.put().await, inbox.put().await);
+
+    let inbox = Inbox::open(&["403 Forbidden"], None).await;
+    let Outcome::Failed(error) = lambda.invoke(&inbox.request("Delete"), LIMIT).await else {
+        panic!("an error, so that Lambda tries again");
+    };
+    let error = error.to_string();
+    assert!(
+        error.contains("403") && !error.contains("hunter2"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn the_answer_goes_over_tls_to_whom_the_roots_vouch_for() {
+    let database = empty_database();
+    let (trusted, other) = (Authority::new(), Authority::new());
+    let mut inbox = Inbox::open(&["200 OK"], Some(&trusted)).await;
+    let env = |authority: &Authority| {
+        let roots = authority.path().display().to_string();
+        [("DATABASE_URL", database.url()), ("SSL_CERT_FILE", roots)]
+    };
+    let lambda = start(&env(&other)).await;
+    let Outcome::Failed(error) = lambda.invoke(&inbox.request("Create"), LIMIT).await else {
+        panic!("it answered a stranger");
+    };
+    assert!(error.to_string().contains("TLS"), "{error}");
+    assert!(inbox.puts.try_recv().is_err());
+
+    let lambda = start(&env(&trusted)).await;
+    let outcome = lambda.invoke(&inbox.request("Create"), LIMIT).await;
+    assert_eq!(answered(&outcome), "SUCCESS");
+    assert_eq!(inbox.put().await["Status"], "SUCCESS");
+}
+
+/// Secrets Manager, as far as one call goes.
+async fn secrets(answer: String) -> (String, mpsc::UnboundedReceiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let (tell, asked) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.expect("a client");
+        let mut came = Vec::new();
+        while !came.ends_with(b"\"}") {
+            stream.read_buf(&mut came).await.expect("a request");
+        }
+        stream.write_all(answer.as_bytes()).await.expect("sent");
+        let _ = tell.send(String::from_utf8_lossy(&came).into_owned());
+    });
+    (url, asked)
+}
+
+fn secret_env(endpoint: String) -> Vec<(&'static str, String)> {
+    [
+        (
+            "DATABASE_URL_SECRET_ARN",
+            "arn:aws:secretsmanager:eu-central-1:1:secret:x",
+        ),
+        ("DATABASE_URL_SECRET_KEY", "url"),
+        ("AWS_REGION", "eu-central-1"),
+        ("AWS_ACCESS_KEY_ID", "AKID"),
+        ("AWS_SECRET_ACCESS_KEY", "hunter2"),
+        ("AWS_SESSION_TOKEN", "token"),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name, value.to_owned()))
+    .chain([("AWS_ENDPOINT_URL_SECRETS_MANAGER", endpoint)])
+    .collect()
+}
+
+#[tokio::test]
+async fn the_connection_string_may_come_from_secrets_manager_at_init() {
+    let database = empty_database();
+    let secret = json!({ "url": database.url() }).to_string();
+    let body = json!({ "Name": "x", "SecretString": secret }).to_string();
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let (endpoint, mut asked) = secrets(answer).await;
+    let lambda = start(&secret_env(endpoint)).await;
+    let Outcome::Answered(answer) = lambda.invoke(&json!({}), LIMIT).await else {
+        panic!("an answer");
+    };
+    assert_eq!(answer["applied"][0], "0001_roles");
+    let asked = asked.recv().await.expect("a question");
+    assert!(
+        asked.contains("x-amz-target: secretsmanager.GetSecretValue\r\n"),
+        "{asked}"
+    );
+    assert!(asked.contains("x-amz-security-token: token\r\n"), "{asked}");
+    assert!(
+        asked.ends_with(r#"{"SecretId":"arn:aws:secretsmanager:eu-central-1:1:secret:x"}"#),
+        "{asked}"
+    );
+    assert!(!asked.contains("hunter2"), "{asked}");
+}
+
+#[tokio::test]
+async fn a_secret_that_is_not_given_out_is_named() {
+    let body = r#"{"__type": "AccessDeniedException", "Message": "no"}"#;
+    let answer = format!(
+        "HTTP/1.1 400 Bad Request\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let (endpoint, _asked) = secrets(answer).await;
+    let mut inbox = Inbox::open(&["200 OK"], None).await;
+    let lambda = start(&secret_env(endpoint)).await;
+    lambda.invoke(&inbox.request("Create"), LIMIT).await;
+    let put = inbox.put().await;
+    let reason = put["Reason"].as_str().expect("a reason");
+    assert!(
+        reason.contains("DATABASE_URL_SECRET_ARN") && reason.contains("AccessDeniedException"),
+        "{reason}"
+    );
+}
