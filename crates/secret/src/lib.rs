@@ -48,9 +48,9 @@ impl Fetched {
         let Some(arn) = env.optional("DATABASE_URL_SECRET_ARN") else {
             return Ok(Self::default());
         };
-        let text = ask(env, &arn).await?;
         let key = env.optional("DATABASE_URL_SECRET_KEY");
         let unpooled = env.optional("DATABASE_URL_UNPOOLED_SECRET_KEY");
+        let text = ask(env, &arn).await?;
         let mut fetched = HashMap::new();
         fetched.insert("DATABASE_URL", picked(&text, key.as_deref())?);
         if let Some(key) = unpooled {

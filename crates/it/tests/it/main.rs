@@ -40,5 +40,6 @@ mod save_metadata;
 mod scan;
 mod shape;
 mod spec;
+mod template;
 mod wild;
 mod world;

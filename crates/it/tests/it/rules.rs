@@ -66,6 +66,33 @@ fn built_from(package: &Value) -> BTreeSet<String> {
         .collect()
 }
 
+/// The programs that run on Lambda: who begins a log.
+pub(crate) fn programs() -> BTreeSet<&'static str> {
+    arrows()
+        .iter()
+        .filter(|(name, from)| from.contains("log") && !SUPPORT.contains(&name.as_str()))
+        .map(|(name, _)| name.as_str())
+        .collect()
+}
+
+/// The crates of ours that `package` is built from, itself included.
+pub(crate) fn closure(package: &str) -> BTreeSet<&'static str> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![package];
+    while let Some(name) = open.pop() {
+        let (name, from) = arrows().get_key_value(name).expect("a crate");
+        if found.insert(name.as_str()) {
+            open.extend(from.iter().map(String::as_str));
+        }
+    }
+    found
+}
+
+/// Whether `package` is built from `other`, directly or not.
+pub(crate) fn depends(package: &str, other: &str) -> bool {
+    closure(package).contains(other)
+}
+
 fn ours(name: &Value) -> Option<String> {
     name.as_str()?.strip_prefix("slipway-").map(str::to_owned)
 }

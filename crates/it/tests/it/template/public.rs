@@ -1,0 +1,71 @@
+//! What CloudFront shows: its function is run, and held to the functions' own rule.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+use slipway_core::content_type::is_inert;
+
+use super::template;
+
+const TYPES: [&str; 26] = [
+    "image/png",
+    "IMAGE/PNG",
+    "image/jpeg; charset=x",
+    " image/webp ",
+    "image/svg+xml",
+    "image/avif",
+    "image/x-icon",
+    "image/vnd.microsoft.icon",
+    "image/",
+    "image",
+    "",
+    "audio/mpeg",
+    "audio/",
+    "video/mp4",
+    "video/x-html",
+    "audio/svg",
+    "video/xml",
+    "text/plain;charset=utf-8",
+    "text/html",
+    "text/xml",
+    "text/javascript",
+    "application/pdf",
+    "application/xhtml+xml",
+    "application/octet-stream",
+    "application/pdf, text/html",
+    "constructor/png",
+];
+
+fn dispositions(headers: &Value) -> Vec<bool> {
+    let code = template()["Resources"]["AttachActive"]["Properties"]["FunctionCode"].as_str();
+    let program = format!(
+        "{}\nconst all = {headers};\nconsole.log(JSON.stringify(all.map((headers) => \
+         (handler({{ response: {{ headers }} }}).headers['content-disposition'] || {{}}).value === 'attachment')));",
+        code.expect("code")
+    );
+    let output = Command::new("node").args(["-e", &program]).output();
+    let output = output.expect("node runs");
+    assert!(output.status.success(), "{output:?}");
+    serde_json::from_slice(&output.stdout).expect("a list")
+}
+
+#[test]
+fn cloudfront_attaches_what_the_functions_attach() {
+    let headers = TYPES.map(|kind| json!({ "content-type": { "value": kind } }));
+    let expected: Vec<_> = TYPES.iter().map(|kind| !is_inert(kind)).collect();
+    assert!(expected.contains(&true) && expected.contains(&false));
+    assert_eq!(dispositions(&json!(headers)), expected, "{TYPES:?}");
+}
+
+#[test]
+fn cloudfront_attaches_what_has_no_type_or_is_encoded() {
+    let encoded = |encoding: &str| json!({ "content-type": { "value": "image/png" }, "content-encoding": { "value": encoding } });
+    let headers = json!([
+        {},
+        encoded("gzip"),
+        encoded("identity, br"),
+        encoded("aws-chunked"),
+        encoded("identity"),
+    ]);
+    assert_eq!(dispositions(&headers), [true, true, true, false, false]);
+}

@@ -1,0 +1,129 @@
+//! Each function is given the variables that it reads, and no other. What it reads is seen by giving it an
+//! environment that takes notes.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use slipway_api::Identity;
+use slipway_core::env::Env;
+use slipway_secret::Fetched;
+
+use super::functions;
+
+/// Lambda sets these itself.
+const LAMBDAS: [&str; 7] = [
+    "AWS_REGION",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_CREDENTIAL_EXPIRATION",
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_LAMBDA_FUNCTION_NAME",
+];
+
+/// For servers elsewhere; here they are those of AWS.
+const ELSEWHERE: [&str; 3] = [
+    "S3_ENDPOINT",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+];
+
+/// A value that passes, and makes the function read on.
+fn value(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "S3_BUCKET_NAME" => "bucket",
+        "AWS_REGION" => "eu-central-1",
+        // Nobody is there; a function starts all the same.
+        "DATABASE_URL" => "postgres://u:p@127.0.0.1:1/d",
+        "JWT_SECRET" => "0123456789abcdef0123456789abcdef",
+        "JWT_ISSUER"
+        | "JWT_AUDIENCE"
+        | "AWS_ACCESS_KEY_ID"
+        | "AWS_SECRET_ACCESS_KEY"
+        | "SIGNING_ACCESS_KEY_ID"
+        | "SIGNING_SECRET_ACCESS_KEY" => "x",
+        "USER_QUOTA_BYTES" => "1000",
+        // Which must go together.
+        "REQUIRE_SCAN" | "WRITE_ONCE" => "true",
+        "AWS_ENDPOINT_URL_SECRETS_MANAGER" => "http://127.0.0.1:1",
+        _ => return None,
+    })
+}
+
+async fn read_by(package: &str) -> BTreeSet<String> {
+    let noted = RefCell::new(BTreeSet::new());
+    let note = |name: &str| {
+        noted.borrow_mut().insert(name.to_owned());
+        // presign has none.
+        value(name).filter(|_| package != "presign" || name != "USER_QUOTA_BYTES")
+    };
+    let get = |name: &str| note(name).map(str::to_owned);
+    let env = Env::new(&get);
+    slipway_log::init(env).expect("a log");
+    match package {
+        "presign" => drop(slipway_presign::Presign::from_env(env).expect(package)),
+        "presign-quota" => {
+            let made = slipway_presign_quota::PresignQuota::from_env(env).await;
+            drop(made.expect(package));
+        }
+        "save-metadata" => {
+            let made = slipway_save_metadata::SaveMetadata::from_env(env).await;
+            drop(made.expect(package));
+        }
+        "files" => drop(slipway_files::Files::from_env(env).await.expect(package)),
+        "delete" => drop(slipway_delete::Delete::from_env(env).await.expect(package)),
+        "multipart" => {
+            let made = slipway_multipart::Multipart::from_env(env).await;
+            drop(made.expect(package));
+        }
+        "record-upload" => {
+            let made = slipway_record_upload::RecordUpload::from_env(env).await;
+            drop(made.expect(package));
+        }
+        "maintain" => {
+            let made = slipway_maintain::Maintain::from_env(env).await;
+            drop(made.expect(package));
+        }
+        "migrate" => drop(slipway_migrate::Migrate::from_env(env).expect(package)),
+        other => panic!("{other} is not known here"),
+    }
+    if crate::rules::depends(package, "api") {
+        drop(Identity::from_env(env).expect(package));
+    }
+    if crate::rules::depends(package, "secret") {
+        let get = |name: &str| match name {
+            "DATABASE_URL_SECRET_ARN" => get(name).or(Some("arn".to_owned())),
+            name => get(name),
+        };
+        let nobody = Fetched::from_env(Env::new(&get)).await;
+        assert!(nobody.is_err(), "nobody was asked");
+    }
+    noted.into_inner()
+}
+
+#[tokio::test]
+async fn each_function_is_given_what_it_reads() {
+    for function in functions() {
+        let package = function.package;
+        let given = &function.properties["Environment"]["Variables"];
+        let given: BTreeSet<_> = given
+            .as_object()
+            .expect("variables")
+            .keys()
+            .cloned()
+            .collect();
+        let mut expected = read_by(package).await;
+        for name in LAMBDAS.iter().chain(&ELSEWHERE) {
+            expected.remove(*name);
+        }
+        if package != "migrate" {
+            // They look for it, and nobody but migrate would use what it names.
+            expected.remove("DATABASE_URL_UNPOOLED_SECRET_KEY");
+        }
+        if crate::rules::depends(package, "db") {
+            // Read by OpenSSL, and by whoever loads the system's roots.
+            expected.insert("SSL_CERT_FILE".to_owned());
+        }
+        assert_eq!(given, expected, "{package}");
+    }
+}
