@@ -1,0 +1,50 @@
+/** Slipway from a browser, or from anything else with `fetch`. */
+import { type Connection, type ConnectionOptions, connect } from "./connection.js";
+import { download, get, list, listPage, remove, removeMany, usage } from "./files.js";
+import { discard, unfinished } from "./multipart.js";
+import { upload } from "./upload.js";
+
+export type { Connection, ConnectionOptions } from "./connection.js";
+export { connect } from "./connection.js";
+export { type ErrorCode, SlipwayError } from "./errors.js";
+export * from "./files.js";
+export { discard, type UnfinishedUpload, unfinished } from "./multipart.js";
+export type { ResumeStore } from "./resume.js";
+export type { RetryOptions } from "./retry.js";
+export type { components, paths } from "./schema.js";
+export { type Progress, type UploadOptions, upload } from "./upload.js";
+
+type Bound<F> = F extends (connection: Connection, ...rest: infer Rest) => infer Result
+  ? (...rest: Rest) => Result
+  : never;
+
+/** Everything with its connection given. A bundler keeps all of it; the single functions after `connect` can be shaken. */
+export interface Client {
+  upload: Bound<typeof upload>;
+  unfinished: Bound<typeof unfinished>;
+  discard: Bound<typeof discard>;
+  list: Bound<typeof list>;
+  listPage: Bound<typeof listPage>;
+  get: Bound<typeof get>;
+  download: Bound<typeof download>;
+  remove: Bound<typeof remove>;
+  removeMany: Bound<typeof removeMany>;
+  usage: Bound<typeof usage>;
+}
+
+/** A client for one API and one caller. */
+export function createClient(options: ConnectionOptions): Client {
+  const connection = connect(options);
+  return {
+    upload: (...rest) => upload(connection, ...rest),
+    unfinished: (...rest) => unfinished(connection, ...rest),
+    discard: (...rest) => discard(connection, ...rest),
+    list: (...rest) => list(connection, ...rest),
+    listPage: (...rest) => listPage(connection, ...rest),
+    get: (...rest) => get(connection, ...rest),
+    download: (...rest) => download(connection, ...rest),
+    remove: (...rest) => remove(connection, ...rest),
+    removeMany: (...rest) => removeMany(connection, ...rest),
+    usage: (...rest) => usage(connection, ...rest),
+  };
+}
