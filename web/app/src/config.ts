@@ -1,0 +1,25 @@
+/** Where the API is and how people sign in: `config.json` beside the page, so that one build serves every deployment. */
+
+/** A provider of OpenID Connect. */
+export interface OidcConfig {
+  authority: string;
+  clientId: string;
+  scope?: string;
+  /** The API's audience, where the provider wants it named. */
+  audience?: string;
+  /** Which token the API takes; the access token without it. */
+  token?: "access" | "id";
+}
+
+/** What `config.json` holds. Without `oidc`, a token is pasted. */
+export interface Config {
+  api: string;
+  oidc?: OidcConfig;
+}
+
+/** Reads it. */
+export async function readConfig(): Promise<Config> {
+  const response = await fetch("./config.json", { cache: "no-cache" });
+  if (!response.ok) throw new Error(`config.json cannot be read (${response.status}).`);
+  return (await response.json()) as Config;
+}

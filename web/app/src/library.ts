@@ -1,0 +1,151 @@
+/** The files that are there: pages as they are needed, and deleting that can be taken back. */
+import type { Client, StoredFile, Usage } from "@slipway/client";
+
+/** How long a delete is held back. */
+export const UNDO_MS = 6_000;
+
+/** Files that are gone from the list, and not yet from the bucket. */
+export interface Pending {
+  files: StoredFile[];
+  undo: () => void;
+}
+
+export class Library {
+  files: StoredFile[] = [];
+  usage?: Usage;
+  /** A prefix of the type; empty for everything. */
+  filter = "";
+  state: "loading" | "more" | "end" | "failed" = "loading";
+  problem?: string;
+  readonly selected = new Set<string>();
+  #cursor: string | null = null;
+  #hidden = new Map<string, StoredFile>();
+  #timers = new Map<ReturnType<typeof setTimeout>, string[]>();
+  /** Answers to what was asked before the last reload are too late. */
+  #round = 0;
+
+  constructor(
+    private readonly client: Client,
+    private readonly changed: () => void,
+    private readonly failed: (message: string) => void,
+  ) {}
+
+  /** What is shown. */
+  get shown(): StoredFile[] {
+    return this.#hidden.size === 0 ? this.files : this.files.filter(({ id }) => !this.#hidden.has(id));
+  }
+
+  async reload(filter = this.filter): Promise<void> {
+    this.#round++;
+    this.filter = filter;
+    this.files = [];
+    this.#cursor = null;
+    this.state = "more";
+    await this.more();
+  }
+
+  /** The next page, unless one is on its way or there is none. */
+  async more(): Promise<void> {
+    if (this.state !== "more" && this.state !== "failed") return;
+    const round = this.#round;
+    this.state = "loading";
+    this.changed();
+    try {
+      // A filtered page may be empty and not the last.
+      for (;;) {
+        const page = await this.client.listPage({ contentType: this.filter, pageSize: 60, cursor: this.#cursor });
+        if (round !== this.#round) return;
+        const known = new Set(this.files.map(({ id }) => id));
+        this.files.push(...page.files.filter(({ id }) => !known.has(id)));
+        this.#cursor = page.nextCursor;
+        this.state = page.nextCursor ? "more" : "end";
+        if (page.files.length > 0 || !page.nextCursor) break;
+      }
+    } catch (error) {
+      if (round !== this.#round) return;
+      this.state = "failed";
+      this.problem = (error as Error).message;
+    }
+    this.changed();
+  }
+
+  /** A file that has just been uploaded, at its place: newest first, by id. */
+  add(file: StoredFile): void {
+    if (!file.contentType.toLowerCase().startsWith(this.filter)) return;
+    const at = this.files.findIndex(({ id }) => id <= file.id);
+    if (this.files[at]?.id === file.id) return;
+    this.files.splice(at < 0 ? this.files.length : at, 0, file);
+    this.changed();
+  }
+
+  async measure(): Promise<void> {
+    // Without it the page is whole but for one bar.
+    this.usage = await this.client.usage().catch(() => this.usage);
+    this.changed();
+  }
+
+  /** Another URL for one whose time has come. */
+  async refresh(id: string): Promise<void> {
+    const fresh = await this.client.get(id).catch(() => undefined);
+    const at = this.files.findIndex((file) => file.id === id);
+    if (!fresh || at < 0) return;
+    this.files[at] = fresh;
+    this.changed();
+  }
+
+  toggle(id: string, on = !this.selected.has(id)): void {
+    if (on) this.selected.add(id);
+    else this.selected.delete(id);
+    this.changed();
+  }
+
+  selectAll(on: boolean): void {
+    this.selected.clear();
+    if (on) for (const { id } of this.shown) this.selected.add(id);
+    this.changed();
+  }
+
+  /** Hides files at once, and deletes them unless `undo` comes first. */
+  remove(ids: string[]): Pending {
+    const files = this.files.filter(({ id }) => ids.includes(id));
+    for (const file of files) {
+      this.#hidden.set(file.id, file);
+      this.selected.delete(file.id);
+    }
+    const timer = setTimeout(() => void this.#commit(timer), UNDO_MS);
+    this.#timers.set(timer, ids);
+    this.changed();
+    const undo = () => {
+      if (!this.#timers.delete(timer)) return;
+      clearTimeout(timer);
+      this.#show(ids);
+    };
+    return { files, undo };
+  }
+
+  /** Deletes what is held back, now: the page is being left. */
+  async flush(): Promise<void> {
+    await Promise.all([...this.#timers.keys()].map((timer) => this.#commit(timer)));
+  }
+
+  async #commit(timer: ReturnType<typeof setTimeout>): Promise<void> {
+    const ids = this.#timers.get(timer);
+    this.#timers.delete(timer);
+    clearTimeout(timer);
+    if (!ids) return;
+    try {
+      await this.client.removeMany(ids);
+      this.files = this.files.filter(({ id }) => !ids.includes(id));
+      for (const id of ids) this.#hidden.delete(id);
+      await this.measure();
+    } catch (error) {
+      this.#show(ids);
+      this.failed(`Not deleted: ${(error as Error).message}`);
+    }
+  }
+
+  #show(ids: string[]): void {
+    for (const id of ids) this.#hidden.delete(id);
+    this.changed();
+  }
+}

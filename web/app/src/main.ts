@@ -1,0 +1,36 @@
+/** The page: who is it, then uploads and files. */
+import "@awesome.me/webawesome/dist/styles/webawesome.css";
+import "@awesome.me/webawesome/dist/components/button/button.js";
+import "@awesome.me/webawesome/dist/components/dialog/dialog.js";
+import "@awesome.me/webawesome/dist/components/progress-bar/progress-bar.js";
+import "@awesome.me/webawesome/dist/components/spinner/spinner.js";
+import "@awesome.me/webawesome/dist/components/toast/toast.js";
+import "./style.css";
+import { html, render } from "lit";
+import { readConfig } from "./config.ts";
+import { findSession, isSession, type Session, type SignedOut } from "./session.ts";
+import { signedIn } from "./signed-in.ts";
+import { followTheme } from "./theme.ts";
+import { header } from "./views/header.ts";
+import { signIn } from "./views/sign-in.ts";
+
+const root = document.querySelector<HTMLElement>("#app") as HTMLElement;
+
+async function start(): Promise<void> {
+  const config = await readConfig();
+  const begin = (session: Session) => followTheme(signedIn(root, config, session, over));
+  const over = (problem: string) => ask({ ...out, problem });
+  const ask = (signedOut: SignedOut) => {
+    const draw = () => render(html`${header()} ${signIn(signedOut, begin)}`, root);
+    followTheme(draw);
+    draw();
+  };
+  const found = await findSession(config);
+  const out: SignedOut = isSession(found) ? {} : found;
+  if (isSession(found)) begin(found);
+  else ask(found);
+}
+
+start().catch((error: Error) => {
+  render(html`<main class="sign-in"><h1>This page cannot start</h1><p role="alert">${error.message}</p></main>`, root);
+});

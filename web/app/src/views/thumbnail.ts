@@ -1,0 +1,43 @@
+/** A small picture of a file: its own, or one of its kind. */
+import type { StoredFile } from "@slipway/client";
+import { html, type TemplateResult } from "lit";
+import { keyed } from "lit/directives/keyed.js";
+import { kind } from "../format.ts";
+import { type IconName, icon } from "../icons.ts";
+import type { Page } from "../page.ts";
+
+const ICONS: Record<ReturnType<typeof kind>, IconName> = {
+  image: "photo",
+  video: "film",
+  audio: "musicalNote",
+  pdf: "documentText",
+  text: "documentText",
+  other: "document",
+};
+
+/** Above this a picture is no thumbnail any more. */
+const LARGEST = 30_000_000;
+
+/** URLs that did not work. Each is replaced once; what then fails is no picture. */
+const broken = new Map<string, number>();
+
+export function thumbnail(page: Page, file: StoredFile): TemplateResult {
+  const what = kind(file.contentType);
+  const tries = broken.get(file.id) ?? 0;
+  const small = what === "video" || file.size <= LARGEST;
+  if (!file.url || tries > 1 || !small || (what !== "image" && what !== "video")) {
+    return html`<span class="icon thumb ${what}">${icon(ICONS[what])}</span>`;
+  }
+  const failed = () => {
+    broken.set(file.id, tries + 1);
+    if (tries === 0) void page.library.refresh(file.id);
+    else page.changed();
+  };
+  // `crossorigin`: a cached answer to a request without an origin would break a later fetch of the same URL.
+  const picture =
+    what === "image"
+      ? html`<img class="thumb" crossorigin="anonymous" loading="lazy" decoding="async" alt="" src=${file.url} @error=${failed} />`
+      : html`<video class="thumb" crossorigin="anonymous" preload="metadata" muted playsinline tabindex="-1" aria-hidden="true"
+            src="${file.url}#t=0.1" @error=${failed}></video>`;
+  return html`${keyed(file.url, picture)}`;
+}

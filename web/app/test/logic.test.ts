@@ -1,0 +1,48 @@
+/** The page's own arithmetic. */
+import { expect, test } from "vitest";
+import { named } from "../src/drop.ts";
+import * as format from "../src/format.ts";
+import { Rate } from "../src/rate.ts";
+import { subject } from "../src/session.ts";
+
+test("the rate is that of the last seconds, and forgets what was sent again", () => {
+  const rate = new Rate();
+  expect(rate.perSecond).toBe(0);
+  for (let s = 0; s <= 20; s++) rate.sample(s < 10 ? s * 100 : 1000 + (s - 10) * 500, s * 1000);
+  expect(rate.perSecond).toBeCloseTo(500);
+  rate.sample(3000, 21_000);
+  expect(rate.perSecond).toBe(0);
+  rate.sample(3200, 23_000);
+  expect(rate.perSecond).toBeCloseTo(100);
+});
+
+test("figures are short", () => {
+  const check = (bytes: number, text: string) => expect(format.bytes(bytes)).toBe(text);
+  check(0, "0 kB");
+  check(940, "0.9 kB");
+  check(1_250_000, "1.3 MB");
+  check(367_001_600, "367 MB");
+  check(5.5e12, "5.5 TB");
+  expect(format.duration(5)).toBe("5 sec");
+  expect(format.duration(200)).toBe("4 min");
+  expect(format.duration(Number.POSITIVE_INFINITY)).toBe("");
+});
+
+test("what a browser would not draw has no preview", () => {
+  expect(format.kind("image/jpeg")).toBe("image");
+  expect(format.kind("image/svg+xml")).toBe("other");
+  expect(format.kind("text/plain; charset=utf-8")).toBe("text");
+  expect(format.kind("application/zip")).toBe("other");
+});
+
+test("pasted screenshots do not all have one name", () => {
+  const file = new File([], "image.png");
+  const [one] = named([{ file, name: file.name }], new Date("2026-11-21T06:00:00Z"));
+  expect(one?.name).toBe("Screenshot 2026-11-21 06.00.00.png");
+});
+
+test("a token's subject is shown in any script, and no token is no fault", () => {
+  const claims = Buffer.from(JSON.stringify({ sub: "Zoë 写真" })).toString("base64url");
+  expect(subject(`h.${claims}.s`)).toBe("Zoë 写真");
+  expect(subject("nonsense")).toBeUndefined();
+});
