@@ -27,6 +27,10 @@ pub(crate) struct Cli {
     #[arg(long, default_value_t = 3000)]
     pub(crate) port: u16,
 
+    /// The port of the web page, on 127.0.0.1; another one if it is taken
+    #[arg(long, default_value_t = 3001)]
+    pub(crate) page_port: u16,
+
     /// Begin with nothing: remove all files, rows and keys of the stack first
     #[arg(long)]
     pub(crate) fresh: bool,

@@ -4,6 +4,7 @@ mod cli;
 mod cost;
 mod doctor;
 mod openssl;
+mod page;
 mod say;
 mod stack;
 mod state;

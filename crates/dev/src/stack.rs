@@ -11,9 +11,11 @@ mod logs;
 mod runtime_api;
 mod services;
 mod settings;
+mod site;
 mod stand_in;
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use slipway_local::guard::Guard;
@@ -22,6 +24,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
 use crate::cli::Cli;
+use crate::page;
 use crate::say;
 use crate::state::State;
 use crate::workspace::{self, Workspace};
@@ -29,6 +32,7 @@ use emulator::Emulator;
 use fleet::Fleet;
 use runtime_api::RuntimeApi;
 use services::Services;
+use site::Site;
 
 pub(crate) use compile::migrate_program;
 
@@ -76,6 +80,7 @@ async fn serve(cli: &Cli) -> io::Result<()> {
     })
     .await?;
     let migrate = binaries.get("migrate").cloned();
+    let dist = blocking(page::build).await;
     let mut services = Services::start(&guard, &state).await?;
     blocking({
         let (guard, env) = (guard.clone(), services.env.clone());
@@ -98,9 +103,22 @@ async fn serve(cli: &Cli) -> io::Result<()> {
     }
     fleet.ready().await;
     state.announce(&services.outputs(cli.port, migrate.as_deref()))?;
-    banner::print(cli.port, &state, &services)?;
+    let site = site(dist, cli, &services.s3_endpoint).await;
+    let page = site.as_ref().map(|site| site.url.as_str());
+    banner::print(cli.port, &state, &services, page)?;
     // Everything runs by itself from here; a failed server alone ends the stack.
     services.watch().await
+}
+
+/// The page, without which everything else works all the same.
+async fn site(dist: io::Result<PathBuf>, cli: &Cli, s3: &str) -> Option<Site> {
+    let api = format!("http://localhost:{}", cli.port);
+    let site = match dist {
+        Ok(dist) => Site::start(dist, cli.page_port, &api, s3).await,
+        Err(error) => Err(error),
+    };
+    site.inspect_err(|error| say::part("page", &format!("goes without: {error}")))
+        .ok()
 }
 
 /// Runs what blocks without holding up the signals.

@@ -2,6 +2,7 @@
 
 mod patterns;
 mod secrets;
+mod web;
 
 use std::fs;
 use std::io;
@@ -33,6 +34,8 @@ enum Run {
     Deny,
     /// Whole local stacks.
     Stack,
+    /// The client and the page, in a browser.
+    Web,
     /// What is deployed, as far as that shows without an account.
     Template,
     /// The release binaries.
@@ -41,7 +44,7 @@ enum Run {
     Secrets,
 }
 
-const STAGES: [Stage; 8] = [
+const STAGES: [Stage; 9] = [
     Stage {
         name: "format",
         run: Run::Cargo(&["fmt", "--all", "--check"]),
@@ -72,6 +75,11 @@ const STAGES: [Stage; 8] = [
     Stage {
         name: "stack",
         run: Run::Stack,
+        slow: true,
+    },
+    Stage {
+        name: "web",
+        run: Run::Web,
         slow: true,
     },
     Stage {
@@ -123,6 +131,7 @@ pub(crate) fn run(options: &TestOptions, state: &Path) -> io::Result<()> {
             Run::Cargo(args) => cargo(args, &logs),
             Run::Stack => stack(options, &logs),
             Run::Deny => deny(state),
+            Run::Web => web::run(),
             Run::Template => template::check(state),
             Run::Release => release(state),
             Run::Secrets => secrets::check(&logs),

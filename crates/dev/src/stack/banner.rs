@@ -12,16 +12,33 @@ use crate::state::State;
 const USER: &str = "alice";
 
 /// Prints where everything is, and commands that work as they stand.
-pub(super) fn print(port: u16, state: &State, services: &Services) -> io::Result<()> {
+pub(super) fn print(
+    port: u16,
+    state: &State,
+    services: &Services,
+    page: Option<&str>,
+) -> io::Result<()> {
     let database = match &services.database_url {
         Some(url) => format!("psql '{url}'"),
         None => "yours, by DATABASE_URL".to_owned(),
+    };
+    let token = if brings_key() {
+        None
+    } else {
+        Some(state.key()?.token(USER, TOKEN_SECONDS)?)
+    };
+    let page = match (page, &token) {
+        (None, _) => "not built: see above".to_owned(),
+        (Some(url), None) => url.to_owned(),
+        // What follows the # stays in the browser.
+        (Some(url), Some(token)) => format!("{url}/#token={token}"),
     };
     say::line(&format!(
         "
 Slipway is up.
 
   API        http://localhost:{port}
+  Page       {page}
   S3         {}
   Postgres   {database}
   Tokens     cargo dev token USER
@@ -32,12 +49,10 @@ Try it, in another terminal:
 ",
         services.s3_endpoint
     ));
-    let token = if brings_key() {
+    let token = token.unwrap_or_else(|| {
         say::line("# JWT_PUBLIC_KEY or JWT_SECRET is set, so the token is yours to make:");
         "...".to_owned()
-    } else {
-        state.key()?.token(USER, TOKEN_SECONDS)?
-    };
+    });
     say::line(&transcript(port, &token));
     Ok(())
 }

@@ -1,0 +1,17 @@
+//! The client and the page: their types and style, then everything in a browser against a stack of their own.
+
+use std::io;
+
+use crate::page;
+
+/// Runs what `npm run check` and `npm test` do, with this very program as the stack.
+pub(super) fn run() -> io::Result<()> {
+    page::build()?;
+    page::succeed(page::npm()?.args(["run", "--silent", "check"]))?;
+    let stack = std::env::current_exe()?;
+    page::succeed(
+        page::npm()?
+            .args(["test", "--silent"])
+            .env("SLIPWAY_DEV", stack),
+    )
+}
