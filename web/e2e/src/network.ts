@@ -1,0 +1,93 @@
+/** The network between the browser and everything else: a plain HTTP proxy that counts, and fails where it is told to. */
+import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+
+/** A request that has come by. */
+export interface Passed {
+  method: string;
+  url: URL;
+  /** Bytes of its body that came by. */
+  bytes: number;
+  /** What the server answered; none where the connection was cut. */
+  status?: number;
+}
+
+/** What to do with a request: `cut` it after so many bytes, send it to another `url`, or `answer` it here. */
+export type Fault = { cut: number } | { url: string } | { answer: number } | undefined;
+
+export class Network {
+  readonly log: Passed[] = [];
+  fault: (passing: Passed) => Fault = () => undefined;
+  #server: Server;
+
+  private constructor(server: Server) {
+    this.#server = server;
+  }
+
+  static async start(): Promise<Network> {
+    const server = createServer();
+    const network = new Network(server);
+    server.on("request", (incoming, outgoing) => network.#pass(incoming, outgoing));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    return network;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** PUTs that S3 has taken. */
+  get taken(): Passed[] {
+    return this.log.filter(({ method, status }) => method === "PUT" && status === 200);
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  #pass(incoming: IncomingMessage, outgoing: ServerResponse): void {
+    // A proxy is asked for the whole address.
+    const url = new URL(incoming.url ?? "");
+    const passed: Passed = { method: incoming.method ?? "GET", url, bytes: 0 };
+    this.log.push(passed);
+    const fault = this.fault(passed);
+    if (fault && "answer" in fault) {
+      incoming.resume();
+      const headers = { "Access-Control-Allow-Origin": "*", "Content-Type": "application/json" };
+      outgoing.writeHead(fault.answer, headers).end('{"message":"Service Unavailable"}');
+      passed.status = fault.answer;
+      return;
+    }
+    const left = fault && "cut" in fault ? fault.cut : Number.POSITIVE_INFINITY;
+    const target = fault && "url" in fault ? new URL(fault.url) : url;
+    const options = { method: passed.method, headers: incoming.headers, host: "127.0.0.1", port: target.port };
+    const onward = request({ ...options, path: target.pathname + target.search }, (answer) => {
+      passed.status = answer.statusCode;
+      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(outgoing);
+      answer.on("error", () => outgoing.destroy());
+    });
+    const cut = () => {
+      onward.destroy();
+      incoming.destroy();
+      outgoing.destroy();
+    };
+    onward.on("error", cut);
+    incoming.on("error", cut);
+    outgoing.on("close", () => onward.destroy());
+    if (left === 0) {
+      cut();
+      return;
+    }
+    incoming.on("data", (chunk: Buffer) => {
+      passed.bytes += chunk.length;
+      if (passed.bytes >= left) return cut();
+      if (!onward.write(chunk)) {
+        incoming.pause();
+        onward.once("drain", () => incoming.resume());
+      }
+    });
+    incoming.on("end", () => onward.end());
+  }
+}

@@ -1,0 +1,85 @@
+/** For everybody: no serious fault by axe in any state, no sideways scrolling on a phone, and a way in. */
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { openBrowser, Visitor } from "../src/browser.ts";
+import { choose, done, picture, text } from "../src/files.ts";
+
+let browser: Browser;
+let axe: string;
+beforeAll(async () => {
+  browser = await openBrowser();
+  axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+});
+afterAll(() => browser.close());
+
+interface Violation {
+  id: string;
+  impact: string;
+  nodes: { target: string[]; failureSummary: string }[];
+}
+
+/** Serious and critical faults, as text. */
+async function faults(page: Page): Promise<string[]> {
+  const violations = (await page.evaluate(`${axe}; axe.run().then(({ violations }) => violations)`)) as Violation[];
+  return violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .map(
+      ({ id, nodes }) =>
+        `${id}: ${nodes.map(({ target, failureSummary }) => `${target} ${failureSummary}`).join("; ")}`,
+    );
+}
+
+/** What fades in has half a contrast for a moment; a real fault stays. */
+async function clean(page: Page, state: string): Promise<void> {
+  await expect.poll(() => faults(page), { message: state, timeout: 30_000, interval: 300 }).toEqual([]);
+}
+
+const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
+const LOOKS: [string, BrowserContextOptions][] = [
+  ["wide and light", { colorScheme: "light" }],
+  ["wide and dark", { colorScheme: "dark" }],
+  ["a phone, light", { ...PHONE, colorScheme: "light" }],
+  ["a phone, dark", { ...PHONE, colorScheme: "dark" }],
+];
+
+test.each(LOOKS)("axe finds no serious fault: %s", async (_, options) => {
+  const visitor = await Visitor.arrive(browser, { ...options, reducedMotion: "reduce" });
+  const page = await visitor.open();
+  const fits = () => page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth);
+  await page.getByText("Nothing here yet").waitFor();
+  await clean(page, "empty");
+  const bad = { ...text("setup.exe"), mimeType: "application/x-msdownload" };
+  await choose(page, [text(`A long name ${"that goes on ".repeat(9)}.txt`), picture("dot.png"), bad]);
+  await done(page, 2);
+  await clean(page, "queue, gallery and toast");
+  expect(await fits(), "gallery").toBe(true);
+  await page.getByRole("button", { name: "List", exact: true }).click();
+  await page.getByLabel("Select dot.png").check();
+  await clean(page, "list and selection");
+  expect(await fits(), "list").toBe(true);
+  await page.getByRole("button", { name: "Open dot.png" }).click();
+  await page.getByRole("dialog").waitFor();
+  await clean(page, "preview");
+  expect(visitor.errors).toEqual([]);
+  await visitor.leave();
+});
+
+test("a pasted token is a way in, a bad one is not, and out is out", async () => {
+  const visitor = await Visitor.arrive(browser);
+  const { page, stack, token } = visitor;
+  await page.goto(stack.page.split("#")[0] ?? "");
+  await page.getByLabel("Token").waitFor();
+  await clean(page, "signed out");
+  await page.getByLabel("Token").fill("nonsense");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByText("Your session has ended").waitFor();
+  await page.getByLabel("Token").fill(token);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByText("Nothing here yet").waitFor();
+  expect(page.url()).not.toContain("token");
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByLabel("Token").waitFor();
+  await visitor.leave();
+});

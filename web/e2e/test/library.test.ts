@@ -1,0 +1,107 @@
+/** What is there: looking at it, sharing it, and deleting it with a second thought. */
+import type { Browser, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { openBrowser, Visitor } from "../src/browser.ts";
+import { choose, done, file, picture, text, toast } from "../src/files.ts";
+
+let browser: Browser;
+let visitor: Visitor;
+let page: Page;
+beforeAll(async () => {
+  browser = await openBrowser();
+});
+beforeEach(async () => {
+  visitor = await Visitor.arrive(browser);
+  page = await visitor.open();
+  await choose(page, [text("notes.txt"), picture("dot.png"), text("other.txt", "Another")]);
+  await done(page, 3);
+});
+afterEach(async () => {
+  await visitor.leave();
+  expect(visitor.errors).toEqual([]);
+});
+afterAll(() => browser.close());
+
+const deletes = () =>
+  visitor.network.log.filter(({ url, method }) => method === "POST" && url.pathname === "/files/delete");
+
+test("deleting is undone before it is done", async () => {
+  await page.getByRole("button", { name: "Delete notes.txt" }).click();
+  await file(page, "notes.txt").waitFor({ state: "detached" });
+  await page.getByRole("button", { name: "Undo" }).click();
+  await file(page, "notes.txt").waitFor();
+  expect(deletes()).toEqual([]);
+});
+
+test("a delete holds, also when the page is left at once", async () => {
+  await page.getByRole("button", { name: "Delete notes.txt" }).click();
+  await page.reload();
+  await file(page, "other.txt").waitFor();
+  await expect.poll(() => deletes().map(({ status }) => status)).toEqual([200]);
+  await page.reload();
+  await file(page, "other.txt").waitFor();
+  expect(await file(page, "notes.txt").count()).toBe(0);
+});
+
+test("a delete that fails brings the file back, and says so", async () => {
+  visitor.network.fault = ({ url, method }) =>
+    method === "POST" && url.pathname === "/files/delete" ? { answer: 403 } : undefined;
+  await page.getByRole("button", { name: "Delete notes.txt" }).click();
+  await file(page, "notes.txt").waitFor({ state: "detached" });
+  await toast(page, "Not deleted").waitFor();
+  await file(page, "notes.txt").waitFor();
+});
+
+test("many are selected and deleted by the keyboard alone", async () => {
+  await page.getByLabel("Select notes.txt").focus();
+  await page.keyboard.press("Space");
+  await page.getByText("1 file selected").waitFor();
+  await page.keyboard.press("Control+a");
+  await page.getByText("3 files selected").waitFor();
+  await page.keyboard.press("Delete");
+  await page.getByText("Nothing here yet").waitFor();
+});
+
+test("files are previewed, stepped through, and the preview closes", async () => {
+  await page.getByRole("button", { name: "Open notes.txt" }).press("Enter");
+  const dialog = page.locator("wa-dialog");
+  await dialog.getByText("Hello, Slipway").waitFor();
+  await dialog
+    .getByRole("button", { name: "Next file" })
+    .or(dialog.getByRole("button", { name: "Previous file" }))
+    .first()
+    .waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "hidden" });
+  await page.getByRole("button", { name: "Open dot.png" }).click();
+  const shown = dialog.getByRole("img", { name: "dot.png" });
+  await expect.poll(() => shown.evaluate((image) => (image as HTMLImageElement).naturalWidth)).toBe(1);
+});
+
+test("a download has the original name, and a link reads the file", async () => {
+  const [download] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("button", { name: "Download notes.txt" }).click(),
+  ]);
+  expect(download.suggestedFilename()).toBe("notes.txt");
+  await page.getByRole("button", { name: "Copy link to other.txt" }).click();
+  await toast(page, "Link copied").waitFor();
+  const link = await page.evaluate(() => navigator.clipboard.readText());
+  expect(await (await fetch(link)).text()).toBe("Another");
+});
+
+test("the list is filtered by type, and the view is remembered", async () => {
+  await page.getByLabel("Type").selectOption("Images");
+  await file(page, "notes.txt").waitFor({ state: "detached" });
+  await file(page, "dot.png").waitFor();
+  await page.getByRole("button", { name: "List", exact: true }).click();
+  await page.reload();
+  await page.locator(".files.list").waitFor();
+});
+
+test("another user sees none of it", async () => {
+  const other = await Visitor.arrive(browser, {}, `${visitor.user}-other`);
+  await other.open();
+  await other.page.getByText("Nothing here yet").waitFor();
+  await other.leave();
+});

@@ -1,0 +1,159 @@
+/** docs/recipes.md: every sample runs, as it stands there. */
+import { execFile } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { createClient } from "../../client/src/index.ts";
+import { bundle } from "../../testing/bundle.ts";
+import { type Sample, samples } from "../../testing/samples.ts";
+import { tokenFor } from "../../testing/stack.ts";
+import { openBrowser, Visitor } from "../src/browser.ts";
+import { text } from "../src/files.ts";
+
+let found: Sample[];
+let browser: Browser;
+beforeAll(async () => {
+  found = await samples(new URL("../../../docs/recipes.md", import.meta.url));
+  browser = await openBrowser();
+});
+afterAll(() => browser.close());
+
+/** The only sample in a language under a heading. Those that no test has asked for are found out at the end. */
+function sample(heading: string, language: string): string {
+  const fitting = found.filter((each) => each.heading === heading && each.language === language);
+  expect(fitting, `${heading}, ${language}`).toHaveLength(1);
+  const [one] = fitting as [Sample];
+  used.add(one);
+  return one.code;
+}
+const used = new Set<Sample>();
+
+/** Runs a script on a page of somebody who has nothing yet, and looks at what came of it. */
+async function inPage(source: string, types: "ts" | "tsx", act: (page: Page, visitor: Visitor) => Promise<void>) {
+  const code = await bundle(source, types);
+  const visitor = await Visitor.arrive(browser, { bypassCSP: true });
+  const { page, stack, token } = visitor;
+  await page.goto(`${stack.page.split("/#")[0]}/config.json`);
+  await page.evaluate(
+    ([api, token]) => Object.assign(globalThis, { API: api, token: async () => token }),
+    [stack.api, token],
+  );
+  await page.addScriptTag({ content: code, type: "module" });
+  await act(page, visitor);
+  const client = createClient({ url: stack.api, token: () => token });
+  const names = [];
+  for await (const { fileName } of client.list()) names.push(fileName);
+  await visitor.leave();
+  return names;
+}
+
+async function inShell(program: string, code: string, name: string): Promise<void> {
+  const stack = inject("stack");
+  const folder = await mkdtemp(join(tmpdir(), "slipway-recipe-"));
+  const user = `${name}-${process.pid}-${Date.now()}`;
+  const token = await tokenFor(stack, user);
+  try {
+    await writeFile(join(folder, "sample"), program === "bash" ? `set -euo pipefail\n${code}` : code);
+    const env = { ...process.env, API: stack.api, TOKEN: token };
+    await promisify(execFile)(program, ["sample"], { cwd: folder, env });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+  const client = createClient({ url: stack.api, token: () => token });
+  expect((await client.listPage()).files.map(({ fileName }) => fileName)).toEqual([name]);
+}
+
+test("curl", () => inShell("bash", sample("curl", "sh"), "photo.txt"));
+
+test("Python", () => inShell("python3", sample("Python", "python"), "report.txt"));
+
+const FILE = 'new File(["Hello"], "hello.txt", { type: "text/plain" })';
+const finished = (page: Page) => page.waitForFunction("globalThis.result").then((result) => result.jsonValue());
+
+test("fetch", async () => {
+  const run = `${sample("fetch", "js")}\nupload(${FILE}).then((file) => (globalThis.result = file.fileName));`;
+  const names = await inPage(run, "ts", async (page) => expect(await finished(page)).toBe("hello.txt"));
+  expect(names).toEqual(["hello.txt"]);
+});
+
+test("XMLHttpRequest, with progress", async () => {
+  const api = /async function api[\s\S]*?\n}\n/.exec(sample("fetch", "js"))?.[0];
+  const run = `${api}${sample("XMLHttpRequest, with progress", "js")}
+    let last;
+    upload(${FILE}, (part) => (last = part)).then(() => (globalThis.result = last));`;
+  const names = await inPage(run, "ts", async (page) => expect(await finished(page)).toBe(1));
+  expect(names).toEqual(["hello.txt"]);
+});
+
+const mount = (component: string) => `
+  import { createElement } from "react";
+  import { createRoot } from "react-dom/client";
+  createRoot(document.body.appendChild(document.createElement("div"))).render(createElement(${component}));`;
+
+test("React", async () => {
+  const names = await inPage(`${sample("React", "tsx")}${mount("Uploader")}`, "tsx", async (page) => {
+    await page.getByLabel("File").setInputFiles(text("react.txt"));
+    await page.getByText("react.txt is there").waitFor();
+  });
+  expect(names).toEqual(["react.txt"]);
+});
+
+test("Next.js", async () => {
+  const route = sample("Next.js", "ts").replace('import { auth } from "./auth";', "const auth = globalThis.auth;");
+  const stack = inject("stack");
+  const accessToken = await tokenFor(stack, `next-${process.pid}-${Date.now()}`);
+  let session: object | null = null;
+  Object.assign(globalThis, { auth: async () => session });
+  const { GET } = await import(`data:text/javascript,${encodeURIComponent(await bundle(route))}`);
+  expect((await GET()).status).toBe(401);
+  session = { accessToken };
+  const answer = await (await GET()).json();
+  expect(answer).toEqual({ token: accessToken });
+
+  const component = sample("Next.js", "tsx").replace("process.env.NEXT_PUBLIC_SLIPWAY_URL!", "API");
+  await inPage(`${component}${mount("UploadPage")}`, "tsx", async (page) => {
+    await page.route("**/api/token", (asked) => asked.fulfill({ json: answer }));
+    await page.getByLabel("Files").setInputFiles([text("one.txt"), text("two.txt")]);
+    await page.getByText("two.txt").waitFor();
+  });
+  const client = createClient({ url: stack.api, token: () => accessToken });
+  expect((await client.listPage()).files.map(({ fileName }) => fileName)).toEqual(["two.txt", "one.txt"]);
+});
+
+test("Uppy, in one PUT and in parts", async () => {
+  const run = `${sample("Uppy", "js")}\nglobalThis.uppy = uppy;`;
+  const MIB = 1024 * 1024;
+  const add = (name: string, size: number) =>
+    `uppy.addFile({ name: "${name}", type: "video/mp4", data: new Blob([new Uint8Array(${size})]) })`;
+  const names = await inPage(run, "ts", async (page, { network }) => {
+    const said: string[] = [];
+    page.on("console", (message) => said.push(message.text()));
+    await page.waitForFunction("globalThis.uppy");
+    await page.evaluate(add("small.mp4", 1000));
+    await page.evaluate(add("large.mp4", 101 * MIB));
+    const result = await page.evaluate(
+      "uppy.upload().then(({ successful, failed }) => [successful.length, failed.length])",
+    );
+    expect(result).toEqual([2, 0]);
+    expect(said.sort()).toEqual(["large.mp4", "small.mp4"]);
+    const parts = network.taken.filter(({ url }) => url.searchParams.has("partNumber"));
+    expect(parts.map(({ url }) => url.searchParams.get("partNumber"))).toEqual(["1", "2", "3", "4", "5", "6", "7"]);
+  });
+  expect(names.sort()).toEqual(["large.mp4", "small.mp4"]);
+});
+
+test("Mobile: React Native and Expo", async () => {
+  const uri = 'URL.createObjectURL(new Blob(["picture"]))';
+  const run = `${sample("Mobile: React Native and Expo", "js")}
+    uploadAsset({ uri: ${uri}, name: "IMG_1.jpg", mimeType: "image/jpeg" }).then((file) => (globalThis.result = file.contentType));`;
+  const names = await inPage(run, "ts", async (page) => expect(await finished(page)).toBe("image/jpeg"));
+  expect(names).toEqual(["IMG_1.jpg"]);
+});
+
+test("no sample is left out", () => {
+  const left = found.filter((each) => !used.has(each));
+  expect(left.map(({ heading, language }) => `${heading}, ${language}`)).toEqual([]);
+});

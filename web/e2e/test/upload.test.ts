@@ -1,0 +1,99 @@
+/** Putting files in: small ones, many, and those that are refused. */
+import type { Browser } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { openBrowser, Visitor } from "../src/browser.ts";
+import { choose, done, file, picture, row, sparse, text } from "../src/files.ts";
+
+const MIB = 1024 * 1024;
+
+let browser: Browser;
+let visitor: Visitor;
+beforeAll(async () => {
+  browser = await openBrowser();
+});
+beforeEach(async () => {
+  visitor = await Visitor.arrive(browser);
+});
+afterEach(async () => {
+  await visitor.leave();
+  expect(visitor.errors).toEqual([]);
+});
+afterAll(() => browser.close());
+
+test("small files go up and appear, whatever their names", async () => {
+  const page = await visitor.open();
+  const names = ["Übergröße 写真 (1)+%20'.txt", "مرحبا.txt", "Sommer 🦀.txt"];
+  await choose(page, [...names.map((name) => text(name)), picture("dot.png")]);
+  await done(page, 4);
+  for (const name of names) await file(page, name).waitFor();
+  await file(page, "dot.png").locator("img").waitFor();
+  await page.reload();
+  for (const name of names) await file(page, name).waitFor();
+});
+
+test("a drop and a paste count as choosing", async () => {
+  const page = await visitor.open();
+  await page.evaluate(() => {
+    const dropped = new DataTransfer();
+    dropped.items.add(new File(["a"], "dropped.txt", { type: "text/plain" }));
+    window.dispatchEvent(new DragEvent("dragenter", { dataTransfer: dropped }));
+    window.dispatchEvent(new DragEvent("drop", { dataTransfer: dropped, cancelable: true }));
+    const pasted = new DataTransfer();
+    pasted.items.add(new File(["b"], "image.png", { type: "image/png" }));
+    window.dispatchEvent(new ClipboardEvent("paste", { clipboardData: pasted }));
+  });
+  await done(page, 2);
+  await file(page, "dropped.txt").waitFor();
+  await file(page, "Screenshot").waitFor();
+});
+
+test("500 files at once arrive, and the list grows as it is scrolled", async () => {
+  const page = await visitor.open();
+  await choose(
+    page,
+    Array.from({ length: 500 }, (_, i) => text(`file-${String(i).padStart(3, "0")}.txt`, String(i))),
+  );
+  await done(page, 500);
+  expect(await row(page, "file-").count()).toBe(500);
+  await page.reload();
+  await file(page, "file-").first().waitFor();
+  const listed = () => file(page, "file-").count();
+  expect(await listed()).toBeLessThan(500);
+  await expect
+    .poll(
+      async () => {
+        await page.evaluate(() => window.scrollTo(0, document.body.scrollHeight));
+        return listed();
+      },
+      { timeout: 60_000 },
+    )
+    .toBe(500);
+});
+
+test("a URL that has expired is replaced, unseen", async () => {
+  const page = await visitor.open();
+  let spoilt = 0;
+  visitor.network.fault = ({ method, url }) =>
+    method === "PUT" && spoilt++ === 0 ? { url: url.href.replace(/X-Amz-Date=\d{4}/, "X-Amz-Date=2020") } : undefined;
+  await choose(page, [text("late.txt")]);
+  await done(page, 1);
+  const puts = visitor.network.log.filter(({ method }) => method === "PUT");
+  expect(puts.map(({ status }) => status)).toEqual([403, 200]);
+});
+
+test("what is refused says why, and offers another try only where that may help", async () => {
+  const page = await visitor.open();
+  const [limit, quota] = await Promise.all([sparse("limit.mp4", 401 * MIB), sparse("quota.mp4", 351 * MIB)]);
+  try {
+    await choose(page, [{ ...text("setup.exe"), mimeType: "application/x-msdownload" }]);
+    await row(page, "setup.exe").getByText("are not accepted here").waitFor();
+    await choose(page, limit.path);
+    await row(page, "limit.mp4").getByText("at most").waitFor();
+    await choose(page, quota.path);
+    await row(page, "quota.mp4").getByText("Delete files first").waitFor();
+    expect(await page.getByRole("button", { name: "Retry" }).count()).toBe(1);
+    expect(visitor.network.log.filter(({ method }) => method === "PUT")).toEqual([]);
+  } finally {
+    await Promise.all([limit.remove(), quota.remove()]);
+  }
+});
