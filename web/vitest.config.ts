@@ -6,7 +6,7 @@ export default defineConfig({
     include: ["{client,app,e2e}/test/**/*.test.ts"],
     globalSetup: "./testing/setup.ts",
     // Only a bound: nothing here passes or fails by how long it takes.
-    testTimeout: 120_000,
+    testTimeout: 400_000,
     hookTimeout: 120_000,
     fileParallelism: false,
   },

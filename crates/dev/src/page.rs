@@ -39,7 +39,7 @@ pub(crate) fn build() -> io::Result<PathBuf> {
     install(&web)?;
     if is_older(&dist.join("index.html"), newest_source(&web)?) {
         say::step("page", "built by npm", || {
-            succeed(run.args(["run", "--silent", "build"]))
+            succeed(run.args(["run", "build", "--loglevel=error"]))
         })?;
     }
     Ok(dist)
@@ -53,7 +53,7 @@ fn install(web: &Path) -> io::Result<()> {
         return Ok(());
     }
     say::step("page", "packages installed by npm", || {
-        succeed(npm()?.args(["ci", "--silent", "--no-audit", "--no-fund"]))
+        succeed(npm()?.args(["ci", "--loglevel=error", "--no-audit", "--no-fund"]))
     })
 }
 

@@ -84,13 +84,14 @@ export class Library {
     this.changed();
   }
 
-  /** Another URL for one whose time has come. */
-  async refresh(id: string): Promise<void> {
+  /** Another URL for one whose time has come; the same again while it holds. */
+  async refresh(id: string): Promise<string | null | undefined> {
     const fresh = await this.client.get(id).catch(() => undefined);
     const at = this.files.findIndex((file) => file.id === id);
-    if (!fresh || at < 0) return;
+    if (!fresh || at < 0) return undefined;
     this.files[at] = fresh;
     this.changed();
+    return fresh.url;
   }
 
   toggle(id: string, on = !this.selected.has(id)): void {

@@ -51,8 +51,7 @@ export const toast = (page: Page, words: string): Locator => page.locator("wa-to
 
 /** Waits until so many uploads are done. */
 export async function done(page: Page, count: number): Promise<void> {
-  await page
-    .locator(".queue .summary")
-    .filter({ hasText: `${count} done` })
-    .waitFor();
+  const summary = page.locator(".queue .summary").filter({ hasText: `${count} done` });
+  // Only a bound: a busy machine takes its time for hundreds.
+  await summary.waitFor({ timeout: 300_000 });
 }

@@ -7,11 +7,11 @@ use crate::page;
 /// Runs what `npm run check` and `npm test` do, with this very program as the stack.
 pub(super) fn run() -> io::Result<()> {
     page::build()?;
-    page::succeed(page::npm()?.args(["run", "--silent", "check"]))?;
+    page::succeed(page::npm()?.args(["run", "check", "--loglevel=error"]))?;
     let stack = std::env::current_exe()?;
     page::succeed(
         page::npm()?
-            .args(["test", "--silent"])
+            .args(["test", "--loglevel=error"])
             .env("SLIPWAY_DEV", stack),
     )
 }

@@ -1,13 +1,14 @@
 /** The files: as a gallery or as a list, with what can be done with one or many. */
 import type { StoredFile } from "@slipway/client";
 import { html, nothing, type TemplateResult } from "lit";
+import { guard } from "lit/directives/guard.js";
 import { ref } from "lit/directives/ref.js";
 import { repeat } from "lit/directives/repeat.js";
 import * as format from "../format.ts";
 import { icon } from "../icons.ts";
 import type { Page } from "../page.ts";
 import { button } from "./queue.ts";
-import { thumbnail } from "./thumbnail.ts";
+import { thumbnail, tries } from "./thumbnail.ts";
 
 const FILTERS = [
   ["", "All"],
@@ -38,7 +39,8 @@ export function library(page: Page): TemplateResult {
         ${repeat(
           files,
           ({ id }) => id,
-          (file) => entry(page, file),
+          // Drawn again only where something of it has changed: there may be thousands.
+          (file) => guard([file, library.selected.has(file.id), tries(file)], () => entry(page, file)),
         )}
       </ul>
       ${end(page, files.length)}

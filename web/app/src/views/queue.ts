@@ -27,13 +27,25 @@ export function queue(page: Page): TemplateResult | typeof nothing {
       ${overall(page)}
       <ul class="items" aria-label="Uploads">
         ${repeat(
-          uploads.items,
+          shown(uploads.items),
           ({ key }) => key,
           (item) => row(page, item),
         )}
       </ul>
+      ${uploads.items.length > SHOWN ? html`<p class="hint">and ${uploads.items.length - SHOWN} more</p>` : nothing}
     </section>
   `;
+}
+
+/** Nobody reads more rows than this, and drawing them takes time from sending. */
+const SHOWN = 100;
+
+const ORDER: Record<State, number> = { sending: 0, failed: 1, paused: 2, waiting: 3, done: 4 };
+
+/** Of many, what moves or needs somebody. */
+function shown(items: Item[]): Item[] {
+  if (items.length <= SHOWN) return items;
+  return [...items].sort((a, b) => ORDER[a.state] - ORDER[b.state] || a.key - b.key).slice(0, SHOWN);
 }
 
 function retryable(item: Item): boolean {

@@ -21,17 +21,24 @@ const LARGEST = 30_000_000;
 /** URLs that did not work. Each is replaced once; what then fails is no picture. */
 const broken = new Map<string, number>();
 
+/** How often it has failed. */
+export function tries({ id }: StoredFile): number {
+  return broken.get(id) ?? 0;
+}
+
 export function thumbnail(page: Page, file: StoredFile): TemplateResult {
   const what = kind(file.contentType);
-  const tries = broken.get(file.id) ?? 0;
+  const failures = tries(file);
   const small = what === "video" || file.size <= LARGEST;
-  if (!file.url || tries > 1 || !small || (what !== "image" && what !== "video")) {
+  if (!file.url || failures > 1 || !small || (what !== "image" && what !== "video")) {
     return html`<span class="icon thumb ${what}">${icon(ICONS[what])}</span>`;
   }
-  const failed = () => {
-    broken.set(file.id, tries + 1);
-    if (tries === 0) void page.library.refresh(file.id);
-    else page.changed();
+  const failed = async () => {
+    broken.set(file.id, failures + 1);
+    // The URL may have ended. If there is no other, it is no picture.
+    const fresh = failures === 0 ? await page.library.refresh(file.id) : undefined;
+    if (!fresh || fresh === file.url) broken.set(file.id, 2);
+    page.changed();
   };
   // `crossorigin`: a cached answer to a request without an origin would break a later fetch of the same URL.
   const picture =
