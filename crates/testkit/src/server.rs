@@ -14,8 +14,9 @@ pub fn server() -> &'static Postgres {
         let mut options = PostgresOptions::temporary(cache());
         options.settings = vec![
             ("max_connections".to_owned(), "300".to_owned()),
-            // A login that a fault has cut short holds up who makes or drops a database.
-            ("authentication_timeout".to_owned(), "2s".to_owned()),
+            // A login that a fault has cut short holds up who makes or drops a database; on a busy machine one that
+            // is well takes seconds.
+            ("authentication_timeout".to_owned(), "15s".to_owned()),
         ];
         options.say = |text| eprintln!("{text}");
         Postgres::start(guard(), &options).expect("Postgres starts")
