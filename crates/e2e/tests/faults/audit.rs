@@ -7,6 +7,8 @@ use tokio::process::Command;
 use slipway_core::ObjectKey;
 use slipway_e2e::binary;
 
+use crate::function::Uploads;
+use crate::uploads;
 use crate::world::World;
 
 /// Usage that is not the sum of live rows.
@@ -34,6 +36,14 @@ pub(crate) async fn usage(world: &World) -> Result<(), String> {
 /// Runs `maintain` once, and looks at everything.
 pub(crate) async fn everything(world: &mut World) -> Result<(), String> {
     usage(world).await?;
+    maintain(world).await?;
+    usage(world).await?;
+    files(world).await?;
+    uploads::audit(world).await
+}
+
+/// As somebody runs it by hand, around the proxies.
+pub(crate) async fn maintain(world: &World) -> Result<(), String> {
     let ran = Command::new(binary("maintain"))
         .args(["all", "--apply", "--force"])
         .env_clear()
@@ -41,11 +51,15 @@ pub(crate) async fn everything(world: &mut World) -> Result<(), String> {
         .output()
         .await
         .map_err(|error| error.to_string())?;
-    if !ran.status.success() {
-        return Err(format!("maintain failed: {ran:?}"));
+    if ran.status.success() {
+        Ok(())
+    } else {
+        Err(format!("maintain failed: {ran:?}"))
     }
-    usage(world).await?;
+}
 
+/// Bucket and table as a whole.
+async fn files(world: &mut World) -> Result<(), String> {
     let objects = world.bucket.objects();
     let rows = world.admin().await;
     let rows = rows
@@ -96,6 +110,14 @@ fn expected(world: &World) -> (Vec<&ObjectKey>, Vec<&ObjectKey>) {
         there.push(&scene.removed.key);
     } else {
         gone.push(&scene.removed.key);
+    }
+    if let Some(uploads) = &scene.uploads {
+        gone.push(&uploads.abandoned.key);
+        if world.function.uploads == Uploads::Completes {
+            there.push(&uploads.open.key);
+        } else {
+            gone.push(&uploads.open.key);
+        }
     }
     (there, gone)
 }

@@ -1,8 +1,10 @@
 //! What is in the bucket, by the word of the S3 server itself.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use slipway_e2e::BUCKET;
 use slipway_local::s3::{EventName, ObjectEvent, S3Options, S3Server};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -10,24 +12,17 @@ use tokio::sync::mpsc::UnboundedReceiver;
 /// A bucket and all that happened in it.
 pub(crate) struct Bucket {
     server: S3Server,
+    root: PathBuf,
     events: UnboundedReceiver<ObjectEvent>,
     objects: BTreeMap<String, ObjectEvent>,
 }
 
 impl Bucket {
     pub(crate) async fn start(root: &Path) -> Self {
-        let (server, events) = S3Server::start(S3Options {
-            root: root.to_owned(),
-            bucket: BUCKET.to_owned(),
-            region: "us-east-1".to_owned(),
-            access_key: "test".to_owned(),
-            secret_key: "test-secret".to_owned(),
-            listen: ([127, 0, 0, 1], 0).into(),
-        })
-        .await
-        .expect("the S3 server starts");
+        let (server, events) = launch(root).await;
         Self {
             server,
+            root: root.to_owned(),
             events,
             objects: BTreeMap::new(),
         }
@@ -56,10 +51,37 @@ impl Bucket {
             .collect()
     }
 
+    /// Starts the server anew, at another port, with all multipart uploads begun `days` earlier.
+    pub(crate) async fn age_uploads(&mut self, days: i64) {
+        self.objects();
+        for folder in fs::read_dir(self.root.join("uploads")).expect("its folder") {
+            let path = folder.expect("an upload").path().join("upload.json");
+            let about = fs::read(&path).expect("what the server wrote");
+            let mut about: Value = serde_json::from_slice(&about).expect("JSON");
+            let begun = about["initiated"].as_i64().expect("seconds");
+            about["initiated"] = (begun - days * 24 * 3600).into();
+            fs::write(&path, about.to_string()).expect("it is writable");
+        }
+        (self.server, self.events) = launch(&self.root).await;
+    }
+
     fn note(&mut self, event: ObjectEvent) {
         let known = self.objects.get(&event.key);
         if known.is_none_or(|known| known.sequencer < event.sequencer) {
             self.objects.insert(event.key.clone(), event);
         }
     }
+}
+
+async fn launch(root: &Path) -> (S3Server, UnboundedReceiver<ObjectEvent>) {
+    S3Server::start(S3Options {
+        root: root.to_owned(),
+        bucket: BUCKET.to_owned(),
+        region: "us-east-1".to_owned(),
+        access_key: "test".to_owned(),
+        secret_key: "test-secret".to_owned(),
+        listen: ([127, 0, 0, 1], 0).into(),
+    })
+    .await
+    .expect("the S3 server starts")
 }

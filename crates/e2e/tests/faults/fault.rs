@@ -33,6 +33,7 @@ pub(crate) enum Fault {
     S3SlowDownOnce,
     S3SlowDown,
     S3Reset,
+    S3AnswersLost,
     S3Silent,
     S3SilentWithin,
     FrozenBetween,
@@ -45,12 +46,14 @@ pub(crate) enum Fault {
 pub(crate) enum Path {
     Postgres,
     S3,
+    /// It must ask S3 to change something.
+    S3Writes,
     Any,
 }
 
 impl Fault {
     /// All of them, in the order of the rows.
-    pub(crate) const ALL: [Self; 21] = [
+    pub(crate) const ALL: [Self; 22] = [
         Self::PostgresRefused,
         Self::PostgresSilentAtConnect,
         Self::PostgresSilent,
@@ -67,6 +70,7 @@ impl Fault {
         Self::S3SlowDownOnce,
         Self::S3SlowDown,
         Self::S3Reset,
+        Self::S3AnswersLost,
         Self::S3Silent,
         Self::S3SilentWithin,
         Self::FrozenBetween,
@@ -92,6 +96,7 @@ impl Fault {
             Self::S3SlowDownOnce => "S3 answers 503 SlowDown once",
             Self::S3SlowDown => "S3 answers 503 SlowDown always",
             Self::S3Reset => "S3 resets connections",
+            Self::S3AnswersLost => "S3 does what it is asked, and no answer comes through",
             Self::S3Silent => "S3 accepts and says nothing",
             Self::S3SilentWithin => "S3 falls silent within its answer",
             Self::FrozenBetween => "frozen between invocations, its backends terminated, thawed",
@@ -121,6 +126,7 @@ impl Fault {
             | Self::S3Reset
             | Self::S3Silent
             | Self::S3SilentWithin => Path::S3,
+            Self::S3AnswersLost => Path::S3Writes,
             Self::FrozenBetween | Self::FrozenDuring | Self::Killed => Path::Any,
         }
     }
@@ -142,6 +148,7 @@ impl Fault {
         match self.path() {
             Path::Postgres => function.postgres,
             Path::S3 => function.s3,
+            Path::S3Writes => function.writes,
             Path::Any => true,
         }
     }
@@ -179,6 +186,7 @@ impl Fault {
             Self::S3SlowDownOnce => world.s3.set(S3Fault::AnswerOnce(503, "SlowDown")),
             Self::S3SlowDown => world.s3.set(S3Fault::Answer(503, "SlowDown")),
             Self::S3Reset => world.s3.set(S3Fault::Reset),
+            Self::S3AnswersLost => world.s3.set(S3Fault::LoseAnswers),
             Self::S3Silent => world.s3.set(S3Fault::Stall),
             Self::S3SilentWithin => world.s3.set(S3Fault::StallWithin),
             Self::FrozenBetween => {

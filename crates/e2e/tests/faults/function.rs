@@ -33,8 +33,21 @@ pub(crate) struct Function {
     pub(crate) warm: fn(&Scene) -> Value,
     /// Whether it deletes the doomed file.
     pub(crate) deletes: bool,
+    /// Whether it asks S3 to change something.
+    pub(crate) writes: bool,
+    /// What it has to do with multipart uploads.
+    pub(crate) uploads: Uploads,
     /// Whether it begins without a schema.
     pub(crate) migrates: bool,
+}
+
+/// What a function has to do with multipart uploads. Where it is something, the scene has some.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Uploads {
+    Nothing,
+    Begins,
+    Completes,
+    EndsAbandoned,
 }
 
 /// Who calls it, and so how it tells what became of it.
@@ -70,6 +83,8 @@ const PRESIGN: Function = Function {
     event: presign,
     warm: presign,
     deletes: false,
+    writes: false,
+    uploads: Uploads::Nothing,
     migrates: false,
 };
 
@@ -81,6 +96,7 @@ const DELETE: Function = Function {
     event: |scene| call("DELETE", &format!("/files/{}", scene.doomed.id()), None),
     warm: |_| call("DELETE", &format!("/files/{}", FileId::new()), None),
     deletes: true,
+    writes: true,
     ..PRESIGN
 };
 
@@ -92,6 +108,19 @@ const RECORD_UPLOAD: Function = Function {
     s3: true,
     event: |scene| Scene::notification(&[&scene.fresh, &scene.removed]),
     warm: |scene| Scene::notification(&[&scene.kept]),
+    writes: true,
+    ..PRESIGN
+};
+
+const MULTIPART: Function = Function {
+    name: "multipart, create",
+    binary: "multipart",
+    postgres: true,
+    s3: true,
+    event: |_| create_upload(),
+    warm: |scene| call("GET", &upload_path(scene), None),
+    writes: true,
+    uploads: Uploads::Begins,
     ..PRESIGN
 };
 
@@ -129,6 +158,13 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         warm: |_| delete_many(&[FileId::new().to_string()]),
         ..DELETE
     },
+    MULTIPART,
+    Function {
+        name: "multipart, complete",
+        event: |scene| call("POST", &format!("{}/complete", upload_path(scene)), None),
+        uploads: Uploads::Completes,
+        ..MULTIPART
+    },
     RECORD_UPLOAD,
     Function {
         name: "record-upload, SQS",
@@ -146,6 +182,8 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         deadline: MAINTAIN_DEADLINE,
         event: |_| json!({ "force": true }),
         warm: |_| json!({ "force": true, "dryRun": true }),
+        writes: true,
+        uploads: Uploads::EndsAbandoned,
         ..PRESIGN
     },
     Function {
@@ -192,6 +230,10 @@ impl Function {
         let refused = body["success"] == false && told("error");
         match (status, code) {
             (200 | 201, "") if body["success"] == true => Verdict::Done("ok".to_owned()),
+            // S3 goes on with it.
+            (202, "") if self.uploads == Uploads::Completes && body["status"] == "completing" => {
+                Verdict::Refused("202 completing".to_owned())
+            }
             (404, "not_found") if refused && self.deletes && again => {
                 Verdict::Done("ok".to_owned())
             }
@@ -212,6 +254,17 @@ fn call(method: &str, path: &str, body: Option<&Value>) -> Value {
 fn presign(_: &Scene) -> Value {
     let file = json!({ "fileName": "a.txt", "contentType": "text/plain", "size": 5 });
     call("POST", "/presign-upload", Some(&file))
+}
+
+/// Small, for S3 lets the only part be.
+fn create_upload() -> Value {
+    let file = json!({ "fileName": "a.txt", "contentType": "text/plain", "size": 5 });
+    call("POST", "/multipart-uploads", Some(&file))
+}
+
+fn upload_path(scene: &Scene) -> String {
+    let uploads = scene.uploads.as_ref().expect("this scene has uploads");
+    format!("/multipart-uploads/{}", uploads.open.key.id())
 }
 
 fn save(key: &str) -> Value {

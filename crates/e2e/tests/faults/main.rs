@@ -16,6 +16,7 @@ mod s3;
 mod scene;
 mod server;
 mod steps;
+mod uploads;
 mod world;
 
 use std::panic::AssertUnwindSafe;

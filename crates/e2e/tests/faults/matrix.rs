@@ -19,7 +19,7 @@ What a function does when what is behind it fails. Each cell is one function, as
 API, with a real Postgres and the S3 server of the local stack, each behind a proxy; it has met the fault, was tried again where
 it did not succeed, and `maintain` ran once. Then bucket and table were compared as a whole.
 
-    cargo test --workspace --features slipway-e2e/fault-matrix --test faults
+    cargo dev test faults
 
 runs all of it, and fails where something is lost, hangs, or ends otherwise than this page says. `SLIPWAY_WRITE_FAULTS=1` before it
 writes the page anew.
@@ -32,11 +32,18 @@ const LEGEND: &str = "
 - `redelivered`: the event was reported as failed before the deadline, or the process was gone: SQS or Lambda delivers it again.
 - `then ok`: the same request or event succeeded when the fault was over. A `DELETE` that is repeated may find the file
   gone (404): it was deleted the first time.
-- `–`: not on the path. `presign` asks neither Postgres nor S3; `presign-quota`, `files` and `migrate` do not ask S3.
+- `–`: not on the path. `presign` asks neither Postgres nor S3; `presign-quota`, `files` and `migrate` do not ask S3, and
+  `save-metadata` changes nothing there: all that it asks it reads.
+- `ok; or …`: either. The clock runs for whoever is frozen; a busy machine may thaw it when its statement's time is over.
 
 Every cell has also shown that: usage was the sum of live rows at any time; after `maintain`, each object has exactly one live row that
 describes it, and each live row its object; what was put and never deleted is there; what was deleted did not come back, neither
 what was uploaded again through its URL; no answer came later than its deadline.
+
+Multipart uploads: `create`, `complete` and `maintain` begin with one that is open, its part in S3, and one that was begun 8 days ago.
+Afterwards the first is a file, where it was completed, and else still open; `maintain` has ended the other. Each row names an upload
+that S3 has. Each upload that S3 has is named by a row; or, where `create` was cut short between S3 and the row, `maintain` ends it
+when it is 7 days old: these were made older, and were gone after the next run.
 
 \"Killed before or after any step\": once as the event arrives, and once at each request to S3, each statement and each answer of
 either, in a process and a world for each. The lease that a killed `maintain` leaves is taken for expired.

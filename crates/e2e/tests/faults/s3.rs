@@ -23,6 +23,8 @@ pub(crate) enum S3Fault {
     Reset,
     /// Nothing is answered, and the connection stays.
     Stall,
+    /// What changes something is done, and the connection is reset before its answer.
+    LoseAnswers,
     /// Half an answer comes, and then nothing.
     StallWithin,
 }
@@ -117,7 +119,7 @@ async fn serve(
         }
         S3Fault::Reset => client.set_zero_linger().ok(),
         S3Fault::Stall => stall(client).await,
-        S3Fault::None | S3Fault::StallWithin => {
+        S3Fault::None | S3Fault::LoseAnswers | S3Fault::StallWithin => {
             pass(client, upstream, &request, faults, steps).await
         }
     }
@@ -138,9 +140,16 @@ async fn pass(
     let mut answer = Vec::new();
     server.read_to_end(&mut answer).await.ok()?;
     steps.reach(format!("from S3 {}", request.method())).await;
-    if *faults.borrow() == S3Fault::StallWithin {
-        client.write_all(&answer[..answer.len() / 2]).await.ok()?;
-        return stall(client).await;
+    let fault = *faults.borrow();
+    match fault {
+        S3Fault::StallWithin => {
+            client.write_all(&answer[..answer.len() / 2]).await.ok()?;
+            return stall(client).await;
+        }
+        S3Fault::LoseAnswers if !matches!(&*request.method(), "GET" | "HEAD") => {
+            return client.set_zero_linger().ok();
+        }
+        _ => {}
     }
     client.write_all(&answer).await.ok()?;
     client.shutdown().await.ok()

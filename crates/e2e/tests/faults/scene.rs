@@ -13,6 +13,7 @@ use slipway_storage::{Credentials, Location as Place, Signer, Upload, UploadUrls
 use time::OffsetDateTime;
 
 use crate::bucket::Bucket;
+use crate::uploads::Uploads;
 
 /// The one user.
 pub(crate) const USER: &str = "alice";
@@ -41,6 +42,8 @@ pub(crate) struct Scene {
     pub(crate) removed: File,
     /// A row whose object somebody took away by hand.
     pub(crate) lost: ObjectKey,
+    /// Multipart uploads, for the functions that have to do with them.
+    pub(crate) uploads: Option<Uploads>,
 }
 
 impl Scene {
@@ -48,7 +51,7 @@ impl Scene {
     pub(crate) async fn make(
         env: &BTreeMap<String, String>,
         bucket: &mut Bucket,
-        db: Option<Db>,
+        db: Option<&Db>,
     ) -> Self {
         let scene = Self {
             kept: put(env, bucket).await,
@@ -56,12 +59,13 @@ impl Scene {
             doomed: put(env, bucket).await,
             removed: put(env, bucket).await,
             lost: key(),
+            uploads: None,
         };
         if let Some(db) = db {
             for file in [&scene.kept, &scene.doomed, &scene.removed] {
-                record(&db, &file.key, &file.event).await;
+                record(db, &file.key, &file.event).await;
             }
-            record(&db, &scene.lost, &scene.kept.event).await;
+            record(db, &scene.lost, &scene.kept.event).await;
             let owner = scene.removed.key.owner();
             let hidden = db.delete_files(owner, &[scene.removed.key.id()]).await;
             assert_eq!(hidden.expect("deleted").len(), 1);
@@ -91,7 +95,7 @@ impl Scene {
     }
 }
 
-fn key() -> ObjectKey {
+pub(crate) fn key() -> ObjectKey {
     let owner = UserId::parse(USER).expect("a user");
     let name = FileName::parse("a.txt").expect("a name");
     ObjectKey::new(owner, FileId::new(), &name)

@@ -30,8 +30,9 @@ pub(crate) struct Server {
     rooms: Arc<Semaphore>,
 }
 
-/// How many worlds a server has room for: each is a few processes, and none may starve.
-const ROOMS: usize = 10;
+/// How many worlds a server has room for: each is a few processes, and none may starve. A row of a server's own has one
+/// for each function, all at the same time.
+const ROOMS: usize = FUNCTIONS.len();
 
 impl Server {
     pub(crate) async fn start() -> Self {

@@ -8,6 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use slipway_db::{Config, Db, Limits};
 use slipway_e2e::{binary, environment};
+use slipway_local::capture;
 use slipway_local::lambda::{Lambda, Outcome};
 use slipway_testkit::{Fault, Proxy, guard};
 use tempfile::TempDir;
@@ -15,11 +16,12 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_postgres::{Client, NoTls};
 
 use crate::bucket::Bucket;
-use crate::function::{Function, Verdict};
+use crate::function::{Function, Uploads as Has, Verdict};
 use crate::s3::{S3Door, S3Fault};
 use crate::scene::Scene;
 use crate::server::Server;
 use crate::steps::{Steps, of_postgres};
+use crate::uploads::Uploads;
 
 /// How much later than its deadline an answer may come on a busy machine. What waits for something that never comes
 /// waits longer: the client of S3 for 10 s, that of Postgres for 15.
@@ -63,7 +65,13 @@ impl World {
         });
         let port = url_port(&url);
         let db = (!function.migrates).then(|| Db::new(config).expect("no TLS is needed"));
-        let scene = Scene::make(&direct, &mut bucket, db).await;
+        let mut scene = Scene::make(&direct, &mut bucket, db.as_ref()).await;
+        if let Some(db) = db.as_ref().filter(|_| function.uploads != Has::Nothing) {
+            let uploads = Uploads::make(&direct, db).await;
+            let aged = connect(&url).await.batch_execute(&uploads.abandon()).await;
+            aged.expect("its row is made old");
+            scene.uploads = Some(uploads);
+        }
 
         let steps = Arc::new(Steps::default());
         let watching = Arc::clone(&steps);
@@ -111,7 +119,9 @@ impl World {
             lambda.launch(guard(), &binary, env).expect("it starts");
             lambda
         } else {
-            let log = Some(self.folder.path().join("log"));
+            // Whoever collects the logs gets this one too.
+            let log = std::env::var_os(capture::FOLDER).is_none();
+            let log = log.then(|| self.folder.path().join("log"));
             let lambda = Lambda::start_logging(guard(), &binary, env, log).await;
             self.lambda.insert(lambda.expect("it starts"))
         };
