@@ -44,7 +44,7 @@ enum Run {
     Secrets,
 }
 
-const STAGES: [Stage; 9] = [
+const STAGES: [Stage; 10] = [
     Stage {
         name: "format",
         run: Run::Cargo(&["fmt", "--all", "--check"]),
@@ -61,6 +61,9 @@ const STAGES: [Stage; 9] = [
             "clippy",
             "--workspace",
             "--all-targets",
+            // Else it would not be looked at.
+            "--features",
+            "slipway-e2e/fault-matrix",
             "--",
             "-D",
             "warnings",
@@ -71,6 +74,19 @@ const STAGES: [Stage; 9] = [
         name: "test",
         run: Run::Cargo(&["test", "--workspace", "--no-fail-fast"]),
         slow: false,
+    },
+    Stage {
+        name: "faults",
+        // The other crates have the features that the stage before has built them with.
+        run: Run::Cargo(&[
+            "test",
+            "--workspace",
+            "--features",
+            "slipway-e2e/fault-matrix",
+            "--test",
+            "faults",
+        ]),
+        slow: true,
     },
     Stage {
         name: "stack",
@@ -122,14 +138,14 @@ pub(crate) fn run(options: &TestOptions, state: &Path) -> io::Result<()> {
             continue;
         }
         say::part("stage", stage.name);
-        let started = Instant::now();
+        let (started, log) = (Instant::now(), logs.join(stage.name));
         let done = match stage.run {
             Run::Cargo(args) if quick && stage.name == "test" => {
                 say::part("left out", "tests that are named slow_");
-                cargo(&[args, &["--", "--skip", "slow_"]].concat(), &logs)
+                cargo(&[args, &["--", "--skip", "slow_"]].concat(), &log)
             }
-            Run::Cargo(args) => cargo(args, &logs),
-            Run::Stack => stack(options, &logs),
+            Run::Cargo(args) => cargo(args, &log),
+            Run::Stack => stack(options, &log),
             Run::Deny => deny(state),
             Run::Web => web::run(),
             Run::Template => template::check(state),
@@ -149,7 +165,7 @@ pub(crate) fn run(options: &TestOptions, state: &Path) -> io::Result<()> {
 }
 
 /// Runs stacks one after another, each with a build of its own, and lets schemathesis loose on one.
-fn stack(options: &TestOptions, logs: &Path) -> io::Result<()> {
+fn stack(options: &TestOptions, log: &Path) -> io::Result<()> {
     let (seed, examples) = (options.seed.to_string(), options.examples.to_string());
     say::part(
         "schemathesis",
@@ -167,16 +183,17 @@ fn stack(options: &TestOptions, logs: &Path) -> io::Result<()> {
     command.env("SLIPWAY_EXAMPLES", examples);
     // Nothing may come to light at any level.
     command.env("LOG_LEVEL", "trace");
-    command.env(capture::FOLDER, logs.join("stack"));
-    fs::create_dir_all(logs.join("stack"))?;
+    command.env(capture::FOLDER, log);
+    fs::create_dir_all(log)?;
     succeed(&mut command)
 }
 
-fn cargo(args: &[&str], logs: &Path) -> io::Result<()> {
+/// Cargo with `args`; what functions log in tests is kept in the folder `log`.
+fn cargo(args: &[&str], log: &Path) -> io::Result<()> {
     let mut command = prepared(args)?;
     if args.first() == Some(&"test") {
-        command.env(capture::FOLDER, logs.join("test"));
-        fs::create_dir_all(logs.join("test"))?;
+        command.env(capture::FOLDER, log);
+        fs::create_dir_all(log)?;
     }
     succeed(&mut command)
 }
