@@ -34,7 +34,10 @@ pub(crate) fn build() -> io::Result<PathBuf> {
     let mut run = npm()?;
     let dist = web.join("app/dist");
     // Stacks may start together, and the second then finds what the first has built.
-    let lock = File::create(workspace::root().join("target/web.lock"))?;
+    let target = workspace::root().join("target");
+    // Another target folder may have been chosen.
+    fs::create_dir_all(&target)?;
+    let lock = File::create(target.join("web.lock"))?;
     lock.lock()?;
     install(&web)?;
     if is_older(&dist.join("index.html"), newest_source(&web)?) {

@@ -145,6 +145,32 @@ test("Uppy, in one PUT and in parts", async () => {
   expect(names.sort()).toEqual(["large.mp4", "small.mp4"]);
 });
 
+test("Uppy goes on with what S3 has, as Golden Retriever does after a reload", async () => {
+  const run = `${sample("Uppy", "js")}\nglobalThis.uppy = uppy;`;
+  const names = await inPage(run, "ts", async (page, { network }) => {
+    await page.waitForFunction("globalThis.uppy");
+    const data = "new Blob([new Uint8Array(101 * 1024 * 1024)])";
+    await page.evaluate(`uppy.addFile({ name: "film.mp4", type: "video/mp4", data: ${data} })`);
+    const taken = () => network.taken.map(({ url }) => url.searchParams.get("partNumber"));
+    // The third part never comes to an end.
+    let held = true;
+    network.fault = ({ url }) => (held && url.searchParams.get("partNumber") === "3" ? { cut: 1 } : undefined);
+    await page.evaluate("void (globalThis.result = uppy.upload())");
+    await expect.poll(() => taken().length, { timeout: 60_000 }).toBe(2);
+    await page.evaluate("uppy.pauseAll()");
+    held = false;
+    await page.evaluate("uppy.resumeAll()");
+    const result = "result.then(({ successful, failed }) => [successful.length, failed.length])";
+    expect(await page.evaluate(result)).toEqual([1, 0]);
+    expect(taken()).toEqual(["1", "2", "3", "4", "5", "6", "7"]);
+    const listed = network.log.filter(
+      ({ method, url }) => method === "GET" && url.pathname.startsWith("/multipart-uploads/"),
+    );
+    expect(listed).not.toEqual([]);
+  });
+  expect(names).toEqual(["film.mp4"]);
+});
+
 test("Mobile: React Native and Expo", async () => {
   const uri = 'URL.createObjectURL(new Blob(["picture"]))';
   const run = `${sample("Mobile: React Native and Expo", "js")}
