@@ -65,6 +65,9 @@ pub(crate) struct TestOptions {
     /// Only these stages, such as `deny`; all without one
     #[arg(value_parser = crate::test::names())]
     pub(crate) stages: Vec<String>,
+    /// This stage and those after it
+    #[arg(long, value_name = "STAGE", conflicts_with = "stages", value_parser = crate::test::names())]
+    pub(crate) from: Option<String>,
     /// Leave out what is slow, and say what
     #[arg(long)]
     pub(crate) quick: bool,

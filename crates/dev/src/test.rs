@@ -18,7 +18,7 @@ use crate::cli::TestOptions;
 use crate::openssl;
 use crate::say;
 use crate::template;
-use crate::workspace::{self, Workspace};
+use crate::workspace;
 
 /// A stage: its name, what it runs, and whether `--quick` leaves it out.
 struct Stage {
@@ -61,9 +61,9 @@ const STAGES: [Stage; 10] = [
             "clippy",
             "--workspace",
             "--all-targets",
-            // Else it would not be looked at.
+            // Else these would not be looked at.
             "--features",
-            "slipway-e2e/fault-matrix",
+            "slipway-dev/stack-test,slipway-e2e/release-binaries,slipway-e2e/fault-matrix",
             "--",
             "-D",
             "warnings",
@@ -124,12 +124,15 @@ pub(crate) fn names() -> [&'static str; STAGES.len()] {
 pub(crate) fn run(options: &TestOptions, state: &Path) -> io::Result<()> {
     let (only, quick) = (&options.stages, options.quick);
     let logs = state.join("test-logs");
-    if *only != ["secrets"] {
+    if *only != ["secrets"] && options.from.is_none() {
         forget(&logs)?;
     }
+    let begin = STAGES
+        .iter()
+        .position(|stage| options.from.as_deref() == Some(stage.name));
     let mut times = Vec::new();
     let mut result = Ok(());
-    for stage in &STAGES {
+    for stage in &STAGES[begin.unwrap_or_default()..] {
         if !only.is_empty() && !only.iter().any(|name| name == stage.name) {
             continue;
         }
@@ -236,18 +239,29 @@ fn deny(state: &Path) -> io::Result<()> {
     succeed(deny.args(["licenses", "bans", "sources"]))
 }
 
-/// Builds every function as a deployment does, and looks at what came of it.
+/// Builds every function as `sam build` does for a deployment, and looks at what came of it.
 fn release(state: &Path) -> io::Result<()> {
     let guard = Guard::this()?;
     let cargo_lambda = tools::cargo_lambda(&guard, &state.join("tools"), |text| {
         say::part("release", text);
     })?;
-    let mut build = Command::new(&cargo_lambda);
-    build.args(["lambda", "build", "--release"]);
-    for package in Workspace::read()?.deployed() {
-        build.args(["--package", &package]);
+    let sam = template::fetched(&tools::SAM, state)?;
+    let mut build = tools::beside(&sam, "sam");
+    template::offline(&mut build).arg("build");
+    // What was built for another function, or is no longer in the template, must not be taken for new.
+    let built = workspace::root().join(".aws-sam/build");
+    match fs::remove_dir_all(built) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
     }
-    // The zig that came with it is found by its Python.
+    // There is no standard library for another architecture than this machine's.
+    let architecture = match std::env::consts::ARCH {
+        "aarch64" => "arm64",
+        other => other,
+    };
+    build.arg("--parameter-overrides");
+    build.arg(format!("Architecture={architecture}"));
+    // The zig that came with cargo-lambda is found by its Python.
     let beside = cargo_lambda.parent().map(Path::to_owned);
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path = std::env::join_paths(beside.into_iter().chain(std::env::split_paths(&path)));

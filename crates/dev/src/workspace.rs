@@ -96,19 +96,6 @@ impl Workspace {
             .collect()
     }
 
-    /// The packages that are deployed: they have a binary, and can build OpenSSL into it.
-    pub(crate) fn deployed(&self) -> Vec<String> {
-        let packages = self.metadata["packages"].as_array().into_iter().flatten();
-        packages
-            .filter(|package| package["features"].get("vendored-openssl").is_some())
-            .filter(|package| {
-                let mut targets = package["targets"].as_array().into_iter().flatten();
-                targets.any(|target| target["kind"][0] == "bin")
-            })
-            .filter_map(|package| package["name"].as_str().map(ToOwned::to_owned))
-            .collect()
-    }
-
     /// The binary `name`, if a package has it.
     pub(crate) fn binary(&self, name: &str) -> Option<Binary> {
         let packages = self.metadata["packages"].as_array()?;

@@ -22,10 +22,13 @@ const GLIBC: [&str; 8] = [
 /// provided.al2023 has glibc 2.34.
 const NEWEST_GLIBC: (u32, u32) = (2, 34);
 
+fn built() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.aws-sam/build")
+}
+
+/// What `sam build` made, a folder for each function by its name in the template.
 fn binaries() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/lambda");
-    let entries = std::fs::read_dir(&folder)
-        .expect("target/lambda: run `cargo lambda build --release` first");
+    let entries = std::fs::read_dir(built()).expect("run `sam build` first");
     let mut found: Vec<_> = entries
         .flatten()
         .map(|entry| entry.path().join("bootstrap"))
@@ -41,22 +44,29 @@ fn every_function_has_a_binary() {
         .iter()
         .filter_map(|path| Some(path.parent()?.file_name()?.to_string_lossy().into_owned()))
         .collect();
-    for function in [
-        "delete",
-        "files",
-        "maintain",
-        "migrate",
-        "multipart",
-        "presign",
-        "presign-quota",
-        "record-upload",
-        "save-metadata",
-    ] {
-        assert!(
-            names.iter().any(|name| name == function),
-            "{function} is not among {names:?}"
-        );
+    let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
+    let template = std::fs::read_to_string(template).expect("template.yaml");
+    // `  PresignFunction:`, and its type in the next line.
+    let mut lines = template.lines().peekable();
+    let mut expected = Vec::new();
+    while let Some(line) = lines.next() {
+        let typed = lines.peek().copied().unwrap_or_default();
+        if typed == "    Type: AWS::Serverless::Function" {
+            expected.push(line.trim().trim_end_matches(':').to_owned());
+        }
     }
+    expected.sort();
+    assert!(expected.len() >= 9, "{expected:?}");
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn the_layer_has_every_root() {
+    let layer = std::fs::read_to_string(built().join("CaRoots/ca.pem")).expect("the layer");
+    let certs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../certs");
+    let certs = std::fs::read_dir(certs).expect("certs").flatten();
+    let certs = certs.filter(|entry| entry.path().extension().is_some_and(|it| it == "pem"));
+    assert_eq!(layer.matches("BEGIN CERTIFICATE").count(), certs.count());
 }
 
 #[test]

@@ -92,14 +92,25 @@ fn the_configuration_table_names_every_variable_and_no_other() {
 
 #[test]
 fn every_link_in_the_documents_leads_somewhere() {
-    for document in [
+    let docs = std::fs::read_dir(root().join("docs"))
+        .expect("a folder")
+        .flatten();
+    let docs = docs.filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        name.strip_suffix(".md").map(|name| format!("docs/{name}.md"))
+    });
+    let mut documents: Vec<String> = docs.collect();
+    let others = [
         "README.md",
         "CONTRIBUTING.md",
+        "SECURITY.md",
         "crates/README.md",
         "events/README.md",
-    ] {
-        let text = read(document);
-        let folder = root().join(document);
+    ];
+    documents.extend(others.map(ToOwned::to_owned));
+    for document in documents {
+        let text = read(&document);
+        let folder = root().join(&document);
         let folder = folder.parent().expect("a folder");
         for link in text
             .split("](")
@@ -113,4 +124,22 @@ fn every_link_in_the_documents_leads_somewhere() {
             );
         }
     }
+}
+
+#[test]
+fn every_alarm_has_its_page() {
+    let template = read("template.yaml");
+    let lines: Vec<&str> = template.lines().collect();
+    let alarms = lines.windows(2).filter_map(|pair| {
+        let typed = pair[1].trim() == "Type: AWS::CloudWatch::Alarm";
+        typed.then(|| pair[0].trim().trim_end_matches(':').to_owned())
+    });
+    let alarms: BTreeSet<String> = alarms.collect();
+    let page = read("docs/alarms.md");
+    let headings = page.lines().filter_map(|line| line.strip_prefix("## "));
+    assert!(!alarms.is_empty());
+    assert_eq!(
+        headings.map(ToOwned::to_owned).collect::<BTreeSet<_>>(),
+        alarms
+    );
 }
