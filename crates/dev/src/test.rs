@@ -249,8 +249,8 @@ fn release(state: &Path) -> io::Result<()> {
     let mut build = tools::beside(&sam, "sam");
     template::offline(&mut build).arg("build");
     // What was built for another function, or is no longer in the template, must not be taken for new.
-    let built = workspace::root().join(".aws-sam/build");
-    match fs::remove_dir_all(built) {
+    let earlier = workspace::root().join(".aws-sam/build");
+    match fs::remove_dir_all(earlier) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
