@@ -97,7 +97,8 @@ fn every_link_in_the_documents_leads_somewhere() {
         .flatten();
     let docs = docs.filter_map(|entry| {
         let name = entry.file_name().into_string().ok()?;
-        name.strip_suffix(".md").map(|name| format!("docs/{name}.md"))
+        name.strip_suffix(".md")
+            .map(|name| format!("docs/{name}.md"))
     });
     let mut documents: Vec<String> = docs.collect();
     let others = [
