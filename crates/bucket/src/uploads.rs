@@ -50,7 +50,7 @@ impl Bucket {
             .create_multipart_upload()
             .bucket(&self.name)
             .key(key.as_str())
-            .content_type(content_type.as_str())
+            .content_type(content_type.single_spaced())
             .metadata("name", file_name.to_metadata())
             .send()
             .await

@@ -30,6 +30,17 @@ impl ContentType {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The same with one space for any number of spaces and tabs: a signature sees it so (AWS's Signature Version 4
+    /// collapses spaces), and not everybody agrees about tabs.
+    #[must_use]
+    pub fn single_spaced(&self) -> String {
+        let words = self.0.split([' ', '\t']);
+        words
+            .filter(|word| !word.is_empty())
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
 }
 
 /// `type "/" subtype *( OWS ";" OWS name "=" value )` (RFC 9110, section 8.3.1). `*` is a token, but no type.

@@ -27,6 +27,11 @@ async fn what_an_upload_may_be() {
             201,
             "",
         ),
+        (
+            json!({ "contentType": "a/b\t     \t; \t \t c=\"d  \\M\";  f=g" }),
+            201,
+            "",
+        ),
         (json!({ "size": 5 * tib }), 201, ""),
         (json!({ "size": 5 * tib, "partSize": 5 * MIB }), 201, ""),
         (json!({ "partSize": 5 * 1024 * MIB }), 201, ""),
@@ -80,8 +85,8 @@ async fn what_an_upload_may_be() {
             .await;
         assert_eq!((answer.status, answer.code()), (status, code), "{change}");
     }
-    assert_eq!(world.s3_uploads().await.len(), 6);
-    assert_eq!(world.open_uploads("alice").await.len(), 6);
+    assert_eq!(world.s3_uploads().await.len(), 7);
+    assert_eq!(world.open_uploads("alice").await.len(), 7);
     let raised = ask(&json!({ "size": 5 * tib, "partSize": 5 * MIB }));
     let raised = world
         .post("alice", "/multipart-uploads", raised)
