@@ -1,5 +1,6 @@
 //! What can be asked for on the command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -49,6 +50,12 @@ pub(crate) enum Command {
     Cost(crate::cost::Usage),
     /// Look at the local stack, or at a deployment, and say what is wrong and what to do
     Doctor(doctor::Options),
+    /// Measure what functions, signer and statements cost
+    Bench {
+        /// What is measured, and how: `--help` tells
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
     /// Print a token for a user, alone
     Token {
         /// The user: `sub` in the token

@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         None => stack::run(&cli),
         Some(Command::Test(options)) => test::run(options, &cli.state()),
         Some(Command::Cost(usage)) => cost(usage),
+        Some(Command::Bench { args }) => bench(args),
         Some(Command::Token { user, seconds }) => token(&cli.state(), user, *seconds),
         Some(Command::Doctor(options)) => return exit(examine(&cli.state(), options)),
     };
@@ -63,4 +64,15 @@ fn token(folder: &Path, user: &str, seconds: u64) -> io::Result<()> {
 
 fn cost(usage: &cost::Usage) -> io::Result<()> {
     write!(io::stdout(), "{}", cost::table(usage)?)
+}
+
+/// `crates/bench` is a program of its own, so that `cargo dev` need not build what it compares with.
+fn bench(args: &[OsString]) -> io::Result<()> {
+    let run = ["run", "--quiet", "--package", "slipway-bench", "--"];
+    let mut cargo = std::process::Command::new(workspace::cargo());
+    let status = cargo.args(run).args(args).status()?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(io::Error::other(format!("the benchmark: {status}")))
 }
