@@ -319,12 +319,12 @@ async fn the_connection_string_may_come_from_secrets_manager_at_init() {
         "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
-    let (endpoint, mut asked) = secrets(answer).await;
+    let (endpoint, mut asked) = secrets(answer.clone()).await;
     let lambda = start(&secret_env(endpoint)).await;
-    let Outcome::Answered(answer) = lambda.invoke(&json!({}), LIMIT).await else {
+    let Outcome::Answered(answered) = lambda.invoke(&json!({}), LIMIT).await else {
         panic!("an answer");
     };
-    assert_eq!(answer["applied"][0], "0001_roles");
+    assert_eq!(answered["applied"][0], "0001_roles");
     let asked = asked.recv().await.expect("a question");
     assert!(
         asked.contains("x-amz-target: secretsmanager.GetSecretValue\r\n"),
@@ -336,6 +336,14 @@ async fn the_connection_string_may_come_from_secrets_manager_at_init() {
         "{asked}"
     );
     assert!(!asked.contains("hunter2"), "{asked}");
+
+    // A version is asked for where one is named.
+    let (endpoint, mut asked) = secrets(answer).await;
+    let mut env = secret_env(endpoint);
+    env.push(("DATABASE_URL_SECRET_VERSION", "v2".to_owned()));
+    let _lambda = start(&env).await;
+    let asked = asked.recv().await.expect("a question");
+    assert!(asked.ends_with(r#""VersionId":"v2"}"#), "{asked}");
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Request;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use slipway_core::env::{ConfigError, Env};
 use time::OffsetDateTime;
 
@@ -43,7 +43,8 @@ impl Fetched {
     /// Fetches what `DATABASE_URL_SECRET_ARN` names; nothing where it is unset.
     ///
     /// `DATABASE_URL_SECRET_KEY` is the key of the connection string where the secret is JSON, and
-    /// `DATABASE_URL_UNPOOLED_SECRET_KEY` that of the one for migrations.
+    /// `DATABASE_URL_UNPOOLED_SECRET_KEY` that of the one for migrations. `DATABASE_URL_SECRET_VERSION` is the version to
+    /// ask for, and without it the current one: a deployment that changes it replaces environments that hold another.
     pub async fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
         let Some(arn) = env.optional("DATABASE_URL_SECRET_ARN") else {
             return Ok(Self::default());
@@ -80,7 +81,7 @@ async fn ask(env: Env<'_>, arn: &str) -> Result<String, ConfigError> {
         secret_access_key: env.required("AWS_SECRET_ACCESS_KEY")?,
         session_token: env.optional("AWS_SESSION_TOKEN"),
     };
-    let body = serde_json::json!({ "SecretId": arn }).to_string();
+    let body = question(arn, env.optional("DATABASE_URL_SECRET_VERSION"));
     let mut request = Request::post(endpoint.trim_end_matches('/').to_owned() + "/")
         .body(Bytes::from(body))
         .map_err(|_| ConfigError::new("AWS_ENDPOINT_URL_SECRETS_MANAGER", "is no address"))?;
@@ -96,6 +97,15 @@ async fn ask(env: Env<'_>, arn: &str) -> Result<String, ConfigError> {
         .ok()
         .and_then(|secret| secret.secret_string)
         .ok_or_else(|| problem("it holds no text".to_owned()))
+}
+
+/// What Secrets Manager is asked: for a version, or for the current one.
+fn question(arn: &str, version: Option<String>) -> String {
+    let mut body = json!({ "SecretId": arn });
+    if let Some(version) = version {
+        body["VersionId"] = Value::String(version);
+    }
+    body.to_string()
 }
 
 /// The status and the error's type; its message may quote what was sent.
