@@ -77,7 +77,7 @@ const LOG_BYTES: f64 = 1500.0;
 
 /// Metrics that a deployment in use has, and what its alarms look at.
 const METRICS: f64 = 20.0;
-const ALARMS: f64 = 14.0;
+const ALARMS: f64 = 13.0;
 
 /// A month of 30 days of `maintain` every 15 minutes, with nothing to do: 2 s each.
 const MAINTAIN_GB_SECONDS: f64 = 30.0 * 24.0 * 4.0 * 2.0 * 0.5;

@@ -193,3 +193,35 @@ fn migrate_reports_before_cloudformation_gives_up() {
         assert_eq!(depends == "Migration", waits, "{}", function.package);
     }
 }
+
+/// An alarm costs by each metric that it looks at: `docs/cost.md`, which a test holds to `cargo dev cost`, counts them.
+#[test]
+fn the_alarms_are_as_many_as_their_cost_says() {
+    let metrics = resources("AWS::CloudWatch::Alarm").map(|(name, alarm)| {
+        let Some(metrics) = alarm["Metrics"].as_array() else {
+            assert!(alarm["MetricName"].is_string(), "{name}");
+            return 1;
+        };
+        let stats = metrics.iter().filter(|one| one["MetricStat"].is_object());
+        stats.count()
+    });
+    let alarms = metrics.sum::<usize>();
+    let said = format!(" metrics, {alarms} alarms |");
+    assert_eq!(read("docs/cost.md").matches(&said).count(), 2, "{said}");
+}
+
+/// A completion takes 25 s by design, which must wake nobody.
+#[test]
+fn who_may_be_slow_is_not_watched_for_it() {
+    let alarm = &template()["Resources"]["SlowAlarm"]["Properties"]["Metrics"];
+    let watched = alarm.to_string();
+    let by_route = resources("AWS::ApiGatewayV2::Integration").map(|(_, integration)| {
+        let uri = integration["IntegrationUri"]["Fn::GetAtt"].as_str();
+        uri.expect("a function").trim_end_matches(".Arn")
+    });
+    for function in by_route {
+        let reference = format!(r#"{{"Ref":"{function}"}}"#);
+        let expected = function != "MultipartFunction";
+        assert_eq!(watched.contains(&reference), expected, "{function}");
+    }
+}
