@@ -1,8 +1,6 @@
 /** The files that are there: pages as they are needed, and deleting that can be taken back. */
 import type { Client, StoredFile, Usage } from "@slipway/client";
-
-/** How long a delete is held back. */
-export const UNDO_MS = 6_000;
+import type { Held } from "./held.ts";
 
 /** Files that are gone from the list, and not yet from the bucket. */
 export interface Pending {
@@ -19,13 +17,13 @@ export class Library {
   problem?: string;
   readonly selected = new Set<string>();
   #cursor: string | null = null;
-  #hidden = new Map<string, StoredFile>();
-  #timers = new Map<ReturnType<typeof setTimeout>, string[]>();
+  readonly #hidden = new Set<string>();
   /** Answers to what was asked before the last reload are too late. */
   #round = 0;
 
   constructor(
     private readonly client: Client,
+    private readonly held: Held,
     private readonly changed: () => void,
     private readonly failed: (message: string) => void,
   ) {}
@@ -109,31 +107,19 @@ export class Library {
   /** Hides files at once, and deletes them unless `undo` comes first. */
   remove(ids: string[]): Pending {
     const files = this.files.filter(({ id }) => ids.includes(id));
-    for (const file of files) {
-      this.#hidden.set(file.id, file);
-      this.selected.delete(file.id);
+    for (const { id } of files) {
+      this.#hidden.add(id);
+      this.selected.delete(id);
     }
-    const timer = setTimeout(() => void this.#commit(timer), UNDO_MS);
-    this.#timers.set(timer, ids);
+    const takeBack = this.held.hold(() => this.#commit(ids));
     this.changed();
     const undo = () => {
-      if (!this.#timers.delete(timer)) return;
-      clearTimeout(timer);
-      this.#show(ids);
+      if (takeBack()) this.#show(ids);
     };
     return { files, undo };
   }
 
-  /** Deletes what is held back, now: the page is being left. */
-  async flush(): Promise<void> {
-    await Promise.all([...this.#timers.keys()].map((timer) => this.#commit(timer)));
-  }
-
-  async #commit(timer: ReturnType<typeof setTimeout>): Promise<void> {
-    const ids = this.#timers.get(timer);
-    this.#timers.delete(timer);
-    clearTimeout(timer);
-    if (!ids) return;
+  async #commit(ids: string[]): Promise<void> {
     try {
       await this.client.removeMany(ids);
       this.files = this.files.filter(({ id }) => !ids.includes(id));

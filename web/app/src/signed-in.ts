@@ -4,16 +4,19 @@ import { html, render } from "lit";
 import type { Config } from "./config.ts";
 import { named, type Picked, picked, transferred } from "./drop.ts";
 import * as format from "./format.ts";
-import { Library, UNDO_MS } from "./library.ts";
+import { Held, UNDO_MS } from "./held.ts";
+import { Library } from "./library.ts";
 import type { Page } from "./page.ts";
 import type { Session } from "./session.ts";
 import { say } from "./toasts.ts";
+import { fits, lastOf, Unfinished } from "./unfinished.ts";
 import { Uploads } from "./uploads.ts";
 import { dropZone } from "./views/drop-zone.ts";
 import { header } from "./views/header.ts";
 import { library } from "./views/library.ts";
 import { preview } from "./views/preview.ts";
 import { queue } from "./views/queue.ts";
+import { unfinished } from "./views/unfinished.ts";
 
 /** Draws the page into `root`, and returns what draws it again. `over` ends it, when the session does. */
 export function signedIn(root: HTMLElement, config: Config, session: Session, over: (why: string) => void): () => void {
@@ -57,6 +60,8 @@ export function signedIn(root: HTMLElement, config: Config, session: Session, ov
       "Your session has ended. Sign in again to go on; unfinished uploads continue when you choose their files again.",
     );
   };
+  const failed = (message: string) => say(message, { variant: "danger" });
+  const held = new Held();
   const page: Page = {
     client,
     session,
@@ -64,21 +69,28 @@ export function signedIn(root: HTMLElement, config: Config, session: Session, ov
     dragging: false,
     changed,
     say,
-    library: new Library(client, changed, (message) => say(message, { variant: "danger" })),
+    held,
+    library: new Library(client, held, changed, failed),
+    unfinished: new Unfinished(client, held, changed, failed),
     uploads: new Uploads(
       client,
       changed,
       (file) => {
+        page.unfinished.forget(file.id);
         page.library.add(file);
         void measureSoon();
       },
-      ({ name, problem }) => say(`${name}: ${problem}`, { variant: "danger" }),
+      ({ name, problem }) => failed(`${name}: ${problem}`),
     ),
     remove(ids) {
       const { files, undo } = page.library.remove(ids);
       const what =
         files.length === 1 ? `“${files[0]?.fileName}” deleted` : `${format.count(files.length, "file")} deleted`;
       say(what, { duration: UNDO_MS, action: { label: "Undo", run: undo } });
+    },
+    discard(left) {
+      const undo = page.unfinished.discard(left);
+      say(`“${left.upload.fileName}” discarded`, { duration: UNDO_MS, action: { label: "Undo", run: undo } });
     },
     async download(file) {
       await tell(async () => save(await client.get(file.id, { download: true })));
@@ -92,10 +104,14 @@ export function signedIn(root: HTMLElement, config: Config, session: Session, ov
       });
     },
     choose(folder) {
-      const input = document.createElement("input");
-      Object.assign(input, { type: "file", multiple: true, webkitdirectory: folder });
-      input.addEventListener("change", () => page.uploads.add(picked(input.files ?? [])));
-      input.click();
+      ask({ multiple: true, webkitdirectory: folder }, (files) => page.uploads.add(picked(files)));
+    },
+    resume(upload) {
+      ask({}, ([file]) => {
+        const { id, fileName: name, size } = upload;
+        if (file && fits(file, upload)) page.uploads.add([{ file, name, id }]);
+        else failed(`Not the same file. “${lastOf(name)}” with ${format.bytes(size)} was begun.`);
+      });
     },
   };
   let measuring: ReturnType<typeof setTimeout> | undefined;
@@ -109,31 +125,24 @@ export function signedIn(root: HTMLElement, config: Config, session: Session, ov
   draw();
   void page.library.reload();
   void page.library.measure();
-  void remind(page);
+  void page.unfinished.load();
   return changed;
 }
 
 function view(page: Page) {
   return html`
     ${header(page)}
-    <main><h1 class="sr">Your files</h1>${dropZone(page)} ${queue(page)} ${library(page)}</main>
+    <main><h1 class="sr">Your files</h1>${dropZone(page)} ${queue(page)} ${unfinished(page)} ${library(page)}</main>
     ${preview(page)}
   `;
 }
 
-/** What was begun before a reload goes on once its file is chosen again: a page may not open it by itself. */
-async function remind(page: Page): Promise<void> {
-  const names: string[] = [];
-  try {
-    for await (const { fileName } of page.client.unfinished()) names.push(fileName);
-  } catch {
-    return;
-  }
-  if (names.length === 0) return;
-  const what = names.length === 1 ? `“${names[0]}” is` : `${names.length} uploads are`;
-  page.say(`${what} unfinished. Choose or drop the same file again, and it goes on where it stopped.`, {
-    duration: 12_000,
-  });
+/** The browser's own dialogue for files. */
+function ask(how: Partial<HTMLInputElement>, chosen: (files: File[]) => void): void {
+  const input = document.createElement("input");
+  Object.assign(input, { ...how, type: "file" });
+  input.addEventListener("change", () => chosen([...(input.files ?? [])]));
+  input.click();
 }
 
 async function tell(work: () => Promise<void>): Promise<void> {
@@ -170,7 +179,7 @@ function listen(page: Page, leave: () => void): void {
   window.addEventListener("keydown", (event) => keys(page, event));
   window.addEventListener("pagehide", () => {
     leave();
-    void page.library.flush();
+    void page.held.flush();
   });
   window.addEventListener("beforeunload", (event) => page.uploads.active && event.preventDefault());
 }

@@ -38,10 +38,11 @@ export class Uploads {
     private readonly failed: (item: Item) => void,
   ) {}
 
-  add(files: { file: File; name: string }[]): void {
+  /** Those with an `id` go on with the upload of that name. */
+  add(files: { file: File; name: string; id?: string }[]): void {
     if (!this.active) this.rate.reset();
-    for (const { file, name } of files) {
-      this.items.push({ key: this.#next++, file, name, state: "waiting", sent: 0, resumed: 0 });
+    for (const each of files) {
+      this.items.push({ ...each, key: this.#next++, state: "waiting", sent: 0, resumed: 0 });
     }
     this.#pump();
   }
@@ -121,6 +122,7 @@ export class Uploads {
       const file = await this.client.upload(item.file, {
         fileName: item.name,
         signal: stop.signal,
+        uploadId: item.id,
         partsAbove: PARTS_ABOVE,
         parallel: PARALLEL,
         onStart: ({ id, resumable }) => {
@@ -152,8 +154,8 @@ export class Uploads {
   }
 }
 
-function connections({ file }: Item): number {
-  return file.size > PARTS_ABOVE ? PARALLEL : 1;
+function connections({ file, id }: Item): number {
+  return id || file.size > PARTS_ABOVE ? PARALLEL : 1;
 }
 
 /** Where only another file or another day helps, there is no "try again". */

@@ -1,9 +1,11 @@
 /** The page's own arithmetic. */
+import type { UnfinishedUpload } from "@slipway/client";
 import { expect, test } from "vitest";
 import { named } from "../src/drop.ts";
 import * as format from "../src/format.ts";
 import { Rate } from "../src/rate.ts";
 import { subject } from "../src/session.ts";
+import { fits } from "../src/unfinished.ts";
 
 test("the rate is that of the last seconds, and forgets what was sent again", () => {
   const rate = new Rate();
@@ -45,4 +47,12 @@ test("a token's subject is shown in any script, and no token is no fault", () =>
   const claims = Buffer.from(JSON.stringify({ sub: "Zoë 写真" })).toString("base64url");
   expect(subject(`h.${claims}.s`)).toBe("Zoë 写真");
   expect(subject("nonsense")).toBeUndefined();
+});
+
+test("an unfinished upload goes on with a file of its name and size, whatever folder it came in", () => {
+  const upload = { fileName: "Holiday/Day 1/film.mp4", size: 3 } as UnfinishedUpload;
+  const check = (name: string, text: string) => fits(new File([text], name), upload);
+  expect(check("film.mp4", "abc")).toBe(true);
+  expect(check("film.mp4", "abcd")).toBe(false);
+  expect(check("Day 1", "abc")).toBe(false);
 });

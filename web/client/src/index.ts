@@ -1,14 +1,14 @@
 /** Slipway from a browser, or from anything else with `fetch`. */
 import { type Connection, type ConnectionOptions, connect } from "./connection.js";
 import { download, get, list, listPage, remove, removeMany, usage } from "./files.js";
-import { discard, unfinished } from "./multipart.js";
+import { discard, inspect, unfinished } from "./multipart.js";
 import { upload } from "./upload.js";
 
 export type { Connection, ConnectionOptions } from "./connection.js";
 export { connect } from "./connection.js";
 export { type ErrorCode, SlipwayError } from "./errors.js";
 export * from "./files.js";
-export { discard, type UnfinishedUpload, unfinished } from "./multipart.js";
+export { discard, inspect, type PartialUpload, type UnfinishedUpload, unfinished } from "./multipart.js";
 export type { ResumeStore } from "./resume.js";
 export type { RetryOptions } from "./retry.js";
 export type { components, paths } from "./schema.js";
@@ -22,6 +22,7 @@ type Bound<F> = F extends (connection: Connection, ...rest: infer Rest) => infer
 export interface Client {
   upload: Bound<typeof upload>;
   unfinished: Bound<typeof unfinished>;
+  inspect: Bound<typeof inspect>;
   discard: Bound<typeof discard>;
   list: Bound<typeof list>;
   listPage: Bound<typeof listPage>;
@@ -38,6 +39,7 @@ export function createClient(options: ConnectionOptions): Client {
   return {
     upload: (...rest) => upload(connection, ...rest),
     unfinished: (...rest) => unfinished(connection, ...rest),
+    inspect: (...rest) => inspect(connection, ...rest),
     discard: (...rest) => discard(connection, ...rest),
     list: (...rest) => list(connection, ...rest),
     listPage: (...rest) => listPage(connection, ...rest),

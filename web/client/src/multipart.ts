@@ -15,6 +15,9 @@ type Schemas = components["schemas"];
 /** An upload that was begun and neither completed nor given up. */
 export type UnfinishedUpload = Schemas["MultipartSummary"];
 
+/** An unfinished upload, and the parts that S3 has of it. */
+export type PartialUpload = Omit<Schemas["MultipartUpload"], "success">;
+
 /** The parts of one upload: which there are, and which of them S3 has. */
 interface Plan {
   id: string;
@@ -34,10 +37,10 @@ export async function uploadInParts(job: Job): Promise<StoredFile> {
   const { connection, file, fileName, options } = job;
   const store = options.resume === false ? undefined : (options.resume ?? defaultStore());
   const entry = new Entry(store, connection.url, fingerprint(file, fileName));
-  const known = entry.read();
+  const known = options.uploadId ?? entry.read();
   if (known !== undefined) {
     try {
-      const done = await finish(job, await look(connection, known, options));
+      const done = await finish(job, await goOn(job, known));
       entry.clear();
       return done;
     } catch (error) {
@@ -69,6 +72,16 @@ export async function* unfinished(
   }
 }
 
+/** One of them, with the parts that S3 has. */
+export async function inspect(
+  connection: Connection,
+  id: string,
+  options: Pick<Call, "signal"> = {},
+): Promise<PartialUpload> {
+  const { success: _, ...upload } = (await call<Schemas["MultipartUpload"]>(connection, path(id), options)).data;
+  return upload;
+}
+
 /** Gives an unfinished upload up; S3 drops its parts. */
 export async function discard(connection: Connection, id: string, options: Pick<Call, "signal"> = {}): Promise<void> {
   await call(connection, path(id), { method: "DELETE", ...options }).catch(unlessOver);
@@ -95,9 +108,17 @@ async function begin({ connection, file, fileName, contentType, options }: Job):
   return { ...created.data, there: new Map() };
 }
 
-async function look(connection: Connection, id: string, { signal }: Pick<Call, "signal">): Promise<Plan> {
-  const { data } = await call<Schemas["MultipartUpload"]>(connection, path(id), { signal });
-  return { ...data, there: new Map(data.parts.map(({ partNumber, size }) => [partNumber, size])) };
+/** Parts of two files would make a third that nobody has. */
+async function goOn({ connection, file, fileName, options }: Job, id: string): Promise<Plan> {
+  const upload = await inspect(connection, id, options);
+  if (upload.size !== file.size || upload.fileName !== fileName) {
+    throw new SlipwayError("file_changed", `This is not the file whose upload was begun, “${upload.fileName}”.`);
+  }
+  return planned(upload);
+}
+
+function planned(upload: PartialUpload): Plan {
+  return { ...upload, there: new Map(upload.parts.map(({ partNumber, size }) => [partNumber, size])) };
 }
 
 async function finish(job: Job, begun: Plan): Promise<StoredFile> {
@@ -111,7 +132,7 @@ async function finish(job: Job, begun: Plan): Promise<StoredFile> {
     } catch (error) {
       const missing = error instanceof SlipwayError && error.code === "parts_missing";
       if (!missing || round === ROUNDS) throw error;
-      plan = await look(connection, plan.id, options);
+      plan = planned(await inspect(connection, plan.id, options));
     }
   }
 }

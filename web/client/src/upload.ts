@@ -28,6 +28,8 @@ export interface UploadOptions {
   signal?: AbortSignal;
   /** Files with more bytes go in parts, and can be resumed; 100 MiB without it. */
   partsAbove?: number;
+  /** Goes on with this upload, one of `unfinished()`, instead of the one that is remembered for the file. Name and size must be the same. */
+  uploadId?: string;
   /** How long a part should be; the server chooses without it. */
   partSize?: number;
   /** How many parts are sent at once; 4 without it. */
@@ -59,5 +61,5 @@ export async function upload(connection: Connection, file: Blob, options: Upload
   const contentType = options.contentType || file.type || "application/octet-stream";
   const job = { connection, file, fileName, contentType, options };
   const above = Math.min(options.partsAbove ?? PARTS_ABOVE, LARGEST_PUT);
-  return file.size > above ? uploadInParts(job) : uploadAtOnce(job);
+  return options.uploadId || file.size > above ? uploadInParts(job) : uploadAtOnce(job);
 }

@@ -125,6 +125,36 @@ test("a remembered upload that became a file is that file, and one that is over 
   expect([file.id, abandoned]).not.toContain(other.id);
 });
 
+test("an upload that was begun elsewhere is finished here, by its id and with its file alone", async () => {
+  const { client, net } = await someone();
+  const stop = new AbortController();
+  net.fault = ({ method, url }) => {
+    if (method !== "PUT" || partOf(url) < 3) return undefined;
+    stop.abort(new Error("the battery is empty"));
+    return cut();
+  };
+  const first = client.upload(large(), { ...PARTS, resume: false, parallel: 1, signal: stop.signal });
+  await expect(first).rejects.toThrow("the battery is empty");
+  net.fault = () => undefined;
+  const [left] = await all(client.unfinished());
+  const uploadId = left?.id ?? "";
+  const { parts } = await client.inspect(uploadId);
+  expect(parts.map(({ partNumber, size }) => [partNumber, size])).toEqual([
+    [1, 5 * MIB],
+    [2, 5 * MIB],
+  ]);
+
+  const options = { ...PARTS, uploadId, resume: false } as const;
+  const shorter = new File([pattern(15 * MIB)], "large.bin");
+  for (const other of [shorter, new File([large()], "other.bin")]) {
+    await expect(client.upload(other, options)).rejects.toMatchObject({ code: "file_changed" });
+  }
+  // However small it is, it goes on in parts.
+  const file = await client.upload(large(), { ...options, partsAbove: 100 * MIB });
+  expect(file).toMatchObject({ id: uploadId, size: 16 * MIB });
+  expect(net.taken.map(({ url }) => partOf(url)).sort()).toEqual([1, 2, 3, 4]);
+});
+
 test("over the limit, or over the quota, nothing is sent", async () => {
   const { client, net } = await someone();
   const pretending = (size: number) => Object.defineProperty(new File(["x"], "huge.bin"), "size", { value: size });

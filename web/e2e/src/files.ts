@@ -42,7 +42,14 @@ export async function choose(page: Page, files: string | Small[]): Promise<void>
   await chooser.setFiles(files);
 }
 
-export const row = (page: Page, name: string): Locator => page.locator(".queue .item").filter({ hasText: name });
+const items = (page: Page, list: string): Locator =>
+  page.getByRole("list", { name: list, exact: true }).locator(".item");
+
+/** An upload in the queue. */
+export const row = (page: Page, name: string): Locator => items(page, "Uploads").filter({ hasText: name });
+
+/** One that was begun and is in no queue. */
+export const left = (page: Page, name: string): Locator => items(page, "Unfinished uploads").filter({ hasText: name });
 
 export const file = (page: Page, name: string): Locator => page.locator(".library .file").filter({ hasText: name });
 

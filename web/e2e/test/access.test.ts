@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openBrowser, Visitor } from "../src/browser.ts";
-import { choose, done, picture, text } from "../src/files.ts";
+import { choose, done, left, picture, text } from "../src/files.ts";
 
 let browser: Browser;
 let axe: string;
@@ -36,6 +36,16 @@ async function clean(page: Page, state: string): Promise<void> {
   await expect.poll(() => faults(page), { message: state, timeout: 30_000, interval: 300 }).toEqual([]);
 }
 
+/** Begins an upload that nobody goes on with. */
+async function begin({ stack, token }: Visitor, fileName: string): Promise<void> {
+  const answer = await fetch(`${stack.api}/multipart-uploads`, {
+    method: "POST",
+    headers: { Authorization: `Bearer ${token}`, "Content-Type": "application/json" },
+    body: JSON.stringify({ fileName, contentType: "video/mp4", size: 70_000_000 }),
+  });
+  expect(answer.status).toBe(201);
+}
+
 const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
 const LOOKS: [string, BrowserContextOptions][] = [
   ["wide and light", { colorScheme: "light" }],
@@ -50,6 +60,11 @@ test.each(LOOKS)("axe finds no serious fault: %s", async (_, options) => {
   const fits = () => page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth);
   await page.getByText("Nothing here yet").waitFor();
   await clean(page, "empty");
+  await begin(visitor, `مرحبا ${"a film that goes on ".repeat(9)}.mp4`);
+  await page.reload();
+  await left(page, "film").waitFor();
+  await clean(page, "unfinished");
+  expect(await fits(), "unfinished").toBe(true);
   const bad = { ...text("setup.exe"), mimeType: "application/x-msdownload" };
   await choose(page, [text(`A long name ${"that goes on ".repeat(9)}.txt`), picture("dot.png"), bad]);
   await done(page, 2);

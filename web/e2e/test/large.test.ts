@@ -2,7 +2,7 @@
 import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { openBrowser, Visitor } from "../src/browser.ts";
-import { choose, done, file, row, sparse, toast } from "../src/files.ts";
+import { choose, done, file, left, row, sparse } from "../src/files.ts";
 
 const MIB = 1024 * 1024;
 const SIZE = 300 * MIB;
@@ -73,7 +73,7 @@ test("reload in the middle: the same file goes on where it stopped", async () =>
   page.on("dialog", (dialog) => void dialog.accept());
   visitor.network.fault = () => undefined;
   await page.reload();
-  await toast(page, "is unfinished").waitFor();
+  await left(page, "film.mp4").waitFor();
   // What was under way as the page was left may still have come through.
   await choose(page, large.path);
   await row(page, "film.mp4").getByText("were there already").waitFor();

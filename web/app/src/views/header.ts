@@ -23,7 +23,7 @@ export function header(page?: Page): TemplateResult {
 
 function who(page: Page): TemplateResult {
   const leave = async () => {
-    await page.library.flush();
+    await page.held.flush();
     await page.session.signOut();
     location.reload();
   };

@@ -9,6 +9,11 @@ import type { Item, State } from "../uploads.ts";
 export function queue(page: Page): TemplateResult | typeof nothing {
   const { uploads } = page;
   if (uploads.items.length === 0) return nothing;
+  const clear = () => {
+    uploads.clear();
+    // What failed half-way can still be finished.
+    void page.unfinished.load();
+  };
   return html`
     <section class="queue card" aria-labelledby="queue-title">
       <div class="row">
@@ -21,7 +26,7 @@ export function queue(page: Page): TemplateResult | typeof nothing {
               ? button("Resume all", "play", () => uploads.resumeAll())
               : nothing
           }
-          ${uploads.is("done", "failed").length > 0 ? button("Clear finished", "xMark", () => uploads.clear()) : nothing}
+          ${uploads.is("done", "failed").length > 0 ? button("Clear finished", "xMark", clear) : nothing}
         </span>
       </div>
       ${overall(page)}
@@ -86,9 +91,13 @@ const LABEL: Record<State, string> = {
   done: "Done",
 };
 
-function row({ uploads }: Page, item: Item): TemplateResult {
+function row({ uploads, unfinished }: Page, item: Item): TemplateResult {
   const { state, file, name } = item;
   const percent = file.size > 0 ? (100 * item.sent) / file.size : 0;
+  const cancel = () => {
+    unfinished.forget(item.id);
+    uploads.cancel(item);
+  };
   return html`
     <li class="item ${state}" data-state=${state}>
       <span class="file-name" title=${name}><bdi>${name}</bdi></span>
@@ -97,7 +106,7 @@ function row({ uploads }: Page, item: Item): TemplateResult {
         ${state === "sending" || state === "waiting" ? button(`Pause ${name}`, "pause", () => uploads.pause(item), true) : nothing}
         ${state === "paused" ? button(`Resume ${name}`, "play", () => uploads.resume(item), true) : nothing}
         ${retryable(item) ? button(`Retry ${name}`, "arrowPath", () => uploads.resume(item), true) : nothing}
-        ${state === "done" ? nothing : button(`Cancel ${name}`, "xMark", () => uploads.cancel(item), true)}
+        ${state === "done" ? nothing : button(`Cancel ${name}`, "xMark", cancel, true)}
         ${state === "done" ? html`<span class="icon done">${icon("checkCircle")}</span>` : nothing}
       </span>
       ${

@@ -1,0 +1,47 @@
+/** What was begun and not finished, to go on with or to give up. */
+import { html, nothing, type TemplateResult } from "lit";
+import { repeat } from "lit/directives/repeat.js";
+import * as format from "../format.ts";
+import type { Page } from "../page.ts";
+import type { Left } from "../unfinished.ts";
+import { button } from "./queue.ts";
+
+export function unfinished(page: Page): TemplateResult | typeof nothing {
+  const queued = new Set(page.uploads.items.map(({ id }) => id));
+  const left = page.unfinished.shown(queued);
+  if (left.length === 0) return nothing;
+  return html`
+    <section class="queue card" aria-labelledby="unfinished-title">
+      <h2 id="unfinished-title">Unfinished uploads</h2>
+      <p class="hint">A page may not open a file by itself. Choose it again, and only what is missing is sent.</p>
+      <ul class="items" aria-label="Unfinished uploads">
+        ${repeat(
+          left,
+          ({ upload }) => upload.id,
+          (each) => row(page, each),
+        )}
+      </ul>
+    </section>
+  `;
+}
+
+function row(page: Page, left: Left): TemplateResult {
+  const { upload, there } = left;
+  const { fileName: name, size } = upload;
+  return html`
+    <li class="item">
+      <span class="file-name" title=${name}><bdi>${name}</bdi></span>
+      <span class="status">${status(left)}</span>
+      <span class="actions">
+        ${button(`Choose ${name} to resume`, "play", () => page.resume(upload), true)}
+        ${button(`Discard ${name}`, "trash", () => page.discard(left), true)}
+      </span>
+      <wa-progress-bar value=${(100 * (there ?? 0)) / size} label=${name}></wa-progress-bar>
+    </li>
+  `;
+}
+
+function status({ upload: { size, createdAt }, there }: Left): string {
+  const have = there === undefined ? format.bytes(size) : `${format.bytes(there)} of ${format.bytes(size)} there`;
+  return `${have} · ${format.day(createdAt)}`;
+}
