@@ -1,0 +1,180 @@
+//! What is signed: one URL and many, ordinary ones and those at the limits.
+
+use std::hint::black_box;
+
+use slipway_core::{ContentType, FileId, FileName, FileRow, ObjectKey, UserId};
+use slipway_storage::{Credentials, Location};
+use time::OffsetDateTime;
+use time::macros::datetime;
+
+/// When everything is signed.
+pub(crate) const AT: OffsetDateTime = datetime!(2026-11-21 12:00:00 UTC);
+/// For how long it holds.
+pub(crate) const SECONDS: u64 = 900;
+pub(crate) const BUCKET: &str = "uploads-of-everybody";
+pub(crate) const REGION: &str = "eu-central-1";
+/// What `READ_URL_SECONDS` of 900 makes.
+const CACHE_CONTROL: &str = "private, max-age=450";
+
+/// Who signs.
+pub(crate) struct Keys(pub(crate) Credentials);
+
+impl Keys {
+    pub(crate) fn plain() -> Self {
+        Self(Credentials {
+            access_key_id: "AKIAIOSFODNN7EXAMPLE".into(),
+            secret_access_key: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".into(),
+            session_token: None,
+            expires_at: None,
+        })
+    }
+
+    /// A session token of 1,000 characters of base64, as a Lambda role has.
+    pub(crate) fn with_token() -> Self {
+        let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let token = (0..1000_usize).map(|at| char::from(alphabet[at * at * 7 % 61 + at % 4]));
+        let mut keys = Self::plain();
+        keys.0.session_token = Some(token.collect());
+        keys
+    }
+
+    pub(crate) fn location() -> Location {
+        Location::at_aws(BUCKET.into(), REGION.into())
+    }
+}
+
+/// One URL to sign, in every form that somebody wants it in.
+pub(crate) struct Job {
+    pub(crate) method: &'static str,
+    pub(crate) operation: &'static str,
+    pub(crate) file: FileRow,
+    pub(crate) file_name: FileName,
+    pub(crate) content_type: ContentType,
+    /// Its number, where it is a part.
+    pub(crate) part: u16,
+    pub(crate) download: bool,
+    pub(crate) query: Vec<(&'static str, String)>,
+    pub(crate) headers: Vec<(&'static str, String)>,
+}
+
+impl Job {
+    /// Whether the SDK can make this very URL: it cannot put metadata into the query.
+    pub(crate) fn is_made_by_sdk(&self) -> bool {
+        self.query
+            .iter()
+            .all(|(name, _)| *name != "x-amz-meta-name")
+    }
+}
+
+/// Some URLs under a name.
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) jobs: Vec<Job>,
+}
+
+impl Case {
+    fn new(name: &'static str, count: u16, job: impl Fn(u16) -> Job) -> Self {
+        let jobs = (1..=count).map(job).collect();
+        Self { name, jobs }
+    }
+
+    /// Does `work` for each, and drops what came of it, as an answer does once it is written.
+    pub(crate) fn each<T>(&self, work: impl Fn(&Job) -> T) {
+        for job in &self.jobs {
+            black_box(work(black_box(job)));
+        }
+    }
+}
+
+/// Everything that is measured.
+pub(crate) fn all() -> Vec<Case> {
+    let photo = "Holiday 2026-08-14 (12).jpg";
+    let long = "写".repeat(170) + ".x";
+    let user = "auth0|65f1c2d3e4a5b6c7d8e9f0a1";
+    vec![
+        Case::new("put", 1, |_| put(user, photo, false)),
+        Case::new("get", 1, |_| get(user, photo, false)),
+        Case::new("list-1000", 1000, |_| get(user, photo, false)),
+        Case::new("parts-10000", 10_000, |number| part(user, number)),
+        Case::new("batch-100", 100, |_| put(user, photo, true)),
+        Case::new("name-512", 1, |_| put(user, &long, true)),
+        Case::new("download-512", 1, |_| get(user, &long, true)),
+        // The longest key that there is: every byte of a `sub` of 255 is escaped.
+        Case::new("key-867", 1, |_| {
+            get(&"|".repeat(255), &"a".repeat(64), false)
+        }),
+    ]
+}
+
+fn put(user: &str, name: &str, with_name: bool) -> Job {
+    let mut job = job("PUT", "PutObject", user, name);
+    job.headers = vec![
+        ("content-length", "1234567".to_owned()),
+        ("content-type", "image/jpeg".to_owned()),
+    ];
+    if with_name {
+        job.query = vec![("x-amz-meta-name", job.file_name.to_metadata())];
+    }
+    job
+}
+
+fn get(user: &str, name: &str, download: bool) -> Job {
+    let mut job = job("GET", "GetObject", user, name);
+    let disposition = if download {
+        let ascii = job.file.object_key.name();
+        slipway_core::disposition::attachment(name, ascii.as_str())
+    } else {
+        "inline".to_owned()
+    };
+    job.download = download;
+    job.query = vec![
+        ("response-cache-control", CACHE_CONTROL.to_owned()),
+        ("response-content-disposition", disposition),
+    ];
+    job
+}
+
+fn part(user: &str, number: u16) -> Job {
+    let mut job = job("PUT", "UploadPart", user, "video.mp4");
+    job.part = number;
+    job.query = vec![
+        ("partNumber", number.to_string()),
+        ("uploadId", upload_id()),
+    ];
+    job.headers = vec![("content-length", "16777216".to_owned())];
+    job
+}
+
+/// As long as those of S3.
+fn upload_id() -> String {
+    "VXBsb2FkIElEIGZvciA2aWWpbmcncyBteS1tb3ZpZS5tMnRzIHVwbG9hZA_".repeat(2)
+}
+
+fn job(method: &'static str, operation: &'static str, user: &str, name: &str) -> Job {
+    let file_name = FileName::parse(name).expect("a name");
+    let user_id = UserId::parse(user).expect("a sub");
+    let id = FileId::new();
+    Job {
+        method,
+        operation,
+        file: FileRow {
+            id,
+            object_key: ObjectKey::new(user_id.clone(), id, &file_name),
+            user_id,
+            file_name: name.to_owned(),
+            content_type: "image/jpeg".to_owned(),
+            detected_type: Some("image/jpeg".to_owned()),
+            scan_status: None,
+            size: 1_234_567,
+            etag: "0123456789abcdef0123456789abcdef".to_owned(),
+            checksum_sha256: None,
+            uploaded_at: AT,
+        },
+        file_name,
+        content_type: ContentType::parse("image/jpeg").expect("a type"),
+        part: 0,
+        download: false,
+        query: Vec::new(),
+        headers: Vec::new(),
+    }
+}
