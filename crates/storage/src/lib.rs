@@ -1,6 +1,7 @@
 //! S3 without I/O: where the bucket is, and URLs signed for it. Signing is arithmetic; nothing here waits.
 
 mod credentials;
+mod encode;
 mod location;
 mod read;
 mod signer;

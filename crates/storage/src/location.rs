@@ -1,18 +1,9 @@
 //! Where the bucket is, and the addresses of its objects.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use std::borrow::Cow;
+
 use slipway_core::ObjectKey;
 use slipway_core::env::{ConfigError, Env};
-
-/// What SigV4 leaves unencoded: RFC 3986's unreserved characters.
-pub(crate) const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
-
-/// As above, with the slashes of a path left alone.
-const ENCODED_PATH: &AsciiSet = &ENCODED.remove(b'/');
 
 /// A bucket and how to reach it: at AWS by a host name of its own, elsewhere by a path at the endpoint.
 #[derive(Clone, Debug)]
@@ -124,9 +115,9 @@ impl Location {
     }
 
     /// Appends the encoded path of `key`.
-    pub(crate) fn write_path(&self, key: &ObjectKey, out: &mut String) {
-        out.push_str(&self.base_path);
-        out.extend(utf8_percent_encode(key.as_str(), ENCODED_PATH));
+    pub(crate) fn write_path(&self, key: &ObjectKey, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.base_path.as_bytes());
+        out.extend_from_slice(encoded(key).as_bytes());
     }
 
     /// What the table keeps as `file_url`, and presigning answers as `publicFileUrl`.
@@ -138,9 +129,7 @@ impl Location {
     /// The plain, unsigned address of an object.
     #[must_use]
     pub fn object_url(&self, key: &ObjectKey) -> String {
-        let mut url = self.origin.clone();
-        self.write_path(key, &mut url);
-        url
+        [&self.origin, &self.base_path, &*encoded(key)].concat()
     }
 }
 
@@ -170,11 +159,17 @@ impl PublicBase {
     /// The public address of an object.
     #[must_use]
     pub fn object_url(&self, key: &ObjectKey) -> String {
-        format!(
-            "{}/{}",
-            self.0,
-            utf8_percent_encode(key.as_str(), ENCODED_PATH)
-        )
+        [&self.0, "/", &*encoded(key)].concat()
+    }
+}
+
+/// The key as it stands in a path: of all that a key of ours may hold, only `@` is to be encoded.
+fn encoded(key: &ObjectKey) -> Cow<'_, str> {
+    let key = key.as_str();
+    if key.contains('@') {
+        Cow::Owned(key.replace('@', "%40"))
+    } else {
+        Cow::Borrowed(key)
     }
 }
 

@@ -1,20 +1,18 @@
-//! SigV4 in the query string, by hand: one pass, one hash, two HMACs; the key of the day is kept.
+//! SigV4 in the query string, by hand: every byte is written once and copied once; the key of the day is kept.
 //!
 //! Source of every rule: "Authenticating Requests: Using Query Parameters (AWS Signature Version 4)",
 //! Amazon S3 API Reference. The order of the parameters is the AWS SDK's, so that URLs are equal byte for byte.
 
-use std::fmt::Write as _;
+use std::ops::Range;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use percent_encoding::utf8_percent_encode;
 use ring::{digest, hmac};
 use slipway_core::ObjectKey;
-use time::{Date, Duration, OffsetDateTime};
+use time::{Date, Duration, OffsetDateTime, UtcOffset};
 
 use crate::credentials::Credentials;
-use crate::location::{ENCODED, Location};
-
-const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+use crate::encode::{write_encoded, write_hex, write_number, write_two_digits};
+use crate::location::Location;
 
 /// What a URL is to allow, once.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +47,8 @@ pub struct SignedUrl {
 pub struct Signer {
     location: Location,
     credentials: Credentials,
-    encoded_token: Option<String>,
+    /// `&X-Amz-Security-Token=…`, or nothing.
+    token: Vec<u8>,
     day: RwLock<Option<Arc<Day>>>,
 }
 
@@ -57,8 +56,12 @@ pub struct Signer {
 #[derive(Debug)]
 struct Day {
     date: Date,
-    scope: String,
-    encoded_credential: String,
+    /// The query from `X-Amz-Algorithm` to the day in `X-Amz-Date`.
+    query: Vec<u8>,
+    /// The string to sign as far as the day.
+    to_sign: Vec<u8>,
+    /// The string to sign between the time and the hash.
+    scope: Vec<u8>,
     key: hmac::Key,
 }
 
@@ -66,14 +69,15 @@ impl Signer {
     /// A signer for `location`.
     #[must_use]
     pub fn new(location: Location, credentials: Credentials) -> Self {
-        let encoded_token = credentials
-            .session_token
-            .as_deref()
-            .map(|token| utf8_percent_encode(token, ENCODED).to_string());
+        let mut token = Vec::new();
+        if let Some(session) = &credentials.session_token {
+            token.extend_from_slice(b"&X-Amz-Security-Token=");
+            write_encoded(session, &mut token);
+        }
         Self {
             location,
             credentials,
-            encoded_token,
+            token,
             day: RwLock::new(None),
         }
     }
@@ -87,80 +91,65 @@ impl Signer {
     /// Signs `request`.
     #[must_use]
     pub fn sign(&self, request: &Request<'_>) -> SignedUrl {
-        let day = self.day(request.at.to_offset(time::UtcOffset::UTC).date());
-        let date_time = date_time(request.at);
-        let token_bytes = self.encoded_token.as_ref().map_or(0, String::len);
-        let mut signed_headers = String::with_capacity(64);
-        write_signed_headers(request.headers, &mut signed_headers);
+        let at = request.at.to_offset(UtcOffset::UTC);
+        let day = self.day(at.date());
 
-        let mut canonical = String::with_capacity(1024 + token_bytes);
-        canonical.push_str(request.method);
-        canonical.push('\n');
-        self.location.write_path(request.key, &mut canonical);
-        let path_end = canonical.len();
-        let path_start = request.method.len() + 1;
-        canonical.push_str("\nX-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=");
-        canonical.push_str(&day.encoded_credential);
-        canonical.push_str("&X-Amz-Date=");
-        canonical.push_str(&date_time);
-        // Writing to a String cannot fail.
-        let _ = write!(canonical, "&X-Amz-Expires={}", request.seconds);
-        if let Some(token) = &self.encoded_token {
-            canonical.push_str("&X-Amz-Security-Token=");
-            canonical.push_str(token);
+        // The canonical request; what the URL repeats of it is remembered.
+        let mut text = Vec::with_capacity(1024 + self.token.len());
+        text.extend_from_slice(request.method.as_bytes());
+        text.push(b'\n');
+        let path = written(&mut text, |text| {
+            self.location.write_path(request.key, text);
+        });
+        text.push(b'\n');
+        let credential = written(&mut text, |text| {
+            text.extend_from_slice(&day.query);
+            write_time(at, text);
+            text.extend_from_slice(b"&X-Amz-Expires=");
+            write_number(request.seconds, text);
+        });
+        text.extend_from_slice(&self.token);
+        let signed_headers = written(&mut text, |text| {
+            text.extend_from_slice(b"&X-Amz-SignedHeaders=");
+            self.write_names(request, b"%3B", text);
+        });
+        let query = written(&mut text, |text| write_query(request.query, text));
+        text.extend_from_slice(b"&x-id=");
+        text.extend_from_slice(request.operation.as_bytes());
+        text.push(b'\n');
+        for (name, value) in self.headers(request) {
+            write_header(name, value, &mut text);
         }
-        canonical.push_str("&X-Amz-SignedHeaders=");
-        canonical.push_str(&signed_headers);
-        let query_start = canonical.len();
-        write_query(request.query, &mut canonical);
-        let query_end = canonical.len();
-        canonical.push_str("&x-id=");
-        canonical.push_str(request.operation);
-        canonical.push('\n');
-        self.write_headers(request.headers, &mut canonical);
-        canonical.push('\n');
-        for (at, name) in signed_headers.split("%3B").enumerate() {
-            if at > 0 {
-                canonical.push(';');
-            }
-            canonical.push_str(name);
-        }
-        canonical.push_str("\nUNSIGNED-PAYLOAD");
+        text.push(b'\n');
+        self.write_names(request, b";", &mut text);
+        text.extend_from_slice(b"\nUNSIGNED-PAYLOAD");
 
-        let mut to_sign = String::with_capacity(192);
-        for line in [ALGORITHM, &date_time, &day.scope] {
-            to_sign.push_str(line);
-            to_sign.push('\n');
-        }
-        write_hex(
-            digest::digest(&digest::SHA256, canonical.as_bytes()).as_ref(),
-            &mut to_sign,
-        );
-        let signature = hmac::sign(&day.key, to_sign.as_bytes());
+        // The string to sign, behind it.
+        let hash = digest::digest(&digest::SHA256, &text);
+        let to_sign = written(&mut text, |text| {
+            text.extend_from_slice(&day.to_sign);
+            write_time(at, text);
+            text.extend_from_slice(&day.scope);
+            write_hex(hash.as_ref(), text);
+        });
+        let signature = hmac::sign(&day.key, &text[to_sign.clone()]);
 
         let origin = self.location.origin();
-        let mut url = String::with_capacity(origin.len() + canonical.len() + 64);
-        url.push_str(origin);
-        url.push_str(&canonical[path_start..path_end]);
-        url.push_str("?x-id=");
-        url.push_str(request.operation);
-        url.push_str(&canonical[query_start..query_end]);
-        url.push_str("&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=");
-        url.push_str(&day.encoded_credential);
-        url.push_str("&X-Amz-Date=");
-        url.push_str(&date_time);
-        let _ = write!(
-            url,
-            "&X-Amz-Expires={}&X-Amz-SignedHeaders={signed_headers}&X-Amz-Signature=",
-            request.seconds
-        );
+        let mut url = Vec::with_capacity(origin.len() + to_sign.start + 64);
+        url.extend_from_slice(origin.as_bytes());
+        url.extend_from_slice(&text[path]);
+        url.extend_from_slice(b"?x-id=");
+        url.extend_from_slice(request.operation.as_bytes());
+        url.extend_from_slice(&text[query]);
+        url.push(b'&');
+        url.extend_from_slice(&text[credential]);
+        url.extend_from_slice(&text[signed_headers]);
+        url.extend_from_slice(b"&X-Amz-Signature=");
         write_hex(signature.as_ref(), &mut url);
-        if let Some(token) = &self.encoded_token {
-            url.push_str("&X-Amz-Security-Token=");
-            url.push_str(token);
-        }
+        url.extend_from_slice(&self.token);
         SignedUrl {
-            url,
+            // It was put together from text.
+            url: String::from_utf8(url).unwrap_or_default(),
             expires_at: self.expires_at(request),
         }
     }
@@ -175,17 +164,24 @@ impl Signer {
         end.replace_nanosecond(0).unwrap_or(end)
     }
 
-    fn write_headers(&self, headers: &[(&str, &str)], out: &mut String) {
-        let mut host = Some(("host", self.location.host()));
-        for &(name, value) in headers {
-            if let Some((host_name, host_value)) = host.take_if(|(host_name, _)| *host_name < name)
-            {
-                write_header(host_name, host_value, out);
+    /// The headers that are signed, in order: the request's, and `host` among them.
+    fn headers<'a>(&'a self, request: &Request<'a>) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let at = request.headers.partition_point(|(name, _)| *name < "host");
+        let (before, after) = request.headers.split_at(at);
+        let host = ("host", self.location.host());
+        before
+            .iter()
+            .copied()
+            .chain([host])
+            .chain(after.iter().copied())
+    }
+
+    fn write_names(&self, request: &Request<'_>, separator: &[u8], out: &mut Vec<u8>) {
+        for (at, (name, _)) in self.headers(request).enumerate() {
+            if at > 0 {
+                out.extend_from_slice(separator);
             }
-            write_header(name, value, out);
-        }
-        if let Some((name, value)) = host {
-            write_header(name, value, out);
+            out.extend_from_slice(name.as_bytes());
         }
     }
 
@@ -214,7 +210,6 @@ impl Day {
             date.day()
         );
         let scope = format!("{stamp}/{region}/s3/aws4_request");
-        let credential = format!("{}/{scope}", credentials.access_key_id);
         let secret = format!("AWS4{}", credentials.secret_access_key);
         let key = [stamp.as_str(), region, "s3", "aws4_request"]
             .into_iter()
@@ -227,73 +222,58 @@ impl Day {
                     )
                 },
             );
+        let mut query = b"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=".to_vec();
+        write_encoded(
+            &format!("{}/{scope}", credentials.access_key_id),
+            &mut query,
+        );
+        query.extend_from_slice(format!("&X-Amz-Date={stamp}").as_bytes());
         Self {
             date,
-            scope,
-            encoded_credential: utf8_percent_encode(&credential, ENCODED).to_string(),
+            query,
+            to_sign: format!("AWS4-HMAC-SHA256\n{stamp}").into_bytes(),
+            scope: format!("\n{scope}\n").into_bytes(),
             key,
         }
     }
 }
 
-/// `YYYYMMDDTHHMMSSZ`.
-fn date_time(at: OffsetDateTime) -> String {
-    let at = at.to_offset(time::UtcOffset::UTC);
-    format!(
-        "{:04}{:02}{:02}T{:02}{:02}{:02}Z",
-        at.year(),
-        u8::from(at.month()),
-        at.day(),
-        at.hour(),
-        at.minute(),
-        at.second()
-    )
+/// What `write` has appended.
+fn written(text: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) -> Range<usize> {
+    let start = text.len();
+    write(text);
+    start..text.len()
 }
 
-/// The names with `host` among them, joined by an encoded semicolon.
-fn write_signed_headers(headers: &[(&str, &str)], out: &mut String) {
-    let at = headers.partition_point(|(name, _)| *name < "host");
-    let (before, after) = headers.split_at(at);
-    let names = before
-        .iter()
-        .map(|(name, _)| *name)
-        .chain(["host"])
-        .chain(after.iter().map(|(name, _)| *name));
-    for (at, name) in names.enumerate() {
-        if at > 0 {
-            out.push_str("%3B");
-        }
-        out.push_str(name);
-    }
+/// `THHMMSSZ`, behind the day.
+fn write_time(at: OffsetDateTime, out: &mut Vec<u8>) {
+    let (hour, minute, second) = at.to_hms();
+    out.push(b'T');
+    write_two_digits(hour, out);
+    write_two_digits(minute, out);
+    write_two_digits(second, out);
+    out.push(b'Z');
 }
 
 /// `name:value`, runs of spaces as one, as the canonical form wants.
-fn write_header(name: &str, value: &str, out: &mut String) {
-    out.push_str(name);
-    out.push(':');
+fn write_header(name: &str, value: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(name.as_bytes());
+    out.push(b':');
     for (at, word) in value.split_ascii_whitespace().enumerate() {
         if at > 0 {
-            out.push(' ');
+            out.push(b' ');
         }
-        out.push_str(word);
+        out.extend_from_slice(word.as_bytes());
     }
-    out.push('\n');
+    out.push(b'\n');
 }
 
-fn write_query(query: &[(&str, &str)], out: &mut String) {
+fn write_query(query: &[(&str, &str)], out: &mut Vec<u8>) {
     for (name, value) in query {
-        out.push('&');
-        out.push_str(name);
-        out.push('=');
-        out.extend(utf8_percent_encode(value, ENCODED));
-    }
-}
-
-fn write_hex(bytes: &[u8], out: &mut String) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for byte in bytes {
-        out.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        out.push(char::from(DIGITS[usize::from(byte & 15)]));
+        out.push(b'&');
+        out.extend_from_slice(name.as_bytes());
+        out.push(b'=');
+        write_encoded(value, out);
     }
 }
 
