@@ -124,6 +124,30 @@ async fn a_checksum_is_verified() {
     assert_eq!(file["file"]["checksumSha256"], HELLO_SHA256);
 }
 
+/// As every Lambda role has one; with all that base64 may hold.
+#[tokio::test]
+async fn a_session_token_is_signed_too() {
+    let token = format!("{}+/{}==", "Ab0".repeat(200), "zZ9".repeat(132));
+    let world = World::with(&[("AWS_SESSION_TOKEN", &token)]).await;
+    let ask = json!({ "fileName": "Übergröße 写真 (1)+%20'.txt", "contentType": "text/plain", "size": 5 });
+    let presigned = world.presign("anna@example.com|ü", ask).await;
+    let plain = ("content-type", "text/plain");
+    let url = url(&presigned);
+    let shorter = url.strip_suffix("%3D").unwrap();
+    let without = url.split_once("&X-Amz-Security-Token=").unwrap().0;
+    for other in [shorter, without] {
+        let answer = refused(&world, Method::PUT, other, &[plain], "hello").await;
+        assert_eq!(answer, (403, "SignatureDoesNotMatch".to_owned()));
+    }
+    assert_eq!(put(&presigned, b"hello").await.status(), 200);
+    let file = world
+        .save("anna@example.com|ü", &presigned)
+        .await
+        .expect(201);
+    assert_eq!(file["file"]["fileName"], "Übergröße 写真 (1)+%20'.txt");
+    assert_eq!(world.read(&file["file"]["url"]).await.status(), 200);
+}
+
 #[tokio::test]
 async fn a_url_ends() {
     let world = World::with(&[("UPLOAD_URL_SECONDS", "1")]).await;
