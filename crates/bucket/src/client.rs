@@ -6,10 +6,11 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{BehaviorVersion, Region, RequestChecksumCalculation};
-use aws_smithy_http_client::tls;
 use slipway_core::BusyClock;
+use slipway_core::env::ConfigError;
 use slipway_storage::{Credentials, Location};
 
+use crate::http::Http;
 use crate::timing::Timing;
 
 /// Until a connection stands, TLS included.
@@ -34,22 +35,18 @@ impl Bucket {
     ///
     /// All it goes by is given, as to the signer of URLs, so that the two never disagree about where the bucket
     /// is. Nothing is searched for: neither `~/.aws` nor `AWS_ENDPOINT_URL` counts, and no cold start waits for it.
-    #[must_use]
-    pub fn connect(location: &Location, credentials: &Credentials) -> Self {
-        let http = aws_smithy_http_client::Builder::new()
-            .tls_provider(tls::Provider::Rustls(
-                tls::rustls_provider::CryptoMode::Ring,
-            ))
-            .build_https();
+    pub fn connect(location: &Location, credentials: &Credentials) -> Result<Self, ConfigError> {
+        let http = slipway_https::client(CONNECT).map_err(|error| {
+            ConfigError::new("SSL_CERT_FILE", format!("TLS cannot start: {error}"))
+        })?;
         let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT)
             .operation_attempt_timeout(ATTEMPT)
             .operation_timeout(OPERATION)
             .build();
         let clock = BusyClock::default();
         let mut config = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::latest())
-            .http_client(http)
+            .http_client(Http(http))
             .credentials_provider(aws_sdk_s3::config::Credentials::new(
                 &credentials.access_key_id,
                 &credentials.secret_access_key,
@@ -66,11 +63,11 @@ impl Bucket {
         if let Some(endpoint) = &location.endpoint {
             config = config.endpoint_url(endpoint);
         }
-        Self {
+        Ok(Self {
             client: Client::from_conf(config.build()),
             name: location.bucket.clone(),
             clock,
-        }
+        })
     }
 
     /// How long S3 has been waited for.

@@ -4,6 +4,7 @@ mod client;
 mod delete;
 mod error;
 mod head;
+mod http;
 mod list;
 mod look;
 mod open_uploads;

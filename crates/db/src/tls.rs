@@ -18,18 +18,24 @@ impl Tls {
             return Ok(Self(None));
         }
         let problem = |what: String| ConfigError::new(config::VARIABLE, what);
-        let mut builder = TlsConnector::builder();
-        if let Some(path) = &config.root_certificates {
-            builder.disable_built_in_roots(true);
-            for certificate in certificates(path).map_err(problem)? {
-                builder.add_root_certificate(certificate);
-            }
-        }
-        let connector = builder
-            .build()
+        let connector = match &config.root_certificates {
+            Some(path) => trusting(&certificates(path).map_err(problem)?),
+            None => slipway_https::tls(),
+        };
+        let connector = connector
             .map_err(|error| problem(format!("asks for TLS, which cannot start: {error}")))?;
         Ok(Self(Some(connector)))
     }
+}
+
+/// A connector that trusts these and nobody else.
+fn trusting(roots: &[Certificate]) -> native_tls::Result<TlsConnector> {
+    let mut builder = TlsConnector::builder();
+    builder.disable_built_in_roots(true);
+    for root in roots {
+        builder.add_root_certificate(root.clone());
+    }
+    builder.build()
 }
 
 fn certificates(path: &Path) -> Result<Vec<Certificate>, String> {

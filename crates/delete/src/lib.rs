@@ -39,7 +39,7 @@ impl Delete {
         let location = Location::from_env(env)?;
         let credentials = Credentials::from_env(env)?;
         let db = Db::new(slipway_db::Config::from_env(env)?)?;
-        let bucket = Bucket::connect(&location, &credentials);
+        let bucket = Bucket::connect(&location, &credentials)?;
         db.warm_up().await;
         Ok(Self { db, bucket })
     }

@@ -1,23 +1,55 @@
-//! One HTTPS request and its answer.
+//! HTTPS on the TLS that Postgres has brought along and on the Lambda runtime's HTTP, so that neither is linked twice.
 //!
-//! For the two calls that need no client library: asking Secrets Manager at init, and answering CloudFormation. It
-//! runs on the TLS that Postgres has brought along and on the Lambda runtime's HTTP, and keeps no connection.
+//! [`client`] keeps its connections: the S3 client is built on it. [`send`] is for the two calls that come once:
+//! asking Secrets Manager at init, and answering CloudFormation.
+
+mod connector;
 
 use std::fmt;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::Incoming;
-use hyper::rt::{Read, Write};
-use hyper_util::rt::TokioIo;
+use hyper::body::{Body, Incoming};
+use hyper_util::client::legacy;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use native_tls::TlsConnector;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
+
+pub use connector::{Connector, Late};
 
 /// More than either of the two ever answers: a secret has 64 KiB at most.
 const MOST_BYTES: usize = 256 * 1024;
+
+/// A client that keeps its connections until they break.
+pub type Client<B> = legacy::Client<Connector, B>;
+
+/// TLS that trusts what the system does (`SSL_CERT_FILE`, if set).
+///
+/// Its certificates are parsed once in a process: the whole bundle of a Linux costs tens of milliseconds.
+pub fn tls() -> Result<TlsConnector, native_tls::Error> {
+    static TLS: OnceLock<TlsConnector> = OnceLock::new();
+    if let Some(tls) = TLS.get() {
+        return Ok(tls.clone());
+    }
+    let tls = TlsConnector::new()?;
+    Ok(TLS.get_or_init(|| tls).clone())
+}
+
+/// A client whose connections stand within `limit`, TLS included, or not at all.
+pub fn client<B>(limit: Duration) -> Result<Client<B>, native_tls::Error>
+where
+    B: Body + Send + 'static + Unpin,
+    B::Data: Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let mut builder = legacy::Client::builder(TokioExecutor::new());
+    // Without a timer, idle connections would stay for ever.
+    builder.pool_timer(TokioTimer::new());
+    Ok(builder.build(Connector::new(tls()?, limit)))
+}
 
 /// What came back.
 #[derive(Debug)]
@@ -57,70 +89,36 @@ fn failed(step: &'static str) -> impl FnOnce(&dyn fmt::Display) -> Error {
 
 /// Sends `request`, whose URI is absolute, and answers what came back within `limit`.
 ///
-/// `https` verifies chain and host by the system's roots (`SSL_CERT_FILE`, if set). `http` is for loopback alone.
+/// `https` verifies chain and host. `http` is for loopback alone.
 pub async fn send(request: Request<Bytes>, limit: Duration) -> Result<Answer, Error> {
-    timeout(limit, exchange(request))
+    check(request.uri())?;
+    timeout(limit, exchange(request, limit))
         .await
         .unwrap_or(Err(Error::Timeout))
 }
 
-async fn exchange(mut request: Request<Bytes>) -> Result<Answer, Error> {
-    let target = Target::of(request.uri())?;
-    let authority = request.uri().authority().map(ToString::to_string);
-    let authority = authority.ok_or(Error::Address("has no host"))?;
-    let path = request.uri().path_and_query().cloned();
-    *request.uri_mut() = path.map(Uri::from).unwrap_or_default();
-    let host = http::HeaderValue::try_from(authority);
-    let host = host.map_err(|_| Error::Address("has no host"))?;
-    request.headers_mut().insert(http::header::HOST, host);
-
-    let tcp = TcpStream::connect((target.host.as_str(), target.port)).await;
-    let tcp = tcp.map_err(|error| failed("connecting")(&error))?;
-    if !target.tls {
-        return over(TokioIo::new(tcp), request).await;
-    }
-    let connector = TlsConnector::new().map_err(|error| failed("starting TLS")(&error))?;
-    let connector = tokio_native_tls::TlsConnector::from(connector);
-    let tls = connector.connect(&target.host, tcp).await;
-    let tls = tls.map_err(|error| failed("TLS")(&error))?;
-    over(TokioIo::new(tls), request).await
+async fn exchange(request: Request<Bytes>, limit: Duration) -> Result<Answer, Error> {
+    let client = client(limit).map_err(|error| failed("starting TLS")(&error))?;
+    let answer = client.request(request.map(Full::new)).await;
+    read(answer.map_err(|error| failed("sending")(&innermost(&error)))?).await
 }
 
-struct Target {
-    tls: bool,
-    host: String,
-    port: u16,
-}
-
-impl Target {
-    fn of(uri: &Uri) -> Result<Self, Error> {
-        let host = uri.host().ok_or(Error::Address("has no host"))?;
-        let tls = match uri.scheme_str() {
-            Some("https") => true,
-            Some("http") if ["127.0.0.1", "localhost"].contains(&host) => false,
-            _ => return Err(Error::Address("is not https")),
-        };
-        let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
-        let host = host.to_owned();
-        Ok(Self { tls, host, port })
+fn check(uri: &Uri) -> Result<(), Error> {
+    let host = uri.host().ok_or(Error::Address("has no host"))?;
+    match uri.scheme_str() {
+        Some("https") => Ok(()),
+        Some("http") if ["127.0.0.1", "localhost"].contains(&host) => Ok(()),
+        _ => Err(Error::Address("is not https")),
     }
 }
 
-async fn over(
-    io: impl Read + Write + Unpin + Send + 'static,
-    request: Request<Bytes>,
-) -> Result<Answer, Error> {
-    let shaken = hyper::client::conn::http1::handshake(io).await;
-    let (mut sender, connection) = shaken.map_err(|error| failed("starting HTTP")(&error))?;
-    let task = tokio::spawn(connection);
-    let answer = sender.send_request(request.map(Full::new)).await;
-    let answer = match answer {
-        Ok(answer) => read(answer).await,
-        Err(error) => Err(failed("sending")(&error)),
-    };
-    // Nobody sends anything more.
-    task.abort();
-    answer
+/// Hyper's own words are "client error (Connect)"; the cause says more, and no address.
+fn innermost<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a dyn std::error::Error {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error
 }
 
 async fn read(answer: http::Response<Incoming>) -> Result<Answer, Error> {

@@ -106,7 +106,7 @@ impl Recorder {
         let detects = env.flag_or("DETECT_CONTENT", true)?;
         // Whoever records tells whether it is kept: a deployment where it cannot be must not come up at all.
         require_scan(env)?;
-        let bucket = Bucket::connect(&location, &credentials);
+        let bucket = Bucket::connect(&location, &credentials)?;
         db.warm_up().await;
         Ok(Self {
             bucket,

@@ -87,7 +87,7 @@ fn bucket(env: &BTreeMap<String, String>) -> Bucket {
     let env = Env::new(&get);
     let location = Location::from_env(env).expect("a bucket");
     let credentials = Credentials::from_env(env).expect("credentials");
-    Bucket::connect(&location, &credentials)
+    Bucket::connect(&location, &credentials).expect("a client")
 }
 
 fn upload_urls(env: &BTreeMap<String, String>) -> UploadUrls {
