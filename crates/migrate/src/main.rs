@@ -12,22 +12,9 @@ use slipway_secret::Fetched;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let process = |name: &str| std::env::var(name).ok();
-    let fetched = Fetched::from_env(Env::new(&process)).await;
-    let secret = fetched.as_ref().ok();
-    let get = |name: &str| {
-        secret
-            .and_then(|secret| secret.get(name))
-            .or_else(|| process(name))
-    };
-    let env = Env::new(&get);
-    let migrate = fetched
-        .as_ref()
-        .map_err(Clone::clone)
-        .and_then(|_| Migrate::from_env(env));
+    let env = Env::new(&process);
     let done = if env.optional("AWS_LAMBDA_RUNTIME_API").is_some() {
-        lambda(env, &migrate).await
-    } else if let Err(error) = &fetched {
-        Err(error.clone().into())
+        lambda(env).await
     } else {
         command(env).await
     };
@@ -40,10 +27,12 @@ async fn main() -> ExitCode {
     }
 }
 
-/// `migrate` may be none: that is told in each answer, since a deployment must hear why.
-async fn lambda(env: Env<'_>, migrate: &Result<Migrate, ConfigError>) -> Result<(), Error> {
+async fn lambda(env: Env<'_>) -> Result<(), Error> {
     slipway_log::init(env)?;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
+        // Anew each time: a deployment that is tried again must not hear what failed before. And as an answer, not
+        // at the start: a deployment must hear why.
+        let migrate = migrate(env).await;
         let migrate = migrate.as_ref();
         match CustomResource::parse(&event.payload) {
             Some(request) => request.handle(migrate, &event.context).await,
@@ -53,7 +42,15 @@ async fn lambda(env: Env<'_>, migrate: &Result<Migrate, ConfigError>) -> Result<
     .await
 }
 
+async fn migrate(env: Env<'_>) -> Result<Migrate, ConfigError> {
+    let secret = Fetched::from_env(env).await?;
+    let get = |name: &str| secret.get(name).or_else(|| std::env::var(name).ok());
+    Migrate::from_env(Env::new(&get))
+}
+
 async fn command(env: Env<'_>) -> Result<(), Error> {
     let command = Command::parse(std::env::args_os().skip(1))?;
-    command.run(env, &mut io::stdout()).await
+    let secret = Fetched::from_env(env).await?;
+    let get = |name: &str| secret.get(name).or_else(|| std::env::var(name).ok());
+    command.run(Env::new(&get), &mut io::stdout()).await
 }

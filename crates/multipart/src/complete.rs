@@ -38,9 +38,13 @@ impl Multipart {
         let until = Instant::now() + patience(request.time_left());
         let (user, id) = (request.user(), parsed(id)?);
         let upload = self.db().find_upload(user, id).await?;
-        let Some(upload) = upload.filter(|upload| upload.open) else {
+        let Some(upload) = upload else {
             return self.over(user, id).await;
         };
+        if !upload.open {
+            // S3 may have said "no such upload" of one that it was still putting together.
+            return self.finish(&upload, Ok(Completion::NoSuchUpload)).await;
+        }
         let (bucket, key) = (self.recorder.bucket(), &upload.object_key);
         let Some(mut there) = bucket.list_parts(key, &upload.upload_id).await? else {
             return self.finish(&upload, Ok(Completion::NoSuchUpload)).await;

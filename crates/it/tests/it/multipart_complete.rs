@@ -60,6 +60,19 @@ async fn an_upload_that_s3_has_completed_is_recorded() {
     assert_eq!(world.usage("alice").await, (1, 5));
 }
 
+/// S3 says "no such upload" of one that it is still putting together, and the row is closed on its word.
+#[tokio::test]
+async fn an_upload_that_was_closed_too_early_is_recorded() {
+    let world = World::new().await;
+    let begun = world.uploaded("alice", b"hello").await;
+    complete_by_hand(&world, &begun).await;
+    let close = "UPDATE multipart_uploads SET aborted_at = now()";
+    assert_eq!(world.sql().await.execute(close, &[]).await.unwrap(), 1);
+    world.complete("alice", &begun).await.expect(201);
+    assert!(world.upload_rows().await.is_empty());
+    assert_eq!(world.usage("alice").await, (1, 5));
+}
+
 #[tokio::test]
 async fn an_upload_that_s3_has_ended_is_over() {
     let world = World::new().await;
