@@ -7,13 +7,11 @@ use slipway_core::{Error, FileId};
 
 use crate::event::{Event, claims, signed};
 use crate::spec::{operations, resolved};
-use crate::world::{World, offline};
+use crate::world::{Answer, MIB, World, offline};
 
 /// Code and sentence of every example of a refusal.
 fn examples() -> BTreeSet<(String, String)> {
-    // Multipart uploads have sentences of their own.
-    let whole = operations().filter(|(path, _, _)| !path.starts_with("/multipart"));
-    let responses = whole.flat_map(|(_, _, operation)| {
+    let responses = operations().flat_map(|(_, _, operation)| {
         let responses = operation["responses"].as_object().unwrap();
         responses.values()
     });
@@ -32,12 +30,22 @@ fn examples() -> BTreeSet<(String, String)> {
         .collect()
 }
 
-/// What the functions say, at requests that lead to each example.
+/// What the functions have said: codes and sentences.
+#[derive(Default)]
+struct Said(BTreeSet<(String, String)>);
+
+impl Said {
+    fn say(&mut self, (status, code): (u16, &str), answer: Answer) {
+        self.0
+            .insert((code.to_owned(), answer.refused(status, code)));
+    }
+}
+
+/// At requests that lead to each example.
 async fn said() -> BTreeSet<(String, String)> {
-    let mut said = BTreeSet::new();
-    let mut say = |(status, code): (u16, &str), answer: crate::world::Answer| {
-        said.insert((code.to_owned(), answer.refused(status, code)));
-    };
+    let mut said = Said::default();
+    about_multipart_uploads(&mut said).await;
+    let mut say = |what: (u16, &str), answer: Answer| said.say(what, answer);
     let presign = Event::new("POST", "/presign-upload");
     let strict = offline(&[
         ("MAX_UPLOAD_BYTES", "10485760"),
@@ -84,7 +92,39 @@ async fn said() -> BTreeSet<(String, String)> {
         save("alice", text("objectKey")).await,
     );
     say((404, "not_found"), world.delete("alice", text("id")).await);
-    said
+    said.0
+}
+
+async fn about_multipart_uploads(said: &mut Said) {
+    let world = World::with(&[("USER_QUOTA_BYTES", "1073741824")]).await;
+    let begun = world.begin("alice", 45 * MIB).await;
+    let missing = vec![0; 45 * MIB];
+    world.put_parts("alice", &begun, &missing, &[1, 3, 4]).await;
+    let answer = world.complete("alice", &begun).await;
+    said.say((409, "parts_missing"), answer);
+    let answer = world.give_up("bob", &begun).await;
+    said.say((404, "not_found"), answer);
+
+    let deleted = world.uploaded("alice", b"hello").await;
+    world.complete("alice", &deleted).await.expect(201);
+    let id = deleted["id"].as_str().unwrap();
+    world.delete("alice", id).await.expect(200);
+    let answer = world.complete("alice", &deleted).await;
+    said.say((410, "file_deleted"), answer);
+
+    let usage = "INSERT INTO user_usage (user_id, files, bytes) VALUES ($1, 1, 1072693248)
+        ON CONFLICT (user_id) DO UPDATE SET bytes = excluded.bytes";
+    for user in ["alice", "carol"] {
+        world.sql().await.execute(usage, &[&user]).await.unwrap();
+    }
+    let ask = json!({ "fileName": "a", "contentType": "video/mp4", "size": 314_572_800 });
+    let answer = world.post("carol", "/multipart-uploads", ask).await;
+    said.say((413, "quota_exceeded"), answer);
+    let full = "UPDATE user_usage SET bytes = 1073741824 WHERE user_id = 'carol'";
+    let late = world.uploaded("carol", b"hello").await;
+    world.sql().await.execute(full, &[]).await.unwrap();
+    let answer = world.complete("carol", &late).await;
+    said.say((413, "quota_exceeded"), answer);
 }
 
 #[tokio::test]
