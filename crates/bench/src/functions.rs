@@ -1,0 +1,156 @@
+//! `cargo dev bench functions`: built functions, started and asked as Lambda does, beside what they are compared with.
+
+mod bar;
+mod baselines;
+mod case;
+mod cost;
+mod parts;
+mod plot;
+mod process;
+mod programs;
+mod quota;
+mod report;
+mod results;
+mod rounds;
+mod runtime_api;
+mod wire;
+mod world;
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::Args;
+
+use case::Case;
+use programs::{Programs, Who};
+use quota::Quota;
+use results::Results;
+use rounds::{Contender, WARM_UP, sample};
+use world::World;
+
+use crate::{document, root, say};
+
+/// How much is measured, and of what.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Options {
+    /// Starts of every program, with one request each
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    starts: usize,
+    /// Starts with many requests after the first
+    #[arg(long, default_value_t = 8, value_name = "N")]
+    rounds: usize,
+    /// How many those are
+    #[arg(long, default_value_t = 300, value_name = "N")]
+    requests: usize,
+    /// Rounds with the CPU of a 128 MB function; 0 leaves them out
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    quota: usize,
+    /// Two minutes instead of fifteen: 5 starts, 2 rounds of 100 requests, 1 under the quota
+    #[arg(long)]
+    quick: bool,
+    /// A folder with our functions as `cargo lambda build` or `sam build` leaves them, instead of building them;
+    /// of several, each is measured
+    #[arg(long, value_name = "DIR")]
+    binaries: Vec<PathBuf>,
+    /// Write docs/performance.md and its plots, and not only to the terminal
+    #[arg(long)]
+    write: bool,
+}
+
+impl Options {
+    fn settled(&self) -> Self {
+        let mut options = self.clone();
+        if self.quick {
+            (options.starts, options.rounds, options.requests) = (5, 2, 100);
+            options.quota = self.quota.min(1);
+        }
+        options
+    }
+}
+
+/// Measures, prints the report, and writes it where asked.
+pub(crate) fn run(options: &Options) -> io::Result<()> {
+    let options = options.settled();
+    let programs = Programs::prepare(&options.binaries)?;
+    say("starting Postgres and S3");
+    let world = World::start(options.requests + WARM_UP + 1)?;
+    let all = contenders(programs.builds());
+    let mut results = Results::new(all);
+    // What is slow when it is first read from the disk must not be the first round's alone.
+    results.round(|contender| sample(&programs, &world, contender, 0, None))?;
+    results.forget();
+    for round in 0..options.starts {
+        say(&format!("start {} of {}", round + 1, options.starts));
+        results.round(|contender| sample(&programs, &world, contender, 0, None))?;
+    }
+    for round in 0..options.rounds {
+        say(&format!("round {} of {}", round + 1, options.rounds));
+        results.round(|contender| sample(&programs, &world, contender, options.requests, None))?;
+    }
+    let quota = under_quota(&options, &programs, &world)?;
+    say("the parts of a start");
+    let parts = parts::measure(&programs, &world, options.starts.max(5))?;
+    let files = results.sizes(&programs)?;
+    let text = report::write(&options, &results, &files, quota.as_ref(), &parts)?;
+    writeln!(io::stdout(), "{text}")?;
+    if options.write {
+        let folder = root().join("docs/performance");
+        fs::create_dir_all(&folder)?;
+        for (name, svg) in plot::all(&results) {
+            fs::write(folder.join(name), svg)?;
+        }
+        document::write(&root(), "functions", &text)?;
+    }
+    Ok(())
+}
+
+/// The floor first, then everybody with everything.
+fn contenders(builds: usize) -> Vec<Contender> {
+    let mut all = vec![Contender {
+        who: Who::Floor,
+        case: Case::Presign,
+    }];
+    for build in 0..builds {
+        let ours = Case::SHARED.into_iter().chain([Case::Look]);
+        let who = Who::Slipway(build);
+        all.extend(ours.map(|case| Contender { who, case }));
+    }
+    for who in [Who::Rust, Who::Node, Who::Python] {
+        all.extend(Case::SHARED.map(|case| Contender { who, case }));
+    }
+    all
+}
+
+/// The same with a fourteenth of a core, for the least and the most that a program does.
+fn under_quota(
+    options: &Options,
+    programs: &Programs,
+    world: &World,
+) -> io::Result<Option<Results>> {
+    if options.quota == 0 {
+        say("LEFT OUT, as asked: the rounds under a CPU quota");
+        return Ok(None);
+    }
+    if let Err(error) = Quota::of_megabytes(128) {
+        say(&format!(
+            "LEFT OUT: the rounds under a CPU quota, which this machine does not let us set: {error}"
+        ));
+        return Ok(None);
+    }
+    let all = contenders(1).into_iter();
+    let some = all.filter(|contender| matches!(contender.case, Case::Presign | Case::Save));
+    let mut results = Results::new(some.collect());
+    for round in 0..options.quota {
+        say(&format!(
+            "under a quota, round {} of {}",
+            round + 1,
+            options.quota
+        ));
+        results.round(|contender| {
+            let quota = Quota::of_megabytes(128)?;
+            sample(programs, world, contender, 20, Some(&quota))
+        })?;
+    }
+    Ok(Some(results))
+}

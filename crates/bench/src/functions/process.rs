@@ -1,0 +1,201 @@
+//! One execution environment: a process as Lambda would start it, and what it uses.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use nix::time::ClockId;
+use nix::unistd::Pid;
+
+use super::quota::Quota;
+use super::runtime_api::{Moment, RuntimeApi, Seen};
+
+/// What to start, and with which variables; nothing else of ours is passed on.
+#[derive(Clone, Debug)]
+pub(super) struct Launch {
+    pub(super) command: Vec<OsString>,
+    pub(super) env: Vec<(String, OsString)>,
+    pub(super) folder: PathBuf,
+}
+
+/// The CPU that a process has used, user and system, of all its threads, in nanoseconds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CpuClock(ClockId);
+
+impl CpuClock {
+    fn of(pid: u32) -> io::Result<Self> {
+        let pid = i32::try_from(pid).map_err(io::Error::other)?;
+        Ok(Self(ClockId::pid_cpu_clock_id(Pid::from_raw(pid))?))
+    }
+
+    pub(super) fn now(self) -> io::Result<Moment> {
+        let cpu = Duration::from(self.0.now()?);
+        let at = Instant::now();
+        Ok(Moment { at, cpu })
+    }
+}
+
+/// A process that polls.
+#[derive(Debug)]
+pub(super) struct Instance {
+    child: Child,
+    api: RuntimeApi,
+    log: PathBuf,
+    polled: Moment,
+}
+
+/// What a start took until the first poll.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Start {
+    pub(super) poll: Duration,
+    pub(super) cpu: Duration,
+}
+
+/// What one invocation took.
+#[derive(Debug)]
+pub(super) struct Invocation {
+    /// From the event's sending to the answer's coming.
+    pub(super) latency: Duration,
+    /// From one poll to the next.
+    pub(super) cpu: Duration,
+    pub(super) answer: Vec<u8>,
+    /// When it was here.
+    pub(super) answered: Moment,
+}
+
+impl Instance {
+    /// Starts it and waits until it polls. `log` is overwritten by what it says; `clock` becomes its own.
+    pub(super) fn start(
+        launch: &Launch,
+        log: PathBuf,
+        quota: Option<&Quota>,
+        clock: &OnceLock<CpuClock>,
+    ) -> io::Result<(Self, Start)> {
+        let api = RuntimeApi::start()?;
+        let file = File::create(&log)?;
+        let mut command = quota.map_or_else(
+            || Command::new(&launch.command[0]),
+            |quota| quota.command(&launch.command[0]),
+        );
+        command
+            .args(&launch.command[1..])
+            .env_clear()
+            .envs(launch.env.iter().map(|(name, value)| (name, value)))
+            .env("AWS_LAMBDA_RUNTIME_API", api.address.to_string())
+            .current_dir(&launch.folder)
+            .stdin(Stdio::null())
+            .stdout(file.try_clone()?)
+            .stderr(file);
+        let begun = Instant::now();
+        let child = command.spawn()?;
+        let own = CpuClock::of(child.id())?;
+        api.watch(own);
+        // For whoever looks at it besides.
+        let _ = clock.set(own);
+        let mut instance = Self {
+            child,
+            api,
+            log,
+            polled: Moment {
+                at: begun,
+                cpu: Duration::ZERO,
+            },
+        };
+        let polled = instance.poll()?;
+        let start = Start {
+            poll: polled.at - begun,
+            cpu: polled.cpu,
+        };
+        Ok((instance, start))
+    }
+
+    /// Gives it `event`, and returns when it polls again.
+    pub(super) fn invoke(&mut self, event: &str) -> io::Result<Invocation> {
+        let before = self.polled;
+        self.api.give(event)?;
+        let (given, answered, answer) = match self.api.next()? {
+            Seen::Answer(given, answered, answer) => (given, answered, answer),
+            other => return Err(self.complaint(&format!("no answer, but {}", other.words()))),
+        };
+        let polled = self.poll()?;
+        Ok(Invocation {
+            latency: answered.at - given.at,
+            cpu: polled.cpu.saturating_sub(before.cpu),
+            answer,
+            answered,
+        })
+    }
+
+    fn poll(&mut self) -> io::Result<Moment> {
+        match self.api.next() {
+            Ok(Seen::Poll(moment)) => {
+                self.polled = moment;
+                Ok(moment)
+            }
+            Ok(other) => Err(self.complaint(&format!("no poll, but {}", other.words()))),
+            Err(error) => Err(self.complaint(&error.to_string())),
+        }
+    }
+
+    /// The largest memory it ever had resident, in bytes.
+    pub(super) fn peak_rss(&self) -> io::Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        kilobytes(&status, "VmHWM:")
+            .map(|kilobytes| kilobytes * 1024)
+            .ok_or_else(|| io::Error::other("no VmHWM in /proc/PID/status"))
+    }
+
+    /// When it last asked for work.
+    pub(super) fn polled(&self) -> Moment {
+        self.polled
+    }
+
+    /// `what`, and the end of its log.
+    pub(super) fn complaint(&self, what: &str) -> io::Error {
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        let skipped = log.lines().count().saturating_sub(20);
+        let last: Vec<&str> = log.lines().skip(skipped).collect();
+        io::Error::other(format!("{what}; its log ends with:\n{}", last.join("\n")))
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A line such as `VmHWM:     5832 kB`.
+fn kilobytes(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find(|line| line.starts_with(name))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_of_a_process() {
+        let status = "Name:\tfloor\nVmPeak:\t   10 kB\nVmHWM:\t    5832 kB\nVmRSS:\t 1 kB\n";
+        assert_eq!(kilobytes(status, "VmHWM:"), Some(5832));
+        assert_eq!(kilobytes(status, "VmSwap:"), None);
+    }
+
+    #[test]
+    fn a_clock_runs_while_its_process_works() {
+        let clock = CpuClock::of(std::process::id()).unwrap();
+        let before = clock.now().unwrap();
+        let mut sum = 0_u64;
+        while clock.now().unwrap().cpu == before.cpu {
+            sum = std::hint::black_box(sum.wrapping_add(1));
+        }
+        assert!(clock.now().unwrap().at > before.at);
+    }
+}

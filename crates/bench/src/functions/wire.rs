@@ -1,0 +1,139 @@
+//! A wire to listen at: passes bytes on, and notes how much CPU the client had used at each.
+
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread;
+
+use super::process::CpuClock;
+use super::runtime_api::Moment;
+
+/// Something that went over it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark {
+    pub(super) moment: Moment,
+    pub(super) what: What,
+}
+
+/// What that was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    /// The client has connected.
+    Connected,
+    /// The client begins TLS.
+    Hello,
+    /// The client says something else.
+    ToServer,
+    /// The server says something.
+    ToClient,
+}
+
+/// A listener before one server, for one client.
+#[derive(Debug)]
+pub(super) struct Wire {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    upstream: u16,
+    clock: Arc<OnceLock<CpuClock>>,
+    marks: Mutex<Vec<Mark>>,
+    ended: AtomicBool,
+}
+
+impl Wire {
+    /// Before the server at `port`. Nothing is passed on before the client's clock is known.
+    pub(super) fn start(port: u16, clock: &Arc<OnceLock<CpuClock>>) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let address = listener.local_addr()?;
+        let shared = Arc::new(Shared {
+            upstream: port,
+            clock: Arc::clone(clock),
+            marks: Mutex::default(),
+            ended: AtomicBool::new(false),
+        });
+        let accepting = Arc::clone(&shared);
+        thread::spawn(move || {
+            while let Ok((client, _)) = listener.accept() {
+                if accepting.ended.load(Ordering::SeqCst) {
+                    return;
+                }
+                // Who hangs up has nothing more to say.
+                let _ = pass(client, &accepting);
+            }
+        });
+        Ok(Self { address, shared })
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// All so far, in order.
+    pub(super) fn marks(&self) -> Vec<Mark> {
+        let marks = self.shared.marks.lock();
+        marks.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.shared.ended.store(true, Ordering::SeqCst);
+        // It waits for a connection.
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+fn pass(client: TcpStream, shared: &Arc<Shared>) -> io::Result<()> {
+    shared.note(What::Connected)?;
+    let server = TcpStream::connect((Ipv4Addr::LOCALHOST, shared.upstream))?;
+    client.set_nodelay(true)?;
+    server.set_nodelay(true)?;
+    let ends = [
+        (client.try_clone()?, server.try_clone()?, true),
+        (server, client, false),
+    ];
+    for (from, to, to_server) in ends {
+        let shared = Arc::clone(shared);
+        thread::spawn(move || {
+            let _ = pump(&from, &to, to_server, &shared);
+            let _ = to.shutdown(Shutdown::Write);
+        });
+    }
+    Ok(())
+}
+
+fn pump(
+    mut from: &TcpStream,
+    mut to: &TcpStream,
+    to_server: bool,
+    shared: &Shared,
+) -> io::Result<()> {
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let count = from.read(&mut buffer)?;
+        if count == 0 {
+            return Ok(());
+        }
+        // A record with a handshake message that is a ClientHello (RFC 8446, 4 and 5.1).
+        let hello = buffer[0] == 0x16 && buffer[..count].get(5) == Some(&1);
+        shared.note(match to_server {
+            true if hello => What::Hello,
+            true => What::ToServer,
+            false => What::ToClient,
+        })?;
+        to.write_all(&buffer[..count])?;
+    }
+}
+
+impl Shared {
+    fn note(&self, what: What) -> io::Result<()> {
+        let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
+        let moment = self.clock.wait().now()?;
+        marks.push(Mark { moment, what });
+        Ok(())
+    }
+}
