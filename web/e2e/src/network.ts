@@ -12,8 +12,8 @@ export interface Passed {
   status?: number;
 }
 
-/** What to do with a request: `cut` it after so many bytes, send it to another `url`, or `answer` it here. */
-export type Fault = { cut: number } | { url: string } | { answer: number } | undefined;
+/** What to do with a request: `cut` it after so many bytes, send it to another `url`, `answer` it here, or never. */
+export type Fault = { cut: number } | { url: string } | { answer: number } | "hold" | undefined;
 
 export class Network {
   readonly log: Passed[] = [];
@@ -52,6 +52,10 @@ export class Network {
     const passed: Passed = { method: incoming.method ?? "GET", url, bytes: 0 };
     this.log.push(passed);
     const fault = this.fault(passed);
+    if (fault === "hold") {
+      incoming.on("error", () => undefined).resume();
+      return;
+    }
     if (fault && "answer" in fault) {
       incoming.resume();
       const headers = { "Access-Control-Allow-Origin": "*", "Content-Type": "application/json" };

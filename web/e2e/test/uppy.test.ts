@@ -1,0 +1,117 @@
+/** Uppy with Golden Retriever: a reload in the middle of an upload in parts, and no part sent twice. */
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { createClient } from "../../client/src/index.ts";
+import { bundle } from "../../testing/bundle.ts";
+import { samples } from "../../testing/samples.ts";
+import { openBrowser, Visitor } from "../src/browser.ts";
+import { sparse } from "../src/files.ts";
+
+const MIB = 1024 * 1024;
+const PARTS = ["1", "2", "3", "4", "5", "6", "7"];
+
+let browser: Browser;
+let recipe: string;
+let film: Awaited<ReturnType<typeof sparse>>;
+beforeAll(async () => {
+  browser = await openBrowser();
+  film = await sparse("film.mp4", 101 * MIB);
+  const found = await samples(new URL("../../../docs/recipes.md", import.meta.url));
+  recipe = found.find(({ heading, language }) => heading === "Uppy" && language === "js")?.code ?? "";
+});
+afterAll(async () => {
+  await browser.close();
+  await film.remove();
+});
+
+/** A page of an app that uses Uppy, freshly loaded. */
+async function load({ page, stack }: Visitor, code: string): Promise<void> {
+  await page.goto(`${stack.page.split("/#")[0]}/config.json`);
+  await page.addScriptTag({ content: code, type: "module" });
+  await page.waitForFunction("globalThis.uppy");
+}
+
+/** Picks the file as a person does, so that it is the very same again after a reload. */
+async function pick(page: Page): Promise<void> {
+  await page.evaluate(() => {
+    document.body.innerHTML = '<input type="file" aria-label="File" />';
+  });
+  await page.getByLabel("File").setInputFiles(film.path);
+  await page.evaluate(`{
+    const [file] = document.querySelector("input").files;
+    void uppy.addFile({ name: file.name, type: file.type, data: file });
+  }`);
+}
+
+/** Whether Golden Retriever has written down the upload and, where it keeps files at all, the file. */
+const kept = (page: Page, files: number) =>
+  page.evaluate(
+    (wanted) =>
+      new Promise<boolean>((resolve) => {
+        const opening = indexedDB.open("uppy-blobs");
+        opening.onsuccess = () => {
+          const stores = opening.result.transaction(["metadata", "files"]);
+          const metadata = stores.objectStore("metadata").getAll();
+          const count = stores.objectStore("files").count();
+          count.onsuccess = () => {
+            opening.result.close();
+            resolve(JSON.stringify(metadata.result).includes("s3Multipart") && count.result === wanted);
+          };
+        };
+      }),
+    files,
+  );
+
+const numbers = ({ network }: Visitor) => network.taken.map(({ url }) => url.searchParams.get("partNumber"));
+
+/** Uploads until S3 has two parts, reloads, waits for Golden Retriever, and goes on. */
+async function interrupted(source: string, files: number, meanwhile: (page: Page) => Promise<void>): Promise<void> {
+  const code = await bundle(`${source}\nglobalThis.uppy = uppy;`);
+  const visitor = await Visitor.arrive(browser, { bypassCSP: true });
+  const { page, network, stack, token } = visitor;
+  await page.addInitScript(([api, token]) => Object.assign(globalThis, { API: api, token: async () => token }), [
+    stack.api,
+    token,
+  ] as const);
+  await load(visitor, code);
+  await pick(page);
+  let held = true;
+  network.fault = ({ url }) => (held && url.searchParams.get("partNumber") === "3" ? "hold" : undefined);
+  await page.evaluate("void uppy.upload()");
+  await expect.poll(() => numbers(visitor), { timeout: 60_000 }).toEqual(["1", "2"]);
+  // Golden Retriever writes down what happened twice a second at most.
+  await expect.poll(() => kept(page, files), { timeout: 60_000 }).toBe(true);
+
+  await load(visitor, code);
+  held = false;
+  await page.waitForFunction("uppy.getFiles().length === 1");
+  await meanwhile(page);
+  await page.evaluate(`globalThis.ended = new Promise((resolve) =>
+    uppy.on("complete", ({ successful, failed }) => resolve([successful.length, failed.length])));
+    uppy.emit("restore-confirmed");`);
+  expect(await page.evaluate("ended")).toEqual([1, 0]);
+  expect(numbers(visitor)).toEqual(PARTS);
+  expect(network.taken.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(101 * MIB);
+  const client = createClient({ url: stack.api, token: () => token });
+  expect((await client.listPage()).files.map(({ fileName, size }) => [fileName, size])).toEqual([
+    ["film.mp4", 101 * MIB],
+  ]);
+  expect(visitor.errors).toEqual([]);
+  await visitor.leave();
+}
+
+test("a file that was too large to be kept is picked again, and goes on", async () => {
+  await interrupted(recipe, 0, async (page) => {
+    expect(await page.evaluate("uppy.getFiles()[0].isGhost")).toBe(true);
+    await pick(page);
+    expect(await page.evaluate("uppy.getFiles().map(({ isGhost }) => isGhost)")).toEqual([false]);
+  });
+});
+
+test("a file that was kept goes on by itself", async () => {
+  const keeping = "use(GoldenRetriever, { indexedDB: { maxFileSize: 2 ** 30, maxTotalSize: 2 ** 30 } })";
+  const source = recipe.replace("use(GoldenRetriever)", keeping);
+  await interrupted(source, 1, async (page) => {
+    expect(await page.evaluate("uppy.getFiles()[0].data.size")).toBe(101 * MIB);
+  });
+});
