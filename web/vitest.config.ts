@@ -8,6 +8,7 @@ export default defineConfig({
     // Only a bound: nothing here passes or fails by how long it takes.
     testTimeout: 400_000,
     hookTimeout: 120_000,
+    expect: { poll: { timeout: 60_000 } },
     fileParallelism: false,
   },
 });

@@ -37,7 +37,7 @@ export const picture = (name: string): Small => ({
 });
 
 /** Uses the page's own button. */
-export async function choose(page: Page, files: string | Small[]): Promise<void> {
+export async function choose(page: Page, files: string | string[] | Small[]): Promise<void> {
   const [chooser] = await Promise.all([page.waitForEvent("filechooser"), page.getByText("Choose files").click()]);
   await chooser.setFiles(files);
 }

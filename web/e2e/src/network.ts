@@ -18,6 +18,8 @@ export type Fault = { cut: number } | { url: string } | { answer: number } | "ho
 export class Network {
   readonly log: Passed[] = [];
   fault: (passing: Passed) => Fault = () => undefined;
+  /** The most bytes a second that each request brings up. */
+  pace = Number.POSITIVE_INFINITY;
   #server: Server;
 
   private constructor(server: Server) {
@@ -87,10 +89,12 @@ export class Network {
     incoming.on("data", (chunk: Buffer) => {
       passed.bytes += chunk.length;
       if (passed.bytes >= left) return cut();
-      if (!onward.write(chunk)) {
-        incoming.pause();
-        onward.once("drain", () => incoming.resume());
-      }
+      const full = !onward.write(chunk);
+      const wait = (1000 * chunk.length) / this.pace;
+      if (!full && wait === 0) return;
+      incoming.pause();
+      if (full) onward.once("drain", () => setTimeout(() => incoming.resume(), wait));
+      else setTimeout(() => incoming.resume(), wait);
     });
     incoming.on("end", () => onward.end());
   }

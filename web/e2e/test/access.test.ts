@@ -98,3 +98,20 @@ test("a pasted token is a way in, a bad one is not, and out is out", async () =>
   await page.getByLabel("Token").waitFor();
   await visitor.leave();
 });
+
+test("dark and light follow the system, until somebody chooses", async () => {
+  const visitor = await Visitor.arrive(browser, { colorScheme: "light" });
+  const page = await visitor.open();
+  const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const luminance = async () => Math.max(...((await background()).match(/[\d.]+/g) ?? []).slice(0, 3).map(Number));
+  const isDark = async () => (await luminance()) < 80;
+  expect(await isDark()).toBe(false);
+  await page.emulateMedia({ colorScheme: "dark" });
+  await expect.poll(isDark).toBe(true);
+  await page.getByRole("button", { name: "Light theme" }).click();
+  await expect.poll(isDark).toBe(false);
+  await page.reload();
+  await page.getByRole("button", { name: "Dark theme" }).waitFor();
+  expect(await isDark()).toBe(false);
+  await visitor.leave();
+});

@@ -62,6 +62,49 @@ test("many are selected and deleted by the keyboard alone", async () => {
   await page.getByText("Nothing here yet").waitFor();
 });
 
+test("many are selected, deleted, and brought back by one undo", async () => {
+  await page.getByLabel("Select notes.txt").check();
+  await page.getByLabel("Select dot.png").check();
+  await page.getByText("2 files selected").waitFor();
+  await page.getByRole("group", { name: "Selection" }).getByRole("button", { name: "Delete" }).click();
+  await file(page, "notes.txt").waitFor({ state: "detached" });
+  await file(page, "dot.png").waitFor({ state: "detached" });
+  await toast(page, "2 files deleted").getByRole("button", { name: "Undo" }).click();
+  await file(page, "notes.txt").waitFor();
+  await file(page, "dot.png").waitFor();
+  expect(deletes()).toEqual([]);
+});
+
+test("the keyboard reaches a file, opens it, closes it and deletes it", async () => {
+  const focused = () => page.evaluate(() => document.activeElement?.getAttribute("aria-label"));
+  const tabTo = async (label: string) => {
+    for (let presses = 0; (await focused()) !== label; presses++) {
+      expect(presses, label).toBeLessThan(60);
+      await page.keyboard.press("Tab");
+    }
+  };
+  await tabTo("Open notes.txt");
+  await page.keyboard.press("Enter");
+  const dialog = page.locator("wa-dialog");
+  await dialog.getByText("Hello, Slipway").waitFor();
+  // Uploaded side by side, any of them may be the first.
+  const first = (await page.locator(".library .file-name").first().innerText()) === "notes.txt";
+  await page.keyboard.press(first ? "ArrowRight" : "ArrowLeft");
+  await page.getByRole("dialog", { name: "notes.txt" }).waitFor({ state: "hidden" });
+  await page.keyboard.press(first ? "ArrowLeft" : "ArrowRight");
+  await dialog.getByText("Hello, Slipway").waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "hidden" });
+  // Back where it was, so that the next key goes on from there.
+  expect(await focused()).toBe("Open notes.txt");
+  await tabTo("Delete notes.txt");
+  await page.keyboard.press("Enter");
+  await file(page, "notes.txt").waitFor({ state: "detached" });
+  await tabTo("Open other.txt");
+  await page.keyboard.press("Space");
+  await dialog.getByText("Another").waitFor();
+});
+
 test("files are previewed, stepped through, and the preview closes", async () => {
   await page.getByRole("button", { name: "Open notes.txt" }).press("Enter");
   const dialog = page.locator("wa-dialog");
@@ -88,6 +131,25 @@ test("a download has the original name, and a link reads the file", async () => 
   await toast(page, "Link copied").waitFor();
   const link = await page.evaluate(() => navigator.clipboard.readText());
   expect(await (await fetch(link)).text()).toBe("Another");
+});
+
+test("the gallery has files side by side, the list one below the other", async () => {
+  const lines = async () => {
+    const tops = await page
+      .locator(".library .file")
+      .evaluateAll((all) => all.map((one) => one.getBoundingClientRect().top));
+    return new Set(tops).size;
+  };
+  const view = (name: string) => page.getByRole("button", { name, exact: true });
+  expect(await lines()).toBe(1);
+  expect(await view("Gallery").getAttribute("aria-pressed")).toBe("true");
+  await view("List").click();
+  await page.locator(".files.list").waitFor();
+  expect(await lines()).toBe(3);
+  expect(await view("List").getAttribute("aria-pressed")).toBe("true");
+  await view("Gallery").click();
+  await page.locator(".files.grid").waitFor();
+  expect(await lines()).toBe(1);
 });
 
 test("the list is filtered by type, and the view is remembered", async () => {

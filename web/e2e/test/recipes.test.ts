@@ -156,7 +156,7 @@ test("Uppy goes on with what S3 has, as Golden Retriever does after a reload", a
     let held = true;
     network.fault = ({ url }) => (held && url.searchParams.get("partNumber") === "3" ? { cut: 1 } : undefined);
     await page.evaluate("void (globalThis.result = uppy.upload())");
-    await expect.poll(() => taken().length, { timeout: 60_000 }).toBe(2);
+    await expect.poll(() => taken().length).toBe(2);
     await page.evaluate("uppy.pauseAll()");
     held = false;
     await page.evaluate("uppy.resumeAll()");

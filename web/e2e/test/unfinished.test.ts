@@ -36,7 +36,7 @@ async function begun(): Promise<void> {
   other.network.fault = ({ url }) => (part(url) > 2 ? { cut: 1 } : undefined);
   const page = await other.open();
   await choose(page, film.path);
-  await expect.poll(() => taken(other).sort(), { timeout: 60_000 }).toEqual([1, 2]);
+  await expect.poll(() => taken(other).sort()).toEqual([1, 2]);
   await other.leave();
 }
 
@@ -93,7 +93,7 @@ test("discarding is undone before it is done, comes back where it fails, and the
   await discard();
   // Leaving the page is no way out of it.
   await page.reload();
-  await expect.poll(discards, { timeout: 60_000 }).toEqual([403, 200]);
+  await expect.poll(discards).toEqual([403, 200]);
   await page.reload();
   await page.getByText("Nothing here yet").waitFor();
   expect(await left(page, "film.mp4").count()).toBe(0);

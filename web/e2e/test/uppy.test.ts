@@ -78,9 +78,9 @@ async function interrupted(source: string, files: number, meanwhile: (page: Page
   let held = true;
   network.fault = ({ url }) => (held && url.searchParams.get("partNumber") === "3" ? "hold" : undefined);
   await page.evaluate("void uppy.upload()");
-  await expect.poll(() => numbers(visitor), { timeout: 60_000 }).toEqual(["1", "2"]);
+  await expect.poll(() => numbers(visitor)).toEqual(["1", "2"]);
   // Golden Retriever writes down what happened twice a second at most.
-  await expect.poll(() => kept(page, files), { timeout: 60_000 }).toBe(true);
+  await expect.poll(() => kept(page, files)).toBe(true);
 
   await load(visitor, code);
   held = false;

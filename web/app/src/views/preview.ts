@@ -57,9 +57,15 @@ function content(page: Page, file: StoredFile): TemplateResult {
     case "audio":
       return html`<audio crossorigin="anonymous" src=${url} controls aria-label=${name} @error=${once(refresh)}></audio>`;
     case "pdf":
-      return html`<iframe src=${url} title=${name}></iframe>`;
+      // Phones mostly open one in an app of its own.
+      return navigator.pdfViewerEnabled
+        ? html`<iframe src=${url} title=${name}></iframe>`
+        : nothingToShow("This browser shows no PDF inside of a page. Download it to open it.");
     case "text":
-      return html`${until(textOf(url), html`<wa-spinner></wa-spinner>`)}`;
+      return html`
+        ${until(textOf(url), html`<wa-spinner></wa-spinner>`)}
+        ${file.size > TEXT_BYTES ? html`<p class="hint cut">The beginning of it. Download it for the rest.</p>` : nothing}
+      `;
     default:
       return nothingToShow("There is no preview for this type. Download it to open it.");
   }

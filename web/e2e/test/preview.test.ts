@@ -1,0 +1,128 @@
+/** Every kind of file is really shown: what is looked at is what the browser has drawn or decoded. */
+import type { Browser, Locator, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { openBrowser, Visitor } from "../src/browser.ts";
+import { choose, done, file, text } from "../src/files.ts";
+import { pdf, png, share, wav, webm } from "../src/media.ts";
+
+const RED: [number, number, number] = [255, 0, 0];
+const LINES = Array.from({ length: 40_000 }, (_, i) => `Line ${i}`).join("\n");
+
+let browser: Browser;
+let visitor: Visitor;
+let page: Page;
+beforeAll(async () => {
+  browser = await openBrowser();
+  visitor = await Visitor.arrive(browser);
+  page = await visitor.open();
+  const made = [await png(page, "red.png"), await webm(page, "red.webm"), pdf("red.pdf"), wav("tone.wav", 2)];
+  await choose(page, [...made, text("short.txt", "Grüße, 世界"), text("long.txt", LINES), text("empty.txt", "")]);
+  await done(page, 7);
+  await page.getByRole("button", { name: "Clear finished" }).click();
+});
+afterEach(() => expect(visitor.errors).toEqual([]));
+afterAll(async () => {
+  await visitor.leave();
+  await browser.close();
+});
+
+/** Opens the preview of a file, lets `look` at it, and closes it. */
+async function preview(name: string, look: (stage: Locator) => Promise<void>): Promise<void> {
+  await page.getByRole("button", { name: `Open ${name}` }).click();
+  await page.getByRole("dialog", { name }).waitFor();
+  await look(page.locator(".stage"));
+  await page.getByRole("dialog").getByRole("button", { name: "Close" }).click();
+  await page.getByRole("dialog").waitFor({ state: "hidden" });
+}
+
+const red = (shown: Locator) => expect.poll(async () => share(page, await shown.screenshot(), RED));
+
+/** How far a player has come, and what it knows. */
+const player = (found: Locator) =>
+  found.evaluate((element) => {
+    const { readyState, duration, currentTime } = element as HTMLMediaElement;
+    const { videoWidth, videoHeight } = element as HTMLVideoElement;
+    return { readyState, duration, currentTime, videoWidth, videoHeight };
+  });
+
+test("an image", async () => {
+  await preview("red.png", async (stage) => {
+    const image = stage.getByRole("img", { name: "red.png" });
+    await expect.poll(() => image.evaluate((image) => (image as HTMLImageElement).naturalWidth)).toBe(640);
+    await red(image).toBeGreaterThan(0.95);
+  });
+});
+
+test("a video, which plays", async () => {
+  await preview("red.webm", async (stage) => {
+    const video = stage.locator("video");
+    const shown = { videoWidth: 320, videoHeight: 240 };
+    await expect.poll(() => player(video)).toMatchObject(shown);
+    // The controls are dark, and the rest is the film.
+    await red(video).toBeGreaterThan(0.5);
+    await video.evaluate((video) => (video as HTMLVideoElement).play());
+    await expect.poll(async () => (await player(video)).currentTime).toBeGreaterThan(0);
+  });
+});
+
+test("audio, with its length", async () => {
+  await preview("tone.wav", async (stage) => {
+    const audio = stage.locator("audio");
+    await expect.poll(() => player(audio)).toMatchObject({ readyState: 4, duration: 2 });
+    expect(await audio.isVisible()).toBe(true);
+  });
+});
+
+test("a PDF, drawn by the browser's own viewer", async () => {
+  await preview("red.pdf", (stage) => red(stage).toBeGreaterThan(0.2));
+});
+
+test("a browser without a viewer of PDF says so", async () => {
+  await page.evaluate(() => Object.defineProperty(navigator, "pdfViewerEnabled", { value: false, configurable: true }));
+  await preview("red.pdf", (stage) => stage.getByText("Download it to open it.").waitFor());
+  await page.evaluate(() => Object.defineProperty(navigator, "pdfViewerEnabled", { value: true }));
+});
+
+test("text: all of it, the beginning of much, and none", async () => {
+  await preview("short.txt", async (stage) => {
+    await stage.getByText("Grüße, 世界", { exact: true }).waitFor();
+    expect(await stage.getByText("The beginning of it").count()).toBe(0);
+  });
+  await preview("long.txt", async (stage) => {
+    await stage.getByText("Line 0").waitFor();
+    expect((await stage.locator("pre").innerText()).length).toBeLessThanOrEqual(200_000);
+    await stage.getByText("The beginning of it").waitFor();
+  });
+  await preview("empty.txt", (stage) => stage.getByText("The file is empty.").waitFor());
+});
+
+test("images and videos have thumbnails, and the others an icon of their kind", async () => {
+  const thumb = (name: string) => file(page, name).locator(".thumb");
+  await expect.poll(() => player(thumb("red.webm"))).toMatchObject({ videoWidth: 320 });
+  // The checkbox is in the picture.
+  await red(thumb("red.webm")).toBeGreaterThan(0.9);
+  await red(thumb("red.png")).toBeGreaterThan(0.9);
+  for (const [name, kind] of [
+    ["tone.wav", "audio"],
+    ["red.pdf", "pdf"],
+    ["short.txt", "text"],
+  ] as const) {
+    await file(page, name).locator(`span.thumb.${kind} svg`).waitFor();
+  }
+});
+
+test("each filter leaves what is of its type", async () => {
+  const shown = () => page.locator(".library .file-name").allInnerTexts();
+  const all = ["empty.txt", "long.txt", "red.pdf", "red.png", "red.webm", "short.txt", "tone.wav"];
+  for (const [type, names] of [
+    ["Images", ["red.png"]],
+    ["Videos", ["red.webm"]],
+    ["Audio", ["tone.wav"]],
+    ["PDF", ["red.pdf"]],
+    ["Text", ["empty.txt", "long.txt", "short.txt"]],
+    ["All", all],
+  ] as const) {
+    await page.getByLabel("Type").selectOption(type);
+    await expect.poll(async () => (await shown()).sort()).toEqual(names);
+  }
+});
