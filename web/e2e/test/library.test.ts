@@ -100,6 +100,8 @@ test("the keyboard reaches a file, opens it, closes it and deletes it", async ()
   await tabTo("Delete notes.txt");
   await page.keyboard.press("Enter");
   await file(page, "notes.txt").waitFor({ state: "detached" });
+  // On to its neighbour, not to the top of the page.
+  expect(await focused()).toMatch(/^Open (dot.png|other.txt)$/);
   await tabTo("Open other.txt");
   await page.keyboard.press("Space");
   await dialog.getByText("Another").waitFor();

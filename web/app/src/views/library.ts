@@ -101,10 +101,18 @@ function entry(page: Page, file: StoredFile): TemplateResult {
       <span class="actions">
         ${button(`Download ${name}`, "arrowDownTray", () => void page.download(file), true)}
         ${button(`Copy link to ${name}`, "link", () => void page.copyLink(file), true)}
-        ${button(`Delete ${name}`, "trash", () => page.remove([file.id]), true)}
+        ${button(`Delete ${name}`, "trash", () => remove(page, file), true)}
       </span>
     </li>
   `;
+}
+
+function remove(page: Page, { id }: StoredFile): void {
+  const gone = document.activeElement?.closest(".file");
+  const neighbour = gone?.nextElementSibling ?? gone?.previousElementSibling;
+  page.remove([id]);
+  // Or the keyboard would be back at the top of the page.
+  neighbour?.querySelector<HTMLElement>(".open")?.focus();
 }
 
 /** What is below the last file: more of them, once it comes into view, or why there are none. */
