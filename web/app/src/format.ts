@@ -4,7 +4,8 @@ const UNITS = ["kilobyte", "megabyte", "gigabyte", "terabyte"] as const;
 
 export function bytes(count: number): string {
   const power = Math.min(Math.max(Math.floor(Math.log10(Math.max(count, 1)) / 3), 1), UNITS.length);
-  const value = count / 1000 ** power;
+  // Little is not nothing.
+  const value = count > 0 ? Math.max(count / 1000 ** power, 0.1) : 0;
   const style = { style: "unit", unit: UNITS[power - 1], unitDisplay: "short" } as const;
   return new Intl.NumberFormat(undefined, { ...style, maximumFractionDigits: value < 10 ? 1 : 0 }).format(value);
 }

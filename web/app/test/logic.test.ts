@@ -21,6 +21,7 @@ test("the rate is that of the last seconds, and forgets what was sent again", ()
 test("figures are short", () => {
   const check = (bytes: number, text: string) => expect(format.bytes(bytes)).toBe(text);
   check(0, "0 kB");
+  check(14, "0.1 kB");
   check(940, "0.9 kB");
   check(1_250_000, "1.3 MB");
   check(367_001_600, "367 MB");

@@ -36,6 +36,12 @@ async function clean(page: Page, state: string): Promise<void> {
   await expect.poll(() => faults(page), { message: state, timeout: 30_000, interval: 300 }).toEqual([]);
 }
 
+/** Whether nothing is drawn over it, as the head of the page might be. */
+function isOnTop(element: Element): boolean {
+  const { left, top, width } = element.getBoundingClientRect();
+  return element.contains(document.elementFromPoint(left + width / 2, top + 4));
+}
+
 /** Begins an upload that nobody goes on with. */
 async function begin({ stack, token }: Visitor, fileName: string): Promise<void> {
   const answer = await fetch(`${stack.api}/multipart-uploads`, {
@@ -55,7 +61,8 @@ const LOOKS: [string, BrowserContextOptions][] = [
 ];
 
 test.each(LOOKS)("axe finds no serious fault: %s", async (_, options) => {
-  const visitor = await Visitor.arrive(browser, { ...options, reducedMotion: "reduce" });
+  const user = `somebody.with.a.long.name.${Date.now()}@example.com`;
+  const visitor = await Visitor.arrive(browser, { ...options, reducedMotion: "reduce" }, user);
   const page = await visitor.open();
   const fits = () => page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth);
   await page.getByText("Nothing here yet").waitFor();
@@ -73,6 +80,13 @@ test.each(LOOKS)("axe finds no serious fault: %s", async (_, options) => {
   await page.getByRole("button", { name: "List", exact: true }).click();
   await page.getByLabel("Select dot.png").check();
   await clean(page, "list and selection");
+  await page.locator("wa-toast-item").waitFor({ state: "detached" });
+  const size = page.viewportSize() ?? { width: 0, height: 0 };
+  await page.setViewportSize({ ...size, height: 300 });
+  const last = page.locator(".library .file").last();
+  await last.evaluate((file) => file.scrollIntoView({ block: "start" }));
+  expect(await page.getByRole("group", { name: "Selection" }).evaluate(isOnTop), "selection").toBe(true);
+  await page.setViewportSize(size);
   expect(await fits(), "list").toBe(true);
   await page.getByRole("button", { name: "Open dot.png" }).click();
   await page.getByRole("dialog").waitFor();

@@ -41,7 +41,7 @@ async function begun(): Promise<void> {
 }
 
 async function resume(page: Page, name: string, files: string | ReturnType<typeof text>): Promise<void> {
-  const button = page.getByRole("button", { name: `Choose ${name} to resume` });
+  const button = page.getByRole("button", { name: `Choose file ${name} to resume` });
   const [chooser] = await Promise.all([page.waitForEvent("filechooser"), button.click()]);
   expect(chooser.isMultiple()).toBe(false);
   await chooser.setFiles(files);

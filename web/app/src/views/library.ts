@@ -95,7 +95,7 @@ function entry(page: Page, file: StoredFile): TemplateResult {
         @change=${(event: Event) => library.toggle(file.id, (event.target as HTMLInputElement).checked)}
       />
       <button class="open" @click=${open} aria-label="Open ${name}">${thumbnail(page, file)}</button>
-      <span class="file-name" title=${name}><bdi>${name}</bdi></span>
+      <span class="file-name" dir="auto" title=${name}>${name}</span>
       <span class="meta size">${format.bytes(file.size)}</span>
       <span class="meta time">${format.day(file.uploadedAt)}</span>
       <span class="actions">

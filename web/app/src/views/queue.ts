@@ -100,7 +100,7 @@ function row({ uploads, unfinished }: Page, item: Item): TemplateResult {
   };
   return html`
     <li class="item ${state}" data-state=${state}>
-      <span class="file-name" title=${name}><bdi>${name}</bdi></span>
+      <span class="file-name" dir="auto" title=${name}>${name}</span>
       <span class="status">${status(item)}</span>
       <span class="actions">
         ${state === "sending" || state === "waiting" ? button(`Pause ${name}`, "pause", () => uploads.pause(item), true) : nothing}
@@ -133,7 +133,7 @@ export function button(label: string, name: IconName, run: () => void, bare = fa
     ? html`<button class="bare" @click=${run} title=${label} aria-label=${label}><span class="icon">${icon(name)}</span></button>`
     : html`
         <wa-button appearance="plain" size="s" @click=${run}>
-          <span class="icon" slot="start">${icon(name)}</span>${label}
+          <span class="icon" slot="start">${icon(name)}</span><span class="label">${label}</span>
         </wa-button>
       `;
 }

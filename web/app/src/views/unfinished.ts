@@ -30,10 +30,10 @@ function row(page: Page, left: Left): TemplateResult {
   const { fileName: name, size } = upload;
   return html`
     <li class="item">
-      <span class="file-name" title=${name}><bdi>${name}</bdi></span>
+      <span class="file-name" dir="auto" title=${name}>${name}</span>
       <span class="status">${status(left)}</span>
       <span class="actions">
-        ${button(`Choose ${name} to resume`, "play", () => page.resume(upload), true)}
+        <button class="link" aria-label="Choose file ${name} to resume" @click=${() => page.resume(upload)}>Choose file</button>
         ${button(`Discard ${name}`, "trash", () => page.discard(left), true)}
       </span>
       <wa-progress-bar value=${(100 * (there ?? 0)) / size} label=${name}></wa-progress-bar>
