@@ -2,6 +2,7 @@
 
 mod calls;
 mod iam;
+mod page;
 mod public;
 mod variables;
 

@@ -1,0 +1,104 @@
+//! The page that the template hosts: who may read its bucket, who hears of its address, and what its headers say.
+
+use serde_json::{Value, json};
+
+use super::template;
+
+fn properties(resource: &str) -> &'static Value {
+    let found = &template()["Resources"][resource];
+    assert!(found.is_object(), "{resource}");
+    &found["Properties"]
+}
+
+/// `https://`, the page's own domain or CloudFront's, and what follows it.
+fn address(rest: &str) -> Value {
+    let sub = |host: &str| json!({ "Fn::Sub": format!("https://${{{host}}}{rest}") });
+    let (own, other) = (sub("PageDomainName"), sub("PageDistribution.DomainName"));
+    json!({ "Fn::If": ["HostsPageAtDomain", own, other] })
+}
+
+/// What a list parameter says, and the page where it is hosted.
+fn with_page(parameter: &str, rest: &str) -> Value {
+    let given = json!({ "Ref": parameter });
+    let joined = |parts: Value| json!({ "Fn::Join": [",", parts] });
+    let all = joined(json!([joined(given.clone()), address(rest)]));
+    json!({ "Fn::If": ["HostsPage", { "Fn::Split": [",", all] }, given] })
+}
+
+#[test]
+fn the_page_may_call_and_people_come_back_to_it() {
+    let origins = with_page("AllowedOrigins", "");
+    let api = &properties("Api")["CorsConfiguration"]["AllowOrigins"];
+    let bucket = &properties("Bucket")["CorsConfiguration"]["CorsRules"][0]["AllowedOrigins"];
+    let public = &properties("PublicHeaders")["ResponseHeadersPolicyConfig"]["CorsConfig"];
+    for list in [api, bucket, &public["AccessControlAllowOrigins"]["Items"]] {
+        assert_eq!(list, &origins);
+    }
+    let back = with_page("CognitoCallbackUrls", "/");
+    for name in ["CallbackURLs", "LogoutURLs"] {
+        assert_eq!(properties("UserPoolClient")[name], back, "{name}");
+    }
+    assert_eq!(template()["Outputs"]["PageUrl"]["Value"], address(""));
+}
+
+#[test]
+fn cloudfront_alone_reads_the_pages_bucket() {
+    let bucket = properties("PageBucket");
+    let blocked = bucket["PublicAccessBlockConfiguration"].as_object();
+    assert!(blocked.is_some_and(|all| all.len() == 4 && all.values().all(|one| one == true)));
+    let statements = properties("PageBucketPolicy")["PolicyDocument"]["Statement"].as_array();
+    let distribution =
+        "arn:${AWS::Partition}:cloudfront::${AWS::AccountId}:distribution/${PageDistribution}";
+    let mut allowed = Vec::new();
+    for statement in statements.expect("statements") {
+        if statement["Effect"] == "Deny" {
+            assert_eq!(
+                statement["Condition"],
+                json!({ "Bool": { "aws:SecureTransport": "false" } })
+            );
+            continue;
+        }
+        assert_eq!(
+            statement["Principal"],
+            json!({ "Service": "cloudfront.amazonaws.com" })
+        );
+        let ours = json!({ "StringEquals": { "AWS:SourceArn": { "Fn::Sub": distribution } } });
+        assert_eq!(statement["Condition"], ours);
+        allowed.push(statement["Action"].as_str());
+    }
+    assert_eq!(allowed, [Some("s3:GetObject"), Some("s3:ListBucket")]);
+    assert_eq!(statements.map(Vec::len), Some(3));
+}
+
+/// A distribution that names the API or the files' bucket would be a circle: both name the distribution.
+#[test]
+fn the_headers_guard_the_page_and_name_nobody() {
+    let headers = &properties("PageHeaders")["ResponseHeadersPolicyConfig"];
+    let policy =
+        &headers["SecurityHeadersConfig"]["ContentSecurityPolicy"]["ContentSecurityPolicy"];
+    let policy = policy
+        .as_str()
+        .expect("a text, of which nothing is filled in");
+    for directive in [
+        "script-src 'self'",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    ] {
+        assert!(policy.split("; ").any(|one| one == directive), "{policy}");
+    }
+    let distribution = &properties("PageDistribution")["DistributionConfig"];
+    let behaviour = &distribution["DefaultCacheBehavior"];
+    assert_eq!(
+        behaviour["ResponseHeadersPolicyId"],
+        json!({ "Ref": "PageHeaders" })
+    );
+    assert_eq!(behaviour["ViewerProtocolPolicy"], "redirect-to-https");
+    assert_eq!(distribution["DefaultRootObject"], "index.html");
+    // What each file says of its cache holds, down to nothing.
+    let cache = &properties("PageCache")["CachePolicyConfig"];
+    assert_eq!(
+        (&cache["MinTTL"], &cache["DefaultTTL"]),
+        (&json!(0), &json!(0))
+    );
+}
