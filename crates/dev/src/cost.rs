@@ -39,6 +39,9 @@ pub(crate) struct Usage {
     /// How many events record-upload takes at once
     #[arg(long, default_value_t = 4.0)]
     batch: f64,
+    /// First visits of the page, where the template hosts it
+    #[arg(long, default_value_t = 0.0)]
+    visits: f64,
     /// Another file with prices
     #[arg(long)]
     prices: Option<PathBuf>,
@@ -63,6 +66,8 @@ struct Prices {
     alarm_month: f64,
     secret_month: f64,
     key_month: f64,
+    cloudfront_gb: f64,
+    cloudfront_requests_per_million: f64,
 }
 
 /// The memory of `presign`, and of the functions that hold a connection, as in `template.yaml`.
@@ -78,6 +83,10 @@ const LOG_BYTES: f64 = 1500.0;
 /// Metrics that a deployment in use has, and what its alarms look at.
 const METRICS: f64 = 20.0;
 const ALARMS: f64 = 13.0;
+
+/// The page, compressed, and its files.
+const PAGE_GB: f64 = 100e3 / 1e9;
+const PAGE_FILES: f64 = 6.0;
 
 /// A month of 30 days of `maintain` every 15 minutes, with nothing to do: 2 s each.
 const MAINTAIN_GB_SECONDS: f64 = 30.0 * 24.0 * 4.0 * 2.0 * 0.5;
@@ -131,7 +140,7 @@ fn lines(usage: &Usage, prices: &Prices) -> Vec<(&'static str, String, f64)> {
         + ALARMS * prices.alarm_month
         + prices.secret_month
         + prices.key_month;
-    vec![
+    let mut lines = vec![
         (
             "API Gateway (HTTP API)",
             millions(requests),
@@ -188,7 +197,17 @@ fn lines(usage: &Usage, prices: &Prices) -> Vec<(&'static str, String, f64)> {
             format!("{:.0} GB", gigabytes * usage.reads),
             gigabytes * usage.reads * prices.s3_egress_gb,
         ),
-    ]
+    ];
+    if usage.visits > 0.0 {
+        let (gigabytes, requests) = (usage.visits * PAGE_GB, usage.visits * PAGE_FILES);
+        lines.push((
+            "CloudFront, the page",
+            format!("{gigabytes:.1} GB, {}", millions(requests)),
+            gigabytes * prices.cloudfront_gb
+                + requests / 1e6 * prices.cloudfront_requests_per_million,
+        ));
+    }
+    lines
 }
 
 fn millions(count: f64) -> String {
@@ -239,6 +258,7 @@ mod tests {
             ["--deletes", "1"],
             ["--parts", "10"],
             ["--wait-ms", "120"],
+            ["--visits", "1000"],
         ] {
             assert!(sum(&usage(&more)) > base, "{more:?}");
         }
