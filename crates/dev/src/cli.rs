@@ -50,6 +50,8 @@ pub(crate) enum Command {
     Cost(crate::cost::Usage),
     /// Look at the local stack, or at a deployment, and say what is wrong and what to do
     Doctor(doctor::Options),
+    /// Build the page and put it where a deployment hosts it, or into a folder
+    Page(crate::page::publish::Options),
     /// Measure what functions, signer and statements cost
     Bench {
         /// What is measured, and how: `--help` tells

@@ -6,7 +6,7 @@ mod cors;
 mod database;
 mod events;
 mod fault;
-mod http;
+pub(crate) mod http;
 mod jwt;
 mod open;
 pub(crate) mod outputs;

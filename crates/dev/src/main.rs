@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         None => stack::run(&cli),
         Some(Command::Test(options)) => test::run(options, &cli.state()),
         Some(Command::Cost(usage)) => cost(usage),
+        Some(Command::Page(options)) => page::publish::run(options),
         Some(Command::Bench { args }) => bench(args),
         Some(Command::Token { user, seconds }) => token(&cli.state(), user, *seconds),
         Some(Command::Doctor(options)) => return exit(examine(&cli.state(), options)),

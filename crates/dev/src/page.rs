@@ -1,5 +1,10 @@
 //! The web page: building it with npm, when it is older than what it is built from.
 
+mod config;
+pub(crate) mod plan;
+pub(crate) mod policy;
+pub(crate) mod publish;
+
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;

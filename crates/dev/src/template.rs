@@ -1,5 +1,7 @@
 //! `template.yaml`, as far as it can be checked without an account of AWS.
 
+mod rehearse;
+
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -90,7 +92,10 @@ pub(crate) fn check(state: &Path) -> io::Result<()> {
         offline(&mut emulate)
             .arg(folder.join("emulate.py"))
             .arg(&plain),
-    )
+    )?;
+
+    say::part("template", "the page, published by the AWS CLI");
+    rehearse::publish(&fetched(&tools::AWS, state)?, &folder)
 }
 
 /// Where it would be deployed, were it deployed.

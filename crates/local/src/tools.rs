@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::guard::{Guard, Program};
 
-pub use pinned::{CARGO_DENY, CHECKOV, Pinned, SAM, SCHEMATHESIS, beside};
+pub use pinned::{AWS, CARGO_DENY, CHECKOV, Pinned, SAM, SCHEMATHESIS, beside};
 
 /// Older ones lack the router, or the runtime API without functions.
 const CARGO_LAMBDA: &str = "cargo-lambda>=1.9,<2";

