@@ -5,8 +5,10 @@ export interface OidcConfig {
   authority: string;
   clientId: string;
   scope?: string;
-  /** The API's audience, where the provider wants it named. */
+  /** The API by the name that Auth0 knows it by. */
   audience?: string;
+  /** The API by the name that a provider with resource indicators (RFC 8707) knows it by. */
+  resource?: string;
   /** Which token the API takes; the access token without it. */
   token?: "access" | "id";
 }

@@ -13,20 +13,27 @@ import { signedIn } from "./signed-in.ts";
 import { followTheme } from "./theme.ts";
 import { header } from "./views/header.ts";
 import { signIn } from "./views/sign-in.ts";
+import { signInAgain } from "./views/sign-in-again.ts";
 
 const root = document.querySelector<HTMLElement>("#app") as HTMLElement;
 
 async function start(): Promise<void> {
   const config = await readConfig();
   const begin = (session: Session) => followTheme(signedIn(root, config, session, over));
-  const over = (problem: string) => ask({ ...out, problem });
+  // Whoever it was, there is a way in again.
+  const over = async (problem: string) => {
+    const out = await findSession(config, signInAgain);
+    if (out && !isSession(out)) ask({ ...out, problem });
+  };
   const ask = (signedOut: SignedOut) => {
-    const draw = () => render(html`${header()} ${signIn(signedOut, begin)}`, root);
+    const { redirect } = signedOut;
+    const go = redirect && (() => redirect().catch(({ message }) => ask({ ...signedOut, problem: message })));
+    const draw = () => render(html`${header()} ${signIn({ ...signedOut, redirect: go }, begin)}`, root);
     followTheme(draw);
     draw();
   };
-  const found = await findSession(config);
-  const out: SignedOut = isSession(found) ? {} : found;
+  const found = await findSession(config, signInAgain);
+  if (!found) return;
   if (isSession(found)) begin(found);
   else ask(found);
 }

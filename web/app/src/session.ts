@@ -1,12 +1,15 @@
 /** Who is signed in: by a provider, or on the local stack by a token that is pasted or comes in the page's address. */
-import type { UserManager } from "oidc-client-ts";
-import type { Config, OidcConfig } from "./config.ts";
+import type { Config } from "./config.ts";
 
 /** A way to get tokens. */
 export interface Session {
   /** Who it is, for the eye. */
   name: string;
+  /** The token for the next request; `refused` is one that was just answered by 401. */
   token(refused?: string): Promise<string>;
+  /** Forgets the token, in this tab alone. */
+  forget(): Promise<void>;
+  /** Signs out everywhere; the page may be left for it. */
   signOut(): Promise<void>;
 }
 
@@ -20,9 +23,15 @@ export interface SignedOut {
 
 const KEPT = "slipway-token";
 
-/** Finds the session of the page's address, of this tab, or of the provider. */
-export async function findSession(config: Config): Promise<Session | SignedOut> {
-  return config.oidc ? fromProvider(config.oidc) : fromToken();
+/** Has a person sign in while the page waits. `attempt` needs a click, and is made again where it fails. */
+export type AskAgain = (attempt: () => Promise<void>) => Promise<void>;
+
+/** Finds the session of the page's address, of this tab, or of the provider. `undefined` in a window that was only opened to sign in. */
+export async function findSession(config: Config, again: AskAgain): Promise<Session | SignedOut | undefined> {
+  if (!config.oidc) return fromToken();
+  // Who pastes tokens need not load it.
+  const { fromProvider } = await import("./provider.ts");
+  return fromProvider(config.oidc, again);
 }
 
 export function isSession(found: Session | SignedOut): found is Session {
@@ -42,10 +51,12 @@ function fromToken(): Session | SignedOut {
 
 function pasted(token: string): Session {
   sessionStorage.setItem(KEPT, token);
+  const forget = async () => sessionStorage.removeItem(KEPT);
   return {
     name: subject(token) ?? "you",
     token: async () => token,
-    signOut: async () => sessionStorage.removeItem(KEPT),
+    forget,
+    signOut: forget,
   };
 }
 
@@ -58,51 +69,4 @@ export function subject(token: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-async function fromProvider(oidc: OidcConfig): Promise<Session | SignedOut> {
-  const { UserManager, WebStorageStateStore } = await import("oidc-client-ts");
-  const here = location.origin + location.pathname;
-  const manager = new UserManager({
-    authority: oidc.authority,
-    client_id: oidc.clientId,
-    redirect_uri: here,
-    post_logout_redirect_uri: here,
-    scope: oidc.scope ?? "openid profile email",
-    // Authorization code with PKCE is all that the library does.
-    extraQueryParams: oidc.audience ? { audience: oidc.audience } : {},
-    userStore: new WebStorageStateStore({ store: sessionStorage }),
-    automaticSilentRenew: true,
-  });
-  const redirect = () => manager.signinRedirect();
-  const query = new URLSearchParams(location.search);
-  if (query.has("state") && (query.has("code") || query.has("error"))) {
-    try {
-      await manager.signinRedirectCallback();
-    } catch (error) {
-      return { redirect, problem: `Signing in did not work: ${(error as Error).message}` };
-    } finally {
-      history.replaceState(null, "", location.pathname);
-    }
-  }
-  const user = await manager.getUser();
-  return user && !user.expired ? ofProvider(manager, oidc) : { redirect };
-}
-
-async function ofProvider(manager: UserManager, oidc: OidcConfig): Promise<Session> {
-  const user = await manager.getUser();
-  const { profile } = user ?? {};
-  return {
-    name: profile?.name ?? profile?.email ?? profile?.sub ?? "you",
-    async token(refused) {
-      let user = await manager.getUser();
-      const current = () => (oidc.token === "id" ? user?.id_token : user?.access_token) ?? "";
-      if (!user || user.expired || current() === refused) user = await manager.signinSilent();
-      return current();
-    },
-    async signOut() {
-      await manager.removeUser();
-      await manager.signoutRedirect().catch(() => location.reload());
-    },
-  };
 }

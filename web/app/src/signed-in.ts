@@ -55,7 +55,7 @@ export function signedIn(root: HTMLElement, config: Config, session: Session, ov
     );
     if (works || ended) return;
     ended = true;
-    await session.signOut();
+    await session.forget();
     over(
       "Your session has ended. Sign in again to go on; unfinished uploads continue when you choose their files again.",
     );
