@@ -33,7 +33,11 @@ async function start(): Promise<void> {
     draw();
   };
   const found = await findSession(config, signInAgain);
-  if (!found) return;
+  if (!found) {
+    // The page that waits closes this window; unless it is gone.
+    render(html`<main class="sign-in"><p>You are signed in, and can close this window.</p></main>`, root);
+    return;
+  }
   if (isSession(found)) begin(found);
   else ask(found);
 }

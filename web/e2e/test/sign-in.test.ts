@@ -98,8 +98,9 @@ test("in, an upload, a look at it, a reload, out, and nothing of it for the next
   await page.getByRole("button", { name: "Yes, sign me out" }).click();
   await page.getByRole("button", { name: "Sign in" }).waitFor();
   expect(await page.evaluate(() => JSON.stringify(sessionStorage))).not.toMatch(/eyJ/);
-  await page.goBack();
-  await page.goForward();
+  const visited = await page.evaluate("navigation.entries().map(({ url }) => url).join()");
+  expect(visited).toContain(hosted.url);
+  expect(visited).not.toMatch(/code=|eyJ/);
   await signIn(bob);
   await page.getByText("Nothing here yet").waitFor();
   expect(refused).toEqual([]);

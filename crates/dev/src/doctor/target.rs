@@ -25,7 +25,7 @@ pub(crate) struct Options {
     /// A token of a user whose files are listed and who gets, and loses, two small ones; else `SLIPWAY_TOKEN`
     #[arg(long, value_name = "TOKEN")]
     token: Option<String>,
-    /// The origin of a page that uploads; may be given again (else `AllowedOrigins` of describe-stacks)
+    /// The origin of a page that uploads; may be given again (else `PageUrl`, and `AllowedOrigins` of describe-stacks)
     #[arg(long = "origin", value_name = "URL")]
     origins: Vec<String>,
     /// Leave out whether S3's events are delivered
@@ -85,6 +85,8 @@ impl Target {
         let mut origins = options.origins.clone();
         if origins.is_empty() {
             origins = outputs.list("AllowedOrigins");
+            // The page that the template hosts may call as well.
+            origins.extend(outputs.get("PageUrl").map(str::to_owned));
         }
         if origins.is_empty() && local {
             origins = vec![LOCAL_ORIGIN.to_owned()];

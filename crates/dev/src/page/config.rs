@@ -61,7 +61,11 @@ impl Config {
     pub(crate) fn find(outputs: &Outputs, sign_in: &SignIn) -> io::Result<(Self, Hosts)> {
         let needed = |name: &'static str| {
             let value = outputs.get(name);
-            value.ok_or_else(|| io::Error::other(format!("the outputs have no {name}")))
+            value.ok_or_else(|| {
+                io::Error::other(format!(
+                    "the outputs have no {name}: deploy this version first"
+                ))
+            })
         };
         let host = |name: &str, address: &str| {
             let no_address = || io::Error::other(format!("{name} is no address: {address}"));
