@@ -22,6 +22,7 @@ mod files;
 mod files_urls;
 mod gate;
 mod identity;
+mod links;
 mod log;
 mod multipart;
 mod multipart_abort;

@@ -26,7 +26,7 @@ const LIBRARIES: [(&str, &[&str]); 9] = [
     ("record", &["core", "storage", "bucket", "db"]),
 ];
 
-fn cargo(arguments: &[&str]) -> String {
+pub(crate) fn cargo(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO"))
         .args(arguments)
         .args(["--offline", "--locked"])

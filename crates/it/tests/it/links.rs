@@ -1,0 +1,92 @@
+//! What is linked into each function as it is deployed: how many crates, and never two of a kind.
+
+use std::collections::BTreeSet;
+
+use crate::rules::{cargo, programs};
+
+/// The most crates, ours included, that a function is linked from. Each is code to load, to review, to keep up to date.
+const BUDGETS: [(&str, usize); 9] = [
+    ("delete", 200),
+    ("files", 162),
+    ("maintain", 194),
+    ("migrate", 120),
+    ("multipart", 200),
+    ("presign", 115),
+    ("presign-quota", 163),
+    ("record-upload", 186),
+    ("save-metadata", 200),
+];
+
+/// The crates that the deployed `function` is linked from, each as `name version`.
+fn linked(function: &str) -> BTreeSet<String> {
+    let package = format!("slipway-{function}");
+    let tree = cargo(&[
+        "tree",
+        "--package",
+        &package,
+        // As Cargo.toml says for deployments.
+        "--features",
+        "vendored-openssl",
+        "--target",
+        "x86_64-unknown-linux-gnu",
+        "--edges",
+        "normal,no-proc-macro",
+        "--prefix",
+        "none",
+    ]);
+    tree.lines()
+        .map(|line| line.split(' ').take(2).collect::<Vec<_>>().join(" "))
+        .collect()
+}
+
+#[test]
+fn no_function_links_more_crates_than_it_did() {
+    let budgeted: BTreeSet<&str> = BUDGETS.iter().map(|(function, _)| *function).collect();
+    assert_eq!(budgeted, programs(), "every function has a budget");
+    for (function, budget) in BUDGETS {
+        let linked = linked(function);
+        let count = linked.len();
+        assert!(
+            count <= budget,
+            "{function} links {count} crates, of at most {budget}: {linked:#?}"
+        );
+    }
+}
+
+#[test]
+fn no_function_links_two_tls_stacks_or_two_http_clients() {
+    for function in programs() {
+        let linked = linked(function);
+        let of = |names: &[&str]| {
+            let has = |name: &str| {
+                linked
+                    .iter()
+                    .any(|krate| krate.split(' ').next() == Some(name))
+            };
+            names.iter().filter(|name| has(name)).count()
+        };
+        let tls = of(&[
+            "openssl",
+            "rustls",
+            "aws-lc-rs",
+            "boring",
+            "s2n-tls",
+            "mbedtls",
+        ]);
+        let expected = usize::from(function != "presign");
+        assert_eq!(tls, expected, "{function}: {linked:#?}");
+        // That of Lambda's runtime; `maintain` has it too.
+        let http = of(&[
+            "hyper",
+            "reqwest",
+            "ureq",
+            "isahc",
+            "curl",
+            "attohttpc",
+            "minreq",
+        ]);
+        assert_eq!(http, 1, "{function}: {linked:#?}");
+        let hypers = linked.iter().filter(|krate| krate.starts_with("hyper "));
+        assert_eq!(hypers.count(), 1, "{function}: {linked:#?}");
+    }
+}
