@@ -36,26 +36,32 @@ fn binaries() -> &'static PathBuf {
         cargo
             .args(["build", "--quiet", "--workspace", "--bins"])
             .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
-        // What `cargo test` sets for this test looks like a change to build scripts that watch it: `ring`, and with
-        // it the whole AWS SDK, would be built anew each time.
-        let set_by_cargo = [
-            "CARGO_PKG_",
-            "CARGO_MANIFEST_",
-            "CARGO_BIN_",
-            "CARGO_CRATE_",
-        ];
-        for (name, _) in std::env::vars_os() {
-            let name = name.to_string_lossy();
-            if set_by_cargo.iter().any(|begin| name.starts_with(begin)) {
-                cargo.env_remove(&*name);
-            }
-        }
-        let status = cargo.status().expect("cargo starts");
+        let status = as_by_hand(&mut cargo).status().expect("cargo starts");
         assert!(status.success(), "the functions do not build: {status}");
         let test = std::env::current_exe().expect("the path of this test");
         test.ancestors().nth(2).expect("a target folder").to_owned()
     });
     &FOLDER
+}
+
+/// Cargo as a person calls it.
+///
+/// What `cargo test` sets for a test looks like a change to build scripts that watch it: `ring`, and with it the whole
+/// AWS SDK, would be built anew each time.
+pub fn as_by_hand(cargo: &mut Command) -> &mut Command {
+    let set_by_cargo = [
+        "CARGO_PKG_",
+        "CARGO_MANIFEST_",
+        "CARGO_BIN_",
+        "CARGO_CRATE_",
+    ];
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if set_by_cargo.iter().any(|begin| name.starts_with(begin)) {
+            cargo.env_remove(&*name);
+        }
+    }
+    cargo
 }
 
 /// An environment as a deployment sets it.

@@ -8,10 +8,7 @@
     reason = "a benchmark that cannot begin must say so there and then"
 )]
 
-mod cases;
 mod cpu;
-mod floor;
-mod ours;
 mod sdk;
 mod sigv4;
 
@@ -19,8 +16,9 @@ use std::time::Duration;
 
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 
-use cases::{Case, Keys};
 use cpu::ThreadCpu;
+use slipway_bench_signer::cases::{self, Case, Keys};
+use slipway_bench_signer::{floor, ours};
 
 fn signing(criterion: &mut Criterion<ThreadCpu>) {
     for (session, keys) in [("plain", Keys::plain()), ("token", Keys::with_token())] {

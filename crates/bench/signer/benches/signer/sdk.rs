@@ -7,7 +7,7 @@ use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, RequestChecksumCa
 use aws_sdk_s3::presigning::PresigningConfig;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::cases::{AT, BUCKET, Job, Keys, REGION, SECONDS};
+use slipway_bench_signer::cases::{AT, BUCKET, Job, Keys, REGION, SECONDS};
 
 pub(crate) struct Sdk {
     client: Client,

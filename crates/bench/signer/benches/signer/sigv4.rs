@@ -11,8 +11,8 @@ use aws_sigv4::sign::v4;
 use aws_smithy_runtime_api::client::identity::Identity;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::cases::{AT, Job, Keys, REGION, SECONDS};
-use crate::ours::object_url;
+use slipway_bench_signer::cases::{AT, Job, Keys, REGION, SECONDS};
+use slipway_bench_signer::ours::object_url;
 
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')

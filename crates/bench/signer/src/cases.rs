@@ -8,19 +8,25 @@ use time::OffsetDateTime;
 use time::macros::datetime;
 
 /// When everything is signed.
-pub(crate) const AT: OffsetDateTime = datetime!(2026-11-21 12:00:00 UTC);
+pub const AT: OffsetDateTime = datetime!(2026-11-21 12:00:00 UTC);
 /// For how long it holds.
-pub(crate) const SECONDS: u64 = 900;
-pub(crate) const BUCKET: &str = "uploads-of-everybody";
-pub(crate) const REGION: &str = "eu-central-1";
+pub const SECONDS: u64 = 900;
+/// The bucket.
+pub const BUCKET: &str = "uploads-of-everybody";
+/// Its region.
+pub const REGION: &str = "eu-central-1";
 /// What `READ_URL_SECONDS` of 900 makes.
 const CACHE_CONTROL: &str = "private, max-age=450";
 
 /// Who signs.
-pub(crate) struct Keys(pub(crate) Credentials);
+pub struct Keys(
+    /// As the environment has them.
+    pub Credentials,
+);
 
 impl Keys {
-    pub(crate) fn plain() -> Self {
+    /// Without a session.
+    pub fn plain() -> Self {
         Self(Credentials {
             access_key_id: "AKIAIOSFODNN7EXAMPLE".into(),
             secret_access_key: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".into(),
@@ -30,7 +36,7 @@ impl Keys {
     }
 
     /// A session token of 1,000 characters of base64, as a Lambda role has.
-    pub(crate) fn with_token() -> Self {
+    pub fn with_token() -> Self {
         let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
         let token = (0..1000_usize).map(|at| char::from(alphabet[at * at * 7 % 61 + at % 4]));
         let mut keys = Self::plain();
@@ -38,28 +44,37 @@ impl Keys {
         keys
     }
 
-    pub(crate) fn location() -> Location {
+    /// The bucket at AWS.
+    pub fn location() -> Location {
         Location::at_aws(BUCKET.into(), REGION.into())
     }
 }
 
 /// One URL to sign, in every form that somebody wants it in.
-pub(crate) struct Job {
-    pub(crate) method: &'static str,
-    pub(crate) operation: &'static str,
-    pub(crate) file: FileRow,
-    pub(crate) file_name: FileName,
-    pub(crate) content_type: ContentType,
+pub struct Job {
+    /// `GET` or `PUT`.
+    pub method: &'static str,
+    /// What the SDK calls it.
+    pub operation: &'static str,
+    /// The file, as the table has it.
+    pub file: FileRow,
+    /// Its name, as a client asks for it.
+    pub file_name: FileName,
+    /// Its type.
+    pub content_type: ContentType,
     /// Its number, where it is a part.
-    pub(crate) part: u16,
-    pub(crate) download: bool,
-    pub(crate) query: Vec<(&'static str, String)>,
-    pub(crate) headers: Vec<(&'static str, String)>,
+    pub part: u16,
+    /// Whether it answers as an attachment.
+    pub download: bool,
+    /// Query parameters, in order.
+    pub query: Vec<(&'static str, String)>,
+    /// Headers, in order.
+    pub headers: Vec<(&'static str, String)>,
 }
 
 impl Job {
     /// Whether the SDK can make this very URL: it cannot put metadata into the query.
-    pub(crate) fn is_made_by_sdk(&self) -> bool {
+    pub fn is_made_by_sdk(&self) -> bool {
         self.query
             .iter()
             .all(|(name, _)| *name != "x-amz-meta-name")
@@ -67,9 +82,11 @@ impl Job {
 }
 
 /// Some URLs under a name.
-pub(crate) struct Case {
-    pub(crate) name: &'static str,
-    pub(crate) jobs: Vec<Job>,
+pub struct Case {
+    /// What it is called.
+    pub name: &'static str,
+    /// What is signed.
+    pub jobs: Vec<Job>,
 }
 
 impl Case {
@@ -79,7 +96,7 @@ impl Case {
     }
 
     /// Does `work` for each, and drops what came of it, as an answer does once it is written.
-    pub(crate) fn each<T>(&self, work: impl Fn(&Job) -> T) {
+    pub fn each<T>(&self, work: impl Fn(&Job) -> T) {
         for job in &self.jobs {
             black_box(work(black_box(job)));
         }
@@ -87,7 +104,7 @@ impl Case {
 }
 
 /// Everything that is measured.
-pub(crate) fn all() -> Vec<Case> {
+pub fn all() -> Vec<Case> {
     let photo = "Holiday 2026-08-14 (12).jpg";
     let long = "写".repeat(170) + ".x";
     let user = "auth0|65f1c2d3e4a5b6c7d8e9f0a1";

@@ -7,7 +7,8 @@ use slipway_storage::{
 
 use crate::cases::{AT, Job, Keys, SECONDS};
 
-pub(crate) struct Ours {
+/// A signer, and what functions put around it.
+pub struct Ours {
     signer: Signer,
     uploads: UploadUrls,
     reads: ReadUrls,
@@ -15,7 +16,8 @@ pub(crate) struct Ours {
 }
 
 impl Ours {
-    pub(crate) fn new(keys: &Keys) -> Self {
+    /// Configured as by default.
+    pub fn new(keys: &Keys) -> Self {
         let signer = || Signer::new(Keys::location(), keys.0.clone());
         let get = |name: &str| name.ends_with("_URL_SECONDS").then(|| SECONDS.to_string());
         let env = Env::new(&get);
@@ -29,7 +31,7 @@ impl Ours {
     }
 
     /// The URL alone.
-    pub(crate) fn sign(&self, job: &Job) -> String {
+    pub fn sign(&self, job: &Job) -> String {
         let (query, headers) = (pairs(&job.query), pairs(&job.headers));
         let request = Request {
             method: job.method,
@@ -44,7 +46,7 @@ impl Ours {
     }
 
     /// All of what a function answers for the job: headers, the public address, a disposition.
-    pub(crate) fn as_functions_do(&self, job: &Job) -> (String, Option<String>) {
+    pub fn as_functions_do(&self, job: &Job) -> (String, Option<String>) {
         let key = &job.file.object_key;
         match job.operation {
             "PutObject" => {
@@ -76,7 +78,7 @@ impl Ours {
 }
 
 /// Where all of them sign for.
-pub(crate) fn object_url(job: &Job) -> String {
+pub fn object_url(job: &Job) -> String {
     let location: Location = Keys::location();
     location.object_url(&job.file.object_key)
 }

@@ -12,13 +12,14 @@ const DAY: &str = "20261121";
 const DATE_TIME: &str = "20261121T120000Z";
 
 /// The bytes to hash, all ready, and the key.
-pub(crate) struct Floor {
+pub struct Floor {
     key: hmac::Key,
     bytes: Vec<(String, String)>,
 }
 
 impl Floor {
-    pub(crate) fn new(keys: &Keys, jobs: &[Job]) -> Self {
+    /// From what ours signs.
+    pub fn new(keys: &Keys, jobs: &[Job]) -> Self {
         let ours = Ours::new(keys);
         let bytes = jobs
             .iter()
@@ -39,7 +40,7 @@ impl Floor {
     }
 
     /// Hashes and signs for every job.
-    pub(crate) fn all(&self) {
+    pub fn all(&self) {
         for (canonical, to_sign) in &self.bytes {
             black_box(digest::digest(
                 &digest::SHA256,
@@ -50,7 +51,7 @@ impl Floor {
     }
 
     /// How the signature for the job at `at` stands in its URL.
-    pub(crate) fn signature(&self, at: usize) -> String {
+    pub fn signature(&self, at: usize) -> String {
         let tag = hmac::sign(&self.key, self.bytes[at].1.as_bytes());
         format!("&X-Amz-Signature={}", hex(tag.as_ref()))
     }

@@ -1,0 +1,41 @@
+//! How large the binaries are that a start has to load.
+
+use std::path::Path;
+
+use crate::within;
+
+/// Bytes of `bootstrap`, stripped, by the function's name in the template.
+const BUDGETS: [(&str, u64); 9] = [
+    ("DeleteFunction", 15_300_000),
+    ("FilesFunction", 9_700_000),
+    ("MaintainFunction", 15_950_000),
+    ("MigrateFunction", 8_300_000),
+    ("MultipartFunction", 16_100_000),
+    ("PresignFunction", 3_050_000),
+    ("PresignQuotaFunction", 9_750_000),
+    ("RecordUploadFunction", 14_750_000),
+    ("SaveMetadataFunction", 15_600_000),
+];
+
+/// What `sam build` made.
+pub(crate) fn built() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.aws-sam/build")
+}
+
+#[test]
+fn no_binary_outgrows_its_budget() {
+    for (function, budget) in BUDGETS {
+        let path = built().join(function).join("bootstrap");
+        let metadata = std::fs::metadata(&path).expect("run `sam build` first");
+        within(function, metadata.len(), budget);
+    }
+    let functions = std::fs::read_dir(built()).expect("run `sam build` first");
+    let functions = functions
+        .flatten()
+        .filter(|entry| entry.path().join("bootstrap").is_file());
+    assert_eq!(
+        functions.count(),
+        BUDGETS.len(),
+        "a function without a budget"
+    );
+}
