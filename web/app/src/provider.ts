@@ -63,6 +63,8 @@ class Provided implements Session {
   readonly name: string;
   readonly #subject: string;
   #renewing?: Promise<User>;
+  /** Requests that are still under way must not bring it back. */
+  #over = false;
 
   constructor(
     private readonly manager: UserManager,
@@ -75,6 +77,7 @@ class Provided implements Session {
   }
 
   async token(refused?: string): Promise<string> {
+    this.#mustLast();
     const user = await this.manager.getUser();
     const token = user && tokenOf(user, this.oidc);
     if (user && token && token !== refused && isFresh(user, this.oidc)) return token;
@@ -90,6 +93,9 @@ class Provided implements Session {
   }
 
   async forget(): Promise<void> {
+    this.#over = true;
+    // It would store what it gets.
+    await this.#renewing?.catch(() => undefined);
     await this.manager.removeUser();
   }
 
@@ -112,6 +118,7 @@ class Provided implements Session {
   async #renew(): Promise<User> {
     const quietly = await this.#quietly();
     if (quietly) return quietly;
+    this.#mustLast();
     let user: User | undefined;
     let prompt: string | undefined;
     await this.again(async () => {
@@ -132,6 +139,10 @@ class Provided implements Session {
     return answer.catch((error) => {
       throw new Error(explain(error));
     });
+  }
+
+  #mustLast(): void {
+    if (this.#over) throw new SlipwayError("unauthenticated", "You are signed out.", 401);
   }
 
   /** By the refresh token; undefined where there is none, or the provider takes it no more. */
