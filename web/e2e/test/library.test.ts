@@ -123,6 +123,17 @@ test("files are previewed, stepped through, and the preview closes", async () =>
   await expect.poll(() => shown.evaluate((image) => (image as HTMLImageElement).naturalWidth)).toBe(1);
 });
 
+test("another preview opens at the very moment that one has closed", async () => {
+  await page.getByRole("button", { name: "Open notes.txt" }).click();
+  await page.getByRole("dialog", { name: "notes.txt" }).waitFor();
+  await page.locator("wa-dialog").evaluate((dialog) => {
+    const other = document.querySelector<HTMLElement>('[aria-label="Open other.txt"]');
+    dialog.addEventListener("wa-after-hide", () => other?.click(), { once: true });
+  });
+  await page.keyboard.press("Escape");
+  await page.locator("wa-dialog").getByText("Another").waitFor();
+});
+
 test("a download has the original name, and a link reads the file", async () => {
   const [download] = await Promise.all([
     page.waitForEvent("download"),

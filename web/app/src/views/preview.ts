@@ -2,6 +2,7 @@
 import type { StoredFile } from "@slipway/client";
 import { html, nothing, type TemplateResult } from "lit";
 import { keyed } from "lit/directives/keyed.js";
+import { live } from "lit/directives/live.js";
 import { until } from "lit/directives/until.js";
 import * as format from "../format.ts";
 import type { Page } from "../page.ts";
@@ -18,8 +19,9 @@ export function preview(page: Page): TemplateResult {
     page.changed();
   };
   const label = file?.fileName ?? "Preview";
+  // `live`: it closes itself, and may be opened for another file before that has been drawn.
   return html`
-    <wa-dialog class="preview" label=${label} ?open=${file !== undefined} light-dismiss @wa-after-hide=${close} @keydown=${(e: KeyboardEvent) => keys(page, e)}>
+    <wa-dialog class="preview" label=${label} ?open=${live(file !== undefined)} light-dismiss @wa-after-hide=${close} @keydown=${(e: KeyboardEvent) => keys(page, e)}>
       ${file ? body(page, file) : nothing}
     </wa-dialog>
   `;
