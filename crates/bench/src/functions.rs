@@ -31,6 +31,9 @@ use world::World;
 
 use crate::{document, root, say};
 
+/// Under a quota: they take long.
+const QUOTA_REQUESTS: usize = 20;
+
 /// How much is measured, and of what.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Options {
@@ -40,7 +43,7 @@ pub(crate) struct Options {
     /// Starts with many requests after the first
     #[arg(long, default_value_t = 8, value_name = "N")]
     rounds: usize,
-    /// How many those are
+    /// How many those are, with a pause before each, and as many without
     #[arg(long, default_value_t = 300, value_name = "N")]
     requests: usize,
     /// Rounds with the CPU of a 128 MB function; 0 leaves them out
@@ -53,6 +56,9 @@ pub(crate) struct Options {
     /// of several, each is measured
     #[arg(long, value_name = "DIR")]
     binaries: Vec<PathBuf>,
+    /// Leave a tutorial out, neither built nor measured
+    #[arg(long, value_enum, value_name = "WHO")]
+    without: Vec<Who>,
     /// Write docs/performance.md and its plots, and not only to the terminal
     #[arg(long)]
     write: bool,
@@ -72,10 +78,17 @@ impl Options {
 /// Measures, prints the report, and writes it where asked.
 pub(crate) fn run(options: &Options) -> io::Result<()> {
     let options = options.settled();
-    let programs = Programs::prepare(&options.binaries)?;
+    if options.write && !options.without.is_empty() {
+        let what = "--write needs all programs: the tables would lack some";
+        return Err(io::Error::other(what));
+    }
+    for who in &options.without {
+        say(&format!("LEFT OUT, as asked: {who:?}"));
+    }
+    let programs = Programs::prepare(&options.binaries, &options.without)?;
     say("starting Postgres and S3");
-    let world = World::start(options.requests + WARM_UP + 1)?;
-    let all = contenders(programs.builds());
+    let world = World::start(2 * options.requests.max(QUOTA_REQUESTS) + WARM_UP + 1)?;
+    let all = contenders(programs.builds(), &options.without);
     let mut results = Results::new(all);
     // What is slow when it is first read from the disk must not be the first round's alone.
     results.round(|contender| sample(&programs, &world, contender, 0, None))?;
@@ -90,7 +103,9 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     }
     let quota = under_quota(&options, &programs, &world)?;
     say("the parts of a start");
-    let parts = parts::measure(&programs, &world, options.starts.max(5))?;
+    let who = [Who::Slipway(0), Who::Rust];
+    let who = who.into_iter().filter(|who| !options.without.contains(who));
+    let parts = parts::measure(&programs, &world, who, options.starts.max(5))?;
     let files = results.sizes(&programs)?;
     let text = report::write(&options, &results, &files, quota.as_ref(), &parts)?;
     writeln!(io::stdout(), "{text}")?;
@@ -106,7 +121,7 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
 }
 
 /// The floor first, then everybody with everything.
-fn contenders(builds: usize) -> Vec<Contender> {
+fn contenders(builds: usize, without: &[Who]) -> Vec<Contender> {
     let mut all = vec![Contender {
         who: Who::Floor,
         case: Case::Presign,
@@ -117,7 +132,9 @@ fn contenders(builds: usize) -> Vec<Contender> {
         all.extend(ours.map(|case| Contender { who, case }));
     }
     for who in [Who::Rust, Who::Node, Who::Python] {
-        all.extend(Case::SHARED.map(|case| Contender { who, case }));
+        if !without.contains(&who) {
+            all.extend(Case::SHARED.map(|case| Contender { who, case }));
+        }
     }
     all
 }
@@ -138,7 +155,7 @@ fn under_quota(
         ));
         return Ok(None);
     }
-    let all = contenders(1).into_iter();
+    let all = contenders(1, &options.without).into_iter();
     let some = all.filter(|contender| matches!(contender.case, Case::Presign | Case::Save));
     let mut results = Results::new(some.collect());
     for round in 0..options.quota {
@@ -149,7 +166,7 @@ fn under_quota(
         ));
         results.round(|contender| {
             let quota = Quota::of_megabytes(128)?;
-            sample(programs, world, contender, 20, Some(&quota))
+            sample(programs, world, contender, QUOTA_REQUESTS, Some(&quota))
         })?;
     }
     Ok(Some(results))

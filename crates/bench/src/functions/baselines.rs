@@ -90,6 +90,23 @@ pub(super) fn python(guard: &Guard) -> io::Result<PathBuf> {
     Ok(folder)
 }
 
+/// Everything that was installed for Python.
+pub(super) fn packages(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = |folder: PathBuf| {
+        Ok::<_, io::Error>(fs::read_dir(folder)?.flatten().map(|entry| entry.path()))
+    };
+    let target = folder.join("target");
+    if target.is_dir() {
+        return Ok(entries(target)?.collect());
+    }
+    // lib/python3.11/site-packages
+    let mut found = Vec::new();
+    for python in entries(folder.join("lib"))? {
+        found.extend(entries(python.join("site-packages"))?);
+    }
+    Ok(found)
+}
+
 /// Runs a build quietly in `folder`; what it complains about is shown.
 pub(super) fn run(command: &mut Command, folder: &Path) -> io::Result<()> {
     // What `cargo run` sets for us would look like a change to a cargo below.

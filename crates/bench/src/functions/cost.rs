@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::case::Case;
 use super::programs::Who;
 use super::report::name;
-use super::results::{CPU, P50, Results};
+use super::results::{CPU, MEAN, Results};
 use crate::root;
 
 /// Lambda gives a whole core to so many megabytes, and less to fewer.
@@ -31,7 +31,7 @@ pub(super) fn table(results: &Results, quota: Option<&Results>) -> io::Result<St
         for who in [Who::Slipway(0), Who::Rust, Who::Node, Who::Python] {
             let megabytes = if case == Case::Presign { 128.0 } else { 256.0 };
             let measured =
-                || quota.and_then(|quota| Some(quota.median(quota.find(who, case)?, P50)? / 1e3));
+                || quota.and_then(|quota| Some(quota.median(quota.find(who, case)?, MEAN)? / 1e3));
             let ms = if case == Case::Presign {
                 measured()
             } else {

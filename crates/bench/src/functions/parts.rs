@@ -41,9 +41,14 @@ pub(super) struct Parts {
 }
 
 /// Who starts with a database, each `times` times.
-pub(super) fn measure(programs: &Programs, world: &World, times: usize) -> io::Result<Vec<Parts>> {
+pub(super) fn measure(
+    programs: &Programs,
+    world: &World,
+    all_who: impl Iterator<Item = Who>,
+    times: usize,
+) -> io::Result<Vec<Parts>> {
     let mut all = Vec::new();
-    for who in [Who::Slipway(0), Who::Rust] {
+    for who in all_who {
         for case in [Case::Files, Case::Save, Case::Delete] {
             let mut samples = Vec::with_capacity(times);
             for _ in 0..times {

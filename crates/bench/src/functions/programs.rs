@@ -6,24 +6,30 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use clap::ValueEnum;
 use slipway_local::guard::Guard;
 use slipway_local::tools;
 
+use super::baselines;
 use super::case::Case;
 use super::process::Launch;
 use super::world::World;
 use crate::{root, say};
 
 /// Who answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(super) enum Who {
     /// `lambda_http`, answering `{}`.
+    #[value(skip)]
     Floor,
     /// Ours; of more than one build, which.
+    #[value(skip)]
     Slipway(usize),
-    /// As tutorials write it.
+    /// As tutorials write it: in Rust
     Rust,
+    /// In Node.js
     Node,
+    /// In Python
     Python,
 }
 
@@ -32,6 +38,7 @@ pub(super) enum Who {
 pub(super) struct Programs {
     floor: PathBuf,
     slipway: Vec<PathBuf>,
+    /// Nothing where nobody asks for it.
     rust: PathBuf,
     node: PathBuf,
     python: PathBuf,
@@ -39,7 +46,7 @@ pub(super) struct Programs {
 
 impl Programs {
     /// Builds what is not given: `slipway` names folders with builds of our functions.
-    pub(super) fn prepare(slipway: &[PathBuf]) -> io::Result<Self> {
+    pub(super) fn prepare(slipway: &[PathBuf], without: &[Who]) -> io::Result<Self> {
         let (guard, tools) = (Guard::this()?, root().join(".slipway/tools"));
         let lambda = root().join(".slipway/bench/lambda");
         build_for_lambda(&guard, &tools, "bench/floor", "floor", &lambda)?;
@@ -50,12 +57,19 @@ impl Programs {
             }
             builds.push(lambda.clone());
         }
+        let made = |who, make: &dyn Fn() -> io::Result<PathBuf>| {
+            if without.contains(&who) {
+                Ok(PathBuf::new())
+            } else {
+                make()
+            }
+        };
         Ok(Self {
             floor: lambda,
             slipway: builds,
-            rust: super::baselines::rust()?,
-            node: super::baselines::node(&guard)?,
-            python: super::baselines::python(&guard)?,
+            rust: made(Who::Rust, &baselines::rust)?,
+            node: made(Who::Node, &|| baselines::node(&guard))?,
+            python: made(Who::Python, &|| baselines::python(&guard))?,
         })
     }
 
@@ -64,8 +78,22 @@ impl Programs {
         self.slipway.len()
     }
 
+    /// What is deployed: one file, but for Python, of which Lambda's runtime has boto3 and not psycopg.
+    pub(super) fn code(&self, who: Who, case: Case) -> io::Result<Vec<PathBuf>> {
+        let mut files = vec![self.file(who, case)?];
+        if who == Who::Python {
+            let packages = baselines::packages(&self.python)?;
+            let ours = |path: &PathBuf| {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                name.starts_with("psycopg") && !name.ends_with(".dist-info")
+            };
+            files.extend(packages.into_iter().filter(ours));
+        }
+        Ok(files)
+    }
+
     /// The file that is our function, or the floor, or the tutorials' whole function.
-    pub(super) fn file(&self, who: Who, case: Case) -> io::Result<PathBuf> {
+    fn file(&self, who: Who, case: Case) -> io::Result<PathBuf> {
         match who {
             Who::Floor => bootstrap(&self.floor, "floor"),
             Who::Slipway(build) => bootstrap(&self.slipway[build], case.function()),
@@ -111,7 +139,7 @@ impl Programs {
                 env.push(("_HANDLER".to_owned(), "index.handler".into()));
                 let client = self.node.join("node_modules/aws-lambda-ric/index.mjs");
                 vec![
-                    super::baselines::node_binary(&self.node).into(),
+                    baselines::node_binary(&self.node).into(),
                     client.into(),
                     "index.handler".into(),
                 ]
@@ -211,7 +239,7 @@ fn build_for_lambda(
         ])
         .arg(into)
         .env("PATH", path.map_err(io::Error::other)?);
-    super::baselines::run(&mut command, &root().join("crates").join(package))
+    baselines::run(&mut command, &root().join("crates").join(package))
 }
 
 #[cfg(test)]

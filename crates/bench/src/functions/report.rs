@@ -6,7 +6,8 @@ use std::{fs, io};
 use super::parts::{PARTS, Parts};
 use super::programs::Who;
 use super::results::{
-    CPU, FIRST, FIRST_CPU, Figure, P50, P99, PER_SECOND, POLL, POLL_CPU, RSS, Results, Size,
+    BUSY_CPU, CPU, FIRST, FIRST_CPU, Figure, MEAN, P50, P99, PER_SECOND, POLL, POLL_CPU, RSS,
+    Results, Size,
 };
 use super::rounds::Contender;
 use super::{Options, bar, cost};
@@ -52,6 +53,7 @@ pub(super) fn write(
         ("p50, µs", P50, false),
         ("p99, µs", P99, false),
         ("CPU per request, µs", CPU, true),
+        ("CPU back to back, µs", BUSY_CPU, true),
         ("requests/s", PER_SECOND, false),
         ("peak RSS, MB", RSS, true),
     ];
@@ -59,8 +61,9 @@ pub(super) fn write(
     part("What a start consists of", &parts_table(parts));
     let few = [
         ("to the first poll, ms", POLL, true),
-        ("first answer, ms", FIRST, true),
+        ("first answer, ms", FIRST, false),
         ("warm p50, µs", P50, true),
+        ("warm mean, µs", MEAN, true),
     ];
     let left_out = || "Left out: this run had none.".to_owned();
     let quota_text = quota.map_or_else(left_out, |quota| table(quota, &few, None));

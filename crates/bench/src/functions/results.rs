@@ -1,5 +1,6 @@
 //! What came of all rounds: medians, and ratios to the floor.
 
+use std::fs;
 use std::io;
 use std::process::{Command, Stdio};
 
@@ -29,6 +30,8 @@ pub(super) const FIRST_CPU: Figure = |sample| Some(sample.first_cpu_ms);
 /// Warm requests.
 pub(super) const P50: Figure = |sample| sample.warm.map(|warm| warm.p50_us);
 pub(super) const P99: Figure = |sample| sample.warm.map(|warm| warm.p99_us);
+pub(super) const MEAN: Figure = |sample| sample.warm.map(|warm| warm.mean_us);
+pub(super) const BUSY_CPU: Figure = |sample| sample.warm.map(|warm| warm.busy_cpu_us);
 pub(super) const CPU: Figure = |sample| sample.warm.map(|warm| warm.cpu_us);
 pub(super) const PER_SECOND: Figure = |sample| sample.warm.map(|warm| warm.per_second);
 pub(super) const RSS: Figure = |sample| sample.warm.map(|warm| warm.rss_mb);
@@ -94,26 +97,29 @@ impl Results {
 
     /// The size of each contender's own code, and compressed as in a zip.
     pub(super) fn sizes(&self, programs: &Programs) -> io::Result<Vec<Size>> {
-        let mut sizes = Vec::new();
-        for contender in &self.contenders {
-            let file = programs.file(contender.who, contender.case)?;
-            let bytes = std::fs::metadata(&file)?.len();
-            let mut gzip = Command::new("gzip");
-            let zipped = gzip
-                .args(["-9", "-c"])
-                .arg(&file)
-                .stderr(Stdio::inherit())
-                .output()?;
-            if !zipped.status.success() {
-                return Err(io::Error::other(format!("gzip: {}", zipped.status)));
+        let of = |contender: &Contender| {
+            let mut files = programs.code(contender.who, contender.case)?;
+            let compressed = "tar -cf - -- \"$@\" 2>/dev/null | gzip -9 | wc -c";
+            let mut shell = Command::new("/bin/sh");
+            shell.args(["-c", compressed, "sh"]).args(&files);
+            let counted = shell.stderr(Stdio::inherit()).output()?;
+            let zip = String::from_utf8_lossy(&counted.stdout).trim().parse();
+            let mut bytes = 0;
+            while let Some(file) = files.pop() {
+                if file.is_dir() {
+                    let inside = fs::read_dir(file)?;
+                    files.extend(inside.flatten().map(|entry| entry.path()));
+                } else {
+                    bytes += fs::metadata(file)?.len();
+                }
             }
             let million = |bytes: u64| megabytes(bytes) * 1.048_576;
-            sizes.push(Size {
+            Ok(Size {
                 file: million(bytes),
-                zip: million(zipped.stdout.len() as u64),
-            });
-        }
-        Ok(sizes)
+                zip: million(zip.map_err(io::Error::other)?),
+            })
+        };
+        self.contenders.iter().map(of).collect()
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::io;
 use std::sync::OnceLock;
+use std::thread;
+use std::time::Duration;
 
 use super::case::Case;
 use super::process::Instance;
@@ -12,6 +14,9 @@ use crate::stats;
 
 /// Requests before those that count as warm.
 pub(super) const WARM_UP: usize = 30;
+
+/// Before each request, since Lambda freezes what has answered: it wakes with caches that others have used.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// Who is asked what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,14 +42,18 @@ pub(super) struct Sample {
 /// What warm requests took.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Warm {
+    /// With a pause before each.
     pub(super) p50_us: f64,
     pub(super) p99_us: f64,
     pub(super) cpu_us: f64,
+    /// Without.
+    pub(super) mean_us: f64,
+    pub(super) busy_cpu_us: f64,
     pub(super) per_second: f64,
     pub(super) rss_mb: f64,
 }
 
-/// Starts `contender`, asks it once, and then `warm` times more.
+/// Starts `contender`, asks it once, and then `warm` times with pauses and as often without.
 pub(super) fn sample(
     programs: &Programs,
     world: &World,
@@ -84,18 +93,26 @@ pub(super) fn sample(
     for _ in 0..if quota.is_some() { 3 } else { WARM_UP } {
         ask(&mut instance)?;
     }
-    let (mut latencies, mut cpu) = (Vec::with_capacity(warm), 0.0);
-    for _ in 0..warm {
-        let invocation = ask(&mut instance)?;
-        latencies.push(invocation.latency.as_secs_f64() * 1e6);
-        cpu += invocation.cpu.as_secs_f64() * 1e6;
-    }
-    let count = count(warm);
+    let mut asked = |pause: Duration| -> io::Result<(Vec<f64>, f64)> {
+        let (mut latencies, mut cpu) = (Vec::with_capacity(warm), 0.0);
+        for _ in 0..warm {
+            thread::sleep(pause);
+            let invocation = ask(&mut instance)?;
+            latencies.push(invocation.latency.as_secs_f64() * 1e6);
+            cpu += invocation.cpu.as_secs_f64() * 1e6;
+        }
+        Ok((latencies, cpu / count(warm)))
+    };
+    let (latencies, cpu_us) = asked(PAUSE)?;
+    let (busy, busy_cpu_us) = asked(Duration::ZERO)?;
+    let mean_us = busy.iter().sum::<f64>() / count(warm);
     sample.warm = Some(Warm {
         p50_us: stats::percentile(&latencies, 50).unwrap_or_default(),
         p99_us: stats::percentile(&latencies, 99).unwrap_or_default(),
-        cpu_us: cpu / count,
-        per_second: count * 1e6 / latencies.iter().sum::<f64>(),
+        cpu_us,
+        mean_us,
+        busy_cpu_us,
+        per_second: 1e6 / mean_us,
         rss_mb: megabytes(instance.peak_rss()?),
     });
     Ok(sample)

@@ -5,3 +5,4 @@
 mod flow;
 mod init;
 mod stack;
+mod trips;
