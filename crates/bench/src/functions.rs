@@ -62,6 +62,9 @@ pub(crate) struct Options {
     /// Write docs/performance.md and its plots, and not only to the terminal
     #[arg(long)]
     write: bool,
+    /// The machine's load before anything is measured
+    #[arg(skip)]
+    busy: f64,
 }
 
 impl Options {
@@ -77,7 +80,7 @@ impl Options {
 
 /// Measures, prints the report, and writes it where asked.
 pub(crate) fn run(options: &Options) -> io::Result<()> {
-    let options = options.settled();
+    let mut options = options.settled();
     if options.write && !options.without.is_empty() {
         let what = "--write needs all programs: the tables would lack some";
         return Err(io::Error::other(what));
@@ -88,6 +91,7 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     let programs = Programs::prepare(&options.binaries, &options.without)?;
     say("starting Postgres and S3");
     let world = World::start(2 * options.requests.max(QUOTA_REQUESTS) + WARM_UP + 1)?;
+    options.busy = load();
     let all = contenders(programs.builds(), &options.without);
     let mut results = Results::new(all);
     // What is slow when it is first read from the disk must not be the first round's alone.
@@ -118,6 +122,15 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
         document::write(&root(), "functions", &text)?;
     }
     Ok(())
+}
+
+/// The mean number of tasks that ran or waited to in the last minute.
+fn load() -> f64 {
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    load.split(' ')
+        .next()
+        .and_then(|load| load.parse().ok())
+        .unwrap_or_default()
 }
 
 /// The floor first, then everybody with everything.

@@ -27,9 +27,17 @@ pub(super) fn write(
         ..
     } = options;
     let mut text = format!(
-        "Measured on {}: medians of {} starts and of {rounds} rounds of {requests} requests, all programs in turn in each \
+        "Measured on {}{}: medians of {} starts and of {rounds} rounds of {requests} requests, all programs in turn in each \
          round; `×` is the median of each round's ratio to the floor.\n",
         machine(),
+        if options.busy > 0.5 {
+            format!(
+                ", **which others kept busy** (a load of {:.1} before it began)",
+                options.busy
+            )
+        } else {
+            String::new()
+        },
         starts + rounds,
     );
     let mut part = |title: &str, body: &str| {
