@@ -4,10 +4,9 @@
 //! `code`, by `function` and `code` as well. CloudWatch reads them out of the log, so no call is made for them.
 //! Source of the form: "Specification: Embedded metric format", Amazon CloudWatch User Guide.
 
-use std::fmt::{self, Debug, Write as _};
+use std::fmt::{self, Debug};
 
 use serde::Serialize;
-use serde_json::json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tracing::field::{Field, Visit};
@@ -59,26 +58,37 @@ where
             line.put("function", &self.function);
             line.put_metrics(now);
         }
-        writeln!(writer, "{}}}", line.json)
+        // Nothing but JSON was written to it.
+        writer.write_str(str::from_utf8(&line.json).map_err(|_| fmt::Error)?)?;
+        writer.write_str("}\n")
     }
 }
 
-/// A line that is being written: `{"a":1,"b":2`.
+/// A line that is being written: `{"a":1,"b":2`. Every value goes straight to its place: a line is written for every
+/// request.
 #[derive(Default)]
 struct Line {
-    json: String,
+    json: Vec<u8>,
     has_code: bool,
     metrics: Vec<(&'static str, u64)>,
 }
 
 impl Line {
     fn put(&mut self, name: &str, value: impl Serialize) {
-        self.json.push(if self.json.is_empty() { '{' } else { ',' });
-        // Strings and numbers always serialize.
-        let name = serde_json::to_string(name).unwrap_or_default();
-        let value = serde_json::to_string(&value).unwrap_or_default();
-        // Writing to a String cannot fail.
-        let _ = write!(self.json, "{name}:{value}");
+        self.json
+            .push(if self.json.is_empty() { b'{' } else { b',' });
+        self.write(name);
+        self.json.push(b':');
+        self.write(value);
+    }
+
+    fn write(&mut self, value: impl Serialize) {
+        let before = self.json.len();
+        // Strings and numbers always serialize, and a Vec takes all there is.
+        if serde_json::to_writer(&mut self.json, &value).is_err() {
+            self.json.truncate(before);
+            self.json.extend(b"null");
+        }
     }
 
     fn field(&mut self, field: &Field, value: impl Serialize) {
@@ -91,26 +101,50 @@ impl Line {
         for (name, value) in &metrics {
             self.put(name, value);
         }
-        let names: Vec<_> = metrics
-            .iter()
-            .map(|(name, _)| json!({ "Name": name, "Unit": unit(name) }))
-            .collect();
-        let mut dimensions = vec![json!(["function"])];
-        if self.has_code {
-            dimensions.push(json!(["function", "code"]));
-        }
-        self.put(
-            "_aws",
-            json!({
-                "Timestamp": now.unix_timestamp_nanos() / 1_000_000,
-                "CloudWatchMetrics": [{
-                    "Namespace": NAMESPACE,
-                    "Dimensions": dimensions,
-                    "Metrics": names,
-                }],
-            }),
-        );
+        let dimensions: &[&[&str]] = &[&["function"], &["function", "code"]];
+        let embedded = Embedded {
+            timestamp: now.unix_timestamp_nanos() / 1_000_000,
+            cloud_watch_metrics: [Directive {
+                namespace: NAMESPACE,
+                dimensions: if self.has_code {
+                    dimensions
+                } else {
+                    &dimensions[..1]
+                },
+                metrics: metrics
+                    .iter()
+                    .map(|&(name, _)| Metric {
+                        name,
+                        unit: unit(name),
+                    })
+                    .collect(),
+            }],
+        };
+        self.put("_aws", embedded);
     }
+}
+
+/// The embedded metric format, as CloudWatch specifies it.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Embedded {
+    timestamp: i128,
+    cloud_watch_metrics: [Directive; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Directive {
+    namespace: &'static str,
+    dimensions: &'static [&'static [&'static str]],
+    metrics: Vec<Metric>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metric {
+    name: &'static str,
+    unit: &'static str,
 }
 
 impl Visit for Line {
