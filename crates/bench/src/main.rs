@@ -2,6 +2,7 @@
 
 mod document;
 mod functions;
+mod scale;
 mod signer;
 mod stats;
 mod svg;
@@ -26,6 +27,8 @@ struct Cli {
 enum Command {
     /// The functions as they are deployed, beside the least one possible and those of the tutorials
     Functions(functions::Options),
+    /// The statements, as the table grows and as many write at once
+    Scale(scale::Options),
     /// Signed URLs, beside `aws-sigv4`, the SDK's presigner, and the hashing that nobody can do without
     Signer(signer::Options),
 }
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
     }
     let done = match Cli::parse().command {
         Command::Functions(options) => functions::run(&options),
+        Command::Scale(options) => scale::run(&options),
         Command::Signer(options) => signer::run(&options),
     };
     match done {

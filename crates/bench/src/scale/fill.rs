@@ -1,0 +1,81 @@
+//! Rows as uploads leave them, made by Postgres itself.
+
+use std::io;
+
+use super::server::Server;
+use crate::say;
+
+/// Who has a third of all rows.
+pub(super) const HOT: &str = "hot";
+
+/// So many rows belong to `AVERAGE` users and the hot one: some 500 to each, in the order in which they come.
+pub(super) const COHORT: u64 = 10_000;
+const AVERAGE: u64 = 13;
+
+/// What one statement inserts.
+const STEP: u64 = 250_000;
+
+/// An average user: every one has as many files, however many users there are.
+pub(super) fn average(number: u64, rows: u64) -> String {
+    let cohorts = (rows / COHORT).max(1);
+    // A stride through all of them, so that neighbours in time are not neighbours in the table.
+    let cohort = number * 7919 % cohorts;
+    format!("user{cohort}-{}", number % AVERAGE)
+}
+
+/// `$1 < n <= $2`: times ascend as ids do, one in fifty is a tombstone, one in a thousand a video.
+const INSERT: &str = "\
+INSERT INTO s3_files
+    (id, object_key, bucket, file_url, user_id, file_name, content_type, detected_type, size, etag, upload_timestamp, deleted_at)
+SELECT id::uuid, key, 'uploads', 'https://uploads.s3.eu-central-1.amazonaws.com/' || key, user_id, name, type, type,
+       100000 + n % 5000000, hash, at, CASE WHEN n % 50 = 1 THEN at + interval '1 day' END
+FROM (
+    SELECT *, user_id || '/' || id || '/Holiday-2026-08-14-' || n % 100 || '.jpg' AS key
+    FROM (
+        SELECT n, md5(n::text) AS hash, to_timestamp(1700000000 + n * 0.06) AS at,
+               'Holiday 2026-08-14 (' || n % 100 || ').jpg' AS name,
+               CASE WHEN n % 3 = 0 THEN 'hot' ELSE 'user' || (n - 1) / COHORT || '-' || n % AVERAGE END AS user_id,
+               CASE WHEN n % 1000 = 7 THEN 'video/mp4' WHEN n % 10 < 7 THEN 'image/jpeg' ELSE 'application/pdf' END AS type,
+               regexp_replace(
+                   lpad(to_hex(1700000000000 + n * 60), 12, '0') || '7' || substr(md5(n::text), 1, 3)
+                       || '8' || substr(md5(n::text), 4, 15),
+                   '(.{8})(.{4})(.{4})(.{4})(.{12})', '\\1-\\2-\\3-\\4-\\5') AS id
+        FROM generate_series($1::bigint + 1, $2::bigint) AS n
+    ) AS files
+) AS files";
+
+/// What the rows add up to.
+const USAGE: &str = "\
+INSERT INTO user_usage (user_id, files, bytes)
+SELECT user_id, count(*), sum(size)::bigint FROM s3_files WHERE deleted_at IS NULL GROUP BY user_id
+ON CONFLICT (user_id) DO UPDATE SET files = excluded.files, bytes = excluded.bytes";
+
+/// Adds rows until there are `rows`, and lets Postgres know them.
+pub(super) async fn up_to(server: &Server, rows: u64) -> io::Result<()> {
+    let insert = INSERT
+        .replace("COHORT", &COHORT.to_string())
+        .replace("AVERAGE", &AVERAGE.to_string());
+    let mut there = server
+        .value::<i64>("SELECT count(*) FROM s3_files WHERE bucket = 'uploads'")
+        .await?
+        .cast_unsigned();
+    server.check_room(rows.saturating_sub(there))?;
+    while there < rows {
+        let next = rows.min(there + STEP);
+        let (from, to) = (there.cast_signed(), next.cast_signed());
+        server
+            .admin
+            .execute(&insert, &[&from, &to])
+            .await
+            .map_err(io::Error::other)?;
+        there = next;
+        if there.is_multiple_of(1_000_000) {
+            say(&format!("{there} rows"));
+        }
+    }
+    server.run(USAGE).await?;
+    // As autovacuum would have by then.
+    server.run("VACUUM (ANALYZE) s3_files").await?;
+    server.run("VACUUM (ANALYZE) user_usage").await?;
+    server.run("CHECKPOINT").await
+}
