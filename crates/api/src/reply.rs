@@ -52,14 +52,25 @@ impl Reply {
         Self::json(202, body)
     }
 
+    /// 200 with a body that is JSON already.
+    pub fn of_json(body: Vec<u8>) -> Result<Self, Error> {
+        let body =
+            String::from_utf8(body).map_err(|error| Error::internal("write the answer", error))?;
+        Ok(Self::new(200, body))
+    }
+
     fn json(status: u16, body: &impl Serialize) -> Result<Self, Error> {
         let body = serde_json::to_string(body)
             .map_err(|error| Error::internal("write the answer", error))?;
-        Ok(Self {
+        Ok(Self::new(status, body))
+    }
+
+    fn new(status: u16, body: String) -> Self {
+        Self {
             status,
             body,
             counts: Counts::default(),
-        })
+        }
     }
 
     /// The same answer, which did this.

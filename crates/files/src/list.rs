@@ -1,7 +1,6 @@
 //! One page of a user's files, newest first.
 
 use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
 use slipway_api::{FileBody, Reply, Request, page};
 use slipway_core::limits::{DEFAULT_PAGE_FILES, MAX_PAGE_BYTES};
 use slipway_core::{ContentType, Cursor, Error, FileRow};
@@ -9,13 +8,8 @@ use slipway_db::{Db, Page};
 use slipway_storage::{ReadUrls, Window};
 use time::OffsetDateTime;
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct PageBody {
-    success: bool,
-    files: Vec<Box<RawValue>>,
-    next_cursor: Option<String>,
-}
+/// What a file takes, its URL with the session token of a role included; only a guess.
+const FILE_BYTES: usize = 2500;
 
 pub(crate) async fn list(db: &Db, urls: &ReadUrls, request: &Request) -> Result<Reply, Error> {
     let page = Page {
@@ -25,13 +19,15 @@ pub(crate) async fn list(db: &Db, urls: &ReadUrls, request: &Request) -> Result<
     };
     let found = db.list_files(request.user(), &page).await?;
     let window = urls.window(OffsetDateTime::now_utc());
-    let (files, cut_after) = fit(&found.files, urls, &window)?;
+    // Written once, into one place: a page is the largest of all answers.
+    let mut body = Vec::with_capacity(found.files.len() * FILE_BYTES);
+    body.extend(br#"{"success":true,"files":["#);
+    let cut_after = write(&mut body, &found.files, urls, &window)?;
     let next = cut_after.map(|last| last.id).or(found.next);
-    Reply::ok(&PageBody {
-        success: true,
-        files,
-        next_cursor: next.map(|id| Cursor(id).encode()),
-    })
+    body.extend(br#"],"nextCursor":"#);
+    append(&mut body, &next.map(|id| Cursor(id).encode()))?;
+    body.push(b'}');
+    Reply::of_json(body)
 }
 
 fn content_type_prefix(request: &Request) -> Result<Option<String>, Error> {
@@ -51,26 +47,31 @@ fn content_type_prefix(request: &Request) -> Result<Option<String>, Error> {
     }
 }
 
-/// As many files as fit into an answer, and the last of them if some do not.
-fn fit<'a>(
+/// Writes as many files as fit into an answer, and says which was the last if some do not.
+fn write<'a>(
+    body: &mut Vec<u8>,
     rows: &'a [FileRow],
     urls: &ReadUrls,
     window: &Window,
-) -> Result<(Vec<Box<RawValue>>, Option<&'a FileRow>), Error> {
-    let mut files = Vec::with_capacity(rows.len());
-    let mut bytes = 0;
-    for (at, row) in rows.iter().enumerate() {
-        let body = FileBody::new(row, urls.get(row, false, window))?;
-        let json =
-            to_raw_value(&body).map_err(|error| Error::internal("write the answer", error))?;
-        bytes += json.get().len() + 1;
-        // One file alone is far smaller than a page, so a page never stays empty.
-        if bytes > MAX_PAGE_BYTES
-            && let Some(last) = at.checked_sub(1).and_then(|at| rows.get(at))
-        {
-            return Ok((files, Some(last)));
+) -> Result<Option<&'a FileRow>, Error> {
+    let begin = body.len();
+    let mut last: Option<&FileRow> = None;
+    for row in rows {
+        let before = body.len();
+        if last.is_some() {
+            body.push(b',');
         }
-        files.push(json);
+        append(body, &FileBody::new(row, urls.get(row, false, window))?)?;
+        // One file alone is far smaller than a page, so a page never stays empty.
+        if last.is_some() && body.len() - begin > MAX_PAGE_BYTES {
+            body.truncate(before);
+            return Ok(last);
+        }
+        last = Some(row);
     }
-    Ok((files, None))
+    Ok(None)
+}
+
+fn append(body: &mut Vec<u8>, value: &impl Serialize) -> Result<(), Error> {
+    serde_json::to_writer(body, value).map_err(|error| Error::internal("write the answer", error))
 }
