@@ -46,6 +46,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(4, "0004_maintenance"),
     migration!(5, "0005_refused"),
     migration!(6, "0006_uploads"),
+    migration!(7, "0007_live_files"),
 ];
 
 impl Migration {

@@ -10,7 +10,7 @@ use super::{FilePage, Page};
 use crate::Db;
 use crate::transaction::Statement;
 
-/// Walks the index (`user_id`, `id`) backwards and stops when the page is full, or after `$4` rows: the row
+/// Walks the index of live files (`user_id`, `id`) backwards and stops when the page is full, or after `$4` rows: the row
 /// it stops at then comes along, whether it matches or not, to say where the next page begins.
 const LIST: &str = "\
 SELECT * FROM (
@@ -82,27 +82,29 @@ impl Db {
 #[cfg(test)]
 mod tests {
     use slipway_testkit::database;
+    use tokio_postgres::Client;
 
     use super::LIST;
 
-    /// The plan of a list: the index backwards, and no sort, with row-level security on.
-    #[tokio::test]
-    async fn the_index_serves_a_page_by_a_backward_scan() {
-        let database = database();
-        let admin = database.admin().await;
+    /// 20,000 files of fifty users, of whom `user7` has deleted the newest `deleted`.
+    const FILES: &str = "\
+INSERT INTO s3_files (id, object_key, bucket, file_url, user_id, file_name, content_type, size, etag, upload_timestamp, deleted_at)
+SELECT id, u || '/' || id || '/a', 'b', 'u', u, 'a', 'text/plain', 0, 'e', now(),
+       CASE WHEN u = 'user7' AND n > 20000 - 50 * $1::int THEN now() END
+FROM (SELECT n, 'user' || n % 50 AS u, ('ffffffff-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid AS id
+      FROM generate_series(1, 20000) AS n) AS ids";
+
+    /// How Postgres finds the first 51 files of `user7`, with row-level security on.
+    async fn plan(admin: &Client, deleted: i32) -> String {
+        admin.execute(FILES, &[&deleted]).await.expect("many rows");
         admin
             .batch_execute(
-                "INSERT INTO s3_files (id, object_key, bucket, file_url, user_id, file_name, content_type, size, etag, upload_timestamp)
-                 SELECT id, u || '/' || id || '/a', 'b', 'u', u, 'a', 'text/plain', 0, 'e', now()
-                 FROM (SELECT 'user' || n % 50 AS u, ('ffffffff-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid AS id
-                       FROM generate_series(1, 20000) AS n) AS ids;
-                 ANALYZE s3_files;
+                "ANALYZE s3_files;
                  BEGIN;
                  SELECT set_config('role', 'slipway_app', true), set_config('app.user_id', 'user7', true);",
             )
             .await
-            .expect("many rows");
-        let sql = LIST;
+            .expect("a transaction");
         let values = [
             "'user7'",
             "'ffffffff-ffff-ffff-ffff-ffffffffffff'",
@@ -110,15 +112,22 @@ mod tests {
             "10000",
             "51",
         ];
-        let mut explain = format!("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) {sql}");
+        let mut explain = format!("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) {LIST}");
         for (at, value) in values.iter().enumerate() {
             explain = explain.replace(&format!("${}", at + 1), value);
         }
         let plan = admin.query(&explain, &[]).await.expect("a plan");
         let plan: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
-        let plan = plan.join("\n");
+        plan.join("\n")
+    }
+
+    /// The plan of a list: the index backwards, and no sort.
+    #[tokio::test]
+    async fn the_index_serves_a_page_by_a_backward_scan() {
+        let database = database();
+        let plan = plan(&database.admin().await, 0).await;
         assert!(
-            plan.contains("Index Scan Backward using s3_files_user_id_id"),
+            plan.contains("Index Scan Backward using s3_files_live"),
             "{plan}"
         );
         assert!(!plan.contains("Sort"), "{plan}");
@@ -127,5 +136,13 @@ mod tests {
             plan.contains("rows=51") && !plan.contains("rows=400"),
             "{plan}"
         );
+    }
+
+    #[tokio::test]
+    async fn what_was_deleted_is_not_walked_over() {
+        let database = database();
+        let plan = plan(&database.admin().await, 300).await;
+        assert!(plan.contains("rows=51"), "{plan}");
+        assert!(!plan.contains("Rows Removed"), "{plan}");
     }
 }
