@@ -53,6 +53,7 @@ pub(crate) enum Command {
     /// Build the page and put it where a deployment hosts it, or into a folder
     Page(crate::page::publish::Options),
     /// Measure what functions, signer and statements cost
+    #[command(disable_help_flag = true)]
     Bench {
         /// What is measured, and how: `--help` tells
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

@@ -63,6 +63,8 @@ class Provided implements Session {
   readonly name: string;
   readonly #subject: string;
   #renewing?: Promise<User>;
+  /** What asks the provider without anybody's help, and would store what it gets. */
+  #asking?: Promise<unknown>;
   /** Requests that are still under way must not bring it back. */
   #over = false;
 
@@ -80,7 +82,9 @@ class Provided implements Session {
     this.#mustLast();
     const user = await this.manager.getUser();
     const token = user && tokenOf(user, this.oidc);
-    if (user && token && token !== refused && isFresh(user, this.oidc)) return token;
+    // Somebody else may just be signing in, in a window of this page.
+    const ours = user?.profile.sub === this.#subject;
+    if (user && ours && token && token !== refused && isFresh(user, this.oidc)) return token;
     this.#renewing ??= this.#renew().finally(() => {
       this.#renewing = undefined;
     });
@@ -93,13 +97,12 @@ class Provided implements Session {
   }
 
   async forget(): Promise<void> {
-    this.#over = true;
-    // It would store what it gets.
-    await this.#renewing?.catch(() => undefined);
+    await this.#end();
     await this.manager.removeUser();
   }
 
   async signOut(): Promise<void> {
+    await this.#end();
     // Not every provider can; the token then ends by itself.
     await this.manager.revokeTokens(["refresh_token"]).catch(() => undefined);
     const { oidc, manager } = this;
@@ -115,8 +118,15 @@ class Provided implements Session {
     }
   }
 
+  async #end(): Promise<void> {
+    this.#over = true;
+    await this.#asking;
+  }
+
   async #renew(): Promise<User> {
-    const quietly = await this.#quietly();
+    const asking = this.#quietly();
+    this.#asking = asking.catch(() => undefined);
+    const quietly = await asking;
     if (quietly) return quietly;
     this.#mustLast();
     let user: User | undefined;

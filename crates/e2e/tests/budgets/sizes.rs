@@ -24,6 +24,10 @@ pub(crate) fn built() -> std::path::PathBuf {
 
 #[test]
 fn no_binary_outgrows_its_budget() {
+    if !cfg!(target_arch = "x86_64") {
+        eprintln!("LEFT OUT: the size of each binary, since the budgets are those of x86_64");
+        return;
+    }
     for (function, budget) in BUDGETS {
         let path = built().join(function).join("bootstrap");
         let metadata = std::fs::metadata(&path).expect("run `sam build` first");
