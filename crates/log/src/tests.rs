@@ -114,3 +114,11 @@ fn a_level_that_is_none_is_refused() {
     assert!(error.to_string().contains("LOG_LEVEL"), "{error}");
     assert!(lines(&[("METRICS", "maybe")], || ()).is_err());
 }
+
+#[test]
+fn a_line_without_a_code_has_metrics_by_function_alone() {
+    let said = || tracing::info!(metric.Recorded = 1_u64, "counted");
+    let lines = lines(&[], said).expect("settings");
+    let directive = &lines[0]["_aws"]["CloudWatchMetrics"][0];
+    assert_eq!(directive["Dimensions"], json!([["function"]]));
+}
