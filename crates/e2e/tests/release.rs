@@ -1,11 +1,16 @@
 //! The release binaries as they are deployed: self-contained, and loadable by provided.al2023.
 
-#![expect(clippy::expect_used, reason = "tests fail by panics")]
+#![expect(clippy::expect_used, clippy::panic, reason = "tests fail by panics")]
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use object::read::elf::{FileHeader as _, SectionHeader as _};
 use object::{Endianness, elf};
+use serde_json::json;
+use slipway_local::lambda::{Lambda, Outcome};
+use slipway_local::postgres::{Postgres, PostgresOptions};
+use slipway_testkit::Authority;
 
 /// What glibc itself consists of; anything else would be missing on Lambda.
 const GLIBC: [&str; 8] = [
@@ -62,11 +67,88 @@ fn every_function_has_a_binary() {
 
 #[test]
 fn the_layer_has_every_root() {
-    let layer = std::fs::read_to_string(built().join("CaRoots/ca.pem")).expect("the layer");
-    let certs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../certs");
-    let certs = std::fs::read_dir(certs).expect("certs").flatten();
-    let certs = certs.filter(|entry| entry.path().extension().is_some_and(|it| it == "pem"));
-    assert_eq!(layer.matches("BEGIN CERTIFICATE").count(), certs.count());
+    let (layer, certs) = (
+        built().join("CaRoots"),
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../certs"),
+    );
+    let roots = std::fs::read_dir(certs.join("roots"))
+        .expect("roots")
+        .flatten();
+    let mut count = 0;
+    for root in roots {
+        let shipped = std::fs::read(layer.join("roots").join(root.file_name()));
+        let root = std::fs::read(root.path()).expect("a root");
+        assert_eq!(shipped.expect("in the layer"), root);
+        count += 1;
+    }
+    assert!(count >= 7, "{count}");
+    // Whoever deploys may have put roots of his own there.
+    let added = std::fs::read_dir(certs).expect("certs").flatten();
+    let added = added.filter(|entry| entry.path().extension().is_some_and(|it| it == "pem"));
+    let added: usize = added
+        .map(|entry| {
+            let pem = std::fs::read_to_string(entry.path()).expect("text");
+            pem.matches("BEGIN CERTIFICATE").count()
+        })
+        .sum();
+    let file = std::fs::read_to_string(layer.join("ca.pem")).expect("in the layer");
+    assert_eq!(file.matches("BEGIN CERTIFICATE").count(), added);
+}
+
+/// The OpenSSL that is built for deployments is another than this machine's, and has less in it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deployed_function_speaks_tls_with_postgres() {
+    for version in ["TLSv1.2", "TLSv1.3"] {
+        let authority = Authority::new();
+        let (certificate, key) = authority.sign(&["localhost"]);
+        let mut options = PostgresOptions::temporary(slipway_testkit::cache());
+        let settings = [
+            ("ssl", "on"),
+            ("ssl_min_protocol_version", version),
+            ("ssl_max_protocol_version", version),
+        ];
+        options.settings = settings
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
+        options.files = vec![
+            ("server.crt".to_owned(), certificate.into_bytes()),
+            ("server.key".to_owned(), key.into_bytes()),
+        ];
+        let server = Postgres::start(slipway_testkit::guard(), &options).expect("Postgres starts");
+        let url = server.url().replace("127.0.0.1", "localhost") + "?sslmode=require";
+        let migrate = built().join("MigrateFunction/bootstrap");
+        let migrate = migrate.canonicalize().expect("run `sam build` first");
+        let layer = built().join("CaRoots/ca.pem");
+        for (roots, trusted) in [
+            (authority.hashed(), true),
+            (built().join("CaRoots/roots"), false),
+        ] {
+            let env = [
+                ("DATABASE_URL".to_owned(), url.clone()),
+                (
+                    "SSL_CERT_DIR".to_owned(),
+                    roots.to_string_lossy().into_owned(),
+                ),
+                (
+                    "SSL_CERT_FILE".to_owned(),
+                    layer.to_string_lossy().into_owned(),
+                ),
+            ];
+            let lambda = Lambda::start(slipway_testkit::guard(), &migrate, env).await;
+            let lambda = lambda.expect("it starts");
+            let outcome = lambda.invoke(&json!({}), Duration::from_secs(60)).await;
+            match outcome {
+                Outcome::Answered(answer) if trusted => {
+                    assert_eq!(answer["applied"][0], "0001_roles", "{version}");
+                }
+                Outcome::Failed(error) if !trusted => {
+                    let error = error.to_string();
+                    assert!(error.contains("certificate verify failed"), "{error}");
+                }
+                other => panic!("{version}, trusted: {trusted}: {other:?}"),
+            }
+        }
+    }
 }
 
 #[test]

@@ -120,9 +120,9 @@ async fn a_tutorials_table_is_imported_and_its_copies_are_printed() {
     );
 }
 
-/// As Neon prints it, trusted by way of `SSL_CERT_FILE`, which is how a deployment does it.
+/// As Neon prints it, trusted by way of `SSL_CERT_FILE` and `SSL_CERT_DIR`, as the layer of a deployment has them.
 #[test]
-fn tls_trusts_what_ssl_cert_file_names() {
+fn tls_trusts_what_the_environment_names() {
     let authority = Authority::new();
     let (certificate, key) = authority.sign(&["localhost"]);
     let mut options = PostgresOptions::temporary(cache());
@@ -139,6 +139,21 @@ fn tls_trusts_what_ssl_cert_file_names() {
     let mut trusted = command(&url, &[]);
     trusted.env("SSL_CERT_FILE", authority.path());
     let _ = stdout(&trusted.output().expect("it runs"));
+
+    #[cfg(not(target_vendor = "apple"))]
+    {
+        let none = concat!(env!("CARGO_MANIFEST_DIR"), "/../../certs/README.md");
+        let layer = |roots: &Path| {
+            let mut command = command(&url, &[]);
+            command.env("SSL_CERT_FILE", none);
+            command.env("SSL_CERT_DIR", roots);
+            command.output().expect("it runs")
+        };
+        let _ = stdout(&layer(&authority.hashed()));
+        let others = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../certs/roots");
+        let untrusted = stderr(&layer(&others));
+        assert!(untrusted.contains("TLS"), "{untrusted}");
+    }
 }
 
 #[tokio::test]

@@ -23,6 +23,8 @@ pub use proxy::{Direction, Fault, Proxy, Watch};
 pub use s3_fault::{Act, S3Fault};
 pub use server::{cache, server};
 pub use tls::Authority;
+#[cfg(not(target_vendor = "apple"))]
+pub use tls::root_file_name;
 
 /// Whether `SLIPWAY_SKIP` (names with commas between) allows tests to do without `tool`, aloud.
 ///

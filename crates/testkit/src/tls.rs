@@ -50,6 +50,17 @@ impl Authority {
         Path::join(self.folder.path(), "ca.pem")
     }
 
+    /// A folder with that file under the name by which OpenSSL looks for it: see certs/README.md.
+    #[cfg(not(target_vendor = "apple"))]
+    #[must_use]
+    pub fn hashed(&self) -> PathBuf {
+        let pem = std::fs::read(self.path()).expect("the certificate");
+        let folder = Path::join(self.folder.path(), "roots");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        std::fs::write(folder.join(root_file_name(&pem)), pem).expect("a file");
+        folder
+    }
+
     /// Certificate and key, as PEM, of a server at `names` (DNS names or IP addresses).
     #[must_use]
     pub fn sign(&self, names: &[&str]) -> (String, String) {
@@ -62,6 +73,14 @@ impl Authority {
         key.lines().skip(1).for_each(capture::secret);
         (pem("CERTIFICATE", certificate.der()), key)
     }
+}
+
+/// Where OpenSSL looks for this root, in a folder that `SSL_CERT_DIR` names: the hash of its subject, and a number.
+#[cfg(not(target_vendor = "apple"))]
+#[must_use]
+pub fn root_file_name(pem: &[u8]) -> String {
+    let certificate = openssl::x509::X509::from_pem(pem).expect("a certificate");
+    format!("{:08x}.0", certificate.subject_name_hash())
 }
 
 /// RFC 7468.

@@ -124,7 +124,7 @@ impl Programs {
                 // As its template has it, `presign` knows of no database.
                 env.retain(|(name, _)| case != Case::Presign || name != "DATABASE_URL");
                 if case != Case::Presign {
-                    env.push(("SSL_CERT_FILE".to_owned(), world.small_bundle().into()));
+                    env.extend(world.layer());
                 }
                 vec![file.into()]
             }

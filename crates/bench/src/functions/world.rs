@@ -1,5 +1,6 @@
 //! What the measured programs talk to: a Postgres and an S3 over TLS, with the same data for everybody.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -136,9 +137,11 @@ impl World {
         .into()
     }
 
-    /// The roots in certs/ and ours: what the layer has.
-    pub(super) fn small_bundle(&self) -> PathBuf {
-        self.folder().join("ca.pem")
+    /// The roots in certs/ and ours, as the layer has them: what `SSL_CERT_DIR` and `SSL_CERT_FILE` are.
+    pub(super) fn layer(&self) -> [(String, OsString); 2] {
+        let layer = self.folder().join("layer");
+        [("SSL_CERT_DIR", "roots"), ("SSL_CERT_FILE", "ca.pem")]
+            .map(|(name, at)| (name.to_owned(), layer.join(at).into()))
     }
 
     /// The machine's roots and ours: what a function finds that brings none.
@@ -234,17 +237,19 @@ impl World {
     }
 }
 
-/// Three files with roots to trust: see above for whom.
+/// Roots to trust: see above for whom.
 fn bundles(authority: &Authority, folder: &Path) -> io::Result<()> {
     let own = fs::read_to_string(authority.path())?;
     let certs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../certs");
-    let mut small = own.clone();
-    for file in fs::read_dir(certs)? {
-        let path = file?.path();
-        if path.extension().is_some_and(|extension| extension == "pem") {
-            small += &fs::read_to_string(path)?;
+    let layer = folder.join("layer");
+    fs::create_dir_all(layer.join("roots"))?;
+    for roots in [certs.join("roots"), authority.hashed()] {
+        for file in fs::read_dir(roots)? {
+            let file = file?;
+            fs::copy(file.path(), layer.join("roots").join(file.file_name()))?;
         }
     }
+    fs::copy(certs.join("README.md"), layer.join("ca.pem"))?;
     let system = [
         "/etc/ssl/certs/ca-certificates.crt",
         "/etc/pki/tls/certs/ca-bundle.crt",
@@ -252,7 +257,6 @@ fn bundles(authority: &Authority, folder: &Path) -> io::Result<()> {
     ];
     let system = system.iter().find_map(|path| fs::read_to_string(path).ok());
     let system = system.ok_or_else(|| io::Error::other("this machine has no bundle of roots"))?;
-    fs::write(folder.join("ca.pem"), small)?;
     fs::write(folder.join("system.pem"), system + &own)?;
     fs::write(folder.join("own.pem"), own)
 }

@@ -4,6 +4,8 @@ mod calls;
 mod iam;
 mod page;
 mod public;
+#[cfg(not(target_vendor = "apple"))]
+mod roots;
 mod variables;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -121,8 +121,8 @@ async fn each_function_is_given_what_it_reads() {
             expected.remove("DATABASE_URL_UNPOOLED_SECRET_KEY");
         }
         if crate::rules::depends(package, "db") {
-            // Read by OpenSSL, and by whoever loads the system's roots.
-            expected.insert("SSL_CERT_FILE".to_owned());
+            // Read by OpenSSL.
+            expected.extend(["SSL_CERT_DIR", "SSL_CERT_FILE"].map(str::to_owned));
         }
         assert_eq!(given, expected, "{package}");
     }
