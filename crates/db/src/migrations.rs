@@ -47,6 +47,8 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(5, "0005_refused"),
     migration!(6, "0006_uploads"),
     migration!(7, "0007_live_files"),
+    migration!(8, "0008_list_order"),
+    migration!(9, "0009_drop_live_files"),
 ];
 
 impl Migration {

@@ -1,8 +1,11 @@
 //! Migrations: once each, in order, and never over somebody else's table.
 
+use std::time::Duration;
+
 use slipway_db::Usage;
 use slipway_db::migrations::{MIGRATIONS, MigrateError};
 use slipway_testkit::{database, empty_database};
+use tokio_postgres::Client;
 
 use crate::support::{checked_usage, file};
 
@@ -55,6 +58,54 @@ async fn everything_can_be_run_again() {
         checked_usage(&database, "alice").await,
         Usage { files: 1, bytes: 5 }
     );
+}
+
+/// As the database was before version 8.
+const AT_7: &str = "\
+DROP INDEX s3_files_user_id_deleted_at_id;
+CREATE INDEX s3_files_live ON s3_files (user_id, id) WHERE deleted_at IS NULL;
+DELETE FROM slipway_migrations WHERE version > 7";
+
+/// Waits until so many wait for a lock on `s3_files`.
+async fn until_waiting(admin: &Client, many: i64) {
+    let waiting =
+        "SELECT count(*) FROM pg_locks WHERE relation = 's3_files'::regclass AND NOT granted";
+    let wait = async {
+        while admin
+            .query_one(waiting, &[])
+            .await
+            .expect("locks")
+            .get::<_, i64>(0)
+            < many
+        {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), wait)
+        .await
+        .expect("somebody waits");
+}
+
+/// Who waits to record has begun to read: a migration that made an index and then dropped one would wait for it in turn.
+#[tokio::test]
+async fn an_index_is_replaced_while_files_are_recorded() {
+    let database = database();
+    let (admin, mut other) = (database.admin().await, database.admin().await);
+    admin.batch_execute(AT_7).await.expect("version 7");
+    let writing = other.transaction().await.expect("a transaction");
+    writing
+        .batch_execute("LOCK TABLE s3_files IN ROW EXCLUSIVE MODE")
+        .await
+        .expect("as a write does");
+    let (migrating, recording) = (database.db(), database.db());
+    let migrated = tokio::spawn(async move { migrating.migrate().await });
+    until_waiting(&admin, 1).await;
+    let recorded = tokio::spawn(async move { file(&recording, "alice", 5).await });
+    until_waiting(&admin, 2).await;
+    writing.commit().await.expect("written");
+    let applied = migrated.await.expect("no panic").expect("migrated");
+    assert!(applied.starts_with(&["0008_list_order", "0009_drop_live_files"]));
+    let _ = recorded.await.expect("recorded");
 }
 
 #[tokio::test]
