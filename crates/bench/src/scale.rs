@@ -12,6 +12,7 @@ mod fill;
 mod operations;
 mod report;
 mod server;
+mod who;
 mod writers;
 
 use std::fs;

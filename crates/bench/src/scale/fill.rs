@@ -3,27 +3,14 @@
 use std::io;
 
 use super::server::Server;
+use super::who::{AVERAGE, COHORT, HOT, IDLE};
 use crate::say;
-
-/// Who has a third of all rows.
-pub(super) const HOT: &str = "hot";
-
-/// So many rows belong to `AVERAGE` users and the hot one: some 500 to each, in the order in which they come.
-pub(super) const COHORT: u64 = 10_000;
-const AVERAGE: u64 = 13;
 
 /// What one statement inserts.
 const STEP: u64 = 250_000;
 
-/// An average user: every one has as many files, however many users there are.
-pub(super) fn average(number: u64, rows: u64) -> String {
-    let cohorts = (rows / COHORT).max(1);
-    // A stride through all of them, so that neighbours in time are not neighbours in the table.
-    let cohort = number * 7919 % cohorts;
-    format!("user{cohort}-{}", number % AVERAGE)
-}
-
-/// `$1 < n <= $2`: times ascend as ids do, one in fifty is a tombstone, one in a thousand a video.
+/// `$1 < n <= $2`, and above `$3` the idle user has nothing: times ascend as ids do, one in fifty is a tombstone, one in a
+/// thousand a video.
 const INSERT: &str = "\
 INSERT INTO s3_files
     (id, object_key, bucket, file_url, user_id, file_name, content_type, detected_type, size, etag, upload_timestamp, deleted_at)
@@ -34,7 +21,8 @@ FROM (
     FROM (
         SELECT n, md5(n::text) AS hash, to_timestamp(1700000000 + n * 0.06) AS at,
                'Holiday 2026-08-14 (' || n % 100 || ').jpg' AS name,
-               CASE WHEN n % 3 = 0 THEN 'hot' ELSE 'user' || (n - 1) / COHORT || '-' || n % AVERAGE END AS user_id,
+               CASE n % 3 WHEN 0 THEN 'HOT' WHEN 1 THEN CASE WHEN n <= $3 THEN 'IDLE' ELSE 'HOT' END
+                   ELSE 'user' || (n - 1) / COHORT || '-' || n % AVERAGE END AS user_id,
                CASE WHEN n % 1000 = 7 THEN 'video/mp4' WHEN n % 10 < 7 THEN 'image/jpeg' ELSE 'application/pdf' END AS type,
                regexp_replace(
                    lpad(to_hex(1700000000000 + n * 60), 12, '0') || '7' || substr(md5(n::text), 1, 3)
@@ -53,6 +41,8 @@ ON CONFLICT (user_id) DO UPDATE SET files = excluded.files, bytes = excluded.byt
 /// Adds rows until there are `rows`, and lets Postgres know them.
 pub(super) async fn up_to(server: &Server, rows: u64) -> io::Result<()> {
     let insert = INSERT
+        .replace("HOT", HOT)
+        .replace("IDLE", IDLE)
         .replace("COHORT", &COHORT.to_string())
         .replace("AVERAGE", &AVERAGE.to_string());
     let mut there = server
@@ -60,12 +50,13 @@ pub(super) async fn up_to(server: &Server, rows: u64) -> io::Result<()> {
         .await?
         .cast_unsigned();
     server.check_room(rows.saturating_sub(there))?;
+    let idle = (rows - rows / 20).cast_signed();
     while there < rows {
         let next = rows.min(there + STEP);
         let (from, to) = (there.cast_signed(), next.cast_signed());
         server
             .admin
-            .execute(&insert, &[&from, &to])
+            .execute(&insert, &[&from, &to, &idle])
             .await
             .map_err(io::Error::other)?;
         there = next;

@@ -7,8 +7,8 @@ use slipway_core::{FileId, FileName, ObjectKey, StoredObject, UserId};
 use slipway_db::{Db, Location, Page, Recorded};
 use time::OffsetDateTime;
 
-use super::fill::{HOT, average};
 use super::server::{Server, user};
+use super::who::Who;
 use crate::stats::percentile;
 
 /// Where new files are, so that they are told from those that the table is filled with.
@@ -23,7 +23,7 @@ const QUOTA: u64 = 1 << 62;
 /// What an operation costs, each time.
 pub(super) struct Cost {
     pub(super) what: &'static str,
-    pub(super) hot: bool,
+    pub(super) who: Who,
     /// Blocks of 8 KB that the server touched.
     pub(super) blocks: f64,
     /// The server's time for it, planning included, in milliseconds.
@@ -56,24 +56,26 @@ const OPERATIONS: [(Operation, &str); 8] = [
     (Operation::Delete, "delete it"),
 ];
 
-/// Every operation, for the hot user and for many average ones.
+/// The first of them only list.
+const LISTS: usize = 3;
+
+/// Every operation, for the hot user and for many average ones; lists alone for the idle one, who would not be idle else.
 pub(super) async fn all(server: &Server, rows: u64, times: usize) -> io::Result<Vec<Cost>> {
     let db = server.db()?;
     let mut costs = Vec::new();
-    for hot in [true, false] {
+    for who in [Who::Hot, Who::Idle, Who::Average] {
         let mut files = Vec::new();
         for number in 0..=times as u64 {
-            let name = if hot {
-                HOT.to_owned()
-            } else {
-                average(number, rows)
-            };
-            files.push(subject(server, &name).await?);
+            files.push(subject(server, &who.user(number, rows)).await?);
         }
         let Some((first, others)) = files.split_first() else {
             continue;
         };
-        for (operation, what) in OPERATIONS {
+        let operations = match who {
+            Who::Hot | Who::Average => &OPERATIONS[..],
+            Who::Idle => &OPERATIONS[..LISTS],
+        };
+        for &(operation, what) in operations {
             // A connection's first statement reads the catalog.
             once(&db, operation, first).await?;
             server.run("SELECT pg_stat_statements_reset()").await?;
@@ -88,7 +90,7 @@ pub(super) async fn all(server: &Server, rows: u64, times: usize) -> io::Result<
             let each = times as f64;
             costs.push(Cost {
                 what,
-                hot,
+                who,
                 blocks: blocks / each,
                 server: server / each,
                 p50: of(50),
@@ -107,7 +109,7 @@ struct Subject {
 }
 
 async fn subject(server: &Server, name: &str) -> io::Result<Subject> {
-    // By the index alone, so that the cost of finding the place is not the list's.
+    // By the list's index alone, so that it is found as soon for each of them.
     let deep = server.admin.query_one(
         "SELECT id FROM s3_files WHERE user_id = $1 AND deleted_at IS NULL AND id > (
              SELECT (substr(a, 1, 8) || '-' || substr(a, 9, 4) || '-7000-8000-000000000000')::uuid
@@ -115,11 +117,11 @@ async fn subject(server: &Server, name: &str) -> io::Result<Subject> {
                  SELECT (extract(epoch FROM min(upload_timestamp)) * 1000) AS low,
                         (extract(epoch FROM max(upload_timestamp)) * 1000) AS high
                  FROM (
-                     (SELECT upload_timestamp FROM s3_files WHERE user_id = $1 AND bucket = 'uploads' ORDER BY id LIMIT 1)
+                     (SELECT upload_timestamp FROM s3_files WHERE user_id = $1 AND bucket = 'uploads' AND deleted_at IS NULL ORDER BY deleted_at, id LIMIT 1)
                      UNION ALL
-                     (SELECT upload_timestamp FROM s3_files WHERE user_id = $1 AND bucket = 'uploads' ORDER BY id DESC LIMIT 1)
+                     (SELECT upload_timestamp FROM s3_files WHERE user_id = $1 AND bucket = 'uploads' AND deleted_at IS NULL ORDER BY deleted_at DESC, id DESC LIMIT 1)
                  ) AS ends) AS ends) AS at)
-         ORDER BY id LIMIT 1", &[&name]).await.map_err(io::Error::other)?;
+         ORDER BY deleted_at, id LIMIT 1", &[&name]).await.map_err(io::Error::other)?;
     let id = FileId::from_uuid(deep.try_get(0).map_err(io::Error::other)?);
     let user = user(name)?;
     Ok(Subject {

@@ -26,7 +26,7 @@ pub(super) fn text(results: &Results) -> String {
         for (column, costs) in results.costs.iter().enumerate() {
             let cost = &costs[at];
             if column == 0 {
-                let _ = write!(text, "| {} | {} |", who(cost.hot), cost.what);
+                let _ = write!(text, "| {} | {} |", cost.who.name(), cost.what);
             }
             let _ = write!(
                 text,
@@ -68,16 +68,12 @@ pub(super) fn plot(results: &Results) -> String {
                     value: costs[at].blocks,
                 });
             Some((
-                format!("{}, {} user", first.what, who(first.hot)),
+                format!("{}, {} user", first.what, first.who.name()),
                 bars.collect(),
             ))
         })
         .collect();
     bars("Blocks of 8 KB touched by one request", &groups)
-}
-
-fn who(hot: bool) -> &'static str {
-    if hot { "hot" } else { "average" }
 }
 
 fn short(rows: u64) -> String {
