@@ -24,7 +24,7 @@ impl Who {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Hot => "hot",
-            Self::Idle => "hot, long idle",
+            Self::Idle => "idle hot",
             Self::Average => "average",
         }
     }
