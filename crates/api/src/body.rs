@@ -1,6 +1,5 @@
 //! Reading a JSON body, and saying what is wrong with one.
 
-use lambda_http::Body;
 use serde::de::DeserializeOwned;
 use slipway_core::Error;
 
@@ -8,16 +7,11 @@ use slipway_core::Error;
 const MAX_PROBLEM_CHARS: usize = 300;
 
 /// Fails with `invalid_request` and the place where `body` stops being a `T`.
-pub(crate) fn parse<T: DeserializeOwned>(body: &Body) -> Result<T, Error> {
-    let bytes: &[u8] = match body {
-        Body::Text(text) => text.as_bytes(),
-        Body::Binary(bytes) => bytes,
-        _ => &[],
-    };
-    if bytes.iter().all(u8::is_ascii_whitespace) {
+pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
+    if body.trim_ascii().is_empty() {
         return Err(Error::invalid_request("The request needs a JSON body."));
     }
-    object(bytes).map_err(|problem| {
+    object(body).map_err(|problem| {
         Error::invalid_request(format!("The JSON body is not as expected: {problem}."))
     })
 }

@@ -3,7 +3,7 @@
 use slipway_core::env::{ConfigError, Env};
 use slipway_core::{Code, Error, UserId};
 
-use crate::authorizer::verified_sub;
+use crate::event::Event;
 use crate::jwt::Verifier;
 
 /// Tells who is calling. There is no default user, and no way to switch this off.
@@ -23,14 +23,14 @@ impl Identity {
     }
 
     /// The caller, by the authorizer's word or else by the token itself.
-    pub(crate) fn user(&self, request: &lambda_http::Request) -> Result<UserId, Error> {
-        use lambda_http::RequestExt as _;
-        if let Some(sub) = request.request_context_ref().and_then(verified_sub) {
+    pub(crate) fn user(&self, event: &Event<'_>) -> Result<UserId, Error> {
+        if let Some(sub) = event.verified_sub() {
             return UserId::parse(sub).ok_or_else(|| {
                 unauthenticated("The token's sub must be 1 to 255 bytes, without a NUL.")
             });
         }
-        let token = bearer_token(request)?;
+        let header = authorization(event)?;
+        let token = bearer_token(&header)?;
         let verifier = self.verifier.as_ref().ok_or_else(|| {
             unauthenticated("No authorizer vouched for this request, and no key is configured to verify its token.")
         })?;
@@ -41,22 +41,23 @@ impl Identity {
     }
 }
 
-fn bearer_token(request: &lambda_http::Request) -> Result<&str, Error> {
-    let missing = || unauthenticated("Send the header Authorization: Bearer <token>.");
-    let mut values = request
-        .headers()
-        .get_all(http::header::AUTHORIZATION)
-        .iter();
-    let value = values
-        .next()
-        .and_then(|value| value.to_str().ok())
-        .ok_or_else(missing)?;
+fn missing() -> Error {
+    unauthenticated("Send the header Authorization: Bearer <token>.")
+}
+
+fn authorization(event: &Event<'_>) -> Result<String, Error> {
+    let mut values = event.header("authorization").into_iter();
+    let value = values.next().ok_or_else(missing)?;
     if values.next().is_some() {
         return Err(unauthenticated(
             "Send one Authorization header, not several.",
         ));
     }
-    let (scheme, token) = value.split_once(' ').ok_or_else(missing)?;
+    Ok(value)
+}
+
+fn bearer_token(header: &str) -> Result<&str, Error> {
+    let (scheme, token) = header.split_once(' ').ok_or_else(missing)?;
     if scheme.eq_ignore_ascii_case("bearer") {
         Ok(token.trim())
     } else {

@@ -2,10 +2,11 @@
 //!
 //! A function implements [`Function`]; [`serve`] does the rest, the same for all of them.
 
-mod authorizer;
 mod body;
+mod event;
 mod file;
 mod identity;
+mod json_body;
 mod jwt;
 mod line;
 pub mod page;
@@ -17,6 +18,7 @@ pub mod time;
 pub use body::object;
 pub use file::FileBody;
 pub use identity::Identity;
+pub use json_body::{JsonBody, Mark};
 pub use reply::{Counts, Reply};
 pub use request::Request;
 pub use serve::{Function, Spent, answer, serve};

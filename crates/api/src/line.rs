@@ -2,47 +2,50 @@
 
 use std::time::{Duration, Instant};
 
-use http::Method;
 use lambda_http::Context;
-use slipway_core::{Error, UserId};
+use slipway_core::{Code, Error, UserId};
 
 use crate::reply::{self, Reply};
 use crate::serve::Spent;
 
 /// What is known of a request by and by.
 #[derive(Debug)]
-pub(crate) struct Line {
-    pub(crate) request_id: String,
+pub(crate) struct Line<'a> {
+    context: &'a Context,
     pub(crate) route: String,
-    pub(crate) cold_start: bool,
-    trace_id: Option<String>,
+    cold_start: bool,
     owner: Option<String>,
     started: Instant,
     spent: Spent,
 }
 
-impl Line {
-    pub(crate) fn start(cold_start: bool, spent: Spent) -> Self {
+impl<'a> Line<'a> {
+    /// `context` has the ids by which AWS knows the request.
+    pub(crate) fn start(cold_start: bool, context: &'a Context, spent: Spent) -> Self {
         Self {
-            request_id: String::new(),
+            context,
             route: String::new(),
             cold_start,
-            trace_id: None,
             owner: None,
             started: Instant::now(),
             spent,
         }
     }
 
-    /// Takes the ids by which AWS knows the request.
-    pub(crate) fn in_context(&mut self, context: &Context) {
-        self.request_id.clone_from(&context.request_id);
-        self.trace_id.clone_from(&context.xray_trace_id);
+    /// Of a request whose path nobody has looked at yet.
+    pub(crate) fn method(&mut self, method: &str) {
+        method.clone_into(&mut self.route);
     }
 
-    /// Of a request whose path nobody has looked at yet.
-    pub(crate) fn method(&mut self, method: &Method) {
-        method.as_str().clone_into(&mut self.route);
+    /// Of an event that is no request: no more is known of it.
+    pub(crate) fn unread(&self, error: &lambda_http::Error) {
+        tracing::error!(
+            requestId = self.context.request_id,
+            code = Code::Internal.as_str(),
+            cause = error.to_string(),
+            metric.Failed = 1_u64,
+            "failed"
+        );
     }
 
     pub(crate) fn by(&mut self, user: &UserId) {
@@ -55,8 +58,8 @@ impl Line {
         macro_rules! line {
             ($level:ident, $message:literal, $status:expr, $($more:tt)*) => {
                 tracing::$level!(
-                    requestId = self.request_id,
-                    traceId = self.trace_id,
+                    requestId = self.context.request_id,
+                    traceId = self.context.xray_trace_id,
                     route = self.route,
                     owner = self.owner,
                     status = $status,

@@ -1,15 +1,15 @@
 //! Answers: JSON, never cached, failures in one shape.
 
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
-use lambda_http::{Body, Response};
 use serde::Serialize;
 use slipway_core::{Code, Error};
+
+use crate::JsonBody;
 
 /// A successful answer.
 #[derive(Debug)]
 pub struct Reply {
     status: u16,
-    body: String,
+    body: JsonBody,
     counts: Counts,
 }
 
@@ -52,20 +52,19 @@ impl Reply {
         Self::json(202, body)
     }
 
-    /// 200 with a body that is JSON already.
-    pub fn of_json(body: Vec<u8>) -> Result<Self, Error> {
-        let body =
-            String::from_utf8(body).map_err(|error| Error::internal("write the answer", error))?;
-        Ok(Self::new(200, body))
+    /// 200 with a body that is written already.
+    #[must_use]
+    pub fn written(body: JsonBody) -> Self {
+        Self::new(200, body)
     }
 
     fn json(status: u16, body: &impl Serialize) -> Result<Self, Error> {
-        let body = serde_json::to_string(body)
-            .map_err(|error| Error::internal("write the answer", error))?;
+        let body =
+            JsonBody::of(body).map_err(|error| Error::internal("write the answer", error))?;
         Ok(Self::new(status, body))
     }
 
-    fn new(status: u16, body: String) -> Self {
+    fn new(status: u16, body: JsonBody) -> Self {
         Self {
             status,
             body,
@@ -88,8 +87,8 @@ impl Reply {
         self.status
     }
 
-    pub(crate) fn into_response(self) -> Response<Body> {
-        respond(self.status, self.body)
+    pub(crate) fn into_body(self) -> JsonBody {
+        self.body
     }
 }
 
@@ -111,34 +110,13 @@ pub(crate) const fn status(code: Code) -> u16 {
     }
 }
 
-pub(crate) fn failure(error: &Error, request_id: &str) -> Response<Body> {
+/// What a client reads of `error`.
+pub(crate) fn failure(error: &Error, request_id: &str) -> serde_json::Result<JsonBody> {
     let code = error.code();
-    let failure = Failure {
+    JsonBody::of(&Failure {
         success: false,
         code: code.as_str(),
         error: error.client_message(),
         request_id: code.is_fault().then_some(request_id),
-    };
-    // Four strings always serialize.
-    respond(
-        status(code),
-        serde_json::to_string(&failure).unwrap_or_default(),
-    )
-}
-
-fn respond(status: u16, body: String) -> Response<Body> {
-    const HEADERS: [(HeaderName, &str); 2] = [
-        (CONTENT_TYPE, "application/json"),
-        // Every answer is one user's, and most hold a signed URL.
-        (CACHE_CONTROL, "no-store"),
-    ];
-    let mut response = Response::new(Body::Text(body));
-    *response.status_mut() =
-        http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
-    for (name, value) in HEADERS {
-        response
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
-    }
-    response
+    })
 }

@@ -3,15 +3,12 @@
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
-use http::Method;
-use lambda_http::aws_lambda_events::query_map::QueryMap;
-use lambda_http::request::RequestContext;
-use lambda_http::{Body, RequestExt as _};
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use slipway_core::{Error, UserId};
 
 use crate::body;
+use crate::event::Event;
 
 /// The words of our routes; anything else in a path is the client's.
 const OURS: [&str; 8] = [
@@ -32,27 +29,21 @@ const MAX_SEGMENTS: usize = 4;
 #[derive(Debug)]
 pub struct Request {
     user: UserId,
-    method: Method,
+    method: String,
     segments: Vec<String>,
-    query: QueryMap,
-    body: Body,
+    query: Vec<(String, String)>,
+    body: Option<Vec<u8>>,
     deadline: Instant,
 }
 
 impl Request {
-    pub(crate) fn new(user: UserId, request: lambda_http::Request, deadline: Instant) -> Self {
-        let segments = segments(&request);
-        let query = request
-            .query_string_parameters_ref()
-            .cloned()
-            .unwrap_or_default();
-        let (parts, body) = request.into_parts();
+    pub(crate) fn new(user: UserId, mut event: Event<'_>, deadline: Instant) -> Self {
         Self {
             user,
-            method: parts.method,
-            segments,
-            query,
-            body,
+            segments: segments(&event),
+            query: event.query(),
+            body: event.take_body(),
+            method: event.method,
             deadline,
         }
     }
@@ -73,14 +64,14 @@ impl Request {
     #[must_use]
     pub fn route(&self) -> (&str, Vec<&str>) {
         (
-            self.method.as_str(),
+            &self.method,
             self.segments.iter().map(String::as_str).collect(),
         )
     }
 
     /// The route for the log, without what a client chose: `GET /files/{id}`.
     pub(crate) fn route_name(&self) -> String {
-        let mut name = self.method.to_string();
+        let mut name = self.method.clone();
         name.push(' ');
         for segment in self.segments.iter().take(MAX_SEGMENTS) {
             name.push('/');
@@ -95,15 +86,18 @@ impl Request {
 
     /// The JSON body as a `T`.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        body::parse(&self.body)
+        let body = self.body.as_deref().ok_or_else(|| {
+            Error::invalid_request("The request's body is not the base64 that it is said to be.")
+        })?;
+        body::parse(body)
     }
 
     /// The value of a query parameter; given twice it is an error, since one of them would be ignored.
     pub fn query(&self, name: &str) -> Result<Option<&str>, Error> {
-        let values = self.query.all(name).unwrap_or_default();
-        match values.as_slice() {
-            [] => Ok(None),
-            [value] => Ok(Some(value)),
+        let mut values = self.query.iter().filter(|(key, _)| key == name);
+        match (values.next(), values.next()) {
+            (None, _) => Ok(None),
+            (Some((_, value)), None) => Ok(Some(value)),
             _ => Err(Error::invalid_request(format!(
                 "The query parameter {name} was given more than once."
             ))),
@@ -116,21 +110,11 @@ impl Request {
 /// An HTTP API keeps a named stage in front of the path, and either kind of API the base path of a custom domain.
 /// The route that it chose tells how many segments are ours. Function URLs and the local emulator name no route,
 /// and have nothing in front. Only some of them decode the path.
-pub(crate) fn segments(request: &lambda_http::Request) -> Vec<String> {
-    let path: Vec<&str> = segments_of(request.raw_http_path()).collect();
-    let context = request.request_context_ref();
-    let (route, stage) = match &context {
-        Some(RequestContext::ApiGatewayV2(context)) => {
-            let route = context.route_key.as_deref().unwrap_or_default();
-            let path = route.split_once(' ').map(|(_, path)| path);
-            (path, context.stage.as_deref())
-        }
-        Some(RequestContext::ApiGatewayV1(context)) => (context.resource_path.as_deref(), None),
-        _ => (None, None),
-    };
-    let in_front = match route.filter(|route| !route.contains("+}")) {
+pub(crate) fn segments(event: &Event<'_>) -> Vec<String> {
+    let path: Vec<&str> = segments_of(event.path()).collect();
+    let in_front = match event.route().filter(|route| !route.contains("+}")) {
         Some(route) => path.len().saturating_sub(segments_of(route).count()),
-        None => usize::from(stage.is_some() && path.first().copied() == stage),
+        None => usize::from(event.stage().is_some() && path.first().copied() == event.stage()),
     };
     path[in_front..]
         .iter()

@@ -1,16 +1,17 @@
 //! One request, from the event to the answer: authenticate, run, log once.
 
-use std::future::ready;
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::FutureExt as _;
-use lambda_http::{Body, IntoResponse, RequestExt as _, Response, service_fn};
+use lambda_http::lambda_runtime;
+use lambda_http::{Context, LambdaEvent, service_fn};
+use serde_json::value::RawValue;
 use slipway_core::Error;
 use slipway_core::deadline::time_left;
 
+use crate::event::Event;
 use crate::identity::Identity;
 use crate::line::Line;
 use crate::reply::{self, Reply};
@@ -51,48 +52,33 @@ pub async fn serve(
     function: &impl Function,
     identity: &Identity,
 ) -> Result<(), lambda_http::Error> {
-    lambda_http::run(service_fn(async |request| {
-        Ok::<_, lambda_http::Error>(Text(answer(function, identity, request).await))
-    }))
-    .await
+    let one = async |event: LambdaEvent<Box<RawValue>>| {
+        answer(function, identity, &event.payload, &event.context).await
+    };
+    lambda_runtime::run(service_fn(one)).await
 }
 
-/// An answer whose body is UTF-8 already.
-///
-/// `lambda_http` would look at its type, go through the body once more, and link the tables of every legacy
-/// encoding, which are a fifteenth of the smallest function.
-struct Text(Response<Body>);
-
-impl IntoResponse for Text {
-    fn into_response(self) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
-        Box::pin(ready(self.0))
-    }
-}
-
-/// The answer to one request, whatever happens.
+/// The answer to one request, whatever happens. Only an event that is no request at all has none.
 pub async fn answer(
     function: &impl Function,
     identity: &Identity,
-    request: lambda_http::Request,
-) -> Response<Body> {
+    event: &RawValue,
+    context: &Context,
+) -> Result<Box<RawValue>, lambda_http::Error> {
     static WARM: AtomicBool = AtomicBool::new(false);
-    let mut line = Line::start(!WARM.swap(true, Ordering::Relaxed), function.spent());
-    let context = request.lambda_context_ref();
-    if let Some(context) = context {
-        line.in_context(context);
-    }
-    let budget = budget(
-        context.map_or(0, |context| context.deadline),
-        line.cold_start,
-    );
-    line.method(request.method());
+    let cold_start = !WARM.swap(true, Ordering::Relaxed);
+    let mut line = Line::start(cold_start, context, function.spent());
+    let event = Event::read(event).inspect_err(|error| line.unread(error))?;
+    let origin = event.origin;
+    line.method(&event.method);
+    let budget = budget(context.deadline, cold_start);
 
-    let result = match identity.user(&request) {
+    let result = match identity.user(&event) {
         // Before anything else is looked at, be it the path or the body.
         Err(error) => Err(error),
         Ok(user) => {
             line.by(&user);
-            let request = Request::new(user, request, Instant::now() + budget);
+            let request = Request::new(user, event, Instant::now() + budget);
             line.route = request.route_name();
             // Unwinding is safe to cross: what a panic interrupts, the connection to Postgres above all,
             // is dropped by its owner and made anew.
@@ -107,10 +93,14 @@ pub async fn answer(
         }
     };
     line.log(&result, function.spent());
-    match result {
-        Ok(reply) => reply.into_response(),
-        Err(error) => reply::failure(&error, &line.request_id),
-    }
+    let (status, body) = match result {
+        Ok(reply) => (reply.status(), reply.into_body()),
+        Err(error) => (
+            reply::status(error.code()),
+            reply::failure(&error, &context.request_id)?,
+        ),
+    };
+    body.into_answer(status, origin)
 }
 
 /// How long the function may take: until shortly before Lambda or API Gateway would cut it off.

@@ -1,7 +1,9 @@
 //! One page of a user's files, newest first.
 
+use std::io::Write as _;
+
 use serde::Serialize;
-use slipway_api::{FileBody, Reply, Request, page};
+use slipway_api::{FileBody, JsonBody, Reply, Request, page};
 use slipway_core::limits::{DEFAULT_PAGE_FILES, MAX_PAGE_BYTES};
 use slipway_core::{ContentType, Cursor, Error, FileRow};
 use slipway_db::{Db, Page};
@@ -19,15 +21,14 @@ pub(crate) async fn list(db: &Db, urls: &ReadUrls, request: &Request) -> Result<
     };
     let found = db.list_files(request.user(), &page).await?;
     let window = urls.window(OffsetDateTime::now_utc());
-    // Written once, into one place: a page is the largest of all answers.
-    let mut body = Vec::with_capacity(found.files.len() * FILE_BYTES);
-    body.extend(br#"{"success":true,"files":["#);
+    let mut body = JsonBody::with_capacity(found.files.len() * FILE_BYTES);
+    put(&mut body, r#"{"success":true,"files":["#)?;
     let cut_after = write(&mut body, &found.files, urls, &window)?;
     let next = cut_after.map(|last| last.id).or(found.next);
-    body.extend(br#"],"nextCursor":"#);
+    put(&mut body, r#"],"nextCursor":"#)?;
     append(&mut body, &next.map(|id| Cursor(id).encode()))?;
-    body.push(b'}');
-    Reply::of_json(body)
+    put(&mut body, "}")?;
+    Ok(Reply::written(body))
 }
 
 fn content_type_prefix(request: &Request) -> Result<Option<String>, Error> {
@@ -49,7 +50,7 @@ fn content_type_prefix(request: &Request) -> Result<Option<String>, Error> {
 
 /// Writes as many files as fit into an answer, and says which was the last if some do not.
 fn write<'a>(
-    body: &mut Vec<u8>,
+    body: &mut JsonBody,
     rows: &'a [FileRow],
     urls: &ReadUrls,
     window: &Window,
@@ -57,9 +58,9 @@ fn write<'a>(
     let begin = body.len();
     let mut last: Option<&FileRow> = None;
     for row in rows {
-        let before = body.len();
+        let before = body.mark();
         if last.is_some() {
-            body.push(b',');
+            put(body, ",")?;
         }
         append(body, &FileBody::new(row, urls.get(row, false, window))?)?;
         // One file alone is far smaller than a page, so a page never stays empty.
@@ -72,6 +73,11 @@ fn write<'a>(
     Ok(None)
 }
 
-fn append(body: &mut Vec<u8>, value: &impl Serialize) -> Result<(), Error> {
+fn append(body: &mut JsonBody, value: &impl Serialize) -> Result<(), Error> {
     serde_json::to_writer(body, value).map_err(|error| Error::internal("write the answer", error))
+}
+
+fn put(body: &mut JsonBody, json: &str) -> Result<(), Error> {
+    body.write_all(json.as_bytes())
+        .map_err(|error| Error::internal("write the answer", error))
 }

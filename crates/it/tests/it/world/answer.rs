@@ -1,7 +1,10 @@
 //! What a function answered.
 
+use lambda_http::Body;
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use lambda_http::http::HeaderMap;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use slipway_local::capture;
 
 /// A reply that `openapi.yaml` foresees: nothing else gets here.
@@ -13,15 +16,21 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    pub(crate) fn of(response: lambda_http::Response<lambda_http::Body>) -> Self {
-        let (parts, body) = response.into_parts();
-        let lambda_http::Body::Text(text) = body else {
-            panic!("a body that is not text: {body:?}");
+    pub(crate) fn of(answer: &RawValue) -> Self {
+        let mut answer: Value = serde_json::from_str(answer.get()).expect("JSON");
+        // A REST API's has none.
+        let cookies = answer["cookies"].take();
+        answer["cookies"] = Value::Array(cookies.as_array().cloned().unwrap_or_default());
+        let answer: ApiGatewayV2httpResponse = serde_json::from_value(answer).expect("an answer");
+        let Some(Body::Text(text)) = answer.body else {
+            panic!("a body that is not text: {:?}", answer.body);
         };
         note(&text);
+        let mut headers = answer.headers;
+        headers.extend(answer.multi_value_headers);
         Self {
-            status: parts.status.as_u16(),
-            headers: parts.headers,
+            status: u16::try_from(answer.status_code).expect("a status"),
+            headers,
             json: serde_json::from_str(&text).expect("JSON"),
         }
     }

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use lambda_http::RequestExt as _;
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::Value;
+use serde_json::value::to_raw_value;
 use slipway_api::{Function, Identity, answer};
 use slipway_core::env::Env;
 use slipway_delete::Delete;
@@ -122,46 +122,46 @@ impl App {
     }
 
     async fn ask(&self, function: &str, event: Event) -> Answer {
-        let request = lambda_http::request::from_str(&event.0.to_string()).expect("an event");
-        let request = request.with_lambda_context(context(self.time));
         let get = getter(&self.env);
         let env = Env::new(&get);
         let quota = self.env.contains_key("USER_QUOTA_BYTES");
         match function {
             "presign" if quota => {
                 let function = PresignQuota::from_env(env);
-                self.run(made(&self.presign_quota, function).await, request)
+                self.run(made(&self.presign_quota, function).await, &event)
                     .await
             }
             "presign" => {
                 let function = async { Presign::from_env(env) };
-                self.run(made(&self.presign, function).await, request).await
+                self.run(made(&self.presign, function).await, &event).await
             }
             "save-metadata" => {
                 let function = SaveMetadata::from_env(env);
-                self.run(made(&self.save_metadata, function).await, request)
+                self.run(made(&self.save_metadata, function).await, &event)
                     .await
             }
             "files" => {
                 let function = Files::from_env(env);
-                self.run(made(&self.files, function).await, request).await
+                self.run(made(&self.files, function).await, &event).await
             }
             "delete" => {
                 let function = Delete::from_env(env);
-                self.run(made(&self.delete, function).await, request).await
+                self.run(made(&self.delete, function).await, &event).await
             }
             "multipart" => {
                 let function = Multipart::from_env(env);
-                self.run(made(&self.multipart, function).await, request)
+                self.run(made(&self.multipart, function).await, &event)
                     .await
             }
             other => panic!("no function {other}"),
         }
     }
 
-    async fn run(&self, function: &impl Function, request: lambda_http::Request) -> Answer {
+    async fn run(&self, function: &impl Function, event: &Event) -> Answer {
+        let (event, context) = (to_raw_value(&event.0).unwrap(), context(self.time));
         // Boxed, since the compiler does not follow futures nested this deep.
-        Answer::of(Box::pin(answer(function, &self.identity, request)).await)
+        let answer = Box::pin(answer(function, &self.identity, &event, &context));
+        Answer::of(&answer.await.expect("an answer"))
     }
 
     /// What `record-upload` answers to one event.
