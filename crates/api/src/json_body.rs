@@ -2,9 +2,9 @@
 
 use std::io;
 
-use lambda_http::Error;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use slipway_core::Error;
 
 use crate::event::Origin;
 
@@ -13,8 +13,8 @@ use crate::event::Origin;
 /// A page of files is half a megabyte; so it is written once, into its place.
 #[derive(Debug)]
 pub struct JsonBody {
-    /// The answer so far, in UTF-8: `{"body":"` and the body.
-    answer: Vec<u8>,
+    /// The answer so far: `{"body":"` and the body.
+    answer: String,
     len: usize,
 }
 
@@ -30,9 +30,48 @@ impl JsonBody {
     #[must_use]
     pub fn with_capacity(bytes: usize) -> Self {
         // Quotes are the only thing that is escaped, and the rest of an answer is short.
-        let mut answer = Vec::with_capacity(bytes + bytes / 16 + 256);
-        answer.extend(br#"{"body":""#);
+        let mut answer = String::with_capacity(bytes + bytes / 16 + 256);
+        answer.push_str(r#"{"body":""#);
         Self { answer, len: 0 }
+    }
+
+    /// Appends JSON as it is.
+    pub fn raw(&mut self, json: &str) {
+        let mut rest = json;
+        // Of what JSON may hold, only these two are not themselves in a string.
+        while let Some(at) = memchr::memchr2(b'"', b'\\', rest.as_bytes()) {
+            self.answer.push_str(&rest[..at]);
+            self.answer.push('\\');
+            self.answer.push_str(&rest[at..=at]);
+            rest = &rest[at + 1..];
+        }
+        self.answer.push_str(rest);
+        self.len += json.len();
+    }
+
+    /// Appends `text` as a string.
+    pub fn text(&mut self, text: &str) -> Result<(), Error> {
+        // Most is plain, URLs above all. Without an early end, many bytes are looked at at once.
+        let plain = |byte: u8| !matches!(byte, 0..0x20 | b'"' | b'\\');
+        if text.bytes().fold(true, |all, byte| all & plain(byte)) {
+            self.answer.push_str("\\\"");
+            self.answer.push_str(text);
+            self.answer.push_str("\\\"");
+            self.len += text.len() + 2;
+            return Ok(());
+        }
+        let json = serde_json::to_string(text);
+        self.raw(&json.map_err(|error| Error::internal("write the answer", error))?);
+        Ok(())
+    }
+
+    /// Appends a string, or `null`.
+    pub fn text_or_null(&mut self, text: Option<&str>) -> Result<(), Error> {
+        if let Some(text) = text {
+            return self.text(text);
+        }
+        self.raw("null");
+        Ok(())
     }
 
     /// `value` as a whole body.
@@ -44,8 +83,7 @@ impl JsonBody {
 
     /// The bytes that the client gets.
     #[must_use]
-    #[expect(clippy::len_without_is_empty, reason = "no body stays empty")]
-    pub const fn len(&self) -> usize {
+    pub const fn bytes(&self) -> usize {
         self.len
     }
 
@@ -71,33 +109,26 @@ impl JsonBody {
         mut self,
         status: u16,
         origin: Origin,
-    ) -> Result<Box<RawValue>, Error> {
+    ) -> serde_json::Result<Box<RawValue>> {
         self.answer
-            .extend(br#"","isBase64Encoded":false,"statusCode":"#);
-        self.answer.extend(status.to_string().into_bytes());
-        self.answer.extend(match origin {
+            .push_str(r#"","isBase64Encoded":false,"statusCode":"#);
+        self.answer.push_str(&status.to_string());
+        self.answer.push_str(match origin {
             Origin::HttpApi => {
-                br#","headers":{"content-type":"application/json","cache-control":"no-store"},"multiValueHeaders":{},"cookies":[]}"#.as_slice()
+                r#","headers":{"content-type":"application/json","cache-control":"no-store"},"multiValueHeaders":{},"cookies":[]}"#
             }
             Origin::RestApi => {
-                br#","headers":{},"multiValueHeaders":{"content-type":["application/json"],"cache-control":["no-store"]}}"#
+                r#","headers":{},"multiValueHeaders":{"content-type":["application/json"],"cache-control":["no-store"]}}"#
             }
         });
-        Ok(RawValue::from_string(String::from_utf8(self.answer)?)?)
+        RawValue::from_string(self.answer)
     }
 }
 
 impl io::Write for JsonBody {
     fn write(&mut self, json: &[u8]) -> io::Result<usize> {
-        let mut rest = json;
-        // Of what JSON may hold, only these two are not themselves in a string.
-        while let Some(at) = memchr::memchr2(b'"', b'\\', rest) {
-            self.answer.extend_from_slice(&rest[..at]);
-            self.answer.extend_from_slice(&[b'\\', rest[at]]);
-            rest = &rest[at + 1..];
-        }
-        self.answer.extend_from_slice(rest);
-        self.len += json.len();
+        // `serde_json` writes whole characters.
+        self.raw(str::from_utf8(json).map_err(io::Error::other)?);
         Ok(json.len())
     }
 
@@ -108,8 +139,6 @@ impl io::Write for JsonBody {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
-
     use lambda_http::aws_lambda_events::apigw::{
         ApiGatewayProxyResponse, ApiGatewayV2httpResponse,
     };
@@ -146,13 +175,13 @@ mod tests {
     #[test]
     fn what_is_forgotten_is_not_there() {
         let mut body = JsonBody::with_capacity(0);
-        body.write_all(br#"["a"#).expect("memory");
+        body.raw(r#"["a"#);
         let mark = body.mark();
-        body.write_all(br#"\"b"#).expect("memory");
-        assert_eq!(body.len(), 6);
+        body.raw(r#"\"b"#);
+        assert_eq!(body.bytes(), 6);
         body.truncate(mark);
-        body.write_all(br#""]"#).expect("memory");
-        assert_eq!(body.len(), 5);
+        body.raw(r#""]"#);
+        assert_eq!(body.bytes(), 5);
         assert_eq!(answer(body, Origin::HttpApi)["body"], r#"["a"]"#);
     }
 
@@ -161,9 +190,21 @@ mod tests {
         fn any_text_arrives(text: Vec<String>) {
             let body = JsonBody::of(&text).expect("a body");
             let plain = serde_json::to_string(&text).expect("JSON");
-            prop_assert_eq!(body.len(), plain.len());
-            let answer = answer(body, Origin::RestApi);
-            prop_assert_eq!(answer["body"].as_str(), Some(plain.as_str()));
+            prop_assert_eq!(body.bytes(), plain.len());
+            let rest = answer(body, Origin::RestApi);
+            prop_assert_eq!(rest["body"].as_str(), Some(plain.as_str()));
+
+            let mut body = JsonBody::with_capacity(0);
+            let mut separator = "[";
+            for text in &text {
+                body.raw(separator);
+                body.text(text).expect("a text");
+                separator = ",";
+            }
+            body.raw(if text.is_empty() { "[]" } else { "]" });
+            prop_assert_eq!(body.bytes(), plain.len());
+            let http = answer(body, Origin::HttpApi);
+            prop_assert_eq!(http["body"].as_str(), Some(plain.as_str()));
         }
     }
 }

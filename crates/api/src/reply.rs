@@ -3,7 +3,7 @@
 use serde::Serialize;
 use slipway_core::{Code, Error};
 
-use crate::JsonBody;
+use crate::{FileBody, JsonBody};
 
 /// A successful answer.
 #[derive(Debug)]
@@ -50,6 +50,15 @@ impl Reply {
     /// 202 with `body` as JSON: it is being done.
     pub fn accepted(body: &impl Serialize) -> Result<Self, Error> {
         Self::json(202, body)
+    }
+
+    /// `status` with one file.
+    pub fn file(status: u16, file: &FileBody<'_>) -> Result<Self, Error> {
+        let mut body = JsonBody::with_capacity(FileBody::BYTES);
+        body.raw(r#"{"success":true,"file":"#);
+        file.write(&mut body)?;
+        body.raw("}");
+        Ok(Self::new(status, body))
     }
 
     /// 200 with a body that is written already.

@@ -53,7 +53,8 @@ pub async fn serve(
     identity: &Identity,
 ) -> Result<(), lambda_http::Error> {
     let one = async |event: LambdaEvent<Box<RawValue>>| {
-        answer(function, identity, &event.payload, &event.context).await
+        // Boxed, since the compiler does not follow futures nested this deep.
+        Box::pin(answer(function, identity, &event.payload, &event.context)).await
     };
     lambda_runtime::run(service_fn(one)).await
 }
@@ -100,7 +101,7 @@ pub async fn answer(
             reply::failure(&error, &context.request_id)?,
         ),
     };
-    body.into_answer(status, origin)
+    Ok(body.into_answer(status, origin)?)
 }
 
 /// How long the function may take: until shortly before Lambda or API Gateway would cut it off.

@@ -6,7 +6,6 @@ use crate::checksum::Sha256;
 use crate::id::FileId;
 use crate::key::ObjectKey;
 use crate::scan::ScanStatus;
-use crate::user::UserId;
 
 /// An object as S3 describes it, never as a client or an event does. The one input of the record step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,10 +41,8 @@ impl StoredObject {
 pub struct FileRow {
     /// The file's id.
     pub id: FileId,
-    /// Where its bytes are.
+    /// Where its bytes are, and whose it is.
     pub object_key: ObjectKey,
-    /// Its owner.
-    pub user_id: UserId,
     /// The name it was uploaded under.
     pub file_name: String,
     /// What S3 calls its type.

@@ -20,12 +20,6 @@ pub struct Files {
 }
 
 #[derive(Serialize)]
-struct OneFile<'a> {
-    success: bool,
-    file: FileBody<'a>,
-}
-
-#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct UsageBody {
     success: bool,
@@ -60,10 +54,8 @@ impl Files {
             .await?
             .ok_or_else(Error::not_found)?;
         let window = self.urls.window(OffsetDateTime::now_utc());
-        Reply::ok(&OneFile {
-            success: true,
-            file: FileBody::new(&row, self.urls.get(&row, download, &window))?,
-        })
+        let file = FileBody::new(&row, self.urls.get(&row, download, &window))?;
+        Reply::file(200, &file)
     }
 
     async fn usage(&self, request: &Request) -> Result<Reply, Error> {

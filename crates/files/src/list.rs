@@ -1,17 +1,11 @@
 //! One page of a user's files, newest first.
 
-use std::io::Write as _;
-
-use serde::Serialize;
 use slipway_api::{FileBody, JsonBody, Reply, Request, page};
 use slipway_core::limits::{DEFAULT_PAGE_FILES, MAX_PAGE_BYTES};
 use slipway_core::{ContentType, Cursor, Error, FileRow};
 use slipway_db::{Db, Page};
 use slipway_storage::{ReadUrls, Window};
 use time::OffsetDateTime;
-
-/// What a file takes, its URL with the session token of a role included; only a guess.
-const FILE_BYTES: usize = 2500;
 
 pub(crate) async fn list(db: &Db, urls: &ReadUrls, request: &Request) -> Result<Reply, Error> {
     let page = Page {
@@ -21,13 +15,13 @@ pub(crate) async fn list(db: &Db, urls: &ReadUrls, request: &Request) -> Result<
     };
     let found = db.list_files(request.user(), &page).await?;
     let window = urls.window(OffsetDateTime::now_utc());
-    let mut body = JsonBody::with_capacity(found.files.len() * FILE_BYTES);
-    put(&mut body, r#"{"success":true,"files":["#)?;
+    let mut body = JsonBody::with_capacity(found.files.len() * FileBody::BYTES);
+    body.raw(r#"{"success":true,"files":["#);
     let cut_after = write(&mut body, &found.files, urls, &window)?;
     let next = cut_after.map(|last| last.id).or(found.next);
-    put(&mut body, r#"],"nextCursor":"#)?;
-    append(&mut body, &next.map(|id| Cursor(id).encode()))?;
-    put(&mut body, "}")?;
+    body.raw(r#"],"nextCursor":"#);
+    body.text_or_null(next.map(|id| Cursor(id).encode()).as_deref())?;
+    body.raw("}");
     Ok(Reply::written(body))
 }
 
@@ -55,29 +49,20 @@ fn write<'a>(
     urls: &ReadUrls,
     window: &Window,
 ) -> Result<Option<&'a FileRow>, Error> {
-    let begin = body.len();
+    let begin = body.bytes();
     let mut last: Option<&FileRow> = None;
     for row in rows {
         let before = body.mark();
         if last.is_some() {
-            put(body, ",")?;
+            body.raw(",");
         }
-        append(body, &FileBody::new(row, urls.get(row, false, window))?)?;
+        FileBody::new(row, urls.get(row, false, window))?.write(body)?;
         // One file alone is far smaller than a page, so a page never stays empty.
-        if last.is_some() && body.len() - begin > MAX_PAGE_BYTES {
+        if last.is_some() && body.bytes() - begin > MAX_PAGE_BYTES {
             body.truncate(before);
             return Ok(last);
         }
         last = Some(row);
     }
     Ok(None)
-}
-
-fn append(body: &mut JsonBody, value: &impl Serialize) -> Result<(), Error> {
-    serde_json::to_writer(body, value).map_err(|error| Error::internal("write the answer", error))
-}
-
-fn put(body: &mut JsonBody, json: &str) -> Result<(), Error> {
-    body.write_all(json.as_bytes())
-        .map_err(|error| Error::internal("write the answer", error))
 }

@@ -14,12 +14,6 @@ use tokio::time::{Instant, timeout_at};
 use crate::{Multipart, no_upload, parsed};
 
 #[derive(Serialize)]
-struct Completed<'a> {
-    success: bool,
-    file: FileBody<'a>,
-}
-
-#[derive(Serialize)]
 struct Completing {
     success: bool,
     status: &'static str,
@@ -77,9 +71,9 @@ impl Multipart {
                     uploaded_bytes: row.size,
                     ..Counts::default()
                 };
-                Ok(Reply::created(&self.completed(&row)?)?.counting(counts))
+                Ok(self.completed(201, &row)?.counting(counts))
             }
-            Outcome::Existing(row) => Reply::ok(&self.completed(&row)?),
+            Outcome::Existing(row) => self.completed(200, &row),
             Outcome::Deleted => Err(gone(Code::FileDeleted)),
             Outcome::Refused(refusal) => Err(refusal.into()),
             Outcome::Missing => return self.missing(user, id, answer).await,
@@ -123,19 +117,19 @@ impl Multipart {
         match self.db().file_state(user, id).await? {
             FileState::Live(row) => {
                 self.forget(user, id).await;
-                Reply::ok(&self.completed(&row)?)
+                self.completed(200, &row)
             }
             FileState::Deleted(why) => Err(gone(why)),
             FileState::Unknown => Err(no_upload()),
         }
     }
 
-    fn completed<'a>(&self, row: &'a FileRow) -> Result<Completed<'a>, Error> {
+    fn completed(&self, status: u16, row: &FileRow) -> Result<Reply, Error> {
         let window = self.reads.window(OffsetDateTime::now_utc());
-        Ok(Completed {
-            success: true,
-            file: FileBody::new(row, self.reads.get(row, false, &window))?,
-        })
+        Reply::file(
+            status,
+            &FileBody::new(row, self.reads.get(row, false, &window))?,
+        )
     }
 
     /// A row of an upload whose file is recorded does no harm: nobody is shown it, and `maintain` drops it.

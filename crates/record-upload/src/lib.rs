@@ -175,7 +175,7 @@ impl RecordUpload {
 fn recorded(row: &FileRow) {
     tracing::info!(
         fileId = %row.id,
-        owner = row.user_id.fingerprint(),
+        owner = row.object_key.owner().fingerprint(),
         size = row.size,
         code = "ok",
         metric.Recorded = 1_u64,

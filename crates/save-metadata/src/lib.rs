@@ -1,6 +1,6 @@
 //! `POST /save-metadata`: the client says that its upload is done; what is recorded is what S3 says.
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use slipway_api::{Counts, FileBody, Function, Reply, Request, Spent};
 use slipway_core::env::{ConfigError, Env};
 use slipway_core::{Code, Error, FileRow, ObjectKey};
@@ -21,12 +21,6 @@ pub struct SaveMetadata {
 #[serde(rename_all = "camelCase")]
 struct Body {
     object_key: String,
-}
-
-#[derive(Serialize)]
-struct Saved<'a> {
-    success: bool,
-    file: FileBody<'a>,
 }
 
 impl SaveMetadata {
@@ -53,21 +47,21 @@ impl SaveMetadata {
                     uploaded_bytes: row.size,
                     ..Counts::default()
                 };
-                Ok(Reply::created(&self.saved(&row)?)?.counting(counts))
+                Ok(self.saved(201, &row)?.counting(counts))
             }
-            Outcome::Existing(row) => Reply::ok(&self.saved(&row)?),
+            Outcome::Existing(row) => self.saved(200, &row),
             Outcome::Missing => Err(self.missing(&key).await?),
             Outcome::Deleted => Err(deleted()),
             Outcome::Refused(refusal) => Err(refusal.into()),
         }
     }
 
-    fn saved<'a>(&self, row: &'a FileRow) -> Result<Saved<'a>, Error> {
+    fn saved(&self, status: u16, row: &FileRow) -> Result<Reply, Error> {
         let window = self.urls.window(OffsetDateTime::now_utc());
-        Ok(Saved {
-            success: true,
-            file: FileBody::new(row, self.urls.get(row, false, &window))?,
-        })
+        Reply::file(
+            status,
+            &FileBody::new(row, self.urls.get(row, false, &window))?,
+        )
     }
 
     /// No object: not uploaded yet, or deleted or refused before.

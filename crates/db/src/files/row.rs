@@ -1,6 +1,6 @@
 //! A row of `s3_files` as Rust has it.
 
-use slipway_core::{Code, Error, FileId, FileRow, ObjectKey, ScanStatus, Sha256, UserId};
+use slipway_core::{Code, Error, FileId, FileRow, ObjectKey, ScanStatus, Sha256};
 use tokio_postgres::Row;
 use tokio_postgres::types::FromSql;
 use uuid::Uuid;
@@ -15,7 +15,6 @@ pub(crate) fn file_row(row: &Row, step: &'static str) -> Result<FileRow, Error> 
     Ok(FileRow {
         id: file_id(row, step)?,
         object_key: object_key(row, step)?,
-        user_id: UserId::parse(text("user_id")?).ok_or_else(|| bad(step, "user_id"))?,
         file_name: text("file_name")?,
         content_type: text("content_type")?,
         detected_type: value(row, "detected_type", step)?,
@@ -37,8 +36,7 @@ pub(crate) fn file_id(row: &Row, step: &'static str) -> Result<FileId, Error> {
 
 /// The key in a row.
 pub(crate) fn object_key(row: &Row, step: &'static str) -> Result<ObjectKey, Error> {
-    ObjectKey::parse(&value::<String>(row, "object_key", step)?)
-        .map_err(|_| bad(step, "object_key"))
+    ObjectKey::parse(value(row, "object_key", step)?).map_err(|_| bad(step, "object_key"))
 }
 
 /// Why the row is a tombstone.

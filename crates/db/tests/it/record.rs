@@ -17,7 +17,7 @@ async fn a_row_says_what_s3_said() {
     };
     assert_eq!(row.id, object.key.id());
     assert_eq!(row.object_key, object.key);
-    assert_eq!(row.user_id, user("alice"));
+    assert_eq!(*row.object_key.owner(), user("alice"));
     assert_eq!(row.file_name, object.file_name);
     assert_eq!(row.content_type, "text/plain");
     assert_eq!(row.detected_type, None);
