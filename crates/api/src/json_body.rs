@@ -52,8 +52,9 @@ impl JsonBody {
     /// Appends `text` as a string.
     pub fn text(&mut self, text: &str) -> Result<(), Error> {
         // Most is plain, URLs above all. Without an early end, many bytes are looked at at once.
-        let plain = |byte: u8| !matches!(byte, 0..0x20 | b'"' | b'\\');
-        if text.bytes().fold(true, |all, byte| all & plain(byte)) {
+        let special =
+            |byte: u8| u8::from(byte < 0x20) | u8::from(byte == b'"') | u8::from(byte == b'\\');
+        if text.bytes().fold(0, |any, byte| any | special(byte)) == 0 {
             self.answer.push_str("\\\"");
             self.answer.push_str(text);
             self.answer.push_str("\\\"");
