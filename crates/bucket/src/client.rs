@@ -1,32 +1,41 @@
-//! The client: one HTTP and TLS stack, and a deadline on everything.
+//! The bucket and how it is reached: one HTTP and TLS stack, and a deadline on everything.
 
+use std::fmt;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{BehaviorVersion, Region, RequestChecksumCalculation};
-use slipway_core::BusyClock;
+use bytes::Bytes;
+use http::{Method, Uri};
 use slipway_core::env::ConfigError;
+use slipway_core::{BusyClock, Error, ObjectKey};
 use slipway_storage::{Credentials, Location};
 
-use crate::http::Http;
-use crate::timing::Timing;
+use crate::error::Failure;
+use crate::s3::{Answer, S3};
+use crate::sdk_http::Http;
+use crate::sdk_timing::Timing;
+use crate::sign::Ask;
 
 /// Until a connection stands, TLS included.
 pub(crate) const CONNECT: Duration = Duration::from_secs(2);
 /// One attempt, from the first byte sent to the last read.
 pub(crate) const ATTEMPT: Duration = Duration::from_secs(4);
 /// All attempts together; a function has 30 s at most, and Postgres wants some of them.
-const OPERATION: Duration = Duration::from_secs(10);
+pub(crate) const OPERATION: Duration = Duration::from_secs(10);
 /// The first try and two more.
-const ATTEMPTS: u32 = 3;
+pub(crate) const ATTEMPTS: u32 = 3;
 
 /// The bucket, over the network.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Bucket {
-    pub(crate) client: Client,
-    pub(crate) name: String,
+    s3: S3,
+    location: Location,
+    /// For lists and multipart uploads, made when it is first needed: who never asks for one does not link it.
+    sdk: OnceLock<Client>,
     clock: BusyClock,
 }
 
@@ -39,34 +48,15 @@ impl Bucket {
         let http = slipway_https::client(CONNECT).map_err(|error| {
             ConfigError::new("SSL_CERT_FILE", format!("TLS cannot start: {error}"))
         })?;
-        let timeouts = TimeoutConfig::builder()
-            .operation_attempt_timeout(ATTEMPT)
-            .operation_timeout(OPERATION)
-            .build();
-        let clock = BusyClock::default();
-        let mut config = aws_sdk_s3::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .http_client(Http(http))
-            .credentials_provider(aws_sdk_s3::config::Credentials::new(
-                &credentials.access_key_id,
-                &credentials.secret_access_key,
-                credentials.session_token.clone(),
-                credentials.expires_at.map(Into::into),
-                "environment",
-            ))
-            .region(Region::new(location.region.clone()))
-            .timeout_config(timeouts)
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
-            .interceptor(Timing(clock.clone()))
-            .force_path_style(location.endpoint.is_some())
-            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
-        if let Some(endpoint) = &location.endpoint {
-            config = config.endpoint_url(endpoint);
-        }
         Ok(Self {
-            client: Client::from_conf(config.build()),
-            name: location.bucket.clone(),
-            clock,
+            s3: S3 {
+                http,
+                region: location.region.clone(),
+                credentials: credentials.clone(),
+            },
+            location: location.clone(),
+            sdk: OnceLock::new(),
+            clock: BusyClock::default(),
         })
     }
 
@@ -75,4 +65,92 @@ impl Bucket {
     pub const fn clock(&self) -> &BusyClock {
         &self.clock
     }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.location.bucket
+    }
+
+    /// To ask for `key` with `method`, before anything else is said.
+    pub(crate) fn about(&self, method: Method, key: &ObjectKey) -> Result<Ask, Error> {
+        Self::ask(method, &self.location.object_url(key))
+    }
+
+    /// The same for the bucket itself, which is where `key` is, with `query`.
+    pub(crate) fn about_all(
+        &self,
+        method: Method,
+        key: &ObjectKey,
+        query: &str,
+    ) -> Result<Ask, Error> {
+        let object = self.location.object_url(key);
+        // A key has three segments; what is before them is the bucket's.
+        let bucket = object.rsplitn(4, '/').nth(3).unwrap_or_default();
+        Self::ask(method, &format!("{bucket}/?{query}"))
+    }
+
+    fn ask(method: Method, url: &str) -> Result<Ask, Error> {
+        let uri: Uri = url
+            .parse()
+            .map_err(|error| Error::internal("address S3", error))?;
+        Ok(Ask {
+            method,
+            uri,
+            headers: Vec::new(),
+            body: Bytes::new(),
+        })
+    }
+
+    /// Asks, on the clock.
+    pub(crate) async fn send(&self, ask: &Ask, most: usize) -> Result<Answer, Failure> {
+        let _wait = self.clock.wait();
+        self.s3.ask(ask, most).await
+    }
+
+    /// The SDK's client, to do `what`.
+    pub(crate) fn sdk(&self, what: &'static str) -> Result<&Client, Error> {
+        if let Some(sdk) = self.sdk.get() {
+            return Ok(sdk);
+        }
+        let http = slipway_https::client(CONNECT).map_err(|error| Error::internal(what, error))?;
+        let client = client(
+            &self.location,
+            &self.s3.credentials,
+            Http(http),
+            &self.clock,
+        );
+        Ok(self.sdk.get_or_init(|| client))
+    }
+}
+
+impl fmt::Debug for Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bucket").finish_non_exhaustive()
+    }
+}
+
+fn client(location: &Location, credentials: &Credentials, http: Http, clock: &BusyClock) -> Client {
+    let timeouts = TimeoutConfig::builder()
+        .operation_attempt_timeout(ATTEMPT)
+        .operation_timeout(OPERATION)
+        .build();
+    let mut config = aws_sdk_s3::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(http)
+        .credentials_provider(aws_sdk_s3::config::Credentials::new(
+            &credentials.access_key_id,
+            &credentials.secret_access_key,
+            credentials.session_token.clone(),
+            credentials.expires_at.map(Into::into),
+            "environment",
+        ))
+        .region(Region::new(location.region.clone()))
+        .timeout_config(timeouts)
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+        .interceptor(Timing(clock.clone()))
+        .force_path_style(location.endpoint.is_some())
+        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
+    if let Some(endpoint) = &location.endpoint {
+        config = config.endpoint_url(endpoint);
+    }
+    Client::from_conf(config.build())
 }

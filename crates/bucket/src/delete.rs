@@ -2,24 +2,25 @@
 
 use std::collections::HashSet;
 
-use aws_sdk_s3::types::{Delete, ObjectIdentifier};
-use slipway_core::{Error, ObjectKey};
+use http::Method;
+use ring::digest::{SHA256, digest};
+use slipway_core::{Error, ObjectKey, Sha256};
 
 use crate::client::Bucket;
-use crate::error::fault;
+use crate::xml;
+
+const MANY: &str = "remove objects from S3";
+
+/// More than S3 says of a thousand objects that it did not remove.
+const MOST_OF_AN_ANSWER: usize = 4 * 1024 * 1024;
 
 impl Bucket {
     /// Removes one object.
     pub async fn delete(&self, key: &ObjectKey) -> Result<(), Error> {
-        let request = self
-            .client
-            .delete_object()
-            .bucket(&self.name)
-            .key(key.as_str());
-        request
-            .send()
+        let ask = self.about(Method::DELETE, key)?;
+        self.send(&ask, 0)
             .await
-            .map_err(|error| fault("remove the object from S3", error))?;
+            .map_err(|failure| failure.into_error("remove the object from S3"))?;
         Ok(())
     }
 
@@ -30,33 +31,110 @@ impl Bucket {
 
     /// The same, and tells the keys that S3 did not remove.
     pub async fn delete_reporting(&self, keys: &[ObjectKey]) -> Result<HashSet<String>, Error> {
-        let what = "remove objects from S3";
-        let objects = keys
-            .iter()
-            .map(|key| ObjectIdentifier::builder().key(key.as_str()).build())
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| Error::internal(what, error))?;
-        // Quiet: only what failed is listed.
-        let delete = Delete::builder()
-            .set_objects(Some(objects))
-            .quiet(true)
-            .build()
-            .map_err(|error| Error::internal(what, error))?;
+        let Some(any) = keys.first() else {
+            return Ok(HashSet::new());
+        };
+        let body = document(keys);
+        let mut ask = self.about_all(Method::POST, any, "delete=")?;
+        // S3 wants one, of whichever kind.
+        let checksum: [u8; 32] = digest(&SHA256, body.as_bytes())
+            .as_ref()
+            .try_into()
+            .map_err(|error| Error::internal(MANY, error))?;
+        ask.headers = vec![
+            ("content-type", "application/xml".to_owned()),
+            ("x-amz-checksum-sha256", Sha256(checksum).to_base64()),
+        ];
+        ask.body = body.into();
         let answer = self
-            .client
-            .delete_objects()
-            .bucket(&self.name)
-            .delete(delete)
-            .send()
+            .send(&ask, MOST_OF_AN_ANSWER)
             .await
-            .map_err(|error| fault(what, error))?;
-        let failed = answer.errors().iter();
-        // An error that names no key is nobody's, and so everybody's.
-        if failed.clone().any(|error| error.key().is_none()) {
-            return Ok(keys.iter().map(|key| key.as_str().to_owned()).collect());
+            .map_err(|failure| failure.into_error(MANY))?;
+        failed(&String::from_utf8_lossy(&answer.body), keys)
+            .ok_or_else(|| Error::unavailable(MANY, "S3 did not answer to the end"))
+    }
+}
+
+/// Quiet: only what failed is listed. Nothing that a key of ours may hold means anything in XML.
+fn document(keys: &[ObjectKey]) -> String {
+    let mut xml = "<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">".to_owned();
+    for key in keys {
+        for part in ["<Object><Key>", key.as_str(), "</Key></Object>"] {
+            xml.push_str(part);
         }
-        Ok(failed
-            .filter_map(|error| error.key().map(str::to_owned))
-            .collect())
+    }
+    xml.push_str("<Quiet>true</Quiet></Delete>");
+    xml
+}
+
+/// The keys that are still there; `None` if `answer` is not a whole one.
+fn failed(answer: &str, keys: &[ObjectKey]) -> Option<HashSet<String>> {
+    let (_, result) = answer.split_once("<DeleteResult")?;
+    let result = result.trim_end();
+    // Where nothing failed it may be written as one tag.
+    let one_tag = result.ends_with("/>") && !result.contains('<');
+    if !one_tag && !result.ends_with("</DeleteResult>") {
+        return None;
+    }
+    let mut failed = HashSet::new();
+    for error in xml::elements(result, "Error") {
+        let key = xml::text(error, "Key");
+        let ours = keys.iter().find(|ours| Some(ours.as_str()) == key);
+        // An error that names no key of ours is nobody's, and so everybody's.
+        let Some(key) = ours else {
+            return Some(keys.iter().map(|key| key.as_str().to_owned()).collect());
+        };
+        failed.insert(key.as_str().to_owned());
+    }
+    Some(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use slipway_core::{FileId, FileName, UserId};
+
+    use super::*;
+
+    #[test]
+    fn what_s3_says_of_each_object() {
+        let key = |name: &str| {
+            let owner = UserId::parse("a@b.c").expect("a user");
+            ObjectKey::new(
+                owner,
+                FileId::new(),
+                &FileName::parse(name).expect("a name"),
+            )
+        };
+        let keys = [key("a<&\">.txt"), key("b.txt")];
+        let (first, second) = (keys[0].as_str(), keys[1].as_str());
+        let xml = document(&keys);
+        assert_eq!(xml.matches(['&', '"']).count(), 2, "{xml}");
+        assert_eq!(
+            xml::elements(&xml, "Key").collect::<Vec<_>>(),
+            [first, second]
+        );
+
+        let error = |key: &str| {
+            format!("<Error><Key>{key}</Key><Code>AccessDenied</Code><Message>x</Message></Error>")
+        };
+        let result = |within: &str| {
+            format!("<?xml version=\"1.0\"?>\n<DeleteResult xmlns=\"x\">{within}</DeleteResult>\n")
+        };
+        let both = Some([first, second].map(str::to_owned).into());
+        let one = Some([second.to_owned()].into());
+        let none = Some(HashSet::new());
+        for (answer, expected) in [
+            (result(""), none.clone()),
+            ("<DeleteResult/>".to_owned(), none),
+            (result(&error(second)), one),
+            (result(&(error(second) + &error(first))), both.clone()),
+            (result(&error("other")), both.clone()),
+            (result("<Error><Code>InternalError</Code></Error>"), both),
+            (result(&error(first))[..60].to_owned(), None),
+            ("<Error><Code>InternalError</Code></Error>".to_owned(), None),
+            (String::new(), None),
+        ] {
+            assert_eq!(failed(&answer, &keys), expected, "{answer}");
+        }
     }
 }

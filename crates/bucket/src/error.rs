@@ -1,67 +1,100 @@
-//! What an S3 failure means to us.
+//! Why S3 did not do as it was asked, and what that means to us.
 
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
-use aws_sdk_s3::operation::RequestId as _;
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use std::fmt::Write as _;
+
 use slipway_core::Error;
 
-/// The status of S3's answer, if there was one.
-pub(crate) fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
-    error
-        .raw_response()
-        .map(|response| response.status().as_u16())
+/// Why there is no answer to go by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// S3 says no.
+    Refused {
+        status: u16,
+        code: Option<String>,
+        request: Option<String>,
+    },
+    /// The connection never stood, or broke.
+    Broken(String),
+    /// Nothing came in time.
+    Timeout,
+    /// It makes no request.
+    Unsent(String),
 }
 
-/// `timeout` and `unavailable` for what may pass, `internal` for what will not: above all 403, which is
-/// never taken for "missing" (without `s3:ListBucket` S3 answers it for a missing object).
-pub(crate) fn fault<E>(what: &'static str, error: SdkError<E, HttpResponse>) -> Error
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-{
-    let status = status(&error);
-    match &error {
-        SdkError::ServiceError(service) if service.err().meta().code().is_some_and(passes) => {
-            Error::unavailable(what, brief(&error))
+impl Failure {
+    /// The error and its causes. None of them names the address.
+    pub(crate) fn broken(error: &(dyn std::error::Error + 'static)) -> Self {
+        let mut line = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            // Writing to a String cannot fail.
+            let _ = write!(line, ": {cause}");
+            source = cause.source();
         }
-        SdkError::TimeoutError(_) => Error::timeout(what),
-        SdkError::ServiceError(service)
-            if status.is_some_and(|status| status < 500 && status != 429) =>
-        {
-            let meta = service.err().meta();
-            let code = meta.code().unwrap_or("no code");
-            let request = meta.request_id().unwrap_or("none");
-            Error::internal(
-                what,
-                format!(
-                    "S3 answered {} {code}, request {request}",
-                    status.unwrap_or_default()
-                ),
-            )
+        Self::Broken(line)
+    }
+
+    /// Whether the same request may do better a moment later.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::Refused { status, code, .. } => {
+                matches!(status, 429 | 500 | 502 | 503 | 504)
+                    || matches!(code.as_deref(), Some("RequestTimeout" | "SlowDown"))
+            }
+            Self::Broken(_) | Self::Timeout => true,
+            Self::Unsent(_) => false,
         }
-        SdkError::ConstructionFailure(_) => {
-            Error::internal(what, DisplayErrorContext(error).to_string())
+    }
+
+    /// The status of S3's refusal, if it is one.
+    pub(crate) const fn status(&self) -> Option<u16> {
+        match self {
+            Self::Refused { status, .. } => Some(*status),
+            _ => None,
         }
-        _ => Error::unavailable(what, brief(&error)),
+    }
+
+    /// S3's word for it.
+    pub(crate) fn code(&self) -> Option<&str> {
+        match self {
+            Self::Refused { code, .. } => code.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// `timeout` and `unavailable` for what may pass, `internal` for what will not: above all 403, which is
+    /// never taken for "missing" (without `s3:ListBucket` S3 answers it for a missing object).
+    pub(crate) fn into_error(self, what: &'static str) -> Error {
+        let words = match self {
+            Self::Timeout => return Error::timeout(what),
+            Self::Broken(words) => return Error::unavailable(what, words),
+            Self::Unsent(words) => return Error::internal(what, words),
+            Self::Refused {
+                status,
+                ref code,
+                ref request,
+            } => format!(
+                "S3 answered {status} {}, request {}",
+                code.as_deref().unwrap_or("no code"),
+                request.as_deref().unwrap_or("none")
+            ),
+        };
+        let passes = self.may_pass()
+            || self.code().is_some_and(passes)
+            || self.status().is_some_and(|status| status >= 500);
+        if passes {
+            Error::unavailable(what, words)
+        } else {
+            Error::internal(what, words)
+        }
     }
 }
 
 /// What S3 says with a 4xx though the same request may do better a moment later: it lost the body on its way, or
 /// something else was being done to the same key.
-fn passes(code: &str) -> bool {
+pub(crate) fn passes(code: &str) -> bool {
     matches!(
         code,
         "RequestTimeout" | "OperationAborted" | "ConditionalRequestConflict"
     )
-}
-
-/// The error and its causes, without the raw response that the SDK would print.
-fn brief<E: std::error::Error + 'static>(error: &SdkError<E, HttpResponse>) -> String {
-    let mut line = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        line.push_str(": ");
-        line.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    line
 }

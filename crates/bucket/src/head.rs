@@ -1,29 +1,24 @@
 //! `HeadObject`: the one source of what is recorded.
 
-use aws_sdk_s3::operation::head_object::HeadObjectOutput;
-use aws_sdk_s3::types::ChecksumMode;
+use http::{HeaderMap, Method};
 use slipway_core::{Error, FileName, ObjectKey, Sha256, StoredObject};
-use time::OffsetDateTime;
+use time::PrimitiveDateTime;
+use time::macros::format_description;
 
 use crate::client::Bucket;
-use crate::error::{fault, status};
+
+const WHAT: &str = "look at the object in S3";
 
 impl Bucket {
     /// The object under `key` as S3 describes it, `None` where there is none.
     pub async fn head(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Error> {
-        let answer = self
-            .client
-            .head_object()
-            .bucket(&self.name)
-            .key(key.as_str())
-            // S3 tells checksums only when asked to.
-            .checksum_mode(ChecksumMode::Enabled)
-            .send()
-            .await;
-        match answer {
-            Ok(head) => described(key, &head).map(Some),
-            Err(error) if status(&error) == Some(404) => Ok(None),
-            Err(error) => Err(fault("look at the object in S3", error)),
+        let mut ask = self.about(Method::HEAD, key)?;
+        // S3 tells checksums only when asked to.
+        ask.headers = vec![("x-amz-checksum-mode", "ENABLED".to_owned())];
+        match self.send(&ask, 0).await {
+            Ok(answer) => described(key, &answer.headers).map(Some),
+            Err(failure) if failure.status() == Some(404) => Ok(None),
+            Err(failure) => Err(failure.into_error(WHAT)),
         }
     }
 }
@@ -31,32 +26,33 @@ impl Bucket {
 /// What is recorded of bytes that are not what they will be shown as: nothing that a browser would show.
 pub(crate) const UNREADABLE: &str = "application/octet-stream";
 
+/// The header's text, where S3 sent it.
+pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    std::str::from_utf8(headers.get(name)?.as_bytes()).ok()
+}
+
+/// The entity tag, without quotes.
+pub(crate) fn etag(headers: &HeaderMap) -> Option<String> {
+    Some(header(headers, "etag")?.trim_matches('"').to_owned())
+}
+
 /// Whether a browser would decode the object first: what its bytes say then says nothing.
-fn encoded(head: &HeadObjectOutput) -> bool {
-    let encodings = head.content_encoding().unwrap_or_default().split(',');
+fn encoded(headers: &HeaderMap) -> bool {
+    let encodings = header(headers, "content-encoding").unwrap_or_default();
     encodings
+        .split(',')
         .map(str::trim)
         .any(|encoding| !matches!(encoding, "" | "identity" | "aws-chunked"))
 }
 
-fn described(key: &ObjectKey, head: &HeadObjectOutput) -> Result<StoredObject, Error> {
-    let incomplete = |what: &str| {
-        Error::internal(
-            "look at the object in S3",
-            format!("HeadObject without {what}"),
-        )
-    };
-    let size = head
-        .content_length()
-        .and_then(|size| u64::try_from(size).ok())
+fn described(key: &ObjectKey, headers: &HeaderMap) -> Result<StoredObject, Error> {
+    let incomplete = |what: &str| Error::internal(WHAT, format!("HeadObject without {what}"));
+    let size = header(headers, "content-length")
+        .and_then(|size| size.parse().ok())
         .ok_or_else(|| incomplete("a length"))?;
-    let modified = head
-        .last_modified()
-        .ok_or_else(|| incomplete("Last-Modified"))?;
-    let file_name = head
-        .metadata()
-        .and_then(|metadata| metadata.get("name"))
-        .and_then(|name| FileName::from_metadata(name))
+    let modified = header(headers, "last-modified").ok_or_else(|| incomplete("Last-Modified"))?;
+    let file_name = header(headers, "x-amz-meta-name")
+        .and_then(FileName::from_metadata)
         .map_or_else(
             || key.name().as_str().to_owned(),
             |name| name.as_str().to_owned(),
@@ -64,20 +60,34 @@ fn described(key: &ObjectKey, head: &HeadObjectOutput) -> Result<StoredObject, E
     Ok(StoredObject {
         key: key.clone(),
         size,
-        etag: head
-            .e_tag()
-            .ok_or_else(|| incomplete("an ETag"))?
-            .trim_matches('"')
-            .to_owned(),
-        content_type: head
-            .content_type()
+        etag: etag(headers).ok_or_else(|| incomplete("an ETag"))?,
+        content_type: header(headers, "content-type")
             .unwrap_or("binary/octet-stream")
             .to_owned(),
-        detected_type: encoded(head).then(|| UNREADABLE.to_owned()),
+        detected_type: encoded(headers).then(|| UNREADABLE.to_owned()),
         file_name,
         // Of a multipart upload it is a checksum of checksums (`…-3`), which does not parse.
-        checksum_sha256: head.checksum_sha256().and_then(Sha256::from_base64),
-        last_modified: OffsetDateTime::from_unix_timestamp(modified.secs())
-            .map_err(|error| Error::internal("look at the object in S3", error))?,
+        checksum_sha256: header(headers, "x-amz-checksum-sha256").and_then(Sha256::from_base64),
+        last_modified: http_date(modified).map_err(|error| Error::internal(WHAT, error))?,
     })
+}
+
+/// A time as HTTP writes it (RFC 9110, 5.6.7).
+fn http_date(text: &str) -> Result<time::OffsetDateTime, time::error::Parse> {
+    let format = format_description!(
+        "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+    );
+    Ok(PrimitiveDateTime::parse(text, format)?.assume_utc())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_those_of_http() {
+        let time = http_date("Sun, 06 Nov 1994 08:49:37 GMT").expect("a time");
+        assert_eq!(time.unix_timestamp(), 784_111_777);
+        assert!(http_date("1994-11-06T08:49:37Z").is_err());
+    }
 }

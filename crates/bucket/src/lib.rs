@@ -4,12 +4,16 @@ mod client;
 mod delete;
 mod error;
 mod head;
-mod http;
 mod list;
 mod look;
 mod open_uploads;
-mod timing;
+mod s3;
+mod sdk_error;
+mod sdk_http;
+mod sdk_timing;
+mod sign;
 mod uploads;
+mod xml;
 
 pub use client::Bucket;
 pub use list::{ListPage, Listed, MAX_LIST};

@@ -6,7 +6,7 @@ use slipway_core::Error;
 use time::OffsetDateTime;
 
 use crate::client::Bucket;
-use crate::error::fault;
+use crate::sdk_error::fault;
 
 /// The most that one page holds (S3).
 pub const MAX_LIST: u16 = 1000;
@@ -39,9 +39,9 @@ impl Bucket {
     /// At most `most` objects whose keys come after `after`.
     pub async fn list_after(&self, after: &str, most: u16) -> Result<ListPage, Error> {
         let answer = self
-            .client
+            .sdk(WHAT)?
             .list_objects_v2()
-            .bucket(&self.name)
+            .bucket(self.name())
             .set_start_after((!after.is_empty()).then(|| after.to_owned()))
             .max_keys(most.into())
             // Keys may hold characters that XML cannot.

@@ -1,16 +1,13 @@
 //! `HeadObject` and the first bytes, side by side: what S3 says of an object, and what the object is.
 
-use aws_sdk_s3::error::ProvideErrorMetadata as _;
-use aws_sdk_s3::operation::get_object::GetObjectOutput;
-use aws_sdk_s3::primitives::ByteStream;
+use bytes::Bytes;
 use futures_util::future::join;
+use http::Method;
 use slipway_core::sniff::{SNIFF_BYTES, detect};
 use slipway_core::{Error, ObjectKey, StoredObject};
-use tokio::time::timeout;
 
-use crate::client::{ATTEMPT, Bucket};
-use crate::error::{fault, status};
-use crate::head::UNREADABLE;
+use crate::client::Bucket;
+use crate::head::{UNREADABLE, etag};
 
 /// How often an object that changes between the two questions is looked at again.
 const LOOKS: u32 = 4;
@@ -21,7 +18,7 @@ const WHAT: &str = "read the object's first bytes";
 enum Start {
     Bytes {
         etag: String,
-        bytes: Vec<u8>,
+        bytes: Bytes,
     },
     Empty,
     Missing,
@@ -65,51 +62,23 @@ impl Bucket {
     }
 
     async fn start(&self, key: &ObjectKey) -> Result<Start, Error> {
-        let answer = self
-            .client
-            .get_object()
-            .bucket(&self.name)
-            .key(key.as_str())
-            .range(format!("bytes=0-{}", SNIFF_BYTES - 1))
-            .send()
-            .await;
-        match answer {
-            Ok(object) => started(object).await,
-            Err(error) if error.code() == Some("InvalidObjectState") => Ok(Start::Archived),
-            Err(error) => match status(&error) {
-                // No byte can be had from an object that has none.
-                Some(416) => Ok(Start::Empty),
-                Some(404) => Ok(Start::Missing),
-                _ => Err(fault(WHAT, error)),
-            },
+        let mut ask = self.about(Method::GET, key)?;
+        ask.headers = vec![("range", format!("bytes=0-{}", SNIFF_BYTES - 1))];
+        let failure = match self.send(&ask, SNIFF_BYTES).await {
+            Ok(answer) => {
+                let etag = etag(&answer.headers)
+                    .ok_or_else(|| Error::internal(WHAT, "GetObject without an ETag"))?;
+                let bytes = answer.body;
+                return Ok(Start::Bytes { etag, bytes });
+            }
+            Err(failure) => failure,
+        };
+        match failure.status() {
+            _ if failure.code() == Some("InvalidObjectState") => Ok(Start::Archived),
+            // No byte can be had from an object that has none.
+            Some(416) => Ok(Start::Empty),
+            Some(404) => Ok(Start::Missing),
+            _ => Err(failure.into_error(WHAT)),
         }
     }
-}
-
-async fn started(object: GetObjectOutput) -> Result<Start, Error> {
-    let etag = object
-        .e_tag
-        .as_deref()
-        .ok_or_else(|| Error::internal(WHAT, "GetObject without an ETag"))?
-        .trim_matches('"')
-        .to_owned();
-    // The client's own deadlines end with the headers.
-    let bytes = timeout(ATTEMPT, first_bytes(object.body))
-        .await
-        .map_err(|_| Error::timeout(WHAT))??;
-    Ok(Start::Bytes { etag, bytes })
-}
-
-/// No more than was asked for, even from a server that knows no ranges and sends everything.
-async fn first_bytes(mut body: ByteStream) -> Result<Vec<u8>, Error> {
-    let mut bytes = Vec::with_capacity(SNIFF_BYTES);
-    while bytes.len() < SNIFF_BYTES {
-        let chunk = body.try_next().await;
-        let Some(chunk) = chunk.map_err(|error| Error::unavailable(WHAT, error))? else {
-            break;
-        };
-        bytes.extend_from_slice(&chunk);
-    }
-    bytes.truncate(SNIFF_BYTES);
-    Ok(bytes)
 }

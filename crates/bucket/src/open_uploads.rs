@@ -5,8 +5,8 @@ use slipway_core::Error;
 use time::OffsetDateTime;
 
 use crate::client::Bucket;
-use crate::error::fault;
 use crate::list::decoded;
+use crate::sdk_error::fault;
 
 /// An upload that S3 still holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,9 +46,9 @@ impl Bucket {
         most: u16,
     ) -> Result<OpenUploads, Error> {
         let answer = self
-            .client
+            .sdk(WHAT)?
             .list_multipart_uploads()
-            .bucket(&self.name)
+            .bucket(self.name())
             .set_prefix((!prefix.is_empty()).then(|| prefix.to_owned()))
             .set_key_marker(after.map(|marker| marker.key.clone()))
             .set_upload_id_marker(after.map(|marker| marker.upload_id.clone()))

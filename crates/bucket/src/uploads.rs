@@ -8,7 +8,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use slipway_core::{ContentType, Error, FileName, ObjectKey};
 
 use crate::client::{Bucket, CONNECT};
-use crate::error::{fault, status};
+use crate::sdk_error::{fault, status};
 
 /// A part that S3 has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +35,7 @@ pub enum Completion {
 
 const LIST: &str = "list the parts of an upload";
 const COMPLETE: &str = "complete an upload";
+const ABORT: &str = "give up an upload";
 
 impl Bucket {
     /// Begins an upload under `key`, and answers S3's id of it. Type and name are the object's in the end.
@@ -46,9 +47,9 @@ impl Bucket {
     ) -> Result<String, Error> {
         const WHAT: &str = "begin an upload";
         let answer = self
-            .client
+            .sdk(WHAT)?
             .create_multipart_upload()
-            .bucket(&self.name)
+            .bucket(self.name())
             .key(key.as_str())
             .content_type(content_type.single_spaced())
             .metadata("name", file_name.to_metadata())
@@ -69,9 +70,9 @@ impl Bucket {
         let mut parts: Vec<Part> = Vec::new();
         loop {
             let request = self
-                .client
+                .sdk(LIST)?
                 .list_parts()
-                .bucket(&self.name)
+                .bucket(self.name())
                 .key(key.as_str())
                 .upload_id(upload_id)
                 .set_part_number_marker(parts.last().map(|part| part.number.to_string()));
@@ -119,9 +120,9 @@ impl Bucket {
             .set_parts(Some(parts))
             .build();
         let answer = self
-            .client
+            .sdk(COMPLETE)?
             .complete_multipart_upload()
-            .bucket(&self.name)
+            .bucket(self.name())
             .key(key.as_str())
             .upload_id(upload_id)
             .multipart_upload(upload)
@@ -141,15 +142,15 @@ impl Bucket {
     /// Gives up an upload and its parts; answers whether S3 knew it.
     pub async fn abort_upload(&self, key: &ObjectKey, upload_id: &str) -> Result<bool, Error> {
         let request = self
-            .client
+            .sdk(ABORT)?
             .abort_multipart_upload()
-            .bucket(&self.name)
+            .bucket(self.name())
             .key(key.as_str())
             .upload_id(upload_id);
         match request.send().await {
             Ok(_) => Ok(true),
             Err(error) if is_no_such_upload(&error) => Ok(false),
-            Err(error) => Err(fault("give up an upload", error)),
+            Err(error) => Err(fault(ABORT, error)),
         }
     }
 }

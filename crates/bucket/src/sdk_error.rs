@@ -1,0 +1,60 @@
+//! What a failure of the SDK means to us.
+
+use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::RequestId as _;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use slipway_core::Error;
+
+use crate::error::passes;
+
+/// The status of S3's answer, if there was one.
+pub(crate) fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
+    error
+        .raw_response()
+        .map(|response| response.status().as_u16())
+}
+
+/// `timeout` and `unavailable` for what may pass, `internal` for what will not: above all 403, which is
+/// never taken for "missing" (without `s3:ListBucket` S3 answers it for a missing object).
+pub(crate) fn fault<E>(what: &'static str, error: SdkError<E, HttpResponse>) -> Error
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    let status = status(&error);
+    match &error {
+        SdkError::ServiceError(service) if service.err().meta().code().is_some_and(passes) => {
+            Error::unavailable(what, brief(&error))
+        }
+        SdkError::TimeoutError(_) => Error::timeout(what),
+        SdkError::ServiceError(service)
+            if status.is_some_and(|status| status < 500 && status != 429) =>
+        {
+            let meta = service.err().meta();
+            let code = meta.code().unwrap_or("no code");
+            let request = meta.request_id().unwrap_or("none");
+            Error::internal(
+                what,
+                format!(
+                    "S3 answered {} {code}, request {request}",
+                    status.unwrap_or_default()
+                ),
+            )
+        }
+        SdkError::ConstructionFailure(_) => {
+            Error::internal(what, DisplayErrorContext(error).to_string())
+        }
+        _ => Error::unavailable(what, brief(&error)),
+    }
+}
+
+/// The error and its causes, without the raw response that the SDK would print.
+fn brief<E: std::error::Error + 'static>(error: &SdkError<E, HttpResponse>) -> String {
+    let mut line = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        line.push_str(": ");
+        line.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    line
+}
