@@ -176,8 +176,7 @@ fn job(method: &'static str, operation: &'static str, user: &str, name: &str) ->
         operation,
         file: FileRow {
             id,
-            object_key: ObjectKey::new(user_id.clone(), id, &file_name),
-            user_id,
+            object_key: ObjectKey::new(user_id, id, &file_name),
             file_name: name.to_owned(),
             content_type: "image/jpeg".to_owned(),
             detected_type: Some("image/jpeg".to_owned()),
