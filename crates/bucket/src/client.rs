@@ -8,10 +8,8 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{BehaviorVersion, Region, RequestChecksumCalculation};
-use bytes::Bytes;
-use http::{Method, Uri};
 use slipway_core::env::ConfigError;
-use slipway_core::{BusyClock, Error, ObjectKey};
+use slipway_core::{BusyClock, Error};
 use slipway_storage::{Credentials, Location};
 
 use crate::error::Failure;
@@ -32,8 +30,7 @@ pub(crate) const ATTEMPTS: u32 = 3;
 /// The bucket, over the network.
 #[derive(Clone)]
 pub struct Bucket {
-    s3: S3,
-    location: Location,
+    pub(crate) s3: S3,
     /// For lists and multipart uploads, made when it is first needed: who never asks for one does not link it.
     sdk: OnceLock<Client>,
     clock: BusyClock,
@@ -51,10 +48,9 @@ impl Bucket {
         Ok(Self {
             s3: S3 {
                 http,
-                region: location.region.clone(),
+                location: location.clone(),
                 credentials: credentials.clone(),
             },
-            location: location.clone(),
             sdk: OnceLock::new(),
             clock: BusyClock::default(),
         })
@@ -67,43 +63,13 @@ impl Bucket {
     }
 
     pub(crate) fn name(&self) -> &str {
-        &self.location.bucket
-    }
-
-    /// To ask for `key` with `method`, before anything else is said.
-    pub(crate) fn about(&self, method: Method, key: &ObjectKey) -> Result<Ask, Error> {
-        Self::ask(method, &self.location.object_url(key))
-    }
-
-    /// The same for the bucket itself, which is where `key` is, with `query`.
-    pub(crate) fn about_all(
-        &self,
-        method: Method,
-        key: &ObjectKey,
-        query: &str,
-    ) -> Result<Ask, Error> {
-        let object = self.location.object_url(key);
-        // A key has three segments; what is before them is the bucket's.
-        let bucket = object.rsplitn(4, '/').nth(3).unwrap_or_default();
-        Self::ask(method, &format!("{bucket}/?{query}"))
-    }
-
-    fn ask(method: Method, url: &str) -> Result<Ask, Error> {
-        let uri: Uri = url
-            .parse()
-            .map_err(|error| Error::internal("address S3", error))?;
-        Ok(Ask {
-            method,
-            uri,
-            headers: Vec::new(),
-            body: Bytes::new(),
-        })
+        &self.s3.location.bucket
     }
 
     /// Asks, on the clock.
     pub(crate) async fn send(&self, ask: &Ask, most: usize) -> Result<Answer, Failure> {
         let _wait = self.clock.wait();
-        self.s3.ask(ask, most).await
+        S3::ask(&self.s3, ask, most).await
     }
 
     /// The SDK's client, to do `what`.
@@ -113,7 +79,7 @@ impl Bucket {
         }
         let http = slipway_https::client(CONNECT).map_err(|error| Error::internal(what, error))?;
         let client = client(
-            &self.location,
+            &self.s3.location,
             &self.s3.credentials,
             Http(http),
             &self.clock,

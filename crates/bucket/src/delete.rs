@@ -2,9 +2,7 @@
 
 use std::collections::HashSet;
 
-use http::Method;
-use ring::digest::{SHA256, digest};
-use slipway_core::{Error, ObjectKey, Sha256};
+use slipway_core::{Error, ObjectKey};
 
 use crate::client::Bucket;
 use crate::xml;
@@ -17,7 +15,7 @@ const MOST_OF_AN_ANSWER: usize = 4 * 1024 * 1024;
 impl Bucket {
     /// Removes one object.
     pub async fn delete(&self, key: &ObjectKey) -> Result<(), Error> {
-        let ask = self.about(Method::DELETE, key)?;
+        let ask = self.s3.delete_object(key)?;
         self.send(&ask, 0)
             .await
             .map_err(|failure| failure.into_error("remove the object from S3"))?;
@@ -34,18 +32,7 @@ impl Bucket {
         let Some(any) = keys.first() else {
             return Ok(HashSet::new());
         };
-        let body = document(keys);
-        let mut ask = self.about_all(Method::POST, any, "delete=")?;
-        // S3 wants one, of whichever kind.
-        let checksum: [u8; 32] = digest(&SHA256, body.as_bytes())
-            .as_ref()
-            .try_into()
-            .map_err(|error| Error::internal(MANY, error))?;
-        ask.headers = vec![
-            ("content-type", "application/xml".to_owned()),
-            ("x-amz-checksum-sha256", Sha256(checksum).to_base64()),
-        ];
-        ask.body = body.into();
+        let ask = self.s3.delete_objects(any, document(keys))?;
         let answer = self
             .send(&ask, MOST_OF_AN_ANSWER)
             .await

@@ -1,6 +1,6 @@
 //! `HeadObject`: the one source of what is recorded.
 
-use http::{HeaderMap, Method};
+use http::HeaderMap;
 use slipway_core::{Error, FileName, ObjectKey, Sha256, StoredObject};
 use time::PrimitiveDateTime;
 use time::macros::format_description;
@@ -12,9 +12,7 @@ const WHAT: &str = "look at the object in S3";
 impl Bucket {
     /// The object under `key` as S3 describes it, `None` where there is none.
     pub async fn head(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Error> {
-        let mut ask = self.about(Method::HEAD, key)?;
-        // S3 tells checksums only when asked to.
-        ask.headers = vec![("x-amz-checksum-mode", "ENABLED".to_owned())];
+        let ask = self.s3.head_object(key)?;
         match self.send(&ask, 0).await {
             Ok(answer) => described(key, &answer.headers).map(Some),
             Err(failure) if failure.status() == Some(404) => Ok(None),

@@ -7,6 +7,7 @@ mod head;
 mod list;
 mod look;
 mod open_uploads;
+mod operations;
 mod s3;
 mod sdk_error;
 mod sdk_http;

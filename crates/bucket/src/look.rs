@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use futures_util::future::join;
-use http::Method;
 use slipway_core::sniff::{SNIFF_BYTES, detect};
 use slipway_core::{Error, ObjectKey, StoredObject};
 
@@ -62,8 +61,7 @@ impl Bucket {
     }
 
     async fn start(&self, key: &ObjectKey) -> Result<Start, Error> {
-        let mut ask = self.about(Method::GET, key)?;
-        ask.headers = vec![("range", format!("bytes=0-{}", SNIFF_BYTES - 1))];
+        let ask = self.s3.get_object(key, SNIFF_BYTES)?;
         let failure = match self.send(&ask, SNIFF_BYTES).await {
             Ok(answer) => {
                 let etag = etag(&answer.headers)

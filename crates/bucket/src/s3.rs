@@ -14,7 +14,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::capture_connection;
 use slipway_https::Client;
-use slipway_storage::Credentials;
+use slipway_storage::{Credentials, Location};
 use time::OffsetDateTime;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -32,7 +32,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(crate) struct S3 {
     pub(crate) http: Client<Full<Bytes>>,
-    pub(crate) region: String,
+    pub(crate) location: Location,
     pub(crate) credentials: Credentials,
 }
 
@@ -66,7 +66,11 @@ impl S3 {
 
     async fn attempt(&self, ask: &Ask, most: usize) -> Result<Answer, Failure> {
         let mut request = ask
-            .signed(&self.credentials, &self.region, OffsetDateTime::now_utc())
+            .signed(
+                &self.credentials,
+                &self.location.region,
+                OffsetDateTime::now_utc(),
+            )
             .map_err(|error| Failure::Unsent(error.to_string()))?;
         let used = capture_connection(&mut request);
         let answer = self.http.request(request).await;

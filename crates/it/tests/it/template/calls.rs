@@ -32,8 +32,8 @@ pub(crate) struct Call {
     /// The type in its path, if it has one.
     owner: Option<String>,
     pub(crate) name: String,
-    /// Whether it is a call of an AWS client's operation.
-    sdk: bool,
+    /// Whether it is an operation of S3.
+    operation: bool,
     pub(crate) line: usize,
 }
 
@@ -71,7 +71,7 @@ pub(crate) fn reached(package: &str) -> BTreeMap<String, Vec<Step>> {
                 call: shown(call),
             });
             let signs = ["UploadUrls", "ReadUrls"].contains(&call.owner.as_deref().unwrap_or(""));
-            if call.sdk || signs && call.name == "from_env" {
+            if call.operation || signs && call.name == "from_env" {
                 found.entry(shown(call)).or_insert(way);
                 continue;
             }
@@ -208,16 +208,20 @@ impl<'ast> Visit<'ast> for Reader<'_> {
     }
 
     fn visit_expr_method_call(&mut self, call: &'ast ExprMethodCall) {
-        let of_a_client = match &*call.receiver {
-            Expr::Field(field) => matches!(&field.member, Member::Named(name) if name == "client"),
+        // `self.s3.head_object(…)`, and of the SDK `self.sdk(…)?.list_parts()`.
+        let of_s3 = match &*call.receiver {
+            Expr::Field(field) => matches!(&field.member, Member::Named(name) if name == "s3"),
+            Expr::Try(tried) => {
+                matches!(&*tried.expr, Expr::MethodCall(made) if made.method == "sdk")
+            }
             _ => false,
         };
-        // Of the database's client and of others we do not speak here.
-        let sdk = of_a_client && self.package == "bucket";
+        // Other crates may have fields of that name.
+        let operation = of_s3 && self.package == "bucket";
         self.call(Call {
             owner: None,
             name: call.method.to_string(),
-            sdk,
+            operation,
             line: call.method.span().start().line,
         });
         visit::visit_expr_method_call(self, call);
@@ -238,7 +242,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
                 self.call(Call {
                     owner,
                     name: last.ident.to_string(),
-                    sdk: false,
+                    operation: false,
                     line: last.ident.span().start().line,
                 });
             }

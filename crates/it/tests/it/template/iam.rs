@@ -14,7 +14,7 @@ use super::{Function, functions, template};
 use crate::rules::depends;
 use crate::spec::{read, root};
 
-/// What each call of the SDK needs. A call that is not here fails the test.
+/// What each operation of S3 needs. A call that is not here fails the test.
 const CALLS: [(&str, &str); 10] = [
     ("abort_multipart_upload", "s3:AbortMultipartUpload"),
     ("complete_multipart_upload", "s3:PutObject"),
