@@ -192,6 +192,8 @@ fn template(case: Case) -> impl Iterator<Item = (String, OsString)> {
         ("DETECT_CONTENT", detect),
         ("LOG_LEVEL", "info"),
         ("METRICS", "true"),
+        ("MALLOC_MMAP_THRESHOLD_", "16777216"),
+        ("MALLOC_TRIM_THRESHOLD_", "16777216"),
     ]
     .map(|(name, value)| (name.to_owned(), value.into()))
     .into_iter()
