@@ -53,28 +53,29 @@ impl<'a> FileBody<'a> {
 
     /// Appends it to `body`. By hand, since a page has a thousand of them, and their URLs are most of what it is.
     pub fn write(&self, body: &mut JsonBody) -> Result<(), Error> {
-        body.raw(r#"{"id":"#);
+        body.raw("{");
+        body.key("id");
         body.text(&self.id)?;
-        body.raw(r#","objectKey":"#);
+        body.key("objectKey");
         body.text(self.object_key)?;
-        body.raw(r#","fileName":"#);
+        body.key("fileName");
         body.text(self.file_name)?;
-        body.raw(r#","contentType":"#);
+        body.key("contentType");
         body.text(self.content_type)?;
-        body.raw(r#","size":"#);
+        body.key("size");
         body.raw(&self.size.to_string());
-        body.raw(r#","etag":"#);
+        body.key("etag");
         body.text(self.etag)?;
-        body.raw(r#","checksumSha256":"#);
+        body.key("checksumSha256");
         body.text_or_null(self.checksum_sha256.as_deref())?;
-        body.raw(r#","uploadedAt":"#);
+        body.key("uploadedAt");
         body.text(&self.uploaded_at)?;
-        body.raw(r#","url":"#);
+        body.key("url");
         body.text_or_null(self.url.as_deref())?;
-        body.raw(r#","urlExpiresAt":"#);
+        body.key("urlExpiresAt");
         body.text_or_null(self.url_expires_at.as_deref())?;
         if let Some(blocked) = self.url_blocked {
-            body.raw(r#","urlBlocked":"#);
+            body.key("urlBlocked");
             body.text(blocked)?;
         }
         body.raw("}");

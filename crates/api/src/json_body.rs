@@ -49,21 +49,36 @@ impl JsonBody {
         self.len += json.len();
     }
 
+    /// Appends `"name":`, behind a comma where it is not the first. `name` is a plain word.
+    pub fn key(&mut self, name: &'static str) {
+        if !self.answer.ends_with('{') {
+            self.answer.push(',');
+            self.len += 1;
+        }
+        self.plain(name);
+        self.answer.push(':');
+        self.len += 1;
+    }
+
     /// Appends `text` as a string.
     pub fn text(&mut self, text: &str) -> Result<(), Error> {
         // Most is plain, URLs above all. Without an early end, many bytes are looked at at once.
         let special =
             |byte: u8| u8::from(byte < 0x20) | u8::from(byte == b'"') | u8::from(byte == b'\\');
         if text.bytes().fold(0, |any, byte| any | special(byte)) == 0 {
-            self.answer.push_str("\\\"");
-            self.answer.push_str(text);
-            self.answer.push_str("\\\"");
-            self.len += text.len() + 2;
+            self.plain(text);
             return Ok(());
         }
         let json = serde_json::to_string(text);
         self.raw(&json.map_err(|error| Error::internal("write the answer", error))?);
         Ok(())
+    }
+
+    fn plain(&mut self, text: &str) {
+        self.answer.push_str("\\\"");
+        self.answer.push_str(text);
+        self.answer.push_str("\\\"");
+        self.len += text.len() + 2;
     }
 
     /// Appends a string, or `null`.

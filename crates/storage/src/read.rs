@@ -1,5 +1,7 @@
 //! Read URLs: the same file has the same URL for a while, so that a browser's cache works.
 
+use std::borrow::Cow;
+
 use slipway_core::content_type::is_inert;
 use slipway_core::disposition::attachment;
 use slipway_core::env::{ConfigError, Env};
@@ -67,14 +69,14 @@ impl ReadUrls {
             return Ok((public.object_url(&file.object_key), None));
         }
         // Always said: a PUT may bring a disposition of its own, which S3 would answer with.
-        let disposition = if download || !shown_inline(file) {
-            attachment(&file.file_name, file.object_key.name().as_str())
+        let disposition: Cow<str> = if download || !shown_inline(file) {
+            attachment(&file.file_name, file.object_key.name().as_str()).into()
         } else {
-            "inline".to_owned()
+            "inline".into()
         };
         let query = [
             ("response-cache-control", window.cache_control.as_str()),
-            ("response-content-disposition", disposition.as_str()),
+            ("response-content-disposition", &*disposition),
         ];
         let signed = self.signer.sign(&Request {
             method: "GET",
