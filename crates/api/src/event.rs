@@ -47,6 +47,9 @@ struct RequestContext<'a> {
     resource_path: Option<String>,
     #[serde(borrow)]
     authorizer: Option<&'a RawValue>,
+    /// Of a load balancer, whose events look like a REST API's, and whose queries are not decoded.
+    #[serde(borrow)]
+    elb: Option<&'a RawValue>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -76,6 +79,9 @@ impl<'a> Event<'a> {
     pub(crate) fn read(event: &'a RawValue) -> Result<Self, Error> {
         let unknown = || "this event is neither API Gateway's nor a function URL's";
         let mut payload: Payload = serde_json::from_str(event.get()).map_err(|_| unknown())?;
+        if payload.request_context.elb.is_some() {
+            return Err(unknown().into());
+        }
         let (origin, method) = match (payload.http_method.take(), &mut payload.request_context) {
             (Some(method), _) => (Origin::RestApi, method),
             (None, context) => {

@@ -10,7 +10,8 @@ use crate::event::Origin;
 
 /// A body while it is written, escaped on its way into the answer: what is written is the body's own JSON.
 ///
-/// A page of files is half a megabyte; so it is written once, into its place.
+/// A page of files is half a megabyte; so it is written once, into its place. The whole answer is then read once more, which
+/// is what it takes to hand the runtime JSON that is written already, and shows that it is well-formed.
 #[derive(Debug)]
 pub struct JsonBody {
     /// The answer so far: `{"body":"` and the body.

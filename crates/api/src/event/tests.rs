@@ -94,7 +94,7 @@ fn what_is_no_request_is_refused_without_a_word_of_it() {
         json!(null),
         json!(["secret"]),
         json!({ "Records": [{ "s3": { "object": { "key": "secret" } } }] }),
-        json!({ "requestContext": { "elb": {} }, "path": "/secret" }),
+        json!({ "requestContext": { "elb": {} }, "httpMethod": "GET", "path": "/secret" }),
         json!({ "requestContext": { "http": {} }, "rawPath": "/secret" }),
         json!({ "requestContext": { "http": { "method": 5 } }, "rawPath": "/secret" }),
         json!({ "requestContext": { "http": { "method": "GET" } }, "body": ["secret"] }),
