@@ -12,11 +12,11 @@ use crate::sizes::built;
 use crate::within;
 
 /// From the start to the first answer.
-const COLD: u64 = 1_000_000;
+const COLD: u64 = 850_000;
 /// Each further answer.
-const WARM: u64 = 372_000;
+const WARM: u64 = 270_000;
 /// Each further URL of a batch.
-const OF_BATCH: u64 = 139_000;
+const OF_BATCH: u64 = 130_000;
 
 /// Valgrind is some fifty times slower, on a machine that is busy.
 const PATIENCE: Duration = Duration::from_mins(5);

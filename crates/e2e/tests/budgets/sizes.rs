@@ -6,15 +6,15 @@ use crate::within;
 
 /// Bytes of `bootstrap`, stripped, by the function's name in the template.
 const BUDGETS: [(&str, u64); 9] = [
-    ("DeleteFunction", 6_430_000),
-    ("FilesFunction", 6_360_000),
-    ("MaintainFunction", 15_950_000),
-    ("MigrateFunction", 8_300_000),
-    ("MultipartFunction", 16_100_000),
-    ("PresignFunction", 2_200_000),
-    ("PresignQuotaFunction", 9_750_000),
-    ("RecordUploadFunction", 14_750_000),
-    ("SaveMetadataFunction", 6_610_000),
+    ("DeleteFunction", 6_180_000),
+    ("FilesFunction", 6_110_000),
+    ("MaintainFunction", 7_930_000),
+    ("MigrateFunction", 5_100_000),
+    ("MultipartFunction", 8_000_000),
+    ("PresignFunction", 2_080_000),
+    ("PresignQuotaFunction", 5_790_000),
+    ("RecordUploadFunction", 5_320_000),
+    ("SaveMetadataFunction", 6_360_000),
 ];
 
 /// What `sam build` made.
