@@ -82,12 +82,13 @@ impl<'a> Event<'a> {
         if payload.request_context.elb.is_some() {
             return Err(unknown().into());
         }
-        let (origin, method) = match (payload.http_method.take(), &mut payload.request_context) {
-            (Some(method), _) => (Origin::RestApi, method),
-            (None, context) => {
-                let http = context.http.take().ok_or_else(unknown)?;
-                (Origin::HttpApi, http.method)
-            }
+        // The local emulator writes an `httpMethod` into its 2.0 as well, and not the one that was asked with.
+        let (origin, method) = match payload.request_context.http.take() {
+            Some(http) => (Origin::HttpApi, http.method),
+            None => (
+                Origin::RestApi,
+                payload.http_method.take().ok_or_else(unknown)?,
+            ),
         };
         Ok(Self {
             origin,

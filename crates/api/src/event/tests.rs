@@ -141,7 +141,7 @@ fn http_api() -> impl Strategy<Value = Value> {
     (select(vec!["GET", "POST", "DELETE"]), "(/[a-z0-9%.]{0,8}){0,4}", raw, text()).prop_map(
         |(method, path, query, body)| {
             json!({
-                "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": query,
+                "version": "2.0", "routeKey": "$default", "httpMethod": "GET", "rawPath": path, "rawQueryString": query,
                 "headers": { "Authorization": "Bearer x", "x": "y" },
                 "requestContext": { "http": { "method": method, "path": path }, "stage": "$default" },
                 "body": body, "isBase64Encoded": false,
