@@ -26,6 +26,16 @@ pub(crate) fn cargo() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
+/// This very program, for others to run while it runs itself.
+pub(crate) fn program() -> io::Result<PathBuf> {
+    // The link survives a build that replaces the file under our feet, as that of another set of features does.
+    let link = PathBuf::from(format!("/proc/{}/exe", std::process::id()));
+    if link.exists() {
+        return Ok(link);
+    }
+    std::env::current_exe()
+}
+
 /// Variables that `cargo run` sets for its program. To a cargo below they would
 /// look like a change, and build scripts that watch them would run again.
 pub(crate) fn of_cargo_run() -> impl Iterator<Item = OsString> {

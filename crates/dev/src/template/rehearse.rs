@@ -48,8 +48,8 @@ pub(super) fn publish(aws: &Command, folder: &Path) -> io::Result<()> {
         });
         fs::write(&outputs, known.to_string())?;
         let into = folder.join("page");
-        let plan = run(page(&outputs).arg("--into").arg(&into)).await?;
-        let mut publish = page(&outputs);
+        let plan = run(page(&outputs)?.arg("--into").arg(&into)).await?;
+        let mut publish = page(&outputs)?;
         publish.env("PATH", path(aws)?);
         for (name, value) in aws.get_envs() {
             publish.env(name, value.unwrap_or_default());
@@ -77,12 +77,11 @@ pub(super) fn publish(aws: &Command, folder: &Path) -> io::Result<()> {
 }
 
 /// This very program, as a deployer would call it.
-fn page(outputs: &Path) -> Command {
-    let program = std::env::current_exe().unwrap_or_else(|_| "slipway-dev".into());
-    let mut command = Command::new(program);
+fn page(outputs: &Path) -> io::Result<Command> {
+    let mut command = Command::new(workspace::program()?);
     command.args(["page", "--client-id", "page", "--outputs"]);
     command.arg(outputs).current_dir(workspace::root());
-    command
+    Ok(command)
 }
 
 /// `PATH` with the fetched `aws` before everything else.

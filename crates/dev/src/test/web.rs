@@ -3,15 +3,15 @@
 use std::io;
 
 use crate::page;
+use crate::workspace;
 
 /// Runs what `npm run check` and `npm test` do, with this very program as the stack.
 pub(super) fn run() -> io::Result<()> {
     page::build()?;
     page::succeed(page::npm()?.args(["run", "check", "--loglevel=error"]))?;
-    let stack = std::env::current_exe()?;
     page::succeed(
         page::npm()?
             .args(["test", "--loglevel=error"])
-            .env("SLIPWAY_DEV", stack),
+            .env("SLIPWAY_DEV", workspace::program()?),
     )
 }
