@@ -59,6 +59,9 @@ pub(crate) struct Options {
     /// Leave a tutorial out, neither built nor measured
     #[arg(long, value_enum, value_name = "WHO")]
     without: Vec<Who>,
+    /// Measure this alone, of our functions and the tutorials'
+    #[arg(long, value_enum, value_name = "CASE")]
+    only: Vec<Case>,
     /// Write docs/performance.md and its plots, and not only to the terminal
     #[arg(long)]
     write: bool,
@@ -81,8 +84,8 @@ impl Options {
 /// Measures, prints the report, and writes it where asked.
 pub(crate) fn run(options: &Options) -> io::Result<()> {
     let mut options = options.settled();
-    if options.write && !options.without.is_empty() {
-        let what = "--write needs all programs: the tables would lack some";
+    if options.write && !(options.without.is_empty() && options.only.is_empty()) {
+        let what = "--write needs all programs and cases: the tables would lack some";
         return Err(io::Error::other(what));
     }
     for who in &options.without {
@@ -92,7 +95,7 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     say("starting Postgres and S3");
     let world = World::start(2 * options.requests.max(QUOTA_REQUESTS) + WARM_UP + 1)?;
     options.busy = load();
-    let all = contenders(programs.builds(), &options.without);
+    let all = contenders(programs.builds(), &options);
     let mut results = Results::new(all);
     // What is slow when it is first read from the disk must not be the first round's alone.
     results.round(|contender| sample(&programs, &world, contender, 0, None))?;
@@ -107,9 +110,12 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     }
     let quota = under_quota(&options, &programs, &world)?;
     say("the parts of a start");
-    let who = [Who::Slipway(0), Who::Rust];
-    let who = who.into_iter().filter(|who| !options.without.contains(who));
-    let parts = parts::measure(&programs, &world, who, options.starts.max(5))?;
+    // Those that have a database, and whose parts are told from each other on the wire.
+    let starting = contenders(programs.builds(), &options)
+        .into_iter()
+        .filter(|one| matches!(one.who, Who::Slipway(_) | Who::Rust))
+        .filter(|one| matches!(one.case, Case::Files | Case::Save | Case::Delete));
+    let parts = parts::measure(&programs, &world, starting, options.starts.max(5))?;
     let files = results.sizes(&programs)?;
     let text = report::write(&options, &results, &files, quota.as_ref(), &parts)?;
     writeln!(io::stdout(), "{text}")?;
@@ -134,7 +140,7 @@ fn load() -> f64 {
 }
 
 /// The floor first, then everybody with everything.
-fn contenders(builds: usize, without: &[Who]) -> Vec<Contender> {
+fn contenders(builds: usize, options: &Options) -> Vec<Contender> {
     let mut all = vec![Contender {
         who: Who::Floor,
         case: Case::Presign,
@@ -145,10 +151,13 @@ fn contenders(builds: usize, without: &[Who]) -> Vec<Contender> {
         all.extend(ours.map(|case| Contender { who, case }));
     }
     for who in [Who::Rust, Who::Node, Who::Python] {
-        if !without.contains(&who) {
+        if !options.without.contains(&who) {
             all.extend(Case::SHARED.map(|case| Contender { who, case }));
         }
     }
+    all.retain(|one| {
+        one.who == Who::Floor || options.only.is_empty() || options.only.contains(&one.case)
+    });
     all
 }
 
@@ -168,7 +177,7 @@ fn under_quota(
         ));
         return Ok(None);
     }
-    let all = contenders(1, &options.without).into_iter();
+    let all = contenders(1, options).into_iter();
     let some = all.filter(|contender| matches!(contender.case, Case::Presign | Case::Save));
     let mut results = Results::new(some.collect());
     for round in 0..options.quota {

@@ -1,11 +1,12 @@
 //! What is asked of every program: the same requests, as API Gateway's HTTP API sends them.
 
+use clap::ValueEnum;
 use serde_json::{Value, json};
 
 use super::world::{DELETER, LISTER, SAVER, World};
 
 /// A request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(super) enum Case {
     /// One upload URL.
     Presign,

@@ -13,6 +13,7 @@ use nix::sys::time::TimeValLike as _;
 use super::case::Case;
 use super::process::{CpuClock, Instance, Launch};
 use super::programs::{Programs, Who};
+use super::rounds::Contender;
 use super::runtime_api::Moment;
 use super::wire::{Mark, What, Wire};
 use super::world::World;
@@ -40,27 +41,25 @@ pub(super) struct Parts {
     pub(super) ms: [Option<f64>; PARTS.len()],
 }
 
-/// Who starts with a database, each `times` times.
+/// Each starts `times` times.
 pub(super) fn measure(
     programs: &Programs,
     world: &World,
-    all_who: impl Iterator<Item = Who>,
+    starting: impl Iterator<Item = Contender>,
     times: usize,
 ) -> io::Result<Vec<Parts>> {
     let mut all = Vec::new();
-    for who in all_who {
-        for case in [Case::Files, Case::Save, Case::Delete] {
-            let mut samples = Vec::with_capacity(times);
-            for _ in 0..times {
-                samples.push(once(programs, world, who, case)?);
-            }
-            let mut ms = [None; PARTS.len()];
-            for (part, ms) in ms.iter_mut().enumerate() {
-                let values: Vec<f64> = samples.iter().filter_map(|sample| sample[part]).collect();
-                *ms = stats::median(&values);
-            }
-            all.push(Parts { who, case, ms });
+    for Contender { who, case } in starting {
+        let mut samples = Vec::with_capacity(times);
+        for _ in 0..times {
+            samples.push(once(programs, world, who, case)?);
         }
+        let mut ms = [None; PARTS.len()];
+        for (part, ms) in ms.iter_mut().enumerate() {
+            let values: Vec<f64> = samples.iter().filter_map(|sample| sample[part]).collect();
+            *ms = stats::median(&values);
+        }
+        all.push(Parts { who, case, ms });
     }
     Ok(all)
 }

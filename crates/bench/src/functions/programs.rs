@@ -224,12 +224,9 @@ fn build_for_lambda(
     binary: &str,
     into: &Path,
 ) -> io::Result<()> {
-    let cargo_lambda = tools::cargo_lambda(guard, tools, say)?;
+    let tools = tools::for_deployment(guard, tools, say)?;
     say(&format!("building {binary} as for a deployment"));
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let beside = cargo_lambda.parent().map(Path::to_owned);
-    let path = std::env::join_paths(beside.into_iter().chain(std::env::split_paths(&path)));
-    let mut command = Command::new(&cargo_lambda);
+    let mut command = Command::new("cargo-lambda");
     command
         .args([
             "lambda",
@@ -240,7 +237,7 @@ fn build_for_lambda(
             "--lambda-dir",
         ])
         .arg(into)
-        .env("PATH", path.map_err(io::Error::other)?);
+        .envs(tools);
     baselines::run(&mut command, &root().join("crates").join(package))
 }
 

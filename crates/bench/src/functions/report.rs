@@ -135,12 +135,13 @@ fn table(results: &Results, figures: &[(&str, Figure, bool)], sizes: Option<&[Si
 
 fn parts_table(parts: &[Parts]) -> String {
     let ms = |ms: f64| format!("{ms:.2}");
+    let builds = parts
+        .iter()
+        .filter(|it| matches!(it.who, Who::Slipway(_)) && it.case == parts[0].case)
+        .count();
     let title = |part: &Parts| {
-        format!(
-            "{}, {}",
-            part.case.function(),
-            name(part.who, 1).replace("**", "")
-        )
+        let who = name(part.who, builds).replace("**", "");
+        format!("{}, {who}", part.case.function())
     };
     let mut rows = vec![
         std::iter::once("CPU, ms".to_owned())
