@@ -8,6 +8,8 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{BehaviorVersion, Region, RequestChecksumCalculation};
+use bytes::Bytes;
+use http::Request;
 use slipway_core::env::ConfigError;
 use slipway_core::{BusyClock, Error};
 use slipway_storage::{Credentials, Location};
@@ -16,7 +18,6 @@ use crate::error::Failure;
 use crate::s3::{Answer, S3};
 use crate::sdk_http::Http;
 use crate::sdk_timing::Timing;
-use crate::sign::Ask;
 
 /// Until a connection stands, TLS included.
 pub(crate) const CONNECT: Duration = Duration::from_secs(2);
@@ -67,7 +68,7 @@ impl Bucket {
     }
 
     /// Asks, on the clock.
-    pub(crate) async fn send(&self, ask: &Ask, most: usize) -> Result<Answer, Failure> {
+    pub(crate) async fn send(&self, ask: &Request<Bytes>, most: usize) -> Result<Answer, Failure> {
         let _wait = self.clock.wait();
         // Spelled so, since a test takes each method that is called on `s3` for an operation of S3, and asks for its permission.
         S3::ask(&self.s3, ask, most).await

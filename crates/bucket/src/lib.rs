@@ -12,7 +12,6 @@ mod s3;
 mod sdk_error;
 mod sdk_http;
 mod sdk_timing;
-mod sign;
 mod uploads;
 mod xml;
 

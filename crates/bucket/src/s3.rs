@@ -8,25 +8,27 @@ use std::hash::BuildHasher as _;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::StatusCode;
-use http::header::HeaderMap;
+use http::header::{HeaderMap, HeaderValue, USER_AGENT};
+use http::{Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::capture_connection;
-use slipway_https::Client;
+use slipway_https::{Client, Signer};
 use slipway_storage::{Credentials, Location};
 use time::OffsetDateTime;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::client::{ATTEMPT, ATTEMPTS, OPERATION};
 use crate::error::Failure;
-use crate::sign::Ask;
 use crate::xml;
 
 /// The most that is read of an answer that says why not.
 const MOST_OF_AN_ERROR: usize = 64 * 1024;
 /// What the pause before a second try is below; before the third it is twice as much.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// Who S3's access logs say it was.
+const AGENT: HeaderValue = HeaderValue::from_static(concat!("slipway/", env!("CARGO_PKG_VERSION")));
 
 /// Sends requests to one bucket.
 #[derive(Clone)]
@@ -45,7 +47,7 @@ pub(crate) struct Answer {
 
 impl S3 {
     /// Asks, and asks again where the failure may pass. Of the answer's body `most` bytes are read.
-    pub(crate) async fn ask(&self, ask: &Ask, most: usize) -> Result<Answer, Failure> {
+    pub(crate) async fn ask(&self, ask: &Request<Bytes>, most: usize) -> Result<Answer, Failure> {
         let deadline = Instant::now() + OPERATION;
         let mut tries = 1;
         loop {
@@ -64,14 +66,24 @@ impl S3 {
         }
     }
 
-    async fn attempt(&self, ask: &Ask, most: usize) -> Result<Answer, Failure> {
-        let mut request = ask
-            .signed(
-                &self.credentials,
-                &self.location.region,
-                OffsetDateTime::now_utc(),
-            )
+    fn signer(&self) -> Signer<'_> {
+        Signer {
+            service: "s3",
+            region: &self.location.region,
+            access_key_id: &self.credentials.access_key_id,
+            secret_access_key: &self.credentials.secret_access_key,
+            session_token: self.credentials.session_token.as_deref(),
+        }
+    }
+
+    async fn attempt(&self, ask: &Request<Bytes>, most: usize) -> Result<Answer, Failure> {
+        let mut request = ask.clone();
+        self.signer()
+            .sign(&mut request, OffsetDateTime::now_utc())
             .map_err(|error| Failure::Unsent(error.to_string()))?;
+        // Not signed; access logs show it.
+        request.headers_mut().insert(USER_AGENT, AGENT);
+        let mut request = request.map(Full::new);
         let used = capture_connection(&mut request);
         let answer = self.http.request(request).await;
         let (head, body) = answer

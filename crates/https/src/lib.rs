@@ -1,9 +1,10 @@
 //! HTTPS on the TLS that Postgres has brought along and on the Lambda runtime's HTTP, so that neither is linked twice.
 //!
 //! [`client`] keeps its connections: the S3 client is built on it. [`send`] is for the two calls that come once:
-//! asking Secrets Manager at init, and answering CloudFormation.
+//! asking Secrets Manager at init, and answering CloudFormation. [`Signer`] is for what goes to AWS.
 
 mod connector;
+mod sigv4;
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -19,6 +20,7 @@ use native_tls::TlsConnector;
 use tokio::time::timeout;
 
 pub use connector::{Connector, Late};
+pub use sigv4::Signer;
 
 /// More than either of the two ever answers: a secret has 64 KiB at most.
 const MOST_BYTES: usize = 256 * 1024;

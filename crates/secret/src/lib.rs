@@ -3,8 +3,6 @@
 //! A deployment may give the functions the ARN of a secret in place of `DATABASE_URL`. Then nobody who may read a
 //! function's configuration sees it, and each cold start costs one call more. Without that ARN nothing here happens.
 
-mod sign;
-
 use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
@@ -14,9 +12,8 @@ use http::Request;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use slipway_core::env::{ConfigError, Env};
+use slipway_https::Signer;
 use time::OffsetDateTime;
-
-use crate::sign::Signer;
 
 /// Init has 10 s in all, and Postgres wants 4 of them.
 const LIMIT: Duration = Duration::from_secs(3);
@@ -75,17 +72,25 @@ async fn ask(env: Env<'_>, arn: &str) -> Result<String, ConfigError> {
             let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
             format!("https://secretsmanager.{region}.amazonaws.com{suffix}")
         });
+    let access_key_id = env.required("AWS_ACCESS_KEY_ID")?;
+    let secret_access_key = env.required("AWS_SECRET_ACCESS_KEY")?;
+    let session_token = env.optional("AWS_SESSION_TOKEN");
     let signer = Signer {
-        region,
-        access_key_id: env.required("AWS_ACCESS_KEY_ID")?,
-        secret_access_key: env.required("AWS_SECRET_ACCESS_KEY")?,
-        session_token: env.optional("AWS_SESSION_TOKEN"),
+        service: "secretsmanager",
+        region: &region,
+        access_key_id: &access_key_id,
+        secret_access_key: &secret_access_key,
+        session_token: session_token.as_deref(),
     };
     let body = question(arn, env.optional("DATABASE_URL_SECRET_VERSION"));
     let mut request = Request::post(endpoint.trim_end_matches('/').to_owned() + "/")
+        .header("content-type", "application/x-amz-json-1.1")
+        .header("x-amz-target", "secretsmanager.GetSecretValue")
         .body(Bytes::from(body))
         .map_err(|_| ConfigError::new("AWS_ENDPOINT_URL_SECRETS_MANAGER", "is no address"))?;
-    signer.sign(&mut request, OffsetDateTime::now_utc())?;
+    signer
+        .sign(&mut request, OffsetDateTime::now_utc())
+        .map_err(|_| ConfigError::new("AWS_SESSION_TOKEN", "makes no header"))?;
     let problem = |what: String| ConfigError::new(ARN, format!("cannot be fetched: {what}"));
     let answer = slipway_https::send(request, LIMIT)
         .await
