@@ -253,7 +253,7 @@ fn deny(state: &Path) -> io::Result<()> {
 /// Builds every function as `sam build` does for a deployment, and looks at what came of it.
 fn release(state: &Path) -> io::Result<()> {
     let guard = Guard::this()?;
-    let cargo_lambda = tools::cargo_lambda(&guard, &state.join("tools"), |text| {
+    let tools = tools::for_deployment(&guard, &state.join("tools"), |text| {
         say::part("release", text);
     })?;
     let sam = template::fetched(&tools::SAM, state)?;
@@ -272,11 +272,7 @@ fn release(state: &Path) -> io::Result<()> {
     };
     build.arg("--parameter-overrides");
     build.arg(format!("Architecture={architecture}"));
-    // The zig that came with cargo-lambda is found by its Python.
-    let beside = cargo_lambda.parent().map(Path::to_owned);
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let path = std::env::join_paths(beside.into_iter().chain(std::env::split_paths(&path)));
-    succeed(build.env("PATH", path.map_err(io::Error::other)?))?;
+    succeed(build.envs(tools))?;
     // It looks at all of them, and counts the instructions of one.
     succeed(&mut prepared(&[
         "test",

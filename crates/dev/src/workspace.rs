@@ -64,8 +64,8 @@ pub(crate) struct Workspace {
 pub(crate) struct Binary {
     pub(crate) package: String,
     pub(crate) name: String,
-    /// Whether its package can build OpenSSL from source.
-    pub(crate) vendors_openssl: bool,
+    /// Whether it speaks TLS.
+    pub(crate) has_tls: bool,
 }
 
 impl Workspace {
@@ -118,7 +118,9 @@ impl Workspace {
         Some(Binary {
             package: package["name"].as_str()?.to_owned(),
             name: name.to_owned(),
-            vendors_openssl: package["features"].get("vendored-openssl").is_some(),
+            has_tls: package["features"]["aws-lc"]
+                .as_array()
+                .is_some_and(|enables| !enables.is_empty()),
         })
     }
 

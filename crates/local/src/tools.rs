@@ -2,6 +2,8 @@
 
 mod pinned;
 
+use std::ffi::OsString;
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -45,6 +47,44 @@ pub fn cargo_lambda(guard: &Guard, folder: &Path, say: fn(&str)) -> io::Result<P
         io::Error::other(
             "the cargo-lambda that pip fetched does not run here: install 1.9 or newer",
         )
+    })
+}
+
+/// What builds functions as they are deployed, each fetched into `folder` by pip where need be: variables for a child, of
+/// which `PATH` has cargo-lambda, with the zig that its Python finds, and `cmake`, and `LIBCLANG_PATH` the library.
+pub fn for_deployment(
+    guard: &Guard,
+    folder: &Path,
+    say: fn(&str),
+) -> io::Result<[(&'static str, OsString); 2]> {
+    let cargo_lambda = cargo_lambda(guard, folder, say)?;
+    let cmake = pinned::CMAKE.command(guard, folder, say)?;
+    let packages = packages_beside(Path::new(cmake.get_program()))?;
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let ours = [
+        cargo_lambda.parent().map(Path::to_owned),
+        // The program itself, which needs no Python.
+        Some(packages.join("cmake/data/bin")),
+    ];
+    let path = ours
+        .into_iter()
+        .flatten()
+        .chain(std::env::split_paths(&path));
+    let path = std::env::join_paths(path).map_err(io::Error::other)?;
+    let libclang = packages.join("clang/native").into_os_string();
+    Ok([("PATH", path), ("LIBCLANG_PATH", libclang)])
+}
+
+/// Where the packages are that `program` came with, whichever way pip has put them there.
+fn packages_beside(program: &Path) -> io::Result<PathBuf> {
+    let folder = program.ancestors().nth(2).unwrap_or(program);
+    let versions = fs::read_dir(folder.join("lib")).into_iter().flatten();
+    let versions = versions.flatten().map(|it| it.path().join("site-packages"));
+    let mut places = versions.chain([folder.to_owned()]);
+    let found = places.find(|place| place.join("clang/native").is_dir());
+    found.ok_or_else(|| {
+        let folder = folder.display();
+        io::Error::other(format!("pip has put no libclang into {folder}"))
     })
 }
 

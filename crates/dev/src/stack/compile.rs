@@ -78,16 +78,12 @@ fn cargo_build(guard: &Guard, wanted: &[Binary]) -> io::Result<Binaries> {
         .args(["build", "--message-format", "json-render-diagnostics"])
         .args(packages)
         .stdout(Stdio::piped());
-    if !openssl::is_here()? {
-        let vendored = wanted.iter().filter(|binary| binary.vendors_openssl);
-        let features: Vec<String> = vendored
-            .map(|binary| format!("{}/vendored-openssl", binary.package))
-            .collect();
+    if wanted.iter().any(|binary| binary.has_tls) && !openssl::is_here()? {
         say::part(
             "build",
             "no OpenSSL headers here: building OpenSSL from source, which takes some minutes, once",
         );
-        program = program.args(["--features".to_owned(), features.join(",")]);
+        program = program.args(["--features", "slipway-db/vendored-openssl"]);
     }
     let mut cargo = guard.spawn(program)?;
     let messages = cargo.take_stdout().map(BufReader::new);

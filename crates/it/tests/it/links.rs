@@ -26,7 +26,7 @@ fn linked(function: &str) -> BTreeSet<String> {
         &package,
         // As Cargo.toml says for deployments.
         "--features",
-        "vendored-openssl",
+        "aws-lc",
         "--target",
         "x86_64-unknown-linux-gnu",
         "--edges",

