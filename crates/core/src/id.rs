@@ -32,6 +32,11 @@ impl FileId {
         ours.then_some(Self(uuid))
     }
 
+    /// Its spelling, written into `buffer`.
+    pub fn encode(self, buffer: &mut [u8; 36]) -> &str {
+        self.0.as_hyphenated().encode_lower(buffer)
+    }
+
     /// The UUID.
     #[must_use]
     pub const fn uuid(self) -> Uuid {

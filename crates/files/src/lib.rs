@@ -54,7 +54,7 @@ impl Files {
             .await?
             .ok_or_else(Error::not_found)?;
         let window = self.urls.window(OffsetDateTime::now_utc());
-        let file = FileBody::new(&row, self.urls.get(&row, download, &window))?;
+        let file = FileBody::new(&row, self.urls.get(&row, download, &window));
         Reply::file(200, &file)
     }
 

@@ -56,7 +56,7 @@ fn write<'a>(
         if last.is_some() {
             body.raw(",");
         }
-        FileBody::new(row, urls.get(row, false, window))?.write(body)?;
+        FileBody::new(row, urls.get(row, false, window)).write(body)?;
         // One file alone is far smaller than a page, so a page never stays empty.
         if last.is_some() && body.bytes() - begin > MAX_PAGE_BYTES {
             body.truncate(before);

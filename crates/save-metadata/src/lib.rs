@@ -60,7 +60,7 @@ impl SaveMetadata {
         let window = self.urls.window(OffsetDateTime::now_utc());
         Reply::file(
             status,
-            &FileBody::new(row, self.urls.get(row, false, &window))?,
+            &FileBody::new(row, self.urls.get(row, false, &window)),
         )
     }
 
