@@ -14,6 +14,7 @@ mod callgrind;
 mod presign;
 mod signer;
 mod sizes;
+mod tls;
 
 /// Fails where `used` is over its budget, and tells how much is left of it.
 fn within(what: &str, used: u64, budget: u64) {

@@ -52,7 +52,7 @@ async fn instructions(requests: &[Value]) -> u64 {
 }
 
 /// Ends it so that valgrind writes what it has counted.
-async fn end(lambda: &mut Lambda) {
+pub(crate) async fn end(lambda: &mut Lambda) {
     let pid = lambda.pid().and_then(Pid::from_raw).expect("a process");
     kill_process(pid, Signal::TERM).expect("it runs");
     let until = Instant::now() + PATIENCE;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::cell::Cell;
 use crate::fault::{Fault, Path};
-use crate::function::FUNCTIONS;
+use crate::function::{FUNCTIONS, Function};
 
 /// What came of each fault for each function, by their names.
 #[derive(Default)]
@@ -91,7 +91,8 @@ impl Matrix {
                 let place = format!("{} × {}", fault.name(), function.name);
                 match self.0.get(&(fault.name(), function.name)) {
                     Some(cell) => {
-                        problems.extend(cell.wrong.iter().map(|wrong| format!("{place}: {wrong}")));
+                        let Cell { note, wrong, .. } = cell;
+                        problems.extend(wrong.iter().map(|it| format!("{place} ({note}): {it}")));
                     }
                     None if on_path => problems.push(format!("{place}: an empty cell")),
                     None => {}
@@ -101,14 +102,33 @@ impl Matrix {
         problems
     }
 
-    /// With times.
-    pub(crate) fn print(&self) -> String {
-        let mut lines = String::new();
-        for ((fault, function), cell) in &self.0 {
-            let Cell { word, note, .. } = cell;
-            let _ = writeln!(lines, "{fault:58} | {function:21} | {word:32} | {note}");
+    /// Whether nothing went wrong there.
+    pub(crate) fn is_well(&self, fault: Fault, function: &'static Function) -> bool {
+        let cell = self.0.get(&(fault.name(), function.name));
+        cell.is_some_and(|cell| cell.wrong.is_none())
+    }
+
+    /// The cells that the page `kept` has otherwise.
+    pub(crate) fn unlike(&self, kept: &str) -> Vec<(Fault, &'static Function)> {
+        let mut unlike = Vec::new();
+        for fault in Fault::ALL {
+            let row = kept.lines().filter_map(|line| line.strip_prefix("| "));
+            let row = row
+                .filter_map(|line| line.strip_suffix(" |"))
+                .map(|line| line.split(" | ").collect::<Vec<_>>())
+                .find(|cells| cells[0] == fault.name())
+                .unwrap_or_default();
+            let functions = FUNCTIONS.iter().enumerate();
+            let on_path = functions.filter(|(_, function)| fault.is_on_the_path_of(function));
+            unlike.extend(
+                on_path
+                    .filter(|(at, function)| {
+                        row.get(at + 1) != Some(&self.word(fault, function.name))
+                    })
+                    .map(|(_, function)| (fault, function)),
+            );
         }
-        lines
+        unlike
     }
 }
 

@@ -1,0 +1,57 @@
+//! What TLS costs a start: `files` as it is deployed, to its first poll, with a Postgres that hangs up on its first word of TLS.
+//!
+//! The library reads its roots, makes key shares and draws random bytes until then, each of which has cost tens of
+//! milliseconds where it was built otherwise.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::thread;
+
+use slipway_e2e::environment;
+use slipway_local::lambda::Lambda;
+
+use crate::callgrind::{Counted, is_here};
+use crate::presign::end;
+use crate::sizes::built;
+use crate::within;
+
+const START: u64 = 1;
+
+/// A server that agrees to TLS, reads the `ClientHello`, and has gone.
+fn server() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a client");
+            let _ = stream.read_exact(&mut [0; 8]);
+            let _ = stream.write_all(b"S");
+            let _ = stream.read(&mut [0; 4096]);
+        }
+    });
+    port
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_with_tls_takes_no_more_instructions_than_it_did() {
+    if !is_here() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = built().join("FilesFunction/bootstrap");
+    let program = program.canonicalize().expect("run `sam build` first");
+    let counted = Counted::new(folder.path(), &program, "");
+    let url = format!("postgres://a:b@127.0.0.1:{}/c?sslmode=require", server());
+    let mut env = environment("", &url);
+    env.retain(|name, value| !value.is_empty() && !name.starts_with("JWT_"));
+    let roots = built().join("CaRoots/roots");
+    let roots = roots.canonicalize().expect("run `sam build` first");
+    env.insert("SSL_CERT_DIR".to_owned(), roots.display().to_string());
+    let log = Some(folder.path().join("log"));
+    let guard = slipway_testkit::guard();
+    let lambda = Lambda::start_logging(guard, &counted.program, env, log).await;
+    let mut lambda = lambda.expect("valgrind starts");
+    lambda.ready().await;
+    end(&mut lambda).await;
+    within("instructions of a start with TLS", counted.instructions(), START);
+}
