@@ -14,16 +14,34 @@ pub(crate) fn write_encoded(text: &str, out: &mut Vec<u8>) {
         out.extend_from_slice(bytes);
         return;
     }
-    out.reserve(3 * bytes.len());
+    // Four bytes at once, of which the next overwrites what does not count: no branch, which bytes of a name would mislead.
+    let mut at = out.len();
+    out.resize(at + 3 * bytes.len() + 1, 0);
     for &byte in bytes {
-        if is_unreserved(byte) {
-            out.push(byte);
+        let spelled = ENCODED[usize::from(byte)];
+        out[at..at + 4].copy_from_slice(&spelled);
+        at += usize::from(spelled[3]);
+    }
+    out.truncate(at);
+}
+
+/// How each byte is spelled, and in how many.
+const ENCODED: [[u8; 4]; 256] = {
+    let mut encoded = [[0; 4]; 256];
+    let mut byte = 0_u8;
+    loop {
+        encoded[byte as usize] = if is_unreserved(byte) {
+            [byte, 0, 0, 1]
         } else {
             let [high, low] = digits(byte, UPPER);
-            out.extend_from_slice(&[b'%', high, low]);
+            [b'%', high, low, 3]
+        };
+        if byte == u8::MAX {
+            break encoded;
         }
+        byte += 1;
     }
-}
+};
 
 /// `bytes` in lower-case hexadecimal.
 pub(crate) fn write_hex(bytes: &[u8], out: &mut Vec<u8>) {
