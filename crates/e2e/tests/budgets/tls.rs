@@ -53,5 +53,9 @@ async fn a_start_with_tls_takes_no_more_instructions_than_it_did() {
     let mut lambda = lambda.expect("valgrind starts");
     lambda.ready().await;
     end(&mut lambda).await;
-    within("instructions of a start with TLS", counted.instructions(), START);
+    within(
+        "instructions of a start with TLS",
+        counted.instructions(),
+        START,
+    );
 }
