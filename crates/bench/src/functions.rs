@@ -91,6 +91,9 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     for who in &options.without {
         say(&format!("LEFT OUT, as asked: {who:?}"));
     }
+    if !options.only.is_empty() {
+        say(&format!("LEFT OUT, as asked: all but {:?}", options.only));
+    }
     let programs = Programs::prepare(&options.binaries, &options.without)?;
     say("starting Postgres and S3");
     let world = World::start(2 * options.requests.max(QUOTA_REQUESTS) + WARM_UP + 1)?;
@@ -179,7 +182,12 @@ fn under_quota(
     }
     let all = contenders(1, options).into_iter();
     let some = all.filter(|contender| matches!(contender.case, Case::Presign | Case::Save));
-    let mut results = Results::new(some.collect());
+    let some: Vec<_> = some.collect();
+    if some.iter().all(|contender| contender.who == Who::Floor) {
+        say("LEFT OUT: the rounds under a CPU quota, which are for presign and save-metadata");
+        return Ok(None);
+    }
+    let mut results = Results::new(some);
     for round in 0..options.quota {
         say(&format!(
             "under a quota, round {} of {}",

@@ -32,7 +32,7 @@ impl Signer<'_> {
     /// Adds the headers that every call needs, and the signature of all that are there then.
     ///
     /// The URI is absolute and encoded as it is to be sent; its parameters are in order, and one without a value ends in `=`.
-    /// The path is signed as it is sent, which is S3's rule; other services' is to encode it once more, so that only `/` is
+    /// Each header is there once, without spaces around its value. The path is signed as it is sent, which is S3's rule; other services' is to encode it once more, so that only `/` is
     /// the same to them.
     pub fn sign(
         &self,

@@ -90,7 +90,10 @@ async fn ask(env: Env<'_>, arn: &str) -> Result<String, ConfigError> {
         .map_err(|_| ConfigError::new("AWS_ENDPOINT_URL_SECRETS_MANAGER", "is no address"))?;
     signer
         .sign(&mut request, OffsetDateTime::now_utc())
-        .map_err(|_| ConfigError::new("AWS_SESSION_TOKEN", "makes no header"))?;
+        .map_err(|_| {
+            let keys = "AWS_ACCESS_KEY_ID and AWS_SESSION_TOKEN";
+            ConfigError::new(keys, "make no header")
+        })?;
     let problem = |what: String| ConfigError::new(ARN, format!("cannot be fetched: {what}"));
     let answer = slipway_https::send(request, LIMIT)
         .await

@@ -26,7 +26,7 @@ pub(crate) fn write_encoded(text: &str, out: &mut Vec<u8>) {
 }
 
 /// How each byte is spelled, and in how many.
-const ENCODED: [[u8; 4]; 256] = {
+static ENCODED: [[u8; 4]; 256] = {
     let mut encoded = [[0; 4]; 256];
     let mut byte = 0_u8;
     loop {

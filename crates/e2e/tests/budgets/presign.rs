@@ -19,7 +19,7 @@ const WARM: u64 = 270_000;
 const OF_BATCH: u64 = 130_000;
 
 /// Valgrind is some fifty times slower, on a machine that is busy.
-const PATIENCE: Duration = Duration::from_mins(5);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(5);
 
 /// The instructions of a process that answers `requests`, and ends.
 async fn instructions(requests: &[Value]) -> u64 {

@@ -11,7 +11,7 @@ use slipway_e2e::environment;
 use slipway_local::lambda::Lambda;
 
 use crate::callgrind::{Counted, is_here};
-use crate::presign::end;
+use crate::presign::{PATIENCE, end};
 use crate::sizes::built;
 use crate::within;
 
@@ -47,11 +47,15 @@ async fn a_start_with_tls_takes_no_more_instructions_than_it_did() {
     let roots = built().join("CaRoots/roots");
     let roots = roots.canonicalize().expect("run `sam build` first");
     env.insert("SSL_CERT_DIR".to_owned(), roots.display().to_string());
+    let own = built().join("CaRoots/ca.pem");
+    let own = own.canonicalize().expect("run `sam build` first");
+    env.insert("SSL_CERT_FILE".to_owned(), own.display().to_string());
     let log = Some(folder.path().join("log"));
     let guard = slipway_testkit::guard();
     let lambda = Lambda::start_logging(guard, &counted.program, env, log).await;
     let mut lambda = lambda.expect("valgrind starts");
-    lambda.ready().await;
+    let polls = tokio::time::timeout(PATIENCE, lambda.ready()).await;
+    polls.expect("it polls");
     end(&mut lambda).await;
     within(
         "instructions of a start with TLS",

@@ -89,6 +89,12 @@ async fn every_fault_against_every_function() {
     for (fault, function) in matrix.unlike(&kept) {
         // Among ten others a clock may run out that would not elsewhere. What is lost stays lost: that is not tried again.
         if !server::has(fault) && matrix.is_well(fault, function) {
+            let before = matrix.0.get(&(fault.name(), function.name));
+            println!(
+                "{} × {} alone, after {before:?}",
+                fault.name(),
+                function.name
+            );
             let cell = meet(fault, function, &server).await;
             matrix.0.insert((fault.name(), function.name), cell);
         }

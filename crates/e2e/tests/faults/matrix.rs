@@ -1,4 +1,4 @@
-//! The matrix, as a page and as what is printed.
+//! The matrix, as a page, and how it differs from the one that is kept.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -21,8 +21,9 @@ it did not succeed, and `maintain` ran once. Then bucket and table were compared
 
     cargo dev test faults
 
-runs all of it, and fails where something is lost, hangs, or ends otherwise than this page says. `SLIPWAY_WRITE_FAULTS=1` before it
-writes the page anew.
+runs all of it, ten cells at once, and fails where something is lost, hangs, or ends otherwise than this page says; what only ends otherwise
+is tried once more by itself, since clocks run for whoever has to wait for a processor. `SLIPWAY_WRITE_FAULTS=1` before it writes the
+page anew.
 
 ";
 
