@@ -124,9 +124,6 @@ pub(crate) fn names() -> [&'static str; STAGES.len()] {
 pub(crate) fn run(options: &TestOptions, state: &Path) -> io::Result<()> {
     let (only, quick) = (&options.stages, options.quick);
     let logs = state.join("test-logs");
-    if *only != ["secrets"] && options.from.is_none() {
-        forget(&logs)?;
-    }
     let begin = STAGES
         .iter()
         .position(|stage| options.from.as_deref() == Some(stage.name));
@@ -142,6 +139,8 @@ pub(crate) fn run(options: &TestOptions, state: &Path) -> io::Result<()> {
         }
         say::part("stage", stage.name);
         let (started, log) = (Instant::now(), logs.join(stage.name));
+        // Its own alone: the others may have run before, or be running.
+        forget(&log)?;
         let done = match stage.run {
             Run::Cargo(args) if quick && stage.name == "test" => {
                 say::part("left out", "tests that are named slow_");
@@ -287,8 +286,8 @@ fn release(state: &Path) -> io::Result<()> {
 }
 
 /// Begins with no log.
-fn forget(logs: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(logs) {
+fn forget(log: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(log) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
