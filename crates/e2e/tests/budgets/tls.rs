@@ -15,7 +15,8 @@ use crate::presign::{PATIENCE, end};
 use crate::sizes::built;
 use crate::within;
 
-const START: u64 = 1;
+/// From the start to the first poll.
+const START: u64 = 1_250_000;
 
 /// A server that agrees to TLS, reads the `ClientHello`, and has gone.
 fn server() -> u16 {
