@@ -71,6 +71,9 @@ fn cost(usage: &cost::Usage) -> io::Result<()> {
 fn bench(args: &[OsString]) -> io::Result<()> {
     let run = ["run", "--quiet", "--package", "slipway-bench", "--"];
     let mut cargo = std::process::Command::new(workspace::cargo());
+    for name in workspace::of_cargo_run() {
+        cargo.env_remove(name);
+    }
     let status = cargo.args(run).args(args).status()?;
     if status.success() {
         return Ok(());
