@@ -69,7 +69,7 @@ fn cost(usage: &cost::Usage) -> io::Result<()> {
 
 /// `crates/bench` is a program of its own, so that `cargo dev` need not build what it compares with.
 fn bench(args: &[OsString]) -> io::Result<()> {
-    let run = ["run", "--quiet", "--package", "slipway-bench", "--"];
+    let run = ["run", "--package", "slipway-bench", "--"];
     let mut cargo = std::process::Command::new(workspace::cargo());
     for name in workspace::of_cargo_run() {
         cargo.env_remove(name);
