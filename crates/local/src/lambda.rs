@@ -1,23 +1,27 @@
-//! A Lambda of our own: the runtime API of AWS Lambda, and a built function that polls it.
+//! A Lambda function of our own: its queue of events, the runtime API that an execution environment polls, and the
+//! process behind it.
 //!
 //! Source of every path and header: "Using the Lambda runtime API for custom runtimes", AWS Lambda Developer
-//! Guide. Unlike an emulator for development it sets true deadlines, and reports what the function itself reports.
+//! Guide. As on Lambda an event or an answer is at most 6 MB, deadlines are true, and a function's own error is passed on.
+//! It is kinder than Lambda in three ways: an event waits in the queue while every environment is busy, where Lambda starts
+//! another one or throttles; the deadline counts from the request, where Lambda counts from the start of the handler; and
+//! an environment is never frozen between two events.
 mod api;
+mod queue;
 
 use std::fs::File;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 
 use crate::capture;
 use crate::guard::{Guard, Guarded, Program};
-use api::Queue;
+
+pub use api::{Observer, RuntimeApi, Step};
+pub use queue::{MAX_PAYLOAD, Queue, REQUEST_TOO_LARGE};
 
 /// What became of an invocation.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,17 +34,28 @@ pub enum Outcome {
     TimedOut,
 }
 
-/// One execution environment: a process, and the runtime API it polls.
+/// A function: its queue, and at most one environment of its own. Others may poll the same queue.
 #[derive(Debug)]
 pub struct Lambda {
-    queue: Arc<Queue>,
-    serving: JoinHandle<()>,
+    // First the process: a poll that is cut off would make it end with a complaint.
     process: Option<Guarded>,
-    address: SocketAddr,
+    environment: Option<RuntimeApi>,
+    queue: Arc<Queue>,
     log: Option<PathBuf>,
 }
 
 impl Lambda {
+    /// A function without an environment: the caller runs [`RuntimeApi`]s for its queue.
+    #[must_use]
+    pub fn without_environment() -> Self {
+        Self {
+            process: None,
+            environment: None,
+            queue: Arc::default(),
+            log: None,
+        }
+    }
+
     /// Starts `bootstrap` with `env` on top of what Lambda sets itself.
     pub async fn start(
         guard: &Guard,
@@ -57,17 +72,9 @@ impl Lambda {
         env: impl IntoIterator<Item = (String, String)>,
         log: Option<PathBuf>,
     ) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let address = listener.local_addr()?;
-        let queue = Arc::new(Queue::default());
-        let serving = tokio::spawn(api::serve(listener, Arc::clone(&queue)));
-        let mut lambda = Self {
-            queue,
-            serving,
-            process: None,
-            address,
-            log,
-        };
+        let mut lambda = Self::without_environment();
+        lambda.environment = Some(RuntimeApi::start(&lambda.queue, None).await?);
+        lambda.log = log;
         lambda.launch(guard, bootstrap, env)?;
         Ok(lambda)
     }
@@ -79,13 +86,10 @@ impl Lambda {
         bootstrap: &Path,
         env: impl IntoIterator<Item = (String, String)>,
     ) -> io::Result<()> {
-        let mut program = Program::new(bootstrap)
-            .env("AWS_LAMBDA_RUNTIME_API", self.address.to_string())
-            .env("AWS_LAMBDA_FUNCTION_NAME", "function")
-            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
-            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
-            .env("AWS_LAMBDA_LOG_GROUP_NAME", "group")
-            .env("AWS_LAMBDA_LOG_STREAM_NAME", "stream");
+        let environment = self.environment.as_ref();
+        let environment =
+            environment.ok_or_else(|| io::Error::other("this function has no environment"))?;
+        let mut program = environment.describe(Program::new(bootstrap), "function", 256);
         if let Some(log) = capture::log(bootstrap)? {
             let all = program.env("LOG_LEVEL", "trace");
             program = all.stdout(log.try_clone()?).stderr(log);
@@ -100,6 +104,12 @@ impl Lambda {
         }
         self.process = Some(guard.spawn(program)?);
         Ok(())
+    }
+
+    /// Its events.
+    #[must_use]
+    pub const fn queue(&self) -> &Arc<Queue> {
+        &self.queue
     }
 
     /// The function's process id.
@@ -118,7 +128,9 @@ impl Lambda {
 
     /// Returns once the function asks for work: its init, of whose time no invocation pays, is done.
     pub async fn ready(&self) {
-        self.queue.polled().await;
+        if let Some(environment) = &self.environment {
+            environment.polled().await;
+        }
     }
 
     /// Gives `event` to the function, and waits for its answer until `timeout`, of which the function is told.
@@ -138,13 +150,5 @@ impl Lambda {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) | Err(_) => Outcome::TimedOut,
         }
-    }
-}
-
-impl Drop for Lambda {
-    fn drop(&mut self) {
-        // First the process: a poll that is cut off would make it end with a complaint.
-        self.process = None;
-        self.serving.abort();
     }
 }

@@ -1,8 +1,10 @@
-//! The runtime API: `next`, `response`, `error`.
-use std::collections::{HashMap, VecDeque};
+//! The runtime API of one execution environment: `next`, `response`, `error`.
 use std::convert::Infallible;
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
@@ -13,81 +15,203 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, oneshot, watch};
-use tokio::task::JoinSet;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::Outcome;
+use super::queue::{Invocation, MAX_PAYLOAD, Queue, error};
+use crate::guard::Program;
 
-/// Events that wait, and replies that are awaited.
-#[derive(Debug, Default)]
-pub(super) struct Queue {
-    state: Mutex<State>,
-    filled: Notify,
+/// What an environment does, for a caller that measures or reports it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// It asks for work.
+    Polled,
+    /// It is given an event.
+    Given,
+    /// It answers, with these bytes.
+    Answered(&'a [u8]),
+    /// It reports that an invocation failed.
+    Failed(&'a [u8]),
+    /// It reports that its init failed.
+    NotStarted(&'a [u8]),
+}
+
+/// Called at each step, before the environment gets its reply.
+pub type Observer = Arc<dyn Fn(Step<'_>) + Send + Sync>;
+
+/// The runtime API for one process; it ends when this is dropped.
+#[derive(Debug)]
+pub struct RuntimeApi {
+    address: SocketAddr,
+    environment: Arc<Environment>,
+    serving: JoinHandle<()>,
+}
+
+struct Environment {
+    queue: Arc<Queue>,
     /// How many polls wait.
     polls: watch::Sender<usize>,
+    work: Mutex<Work>,
+    observer: Option<Observer>,
 }
 
+/// Locked before the queue is, so that an environment that is retired can never take an event.
 #[derive(Debug, Default)]
-struct State {
-    waiting: VecDeque<Invocation>,
-    awaited: HashMap<String, oneshot::Sender<Outcome>>,
-    count: u64,
+struct Work {
+    retired: bool,
+    current: Option<(String, Instant)>,
 }
 
-#[derive(Debug)]
-struct Invocation {
-    id: String,
-    event: String,
-    deadline_ms: u128,
-}
-
-impl Queue {
-    /// Queues an event; the receiver gets what the function makes of it.
-    pub(super) fn push(&self, event: String, timeout: Duration) -> oneshot::Receiver<Outcome> {
-        let (sender, receiver) = oneshot::channel();
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let deadline_ms = (now.unwrap_or_default() + timeout).as_millis();
-        let mut state = self.state();
-        state.count += 1;
-        let id = format!("00000000-0000-4000-8000-{:012}", state.count);
-        state.awaited.insert(id.clone(), sender);
-        state.waiting.push_back(Invocation {
-            id,
-            event,
-            deadline_ms,
+impl RuntimeApi {
+    /// Serves the events of `queue` to one process.
+    pub async fn start(queue: &Arc<Queue>, observer: Option<Observer>) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?;
+        let environment = Arc::new(Environment {
+            queue: Arc::clone(queue),
+            polls: watch::Sender::default(),
+            work: Mutex::default(),
+            observer,
         });
-        drop(state);
-        self.filled.notify_one();
-        receiver
+        let serving = tokio::spawn(serve(listener, Arc::clone(&environment)));
+        Ok(Self {
+            address,
+            environment,
+            serving,
+        })
     }
 
-    /// Returns once the function asks for work.
-    pub(super) async fn polled(&self) {
+    /// The value of `AWS_LAMBDA_RUNTIME_API`.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Sets the variables that Lambda sets for a function.
+    #[must_use]
+    pub fn describe(&self, program: Program, name: &str, megabytes: u32) -> Program {
+        program
+            .env("AWS_LAMBDA_RUNTIME_API", self.address.to_string())
+            .env("AWS_LAMBDA_FUNCTION_NAME", name)
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", megabytes.to_string())
+            .env("AWS_LAMBDA_LOG_GROUP_NAME", "group")
+            .env("AWS_LAMBDA_LOG_STREAM_NAME", "stream")
+    }
+
+    /// Returns once the process asks for work.
+    pub async fn polled(&self) {
+        let mut polls = self.environment.polls.subscribe();
         // Its sender is in `self`.
-        let _ = self.polls.subscribe().wait_for(|polls| *polls > 0).await;
+        let _ = polls.wait_for(|polls| *polls > 0).await;
+    }
+
+    /// Whether the process waits for work at this moment.
+    #[must_use]
+    pub fn is_polling(&self) -> bool {
+        *self.environment.polls.borrow() > 0
+    }
+
+    /// Since when the process works on an event.
+    #[must_use]
+    pub fn busy_since(&self) -> Option<Instant> {
+        self.environment
+            .work()
+            .current
+            .as_ref()
+            .map(|(_, since)| *since)
+    }
+
+    /// Gives the process no further event. The process may be stopped without loss once it is not busy.
+    pub fn retire(&self) {
+        self.environment.work().retired = true;
+    }
+
+    /// Fails the event that a process which has ended was working on, as Lambda does (`Runtime.ExitError`).
+    pub fn abandon(&self, why: &str) {
+        let current = self.environment.work().current.take();
+        if let Some((id, _)) = current {
+            let failed = Outcome::Failed(error("Runtime.ExitError", why));
+            self.environment.queue.settle(&id, failed);
+        }
+    }
+}
+
+impl Drop for RuntimeApi {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Environment")
+            .field("work", &self.work)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Environment {
+    fn work(&self) -> MutexGuard<'_, Work> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn observe(&self, step: Step<'_>) {
+        if let Some(observer) = &self.observer {
+            observer(step);
+        }
     }
 
     async fn next(&self) -> Invocation {
         let _poll = Poll::begin(&self.polls);
+        self.observe(Step::Polled);
         loop {
-            // Its own statement: the lock must be gone before the wait.
-            let invocation = self.state().waiting.pop_front();
-            if let Some(invocation) = invocation {
+            let filled = self.queue.filled();
+            if let Some(invocation) = self.take() {
+                self.observe(Step::Given);
                 return invocation;
             }
-            self.filled.notified().await;
+            filled.await;
         }
     }
 
-    fn settle(&self, id: &str, outcome: Outcome) {
-        if let Some(sender) = self.state().awaited.remove(id) {
-            // Nobody waits any more where the deadline has passed.
-            let _ = sender.send(outcome);
+    fn take(&self) -> Option<Invocation> {
+        let mut work = self.work();
+        if work.retired {
+            return None;
         }
+        let invocation = self.queue.pop()?;
+        work.current = Some((invocation.id.clone(), Instant::now()));
+        Some(invocation)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn respond(&self, id: &str, body: &[u8]) -> StatusCode {
+        self.observe(Step::Answered(body));
+        self.done(id);
+        if body.len() > MAX_PAYLOAD {
+            let words = format!(
+                "Response payload size exceeded maximum allowed payload size ({MAX_PAYLOAD} bytes)."
+            );
+            let failed = error("Function.ResponseSizeTooLarge", &words);
+            self.queue.settle(id, Outcome::Failed(failed));
+            return StatusCode::PAYLOAD_TOO_LARGE;
+        }
+        let value = serde_json::from_slice(body).unwrap_or(Value::Null);
+        self.queue.settle(id, Outcome::Answered(value));
+        StatusCode::ACCEPTED
+    }
+
+    fn fail(&self, id: &str, body: &[u8]) -> StatusCode {
+        self.observe(Step::Failed(body));
+        self.done(id);
+        let value = serde_json::from_slice(body).unwrap_or(Value::Null);
+        self.queue.settle(id, Outcome::Failed(value));
+        StatusCode::ACCEPTED
+    }
+
+    fn done(&self, id: &str) {
+        self.work().current.take_if(|(current, _)| current == id);
     }
 }
 
@@ -107,45 +231,50 @@ impl Drop for Poll<'_> {
     }
 }
 
-/// Serves the API until it is aborted.
-pub(super) async fn serve(listener: TcpListener, queue: Arc<Queue>) {
+async fn serve(listener: TcpListener, environment: Arc<Environment>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
-        let queue = Arc::clone(&queue);
+        // Else the kernel holds the second packet of an event back until the first is acknowledged.
+        let _ = stream.set_nodelay(true);
+        let environment = Arc::clone(&environment);
         let service = service_fn(move |request| {
-            let queue = Arc::clone(&queue);
-            async move { Ok::<_, Infallible>(answer(&queue, request).await) }
+            let environment = Arc::clone(&environment);
+            async move { Ok::<_, Infallible>(answer(&environment, request).await) }
         });
         connections.spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
         while connections.try_join_next().is_some() {}
     }
 }
 
-async fn answer(queue: &Queue, request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn answer(environment: &Environment, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let (parts, body) = request.into_parts();
     let path: Vec<&str> = parts.uri.path().split('/').skip(1).collect();
-    match (&parts.method, path.as_slice()) {
-        (&Method::GET, ["2018-06-01", "runtime", "invocation", "next"]) => {
-            next(queue.next().await).unwrap_or_else(|_| empty(StatusCode::INTERNAL_SERVER_ERROR))
-        }
-        (&Method::POST, ["2018-06-01", "runtime", "invocation", id, what]) => {
-            let Ok(body) = body.collect().await else {
-                return empty(StatusCode::BAD_REQUEST);
-            };
-            let value = serde_json::from_slice(&body.to_bytes()).unwrap_or(Value::Null);
-            match *what {
-                "response" => queue.settle(id, Outcome::Answered(value)),
-                _ => queue.settle(id, Outcome::Failed(value)),
-            }
-            empty(StatusCode::ACCEPTED)
-        }
-        // `init/error`: the process ends next, and that is seen.
-        (&Method::POST, _) => empty(StatusCode::ACCEPTED),
-        _ => empty(StatusCode::NOT_FOUND),
+    if path.first().copied() != Some("2018-06-01") {
+        return empty(StatusCode::NOT_FOUND);
     }
+    if let (&Method::GET, ["runtime", "invocation", "next"]) = (&parts.method, &path[1..]) {
+        let given = given(environment.next().await);
+        return given.unwrap_or_else(|_| empty(StatusCode::INTERNAL_SERVER_ERROR));
+    }
+    let Ok(body) = body.collect().await else {
+        return empty(StatusCode::BAD_REQUEST);
+    };
+    let body = body.to_bytes();
+    empty(match (&parts.method, &path[1..]) {
+        (&Method::POST, ["runtime", "invocation", id, "response"]) => {
+            environment.respond(id, &body)
+        }
+        (&Method::POST, ["runtime", "invocation", id, "error"]) => environment.fail(id, &body),
+        // The process ends next.
+        (&Method::POST, ["runtime", "init", "error"]) => {
+            environment.observe(Step::NotStarted(&body));
+            StatusCode::ACCEPTED
+        }
+        _ => StatusCode::NOT_FOUND,
+    })
 }
 
-fn next(invocation: Invocation) -> http::Result<Response<Full<Bytes>>> {
+fn given(invocation: Invocation) -> http::Result<Response<Full<Bytes>>> {
     Response::builder()
         .header("Lambda-Runtime-Aws-Request-Id", &invocation.id)
         .header(

@@ -1,0 +1,98 @@
+//! Which function a request goes to.
+
+use std::sync::Arc;
+
+use http::Method;
+use percent_encoding::percent_decode_str;
+
+use crate::lambda::Lambda;
+
+/// A method and a path such as `/files/{id}`, and the function that serves them.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// Such as `GET`.
+    pub method: Method,
+    /// Its parts in braces stand for anything without a slash.
+    pub path: String,
+    /// The integration.
+    pub function: Arc<Lambda>,
+}
+
+/// "API Gateway selects the route with the most-specific match": a path without a variable goes first.
+pub(super) fn most_specific_first(routes: &mut [Route]) {
+    routes.sort_by_key(|route| route.path.matches('{').count());
+}
+
+/// The first route that fits.
+pub(super) fn find<'a>(routes: &'a [Route], method: &Method, path: &str) -> Option<&'a Route> {
+    routes
+        .iter()
+        .find(|route| route.method == method && variables(&route.path, path).is_some())
+}
+
+/// The values of the variables of `pattern` if `path` fits it.
+///
+/// "API Gateway decodes URL-encoded request parameters before passing them to your backend integration". Routes are
+/// matched after that, so an encoded slash separates two parts as a plain one does.
+pub(super) fn variables<'a>(pattern: &'a str, path: &str) -> Option<Vec<(&'a str, String)>> {
+    let path = percent_decode_str(path).decode_utf8_lossy();
+    let (mut wanted, mut given) = (pattern.split('/'), path.split('/'));
+    let mut found = Vec::new();
+    loop {
+        match (wanted.next(), given.next()) {
+            (None, None) => return Some(found),
+            (Some(wanted), Some(given)) => {
+                let name = wanted.strip_prefix('{').and_then(|it| it.strip_suffix('}'));
+                match name {
+                    Some(name) if !given.is_empty() => found.push((name, given.to_owned())),
+                    None if wanted == given => {}
+                    _ => return None,
+                }
+            }
+            _ => return None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(pattern: &str, path: &str, expected: Option<&[(&str, &str)]>) {
+        let found = variables(pattern, path);
+        let expected = expected.map(|pairs| {
+            let pairs = pairs.iter();
+            pairs
+                .map(|&(name, value)| (name, value.to_owned()))
+                .collect()
+        });
+        assert_eq!(found, expected, "{pattern} {path}");
+    }
+
+    #[test]
+    fn a_part_in_braces_stands_for_one_decoded_part() {
+        check("/files", "/files", Some(&[]));
+        check("/files/{id}", "/files/a", Some(&[("id", "a")]));
+        check("/files/{id}", "/files/a%20%C3%BC", Some(&[("id", "a ü")]));
+        check("/files/{id}", "/files/a%252Fb", Some(&[("id", "a%2Fb")]));
+        for path in ["/files", "/files/", "/files/a/b", "/files/a%2Fb", "/file/a"] {
+            check("/files/{id}", path, None);
+        }
+    }
+
+    #[test]
+    fn the_most_specific_route_wins() {
+        let function = Arc::new(Lambda::without_environment());
+        let route = |path: &str| Route {
+            method: Method::POST,
+            path: path.to_owned(),
+            function: Arc::clone(&function),
+        };
+        let mut routes = [route("/files/{id}"), route("/files/delete")];
+        most_specific_first(&mut routes);
+        let found = |path| find(&routes, &Method::POST, path).map(|route| route.path.as_str());
+        assert_eq!(found("/files/delete"), Some("/files/delete"));
+        assert_eq!(found("/files/other"), Some("/files/{id}"));
+        assert!(find(&routes, &Method::GET, "/files/delete").is_none());
+    }
+}

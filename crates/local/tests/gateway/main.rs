@@ -1,0 +1,13 @@
+//! The API Gateway and the Lambda runtime API of ours, as clients and as functions meet them.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod cors;
+mod function;
+mod limits;
+mod requests;
+mod runtime;
