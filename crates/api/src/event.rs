@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use lambda_http::Error;
+use lambda_runtime::Error;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -82,7 +82,7 @@ impl<'a> Event<'a> {
         if payload.request_context.elb.is_some() {
             return Err(unknown().into());
         }
-        // The local emulator writes an `httpMethod` into its 2.0 as well, and not the one that was asked with.
+        // An event of 2.0 may hold an `httpMethod` as well; it does not count.
         let (origin, method) = match payload.request_context.http.take() {
             Some(http) => (Origin::HttpApi, http.method),
             None => (

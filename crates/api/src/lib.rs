@@ -3,6 +3,7 @@
 //! A function implements [`Function`]; [`serve`] does the rest, the same for all of them.
 
 mod body;
+pub mod emulator;
 mod event;
 mod file;
 mod identity;

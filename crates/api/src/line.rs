@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use lambda_http::Context;
+use lambda_runtime::Context;
 use slipway_core::{Code, Error, UserId};
 
 use crate::reply::{self, Reply};
@@ -38,7 +38,7 @@ impl<'a> Line<'a> {
     }
 
     /// Of an event that is no request: no more is known of it.
-    pub(crate) fn unread(&self, error: &lambda_http::Error) {
+    pub(crate) fn unread(&self, error: &lambda_runtime::Error) {
         tracing::error!(
             requestId = self.context.request_id,
             code = Code::Internal.as_str(),

@@ -108,8 +108,8 @@ impl Request {
 /// The path as the routes of `openapi.yaml` spell it, whatever stands in front of it.
 ///
 /// An HTTP API keeps a named stage in front of the path, and either kind of API the base path of a custom domain.
-/// The route that it chose tells how many segments are ours. Function URLs and the local emulator name no route,
-/// and have nothing in front. Only some of them decode the path.
+/// The route that it chose tells how many segments are ours. Function URLs name no route and have nothing in front.
+/// Only HTTP APIs decode the path.
 pub(crate) fn segments(event: &Event<'_>) -> Vec<String> {
     let path: Vec<&str> = segments_of(event.path()).collect();
     let in_front = match event.route().filter(|route| !route.contains("+}")) {

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::FutureExt as _;
-use lambda_http::lambda_runtime;
-use lambda_http::{Context, LambdaEvent, service_fn};
+use lambda_runtime::{Context, LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 use slipway_core::Error;
 use slipway_core::deadline::time_left;
 
+use crate::emulator;
 use crate::event::Event;
 use crate::identity::Identity;
 use crate::line::Line;
@@ -51,7 +51,7 @@ pub struct Spent {
 pub async fn serve(
     function: &impl Function,
     identity: &Identity,
-) -> Result<(), lambda_http::Error> {
+) -> Result<(), lambda_runtime::Error> {
     let one = async |event: LambdaEvent<Box<RawValue>>| {
         // Boxed, since the compiler does not follow futures nested this deep.
         Box::pin(answer(function, identity, &event.payload, &event.context)).await
@@ -65,14 +65,15 @@ pub async fn answer(
     identity: &Identity,
     event: &RawValue,
     context: &Context,
-) -> Result<Box<RawValue>, lambda_http::Error> {
+) -> Result<Box<RawValue>, lambda_runtime::Error> {
     static WARM: AtomicBool = AtomicBool::new(false);
     let cold_start = !WARM.swap(true, Ordering::Relaxed);
     let mut line = Line::start(cold_start, context, function.spent());
     let event = Event::read(event).inspect_err(|error| line.unread(error))?;
     let origin = event.origin;
     line.method(&event.method);
-    let budget = budget(context.deadline, cold_start);
+    let now = SystemTime::now();
+    let budget = budget(emulator::deadline_ms(context, now), now, cold_start);
 
     let result = match identity.user(&event) {
         // Before anything else is looked at, be it the path or the body.
@@ -105,16 +106,14 @@ pub async fn answer(
 }
 
 /// How long the function may take: until shortly before Lambda or API Gateway would cut it off.
-///
-/// The local emulator sets a deadline in 1970, which is none.
-fn budget(deadline_ms: u64, cold_start: bool) -> Duration {
+fn budget(deadline_ms: u64, now: SystemTime, cold_start: bool) -> Duration {
     let gateway = if cold_start {
         GATEWAY_LIMIT.saturating_sub(COLD_START)
     } else {
         GATEWAY_LIMIT
     };
-    time_left(deadline_ms, SystemTime::now(), Duration::ZERO)
-        .map_or(gateway, |left| left.min(gateway))
+    time_left(deadline_ms, now, Duration::ZERO)
+        .min(gateway)
         .saturating_sub(RESERVE)
 }
 
@@ -123,21 +122,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_deadline_in_the_past_is_none() {
-        assert_eq!(budget(0, false), Duration::from_millis(28_500));
-        assert_eq!(budget(1000, true), Duration::from_millis(20_500));
-    }
-
-    #[test]
-    fn the_budget_ends_before_lambda_does() {
-        let now = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .expect("after 1970");
-        let in_3s = u64::try_from((now + Duration::from_secs(3)).as_millis()).expect("fits");
-        let left = budget(in_3s, false);
-        assert!(
-            left <= Duration::from_millis(2500) && left > Duration::from_millis(2300),
-            "{left:?}"
-        );
+    fn the_budget_ends_before_lambda_and_api_gateway_do() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(100);
+        let check = |deadline_ms, cold_start, expected_ms| {
+            let expected = Duration::from_millis(expected_ms);
+            assert_eq!(budget(deadline_ms, now, cold_start), expected);
+        };
+        check(103_000, false, 2500);
+        check(160_000, false, 28_500);
+        check(160_000, true, 20_500);
+        check(99_000, false, 0);
     }
 }

@@ -1,6 +1,6 @@
 //! `DELETE /files/{id}`, `POST /files/delete`.
 
-use lambda_http::Error;
+use lambda_runtime::Error;
 use slipway_api::{Identity, serve};
 use slipway_core::env::Env;
 use slipway_delete::Delete;

@@ -1,6 +1,6 @@
 //! `GET /files`, `GET /files/{id}`, `GET /usage`.
 
-use lambda_http::Error;
+use lambda_runtime::Error;
 use slipway_api::{Identity, serve};
 use slipway_core::env::Env;
 use slipway_files::Files;

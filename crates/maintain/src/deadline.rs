@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use slipway_api::emulator;
 use slipway_core::deadline::time_left;
 use tokio::time::{Instant, timeout_at};
 
@@ -10,9 +11,6 @@ const RESERVE: Duration = Duration::from_secs(5);
 
 /// Kept for the answer alone. A run stops of itself before, unless Postgres or S3 holds it up.
 const LAST_WORD: Duration = Duration::from_secs(1);
-
-/// Where the emulator gives no deadline.
-const DEFAULT: Duration = Duration::from_secs(25);
 
 /// The moment by which a run stops; by hand there is none.
 #[derive(Clone, Copy, Debug)]
@@ -40,8 +38,8 @@ impl Deadline {
     }
 
     fn keeping(reserve: Duration, context: &lambda_runtime::Context) -> Self {
-        let left = time_left(context.deadline, SystemTime::now(), reserve);
-        Self::after(left.unwrap_or(DEFAULT))
+        let now = SystemTime::now();
+        Self::after(time_left(emulator::deadline_ms(context, now), now, reserve))
     }
 
     /// Half way to it.

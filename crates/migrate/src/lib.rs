@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime};
 use lambda_runtime::LambdaEvent;
 use serde::Serialize;
 use serde_json::Value;
+use slipway_api::emulator;
 use slipway_core::Error;
 use slipway_core::deadline::time_left;
 use slipway_core::env::{ConfigError, Env};
@@ -60,8 +61,9 @@ impl Migrate {
         &self,
         event: LambdaEvent<Value>,
     ) -> Result<Applied, lambda_runtime::Error> {
-        let left = time_left(event.context.deadline, SystemTime::now(), RESERVE);
-        let applied = timeout(left.unwrap_or(Duration::MAX), self.apply()).await;
+        let now = SystemTime::now();
+        let left = time_left(emulator::deadline_ms(&event.context, now), now, RESERVE);
+        let applied = timeout(left, self.apply()).await;
         Ok(
             applied
                 .map_err(|_| Error::timeout("Postgres did not answer before the deadline"))??,

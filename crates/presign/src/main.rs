@@ -1,6 +1,6 @@
 //! `POST /presign-upload`.
 
-use lambda_http::Error;
+use lambda_runtime::Error;
 use slipway_api::{Identity, serve};
 use slipway_core::env::Env;
 use slipway_presign::Presign;

@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime};
 use futures_util::stream::{self, StreamExt as _};
 use lambda_runtime::LambdaEvent;
 use serde_json::{Value, json};
+use slipway_api::emulator;
 use slipway_core::deadline::time_left;
 use slipway_core::env::{ConfigError, Env};
 use slipway_core::{Code, Error, FileRow, ObjectKey, ScanStatus};
@@ -27,9 +28,6 @@ const AT_ONCE: usize = 16;
 
 /// Kept of the time that Lambda gives, for writing the answer.
 const RESERVE: Duration = Duration::from_secs(1);
-
-/// Where the emulator gives no deadline.
-const DEFAULT_BUDGET: Duration = Duration::from_secs(25);
 
 /// What recording on an event's word needs.
 #[derive(Debug)]
@@ -49,8 +47,9 @@ impl RecordUpload {
     /// delivers it again: what was recorded is then found unchanged.
     pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, lambda_runtime::Error> {
         let started = Instant::now();
-        let budget = time_left(event.context.deadline, SystemTime::now(), RESERVE);
-        let deadline = started + budget.unwrap_or(DEFAULT_BUDGET);
+        let now = SystemTime::now();
+        let end = emulator::deadline_ms(&event.context, now);
+        let deadline = started + time_left(end, now, RESERVE);
         let mut report = Report::default();
         let answer = match Event::parse(&event.payload) {
             Event::Sqs(messages) => {

@@ -13,10 +13,10 @@
 mod content;
 mod contract;
 mod delete;
-mod emulated;
 mod event;
 mod events;
 mod examples;
+mod excluded;
 mod faults;
 mod files;
 mod files_urls;

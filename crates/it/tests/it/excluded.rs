@@ -1,6 +1,5 @@
-//! What the local emulator answers by itself, or the document takes for valid: as events, past the emulator.
-//!
-//! Requests that are made from `openapi.yaml` leave these out (`crates/dev/tests/stack/openapi`).
+//! Requests that generated tests leave out (`crates/dev/tests/stack/openapi`) or that API Gateway does not route, sent
+//! as events.
 
 use serde_json::{Value, json};
 
