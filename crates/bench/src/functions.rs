@@ -12,7 +12,6 @@ mod quota;
 mod report;
 mod results;
 mod rounds;
-mod runtime_api;
 mod wire;
 mod world;
 

@@ -11,10 +11,9 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
 
 use super::case::Case;
-use super::process::{CpuClock, Instance, Launch};
+use super::process::{CpuClock, Instance, Launch, Moment};
 use super::programs::{Programs, Who};
 use super::rounds::Contender;
-use super::runtime_api::Moment;
 use super::wire::{Mark, What, Wire};
 use super::world::World;
 use crate::stats;

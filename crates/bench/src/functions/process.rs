@@ -1,18 +1,49 @@
 //! One execution environment: a process as Lambda would start it, and what it uses.
+//!
+//! It polls the runtime API of `slipway_local`. The API reports each step before the process gets its reply, and the clocks
+//! are read there, so what the API itself takes is in no figure but the latency, the same for every program.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::{Duration, Instant};
 
 use nix::time::ClockId;
 use nix::unistd::Pid;
+use slipway_local::lambda::{Observer, Queue, RuntimeApi, Step};
+use tokio::runtime::{Builder, Runtime};
 
 use super::quota::Quota;
-use super::runtime_api::{Moment, RuntimeApi, Seen};
+
+/// How long a function may take over anything. Under a quota, Python starts for many seconds.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// The deadline that a function is told of.
+const DEADLINE: Duration = Duration::from_secs(29);
+
+/// A moment of the clock and of the function's own.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    pub(super) at: Instant,
+    pub(super) cpu: Duration,
+}
+
+/// What a function did, when, and how much CPU it had used by then.
+#[derive(Debug)]
+enum Seen {
+    /// It asks for work.
+    Poll(Moment),
+    /// It was given the event.
+    Given(Moment),
+    /// It answers.
+    Answer(Moment, Vec<u8>),
+    /// It reports an error.
+    Failed(String),
+}
 
 /// What to start, and with which variables; nothing else of ours is passed on.
 #[derive(Clone, Debug)]
@@ -43,7 +74,9 @@ impl CpuClock {
 #[derive(Debug)]
 pub(super) struct Instance {
     child: Child,
-    api: RuntimeApi,
+    queue: Arc<Queue>,
+    seen: Receiver<Seen>,
+    _api: RuntimeApi,
     log: PathBuf,
     polled: Moment,
 }
@@ -75,7 +108,9 @@ impl Instance {
         quota: Option<&Quota>,
         clock: &OnceLock<CpuClock>,
     ) -> io::Result<(Self, Start)> {
-        let api = RuntimeApi::start()?;
+        let (queue, own) = (Arc::<Queue>::default(), Arc::new(OnceLock::new()));
+        let (observer, seen) = observer(&own);
+        let api = runtime()?.block_on(RuntimeApi::start(&queue, Some(observer)))?;
         let file = File::create(&log)?;
         let mut command = quota.map_or_else(
             || Command::new(&launch.command[0]),
@@ -85,20 +120,22 @@ impl Instance {
             .args(&launch.command[1..])
             .env_clear()
             .envs(launch.env.iter().map(|(name, value)| (name, value)))
-            .env("AWS_LAMBDA_RUNTIME_API", api.address.to_string())
+            .env("AWS_LAMBDA_RUNTIME_API", api.address().to_string())
             .current_dir(&launch.folder)
             .stdin(Stdio::null())
             .stdout(file.try_clone()?)
             .stderr(file);
         let begun = Instant::now();
         let child = command.spawn()?;
-        let own = CpuClock::of(child.id())?;
-        api.watch(own);
-        // For whoever looks at it besides.
-        let _ = clock.set(own);
+        let watched = CpuClock::of(child.id())?;
+        let _ = own.set(watched);
+        // For the caller, who may read it as well.
+        let _ = clock.set(watched);
         let mut instance = Self {
             child,
-            api,
+            queue,
+            seen,
+            _api: api,
             log,
             polled: Moment {
                 at: begun,
@@ -116,9 +153,14 @@ impl Instance {
     /// Gives it `event`, and returns when it polls again.
     pub(super) fn invoke(&mut self, event: &str) -> io::Result<Invocation> {
         let before = self.polled;
-        self.api.give(event)?;
-        let (given, answered, answer) = match self.api.next()? {
-            Seen::Answer(given, answered, answer) => (given, answered, answer),
+        // Held, since an event that is not awaited is not given.
+        let _awaited = self.queue.push(event.to_owned(), DEADLINE);
+        let given = match self.next()? {
+            Seen::Given(given) => given,
+            other => return Err(self.complaint(&format!("not given, but {}", other.words()))),
+        };
+        let (answered, answer) = match self.next()? {
+            Seen::Answer(answered, answer) => (answered, answer),
             other => return Err(self.complaint(&format!("no answer, but {}", other.words()))),
         };
         let polled = self.poll()?;
@@ -130,8 +172,15 @@ impl Instance {
         })
     }
 
+    /// The next thing that the function does.
+    fn next(&self) -> io::Result<Seen> {
+        self.seen
+            .recv_timeout(PATIENCE)
+            .map_err(|_| io::Error::other("the function is silent"))
+    }
+
     fn poll(&mut self) -> io::Result<Moment> {
-        match self.api.next() {
+        match self.next() {
             Ok(Seen::Poll(moment)) => {
                 self.polled = moment;
                 Ok(moment)
@@ -168,6 +217,52 @@ impl Drop for Instance {
         // It may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// What serves the runtime APIs: one thread, apart from the thread that measures.
+fn runtime() -> io::Result<&'static Runtime> {
+    static RUNTIME: LazyLock<io::Result<Runtime>> = LazyLock::new(|| {
+        let mut builder = Builder::new_multi_thread();
+        builder.worker_threads(1).enable_all().build()
+    });
+    RUNTIME
+        .as_ref()
+        .map_err(|error| io::Error::other(error.to_string()))
+}
+
+/// Reads the clocks at each step. Until the process's own clock is known, its poll waits.
+fn observer(clock: &Arc<OnceLock<CpuClock>>) -> (Observer, Receiver<Seen>) {
+    let (sender, seen) = mpsc::channel();
+    let clock = Arc::clone(clock);
+    let observer = move |step: Step<'_>| {
+        let now = clock.wait().now();
+        let failed = |what: &str, body: &[u8]| {
+            Seen::Failed(format!("{what}: {}", String::from_utf8_lossy(body)))
+        };
+        let seen = match (step, now) {
+            (_, Err(error)) => Seen::Failed(format!("its clock: {error}")),
+            (Step::Polled, Ok(now)) => Seen::Poll(now),
+            (Step::Given, Ok(now)) => Seen::Given(now),
+            (Step::Answered(body), Ok(now)) => Seen::Answer(now, body.to_vec()),
+            (Step::Failed(body), Ok(_)) => failed("error", body),
+            (Step::NotStarted(body), Ok(_)) => failed("init/error", body),
+        };
+        // A round that has ended receives nothing any more.
+        let _ = sender.send(seen);
+    };
+    (Arc::new(observer), seen)
+}
+
+impl Seen {
+    /// For a caller that expected something else.
+    fn words(&self) -> String {
+        match self {
+            Self::Poll(_) => "a poll".to_owned(),
+            Self::Given(_) => "an event".to_owned(),
+            Self::Answer(..) => "an answer".to_owned(),
+            Self::Failed(why) => format!("an error: {why}"),
+        }
     }
 }
 

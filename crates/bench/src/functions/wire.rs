@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 
-use super::process::CpuClock;
-use super::runtime_api::Moment;
+use super::process::{CpuClock, Moment};
 
 /// Something that went over it.
 #[derive(Clone, Copy, Debug)]
