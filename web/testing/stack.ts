@@ -33,6 +33,7 @@ export async function tokenFor(stack: Stack, user: string, seconds = 3600): Prom
 /** Starts a stack, and resolves with how to stop it once it is up. */
 export async function startStack(
   env: Record<string, string> = {},
+  ...options: string[]
 ): Promise<{ stack: Stack; stop: () => Promise<void> }> {
   const program = process.env.SLIPWAY_DEV ?? (await build());
   const state = await mkdtemp(join(tmpdir(), "slipway-web-"));
@@ -42,7 +43,7 @@ export async function startStack(
   await mkdir(tools, { recursive: true });
   await symlink(tools, join(state, "tools"));
   const [port, pagePort] = [await freePort(), await freePort()];
-  const args = ["--port", String(port), "--page-port", String(pagePort), "--state", state];
+  const args = ["--port", String(port), "--page-port", String(pagePort), "--state", state, ...options];
   const child = spawn(program, args, {
     cwd: ROOT,
     env: { ...process.env, ...env },

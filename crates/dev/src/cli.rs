@@ -32,6 +32,11 @@ pub(crate) struct Cli {
     #[arg(long, default_value_t = 3001)]
     pub(crate) page_port: u16,
 
+    /// The origin of a page of yours that may call the API from a browser, next to ours and
+    /// <http://localhost:5173>; may be given again
+    #[arg(long = "origin", value_name = "URL")]
+    pub(crate) origins: Vec<String>,
+
     /// Begin with nothing: remove all files, rows and keys of the stack first
     #[arg(long)]
     pub(crate) fresh: bool,
@@ -44,6 +49,12 @@ pub(crate) struct Cli {
 /// The other commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Run Postgres, S3 and its events alone, for `cargo lambda watch`
+    Services {
+        /// The file of variables that is written for `cargo lambda watch --env-file`; .env of the workspace without it
+        #[arg(long, value_name = "FILE")]
+        env_file: Option<PathBuf>,
+    },
     /// Check format, dependencies and lints, and run the tests
     Test(TestOptions),
     /// Compute what uploads cost on AWS, from the prices in docs/prices.json

@@ -32,6 +32,10 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match &cli.command {
         None => stack::run(&cli),
+        Some(Command::Services { env_file }) => {
+            let default = || workspace::root().join(".env");
+            stack::run_services(&cli, &env_file.clone().unwrap_or_else(default))
+        }
         Some(Command::Test(options)) => test::run(options, &cli.state()),
         Some(Command::Cost(usage)) => cost(usage),
         Some(Command::Page(options)) => page::publish::run(options),

@@ -2,42 +2,50 @@
 
 mod banner;
 mod compile;
-mod emulator;
+mod env_file;
 mod events;
 mod fleet;
-mod http;
 mod instance;
 mod logs;
-mod runtime_api;
+mod port;
+mod public;
 mod services;
 mod settings;
 mod site;
-mod stand_in;
 
 use std::io;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::Path;
 
 use slipway_local::guard::Guard;
-use slipway_local::tools;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
 use crate::cli::Cli;
 use crate::page;
 use crate::say;
-use crate::state::State;
-use crate::workspace::{self, Workspace};
-use emulator::Emulator;
-use fleet::Fleet;
-use runtime_api::RuntimeApi;
+use crate::state::{Lock, State};
+use crate::workspace::{self, Line, Workspace};
+use compile::Binaries;
+use fleet::{Fleet, Function};
 use services::Services;
 use site::Site;
 
 pub(crate) use compile::migrate_program;
 
+/// Where `cargo lambda watch` listens unless it is told otherwise.
+const WATCH_PORT: u16 = 9000;
+
 /// Runs the stack until it is told to stop.
 pub(crate) fn run(cli: &Cli) -> io::Result<()> {
+    until_stopped(serve(cli))
+}
+
+/// Runs what `cargo lambda watch` needs, and writes where it is into `env_file`, until it is told to stop.
+pub(crate) fn run_services(cli: &Cli, env_file: &Path) -> io::Result<()> {
+    until_stopped(serve_services(cli, env_file))
+}
+
+fn until_stopped(work: impl Future<Output = io::Result<()>>) -> io::Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     let result = runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt())?;
@@ -51,9 +59,9 @@ pub(crate) fn run(cli: &Cli) -> io::Result<()> {
             }
             say::line("\nstopping");
         };
-        // What `serve` holds ends as it is dropped here, in the reverse order of its start.
+        // What `work` holds ends as it is dropped here, in the reverse order of its start.
         tokio::select! {
-            result = serve(cli) => result,
+            result = work => result,
             () = told => Ok(()),
         }
     });
@@ -63,6 +71,53 @@ pub(crate) fn run(cli: &Cli) -> io::Result<()> {
 }
 
 async fn serve(cli: &Cli) -> io::Result<()> {
+    let (state, _lock) = begin(cli)?;
+    port::claim(cli.port).await?;
+    let workspace = Workspace::read()?;
+    let mut base = Base::start(&state, &workspace, &workspace.router()?).await?;
+    let dist = blocking(page::build).await;
+    let site = match dist {
+        Ok(dist) => {
+            let api = format!("http://localhost:{}", cli.port);
+            Site::start(dist, cli.page_port, &api, &base.services.s3_endpoint).await
+        }
+        Err(error) => Err(error),
+    };
+    // Without the page everything else works all the same.
+    let site = site
+        .inspect_err(|error| say::part("page", &format!("left out: {error}")))
+        .ok();
+    let mut running = base.functions();
+    let origins = public::origins(site.as_ref().map(|site| site.port), &cli.origins)?;
+    let _gateway = public::open(cli.port, &base.router, &running.fleet, origins).await?;
+    running.fleet.ready().await;
+    let migrate = base.binaries.get("migrate");
+    state.announce(&base.services.outputs(cli.port, migrate.map(AsRef::as_ref)))?;
+    let page = site.as_ref().map(|site| site.url());
+    banner::print(cli.port, &state, &base.services, page.as_deref())?;
+    // Everything runs by itself from here; a failed server alone ends the stack.
+    base.services.watch().await
+}
+
+async fn serve_services(cli: &Cli, env_file: &Path) -> io::Result<()> {
+    let (state, _lock) = begin(cli)?;
+    env_file::claim(env_file)?;
+    let mut base = Base::start(&state, &Workspace::read()?, &[]).await?;
+    let mut running = base.functions();
+    running.fleet.ready().await;
+    env_file::write(env_file, &base.services.env)?;
+    let migrate = base.binaries.get("migrate");
+    state.announce(
+        &base
+            .services
+            .outputs(WATCH_PORT, migrate.map(AsRef::as_ref)),
+    )?;
+    banner::print_services(WATCH_PORT, &state, &base.services, env_file)?;
+    base.services.watch().await
+}
+
+/// The state's folder, ours alone, before anything else.
+fn begin(cli: &Cli) -> io::Result<(State, Lock)> {
     let state = State::make(&cli.state())?;
     let lock = state.lock()?;
     state.retract(&lock)?;
@@ -71,54 +126,65 @@ async fn serve(cli: &Cli) -> io::Result<()> {
         state.wipe(&lock)?;
         say::part("state", "wiped: everything begins anew");
     }
-    emulator::claim(cli.port).await?;
-
-    let guard = Guard::this()?;
-    let (functions, binaries) = blocking({
-        let guard = guard.clone();
-        move || compile::build(&guard, &Workspace::read()?)
-    })
-    .await?;
-    let migrate = binaries.get("migrate").cloned();
-    let dist = blocking(page::build).await;
-    let mut services = Services::start(&guard, &state).await?;
-    blocking({
-        let (guard, env) = (guard.clone(), services.env.clone());
-        move || compile::migrate(&guard, &binaries, &env)
-    })
-    .await?;
-
-    let cargo_lambda = blocking({
-        let (guard, folder) = (guard.clone(), state.path("tools"));
-        move || tools::cargo_lambda(&guard, &folder, |text| say::part("functions", text))
-    })
-    .await?;
-    let _emulator = Emulator::start(&guard, cargo_lambda, cli.port, &state).await?;
-    let api = Arc::new(RuntimeApi::start(cli.port).await?);
-    let mut fleet = Fleet::start(&guard, &api, functions, &services.env);
-    let mut background = JoinSet::new();
-    background.spawn(stand_in::not_found(cli.port));
-    if let Some(objects) = services.objects.take() {
-        background.spawn(events::deliver(cli.port, objects));
-    }
-    fleet.ready().await;
-    state.announce(&services.outputs(cli.port, migrate.as_deref()))?;
-    let site = site(dist, cli, &services.s3_endpoint).await;
-    let page = site.as_ref().map(|site| site.url.as_str());
-    banner::print(cli.port, &state, &services, page)?;
-    // Everything runs by itself from here; a failed server alone ends the stack.
-    services.watch().await
+    Ok((state, lock))
 }
 
-/// The page, without which everything else works all the same.
-async fn site(dist: io::Result<PathBuf>, cli: &Cli, s3: &str) -> Option<Site> {
-    let api = format!("http://localhost:{}", cli.port);
-    let site = match dist {
-        Ok(dist) => Site::start(dist, cli.page_port, &api, s3).await,
-        Err(error) => Err(error),
-    };
-    site.inspect_err(|error| say::part("page", &format!("goes without: {error}")))
-        .ok()
+/// Built functions, running servers and a migrated database.
+struct Base {
+    guard: Guard,
+    router: Vec<Line>,
+    binaries: Binaries,
+    functions: Vec<Function>,
+    services: Services,
+}
+
+/// Functions that run, and events that reach theirs.
+struct Running {
+    // Ends first: a delivery to a function that has ended would be tried again.
+    _events: JoinSet<()>,
+    fleet: Fleet,
+}
+
+impl Base {
+    async fn start(state: &State, workspace: &Workspace, router: &[Line]) -> io::Result<Self> {
+        let guard = Guard::this()?;
+        let (functions, binaries) = blocking({
+            let (guard, workspace) = (guard.clone(), workspace.clone());
+            let router = router.to_vec();
+            move || compile::build(&guard, &workspace, &router)
+        })
+        .await?;
+        let services = Services::start(&guard, state).await?;
+        blocking({
+            let (guard, env) = (guard.clone(), services.env.clone());
+            let binaries = binaries.clone();
+            move || compile::migrate(&guard, &binaries, &env)
+        })
+        .await?;
+        Ok(Self {
+            guard,
+            router: router.to_vec(),
+            binaries,
+            functions,
+            services,
+        })
+    }
+
+    /// Starts the functions, once.
+    fn functions(&mut self) -> Running {
+        let functions = std::mem::take(&mut self.functions);
+        let fleet = Fleet::start(&self.guard, functions, &self.services.env);
+        let mut events = JoinSet::new();
+        if let (Some(objects), Ok(recorder)) =
+            (self.services.objects.take(), fleet.lambda("record-upload"))
+        {
+            events.spawn(events::deliver(recorder, objects));
+        }
+        Running {
+            _events: events,
+            fleet,
+        }
+    }
 }
 
 /// Runs what blocks without holding up the signals.

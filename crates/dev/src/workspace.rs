@@ -1,6 +1,5 @@
 //! What the workspace says of itself: its functions, their binaries, their features.
 
-use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
@@ -54,9 +53,19 @@ pub(crate) fn of_cargo_run() -> impl Iterator<Item = OsString> {
 }
 
 /// `cargo metadata`, as far as we read it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Workspace {
     metadata: Value,
+}
+
+/// A line of the router.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Line {
+    /// Such as `/files/{id}`.
+    pub(crate) path: String,
+    /// In capitals.
+    pub(crate) method: String,
+    pub(crate) function: String,
 }
 
 /// A binary of the workspace.
@@ -85,25 +94,27 @@ impl Workspace {
         Ok(Self { metadata })
     }
 
-    /// The functions that the router names, in order of name.
-    pub(crate) fn routed(&self) -> BTreeSet<String> {
+    /// The lines of the router, which `cargo lambda watch` reads as well.
+    pub(crate) fn router(&self) -> io::Result<Vec<Line>> {
         let router = &self.metadata["metadata"]["lambda"]["watch"]["router"];
         let by_path = router.as_object().into_iter().flatten();
-        let targets = by_path.flat_map(|(_, targets)| match targets {
-            Value::Array(targets) => targets.clone(),
-            one => vec![one.clone()],
+        let targets = by_path.flat_map(|(path, targets)| {
+            let targets = targets.as_array().into_iter().flatten();
+            targets.map(move |target| (path, target))
         });
-        targets
-            .filter_map(|target| {
-                Some(
-                    target
-                        .get("function")
-                        .unwrap_or(&target)
-                        .as_str()?
-                        .to_owned(),
-                )
+        let lines = targets.map(|(path, target)| {
+            let text = |name: &str| Some(target[name].as_str()?.to_owned());
+            let (method, function) = (text("method")?, text("function")?);
+            Some(Line {
+                path: path.clone(),
+                method,
+                function,
             })
-            .collect()
+        });
+        let lines: Option<Vec<_>> = lines.collect();
+        lines.ok_or_else(|| {
+            io::Error::other("a line of the router in Cargo.toml lacks `method` or `function`")
+        })
     }
 
     /// The binary `name`, if a package has it.
@@ -139,10 +150,10 @@ mod tests {
     #[test]
     fn every_route_has_its_binary() {
         let workspace = Workspace::read().unwrap();
-        let routed = workspace.routed();
-        assert!(routed.contains("presign"), "{routed:?}");
-        for name in routed {
-            workspace.expect(&name).unwrap();
+        let router = workspace.router().unwrap();
+        assert!(router.len() > 10, "{router:?}");
+        for line in router {
+            workspace.expect(&line.function).unwrap();
         }
     }
 }

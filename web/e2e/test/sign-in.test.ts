@@ -17,7 +17,7 @@ beforeAll(async () => {
   hosted = await Hosted.start();
   identity = await Identity.start(hosted.url);
   const keys = { JWT_ISSUER: identity.issuer, JWT_AUDIENCE: RESOURCE, JWT_PUBLIC_KEY: identity.publicKey };
-  ({ stack, stop } = await startStack(keys));
+  ({ stack, stop } = await startStack(keys, "--origin", hosted.url));
   const outputs = { ApiUrl: stack.api, BucketUrl: stack.s3, JwtIssuer: identity.issuer };
   await hosted.publish(stack.tokens[0] ?? "", outputs, "--client-id", "page", "--resource", RESOURCE);
 }, 20 * 60_000);

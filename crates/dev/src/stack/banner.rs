@@ -1,6 +1,7 @@
 //! What a person can do, once everything is up.
 
 use std::io;
+use std::path::Path;
 
 use super::services::Services;
 use super::settings::brings_key;
@@ -18,15 +19,8 @@ pub(super) fn print(
     services: &Services,
     page: Option<&str>,
 ) -> io::Result<()> {
-    let database = match &services.database_url {
-        Some(url) => format!("psql '{url}'"),
-        None => "yours, by DATABASE_URL".to_owned(),
-    };
-    let token = if brings_key() {
-        None
-    } else {
-        Some(state.key()?.token(USER, TOKEN_SECONDS)?)
-    };
+    let database = database(services);
+    let token = token(state)?;
     let page = match (page, &token) {
         (None, _) => "not built: see above".to_owned(),
         (Some(url), None) => url.to_owned(),
@@ -43,18 +37,71 @@ Slipway is up.
   Postgres   {database}
   Tokens     cargo dev token USER
   Reload     cargo build, in another terminal
-  Stop       Ctrl-C; `cargo dev --fresh` begins anew
+  Stop       Ctrl-C; `cargo dev --fresh` starts from nothing
 
 Try it, in another terminal:
 ",
         services.s3_endpoint
     ));
+    try_it(port, token);
+    Ok(())
+}
+
+/// The same where only the services run.
+pub(super) fn print_services(
+    port: u16,
+    state: &State,
+    services: &Services,
+    env_file: &Path,
+) -> io::Result<()> {
+    let database = database(services);
+    let file = env_file.display();
+    say::line(&format!(
+        "
+The services are up. Their keys are in {file}, which only you can read.
+
+  S3         {}
+  Postgres   {database}
+  Events     to record-upload, which runs here
+  Tokens     cargo dev token USER
+  Stop       Ctrl-C
+
+Serve the functions from another terminal, in the folder of this repository:
+
+  cargo lambda watch -A 127.0.0.1 --env-file {file}
+
+It listens on port {port} and compiles a function at its first request. While it runs, any website that you visit can
+call its control plane, and act as any user of these services.
+
+Try it, in a third terminal:
+",
+        services.s3_endpoint
+    ));
+    try_it(port, token(state)?);
+    Ok(())
+}
+
+fn database(services: &Services) -> String {
+    match &services.database_url {
+        Some(url) => format!("psql '{url}'"),
+        None => "yours, by DATABASE_URL".to_owned(),
+    }
+}
+
+/// A token, unless the key is the user's own.
+fn token(state: &State) -> io::Result<Option<String>> {
+    if brings_key() {
+        return Ok(None);
+    }
+    state.key()?.token(USER, TOKEN_SECONDS).map(Some)
+}
+
+fn try_it(port: u16, token: Option<String>) {
     let token = token.unwrap_or_else(|| {
         say::line("# JWT_PUBLIC_KEY or JWT_SECRET is set, so the token is yours to make:");
         "...".to_owned()
     });
     say::line(&transcript(port, &token));
-    Ok(())
 }
 
 /// An upload from beginning to end, for any POSIX shell.

@@ -1,6 +1,6 @@
 //! Building the functions and bringing the database up to date.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
@@ -14,7 +14,7 @@ use super::fleet::Function;
 use super::settings::Env;
 use crate::openssl;
 use crate::say;
-use crate::workspace::{self, Binary, Workspace};
+use crate::workspace::{self, Binary, Line, Workspace};
 
 /// Executables by name.
 pub(super) type Binaries = BTreeMap<String, PathBuf>;
@@ -24,15 +24,19 @@ const EVENT_FUNCTIONS: [&str; 1] = ["record-upload"];
 
 const MIGRATE: &str = "migrate";
 
-/// Builds everything that the stack runs.
-pub(super) fn build(guard: &Guard, workspace: &Workspace) -> io::Result<(Vec<Function>, Binaries)> {
-    let mut names: Vec<(String, Binary)> = Vec::new();
-    for name in workspace.routed() {
-        let binary = serving(workspace, &name)?;
-        names.push((name, binary));
+/// Builds the functions of `router`, those that no route leads to, and `migrate`.
+pub(super) fn build(
+    guard: &Guard,
+    workspace: &Workspace,
+    router: &[Line],
+) -> io::Result<(Vec<Function>, Binaries)> {
+    let routed: BTreeSet<&str> = router.iter().map(|line| line.function.as_str()).collect();
+    let mut names: Vec<(&str, Binary)> = Vec::new();
+    for name in &routed {
+        names.push((name, serving(workspace, name)?));
     }
     for name in EVENT_FUNCTIONS {
-        names.push((name.to_owned(), workspace.expect(name)?));
+        names.push((name, workspace.expect(name)?));
     }
     let mut wanted: Vec<Binary> = names.iter().map(|(_, binary)| binary.clone()).collect();
     wanted.push(workspace.expect(MIGRATE)?);
@@ -46,13 +50,9 @@ pub(super) fn build(guard: &Guard, workspace: &Workspace) -> io::Result<(Vec<Fun
             .cloned()
             .ok_or_else(|| io::Error::other(format!("cargo built no executable `{}`", binary.name)))
     };
-    let functions = names.iter().map(|(name, binary)| {
-        Ok(Function::new(
-            name,
-            path(binary)?,
-            workspace.routed().contains(name),
-        ))
-    });
+    let functions = names
+        .iter()
+        .map(|(name, binary)| Ok(Function::new(name, path(binary)?, routed.contains(name))));
     Ok((functions.collect::<io::Result<_>>()?, binaries))
 }
 

@@ -1,4 +1,8 @@
 //! The processes of the functions: how many, and when each starts again.
+//!
+//! The instances of a function poll one queue, as Lambda's environments do. After a build, the first instance ends as soon
+//! as it is idle and starts from the new binary; when it polls, the others follow. An instance that is to end takes no
+//! further event, and the queue keeps the events meanwhile, so a reload loses no request.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,16 +10,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use slipway_local::guard::Guard;
+use slipway_local::lambda::Lambda;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::instance::{End, Instance};
-use super::runtime_api::RuntimeApi;
 use super::settings::Env;
-use super::stand_in;
 use crate::say;
 
-/// So many requests of one function run at once; Lambda would start more.
+/// How many requests of one function run at once; Lambda would start more environments.
 const INSTANCES: usize = 4;
 
 /// One that lived this long did not fail at its start.
@@ -31,18 +34,21 @@ pub(super) struct Function {
     pub(super) name: String,
     pub(super) binary: PathBuf,
     pub(super) instances: usize,
-    /// Whether its first instance got as far as asking for work. The others
-    /// wait for that, so that what keeps it from starting is said once.
+    /// Its events.
+    pub(super) lambda: Arc<Lambda>,
+    /// Whether its first instance has polled. The others wait for that, so that what keeps it from starting is
+    /// reported once.
     pub(super) ready: watch::Sender<bool>,
 }
 
 impl Function {
-    /// A function that serves people, or events.
+    /// A function that serves requests, or events.
     pub(super) fn new(name: &str, binary: PathBuf, routed: bool) -> Self {
         Self {
             name: name.to_owned(),
             binary,
             instances: if routed { INSTANCES } else { 2 },
+            lambda: Arc::new(Lambda::without_environment()),
             ready: watch::Sender::new(false),
         }
     }
@@ -58,7 +64,6 @@ impl Function {
 /// What every instance is started with.
 pub(super) struct Yard {
     pub(super) guard: Guard,
-    pub(super) api: Arc<RuntimeApi>,
     pub(super) env: Env,
 }
 
@@ -71,15 +76,9 @@ pub(super) struct Fleet {
 
 impl Fleet {
     /// Starts every instance of every function.
-    pub(super) fn start(
-        guard: &Guard,
-        api: &Arc<RuntimeApi>,
-        functions: Vec<Function>,
-        env: &Env,
-    ) -> Self {
+    pub(super) fn start(guard: &Guard, functions: Vec<Function>, env: &Env) -> Self {
         let yard = Arc::new(Yard {
             guard: guard.clone(),
-            api: Arc::clone(api),
             env: env.clone(),
         });
         let functions: Vec<_> = functions.into_iter().map(Arc::new).collect();
@@ -94,6 +93,13 @@ impl Fleet {
             started: Instant::now(),
             _slots: slots,
         }
+    }
+
+    /// A function by name.
+    pub(super) fn lambda(&self, name: &str) -> io::Result<Arc<Lambda>> {
+        let function = self.functions.iter().find(|it| it.name == name);
+        let function = function.ok_or_else(|| io::Error::other(format!("no function {name}")))?;
+        Ok(Arc::clone(&function.lambda))
     }
 
     /// Waits until each has started, naming those that take long.
@@ -118,7 +124,7 @@ impl Fleet {
 }
 
 /// Keeps one instance alive. The first of each function leads: the others run
-/// while it is ready, and so follow when it goes for a new binary.
+/// while it is ready, and so follow when it ends for a new binary.
 async fn keep(yard: Arc<Yard>, function: Arc<Function>, slot: usize) {
     let leads = slot == 0;
     let mut failures = 0;
@@ -130,8 +136,8 @@ async fn keep(yard: Arc<Yard>, function: Arc<Function>, slot: usize) {
             let _ = ready.wait_for(|ready| *ready).await;
         }
         let born = Instant::now();
-        let end = match Instance::start(&yard, &function) {
-            Ok(instance) => instance.live(&yard, &function, leads).await,
+        let end = match Instance::start(&yard, &function).await {
+            Ok(instance) => instance.live(&function, leads).await,
             Err(error) => Ok(End::Died(error.to_string())),
         };
         if born.elapsed() > STABLE {
@@ -155,20 +161,19 @@ async fn keep(yard: Arc<Yard>, function: Arc<Function>, slot: usize) {
             &function.name,
             &format!("{how}: starting it again in {seconds:.1} s"),
         );
-        let pause = pause_or_rebuild(&function, pause);
-        if *function.ready.borrow() {
-            pause.await;
-        } else {
-            // It has not got through its start, and the next may fare no better.
-            stand_in::failed(yard.api.emulator(), &function.name, pause).await;
-        }
+        pause_or_rebuild(&function, leads, pause).await;
     }
 }
 
 /// Waits, but not longer than until there is another binary to try.
-async fn pause_or_rebuild(function: &Function, pause: Duration) {
+async fn pause_or_rebuild(function: &Function, leads: bool, pause: Duration) {
     let (built, until) = (function.built(), Instant::now() + pause);
     while Instant::now() < until {
+        // The leader ended before it polled, and the next may as well: do not let requests wait for it.
+        if leads && !*function.ready.borrow() {
+            let queue = function.lambda.queue();
+            queue.fail_waiting("the function does not start");
+        }
         tokio::time::sleep(Duration::from_millis(100)).await;
         if function.built().is_some_and(|now| Some(now) != built) {
             return;

@@ -5,16 +5,22 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use serde_json::Value;
+use slipway_local::gateway::TIME_LIMIT;
 use slipway_local::guard::Guarded;
+use slipway_local::lambda::{Observer, RuntimeApi, Step};
 use tokio::task::block_in_place;
 
 use super::fleet::{Function, Yard};
 use super::logs;
-use super::runtime_api::{Caller, TIME_LIMIT};
+use crate::say;
 
 const TICK: Duration = Duration::from_millis(100);
 
-/// Why an instance is no more.
+/// The `MemorySize` that functions are told of.
+const MEGABYTES: u32 = 512;
+
+/// Why an instance has ended.
 #[derive(Debug)]
 pub(super) enum End {
     /// There is a newer binary.
@@ -23,26 +29,23 @@ pub(super) enum End {
     Died(String),
 }
 
-/// A running process, known to the runtime API.
+/// A running process, and the runtime API that it polls.
 pub(super) struct Instance {
+    // Ends before its API does.
     child: Guarded,
-    caller: Arc<Caller>,
-    id: u64,
+    api: RuntimeApi,
     built: Option<SystemTime>,
 }
 
 impl Instance {
     /// Starts a process of `function`.
-    pub(super) fn start(yard: &Yard, function: &Function) -> io::Result<Self> {
+    pub(super) async fn start(yard: &Yard, function: &Function) -> io::Result<Self> {
         let built = function.built();
-        let (id, address, caller) = yard.api.enrol(&function.name);
-        let program = yard
-            .env
-            .apply(super::program(&function.binary))
-            .env("AWS_LAMBDA_RUNTIME_API", address)
-            .env("AWS_LAMBDA_FUNCTION_NAME", &function.name)
-            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
-            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512")
+        let observer = reporter(&function.name);
+        let api = RuntimeApi::start(function.lambda.queue(), Some(observer)).await?;
+        let program = yard.env.apply(super::program(&function.binary));
+        let program = api
+            .describe(program, &function.name, MEGABYTES)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = block_in_place(|| yard.guard.spawn(program))?;
@@ -52,41 +55,38 @@ impl Instance {
         if let Some(stderr) = child.take_stderr() {
             logs::follow(&function.name, stderr)?;
         }
-        Ok(Self {
-            child,
-            caller,
-            id,
-            built,
-        })
+        Ok(Self { child, api, built })
     }
 
     /// Watches it until it has ended, and sees that its client gets an answer.
-    pub(super) async fn live(
-        mut self,
-        yard: &Yard,
-        function: &Function,
-        leads: bool,
-    ) -> io::Result<End> {
+    pub(super) async fn live(mut self, function: &Function, leads: bool) -> io::Result<End> {
+        let mut outdated = false;
         let end = loop {
             tokio::time::sleep(TICK).await;
             if let Some(status) = self.child.try_wait()? {
                 break End::Died(manner(status));
             }
-            if leads && self.caller.polled() && !*function.ready.borrow() {
+            let has_started = self.api.is_polling() || self.api.busy_since().is_some();
+            if leads && has_started && !*function.ready.borrow() {
                 function.ready.send_replace(true);
             }
-            match self.caller.busy_since() {
+            // For good: the leader may be ready again before a follower is idle.
+            outdated |= self.is_outdated(function, leads);
+            if outdated {
+                // It may finish its current event, and gets no other.
+                self.api.retire();
+            }
+            match self.api.busy_since() {
                 Some(since) if since.elapsed() > TIME_LIMIT + TICK => {
                     break End::Died(format!("took longer than {} s", TIME_LIMIT.as_secs()));
                 }
-                None if self.is_outdated(function, leads) => break End::Replaced,
-                // What it works on it may finish first.
+                None if outdated => break End::Replaced,
                 Some(_) | None => {}
             }
         };
-        // Its last words are worth more than the milliseconds.
+        // Its last log lines are worth more than the milliseconds.
         block_in_place(|| self.child.stop())?;
-        yard.api.bury(self.id).await;
+        self.api.abandon("the process ended");
         Ok(end)
     }
 
@@ -99,7 +99,25 @@ impl Instance {
     }
 }
 
-/// How a process ended; its guard tells signals as shells do.
+/// Tells the person at the terminal of errors, whose text clients do not get.
+fn reporter(function: &str) -> Observer {
+    let function = function.to_owned();
+    Arc::new(move |step| match step {
+        Step::Failed(body) => say::part(&function, &format!("failed: {}", reason(body))),
+        Step::NotStarted(body) => {
+            say::part(&function, &format!("did not start: {}", reason(body)));
+        }
+        Step::Polled | Step::Given | Step::Answered(_) => {}
+    })
+}
+
+fn reason(body: &[u8]) -> String {
+    let error: Value = serde_json::from_slice(body).unwrap_or_default();
+    let text = error["errorMessage"].as_str().map(ToOwned::to_owned);
+    text.unwrap_or_else(|| String::from_utf8_lossy(body).into_owned())
+}
+
+/// How a process ended; its guard reports signals as shells do.
 fn manner(status: ExitStatus) -> String {
     match status.code() {
         Some(code) if code > 128 => format!("was killed by signal {}", code - 128),

@@ -29,6 +29,19 @@ impl Env {
         }
     }
 
+    /// Each variable once, as it ends up: empty where it is taken away.
+    pub(super) fn changes(&self) -> Vec<(&'static str, String)> {
+        let mut last: Vec<(&'static str, String)> = Vec::new();
+        for (name, value) in &self.changes {
+            let value = value
+                .as_ref()
+                .map(|value| value.to_string_lossy().into_owned());
+            last.retain(|(known, _)| known != name);
+            last.push((name, value.unwrap_or_default()));
+        }
+        last
+    }
+
     /// Takes a variable away.
     pub(super) fn remove(&mut self, name: &'static str) {
         self.changes.push((name, None));

@@ -15,6 +15,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::json;
+use slipway_local::gateway::is_local_host;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -25,7 +26,7 @@ use crate::say;
 /// A page that is being served; it ends when this is dropped.
 pub(super) struct Site {
     /// Where it is.
-    pub(super) url: String,
+    pub(super) port: u16,
     _serving: JoinSet<()>,
 }
 
@@ -43,7 +44,7 @@ impl Site {
             Ok(listener) => listener,
             Err(_) => TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?,
         };
-        let url = format!("http://localhost:{}", listener.local_addr()?.port());
+        let port = listener.local_addr()?.port();
         let hosts = Hosts {
             api: api.to_owned(),
             files: BTreeSet::from([s3.to_owned()]),
@@ -57,9 +58,14 @@ impl Site {
         let mut serving = JoinSet::new();
         serving.spawn(accept(listener, content));
         Ok(Self {
-            url,
+            port,
             _serving: serving,
         })
+    }
+
+    /// Its address for people.
+    pub(super) fn url(&self) -> String {
+        format!("http://localhost:{}", self.port)
     }
 }
 
@@ -88,6 +94,10 @@ async fn accept(listener: TcpListener, content: Arc<Content>) {
 
 impl Content {
     async fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        // A website may have pointed its own name at us. Nothing here is secret; it still gets nothing.
+        if !is_local_host(request.headers()) {
+            return plain(StatusCode::FORBIDDEN);
+        }
         if request.method() != Method::GET && request.method() != Method::HEAD {
             return plain(StatusCode::METHOD_NOT_ALLOWED);
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -21,9 +21,17 @@ pub(crate) struct Stack {
 
 impl Stack {
     pub(crate) fn start(state: &Path, port: u16) -> Self {
-        let mut process = Command::new(EXE)
-            .args(["--port", &port.to_string(), "--state"])
-            .arg(state)
+        Self::start_by(
+            Command::new(EXE)
+                .args(["--port", &port.to_string(), "--state"])
+                .arg(state),
+            port,
+        )
+    }
+
+    /// Starts what `command` says; its API is on `port`.
+    pub(crate) fn start_by(command: &mut Command, port: u16) -> Self {
+        let mut process = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -82,6 +90,12 @@ impl Stack {
         self.with_token(r#"curl -sS --max-time 30 "$API/files" -H "Authorization: Bearer $TOKEN""#)
     }
 
+    /// The processes of a function.
+    pub(crate) fn processes(&self, function: &str) -> Vec<u32> {
+        let is = |pid: &u32| program(*pid).is_some_and(|exe| exe.ends_with(function));
+        self.descendants().into_iter().filter(is).collect()
+    }
+
     pub(crate) fn descendants(&self) -> Vec<u32> {
         let parents = parents();
         let mut found = vec![self.process.id()];
@@ -102,7 +116,7 @@ impl Stack {
         let family = self.descendants();
         assert!(
             family.len() > 5,
-            "Postgres, cargo-lambda and functions were running: {family:?}"
+            "Postgres and functions were running: {family:?}"
         );
         self.process.kill().expect("SIGKILL");
         self.process.wait().expect("its end");
@@ -144,6 +158,11 @@ pub(crate) fn bash(script: &str) -> String {
     said
 }
 
+/// The file that a process runs.
+pub(crate) fn program(pid: u32) -> Option<PathBuf> {
+    std::fs::read_link(format!("/proc/{pid}/exe")).ok()
+}
+
 /// Every process and its parent.
 fn parents() -> BTreeMap<u32, u32> {
     let entries = std::fs::read_dir("/proc").expect("Linux").flatten();
@@ -167,9 +186,9 @@ pub(crate) fn free_port() -> u16 {
     listener.local_addr().expect("its address").port()
 }
 
-/// Tries `check` until it holds, for half a minute.
+/// Tries `check` until it holds; the time is only a bound, for a machine that does much else.
 pub(crate) fn eventually(what: &str, check: impl Fn() -> bool) {
-    let end = Instant::now() + Duration::from_secs(30);
+    let end = Instant::now() + Duration::from_mins(3);
     while !check() {
         assert!(Instant::now() < end, "it never came to be: {what}");
         sleep(Duration::from_millis(250));

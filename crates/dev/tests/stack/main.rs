@@ -1,11 +1,14 @@
-//! The whole stack: as a newcomer meets it, and as `openapi.yaml` describes it.
+//! The whole stack: as a newcomer meets it, as a website attacks it, and as `openapi.yaml` describes it.
 #![expect(
     clippy::expect_used,
     clippy::print_stdout,
     reason = "tests fail by panics, and show what the stack said"
 )]
 
+mod attack;
 mod harness;
 mod load;
 mod newcomer;
 mod openapi;
+mod reload;
+mod watch;

@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use crate::harness::{EXE, Stack, bash, eventually, free_port};
+use crate::{attack, reload};
 
 #[test]
 fn the_printed_lines_work_as_pasted_and_nothing_is_left_behind() {
@@ -34,7 +35,7 @@ fn the_printed_lines_work_as_pasted_and_nothing_is_left_behind() {
         stack.list().contains("event.txt")
     });
 
-    // Answers of any size pass the emulator.
+    // A batch is as large as an answer gets.
     let batch = stack.with_token(
         r#"FILE='{"fileName": "a.txt", "contentType": "text/plain"}'
         FILES=$(for _ in $(seq 99); do printf '%s,' "$FILE"; done)
@@ -66,11 +67,11 @@ fn the_printed_lines_work_as_pasted_and_nothing_is_left_behind() {
         );
     }
 
+    attack::gets_nothing(&stack);
+    reload::loses_no_request(&stack);
+
     // A function that dies is brought back.
-    let named = |pid: &u32| {
-        std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe.ends_with("files"))
-    };
-    let functions: Vec<u32> = stack.descendants().into_iter().filter(named).collect();
+    let functions = stack.processes("files");
     assert!(!functions.is_empty(), "files was running");
     for pid in functions {
         bash(&format!("kill -9 {pid}"));

@@ -1,0 +1,76 @@
+//! The `.env` that `cargo lambda watch --env-file` reads.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use super::settings::Env;
+
+/// The first line of a file of ours, by which it may be replaced.
+const MARK: &str = "# Written by `cargo dev services`, which replaces it at each start.";
+
+/// Fails if there is a file that we have not written.
+pub(super) fn claim(path: &Path) -> io::Result<()> {
+    match fs::read_to_string(path) {
+        Ok(text) if text.starts_with(MARK) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Ok(_) => Err(io::Error::other(format!(
+            "{} is not a file of ours: move it, or write another one with --env-file",
+            path.display()
+        ))),
+        Err(error) => Err(io::Error::other(format!("{}: {error}", path.display()))),
+    }
+}
+
+/// Writes it, for its owner alone: it holds keys and a password.
+pub(super) fn write(path: &Path, env: &Env) -> io::Result<()> {
+    let fresh = path.with_added_extension(std::process::id().to_string());
+    let mut options = fs::OpenOptions::new();
+    let options = options.create(true).truncate(true).write(true).mode(0o600);
+    options.open(&fresh)?.write_all(text(env).as_bytes())?;
+    fs::rename(fresh, path)
+}
+
+/// `NAME="value"` lines. A variable that is to be unset is empty, which functions take for unset.
+fn text(env: &Env) -> String {
+    let mut text = format!("{MARK}\n");
+    for (name, value) in env.changes() {
+        // The reader takes `\\n` for a line end; a value without quotes may hold no `=`.
+        let value = value.replace('\n', "\\n");
+        let quote = if value.contains('"') { '\'' } else { '"' };
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{name}={quote}{value}{quote}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_file_of_ours_is_private_and_replaced_and_any_other_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".env");
+        let mut env = Env::default();
+        env.set("JWT_PUBLIC_KEY", "-----BEGIN\nabc\n");
+        env.remove("AWS_SESSION_TOKEN");
+        for _ in 0..2 {
+            claim(&path).unwrap();
+            write(&path, &env).unwrap();
+        }
+        let expected =
+            format!("{MARK}\nJWT_PUBLIC_KEY=\"-----BEGIN\\nabc\\n\"\nAWS_SESSION_TOKEN=\"\"\n");
+        assert_eq!(fs::read_to_string(&path).unwrap(), expected);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        fs::write(&path, "MINE=1\n").unwrap();
+        assert!(claim(&path).is_err());
+    }
+}
