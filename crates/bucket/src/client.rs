@@ -15,6 +15,7 @@ use slipway_core::{BusyClock, Error};
 use slipway_storage::{Credentials, Location};
 
 use crate::error::Failure;
+use crate::keys::Keys;
 use crate::s3::{Answer, S3};
 use crate::sdk_http::Http;
 use crate::sdk_timing::Timing;
@@ -43,6 +44,11 @@ impl Bucket {
     /// All it goes by is given, as to the signer of URLs, so that the two never disagree about where the bucket
     /// is. Nothing is searched for: neither `~/.aws` nor `AWS_ENDPOINT_URL` counts, and no cold start waits for it.
     pub fn connect(location: &Location, credentials: &Credentials) -> Result<Self, ConfigError> {
+        Self::connect_with(location, credentials.clone().into())
+    }
+
+    /// The same with credentials that may be renewed while the client lives.
+    pub fn connect_with(location: &Location, keys: Keys) -> Result<Self, ConfigError> {
         let http = slipway_https::client(CONNECT).map_err(|error| {
             ConfigError::new("SSL_CERT_FILE", format!("TLS cannot start: {error}"))
         })?;
@@ -50,7 +56,7 @@ impl Bucket {
             s3: S3 {
                 http,
                 location: location.clone(),
-                credentials: credentials.clone(),
+                keys,
             },
             sdk: OnceLock::new(),
             clock: BusyClock::default(),
@@ -80,12 +86,7 @@ impl Bucket {
             return Ok(sdk);
         }
         let http = slipway_https::client(CONNECT).map_err(|error| Error::internal(what, error))?;
-        let client = client(
-            &self.s3.location,
-            &self.s3.credentials,
-            Http(http),
-            &self.clock,
-        );
+        let client = client(&self.s3.location, &self.s3.keys, Http(http), &self.clock);
         Ok(self.sdk.get_or_init(|| client))
     }
 }
@@ -96,7 +97,7 @@ impl fmt::Debug for Bucket {
     }
 }
 
-fn client(location: &Location, credentials: &Credentials, http: Http, clock: &BusyClock) -> Client {
+fn client(location: &Location, keys: &Keys, http: Http, clock: &BusyClock) -> Client {
     let timeouts = TimeoutConfig::builder()
         .operation_attempt_timeout(ATTEMPT)
         .operation_timeout(OPERATION)
@@ -104,13 +105,7 @@ fn client(location: &Location, credentials: &Credentials, http: Http, clock: &Bu
     let mut config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .http_client(http)
-        .credentials_provider(aws_sdk_s3::config::Credentials::new(
-            &credentials.access_key_id,
-            &credentials.secret_access_key,
-            credentials.session_token.clone(),
-            credentials.expires_at.map(Into::into),
-            "environment",
-        ))
+        .credentials_provider(keys.for_sdk())
         .region(Region::new(location.region.clone()))
         .timeout_config(timeouts)
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))

@@ -1,16 +1,54 @@
 //! Removal of objects. Removing what is not there succeeds, so it can be repeated.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use slipway_core::{Error, ObjectKey};
 
 use crate::client::Bucket;
+use crate::denial::{Refused, is_denial};
 use crate::xml;
 
 const MANY: &str = "remove objects from S3";
 
 /// More than S3 says of a thousand objects that it did not remove.
 const MOST_OF_AN_ANSWER: usize = 4 * 1024 * 1024;
+
+/// The objects of a batch that S3 did not remove, and its code for each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Remaining(HashMap<String, String>);
+
+impl Remaining {
+    /// How many.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether S3 removed all of them.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether the object under `key` remains.
+    #[must_use]
+    pub fn contains(&self, key: &ObjectKey) -> bool {
+        self.0.contains_key(key.as_str())
+    }
+
+    /// The error of the batch, where S3 refused the credentials or what they may do.
+    #[must_use]
+    pub fn denied(&self) -> Option<Error> {
+        // Each object has a code of its own and no status; AccessDenied is S3's for a missing permission.
+        let code = self.0.values().find(|code| {
+            is_denial(200, Some(code))
+                || matches!(code.as_str(), "AccessDenied" | "AllAccessDisabled")
+        })?;
+        let words = format!("S3 answered {code} for an object of the batch");
+        let denied = true;
+        Some(Error::internal(MANY, Refused { words, denied }))
+    }
+}
 
 impl Bucket {
     /// Removes one object.
@@ -27,10 +65,10 @@ impl Bucket {
         Ok(self.delete_reporting(keys).await?.len())
     }
 
-    /// The same, and tells the keys that S3 did not remove.
-    pub async fn delete_reporting(&self, keys: &[ObjectKey]) -> Result<HashSet<String>, Error> {
+    /// The same, and returns the keys that S3 did not remove.
+    pub async fn delete_reporting(&self, keys: &[ObjectKey]) -> Result<Remaining, Error> {
         let Some(any) = keys.first() else {
-            return Ok(HashSet::new());
+            return Ok(Remaining::default());
         };
         let ask = self.s3.delete_objects(any, document(keys))?;
         let answer = self
@@ -38,6 +76,7 @@ impl Bucket {
             .await
             .map_err(|failure| failure.into_error(MANY))?;
         failed(&String::from_utf8_lossy(&answer.body), keys)
+            .map(Remaining)
             .ok_or_else(|| Error::unavailable(MANY, "S3 did not answer to the end"))
     }
 }
@@ -54,8 +93,8 @@ fn document(keys: &[ObjectKey]) -> String {
     xml
 }
 
-/// The keys that are still there; `None` if `answer` is not a whole one.
-fn failed(answer: &str, keys: &[ObjectKey]) -> Option<HashSet<String>> {
+/// The keys that are still there, and S3's code for each; `None` if `answer` is not a whole one.
+fn failed(answer: &str, keys: &[ObjectKey]) -> Option<HashMap<String, String>> {
     let (_, result) = answer.split_once("<DeleteResult")?;
     let result = result.trim_end();
     // Where nothing failed it may be written as one tag.
@@ -63,15 +102,19 @@ fn failed(answer: &str, keys: &[ObjectKey]) -> Option<HashSet<String>> {
     if !one_tag && !result.ends_with("</DeleteResult>") {
         return None;
     }
-    let mut failed = HashSet::new();
+    let mut failed = HashMap::new();
     for error in xml::elements(result, "Error") {
         let key = xml::text(error, "Key");
+        let code = xml::text(error, "Code").unwrap_or_default();
         let ours = keys.iter().find(|ours| Some(ours.as_str()) == key);
-        // An error that names no key of ours is nobody's, and so everybody's.
+        // If S3 reports an error for a key we did not send, treat every key of the batch as not removed.
         let Some(key) = ours else {
-            return Some(keys.iter().map(|key| key.as_str().to_owned()).collect());
+            let all = keys
+                .iter()
+                .map(|key| (key.as_str().to_owned(), code.to_owned()));
+            return Some(all.collect());
         };
-        failed.insert(key.as_str().to_owned());
+        failed.insert(key.as_str().to_owned(), code.to_owned());
     }
     Some(failed)
 }
@@ -107,21 +150,34 @@ mod tests {
         let result = |within: &str| {
             format!("<?xml version=\"1.0\"?>\n<DeleteResult xmlns=\"x\">{within}</DeleteResult>\n")
         };
-        let both = Some([first, second].map(str::to_owned).into());
-        let one = Some([second.to_owned()].into());
-        let none = Some(HashSet::new());
+        let with = |code: &str, keys: &[&str]| {
+            let entry = |key: &&str| ((*key).to_owned(), code.to_owned());
+            Some(keys.iter().map(entry).collect::<HashMap<_, _>>())
+        };
+        let both = with("AccessDenied", &[first, second]);
+        let one = with("AccessDenied", &[second]);
+        let broken = with("InternalError", &[first, second]);
+        let none = with("", &[]);
         for (answer, expected) in [
             (result(""), none.clone()),
             ("<DeleteResult/>".to_owned(), none),
             (result(&error(second)), one),
             (result(&(error(second) + &error(first))), both.clone()),
             (result(&error("other")), both.clone()),
-            (result("<Error><Code>InternalError</Code></Error>"), both),
+            (
+                result("<Error><Code>InternalError</Code></Error>"),
+                broken.clone(),
+            ),
             (result(&error(first))[..60].to_owned(), None),
             ("<Error><Code>InternalError</Code></Error>".to_owned(), None),
             (String::new(), None),
         ] {
             assert_eq!(failed(&answer, &keys), expected, "{answer}");
         }
+        let is_denied = |failed: Option<HashMap<_, _>>| {
+            let denied = Remaining(failed.expect("an answer")).denied();
+            denied.is_some_and(|error| crate::denied(&error))
+        };
+        assert!(is_denied(both) && !is_denied(broken));
     }
 }

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use slipway_core::Error;
 
+use crate::denial::{Refused, is_denial};
+
 /// Why there is no answer to go by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
@@ -61,7 +63,11 @@ impl Failure {
         let words = match self {
             Self::Timeout => return Error::timeout(what),
             Self::Broken(words) => return Error::unavailable(what, words),
-            Self::Unsent(words) => return Error::internal(what, words),
+            // Nothing but the credentials, or their absence, keeps a request of ours from being sent.
+            Self::Unsent(words) => {
+                let denied = true;
+                return Error::internal(what, Refused { words, denied });
+            }
             Self::Refused {
                 status,
                 ref code,
@@ -72,13 +78,17 @@ impl Failure {
                 request.as_deref().unwrap_or("none")
             ),
         };
+        let denied = self
+            .status()
+            .is_some_and(|status| is_denial(status, self.code()));
+        let refused = Refused { words, denied };
         let passes = self.may_pass()
             || self.code().is_some_and(passes)
             || self.status().is_some_and(|status| status >= 500);
         if passes {
-            Error::unavailable(what, words)
+            Error::unavailable(what, refused)
         } else {
-            Error::internal(what, words)
+            Error::internal(what, refused)
         }
     }
 }

@@ -2,8 +2,10 @@
 
 mod client;
 mod delete;
+mod denial;
 mod error;
 mod head;
+mod keys;
 mod list;
 mod look;
 mod open_uploads;
@@ -16,6 +18,10 @@ mod uploads;
 mod xml;
 
 pub use client::Bucket;
-pub use list::{ListPage, Listed, MAX_LIST};
+pub use delete::Remaining;
+pub use denial::denied;
+pub use keys::Keys;
+pub use list::{ListPage, Listed, MAX_LIST, OwnersPage};
 pub use open_uploads::{OpenUpload, OpenUploads, UploadMarker};
+pub use sdk_http::http_client;
 pub use uploads::{Completion, Part};

@@ -72,6 +72,50 @@ impl Bucket {
     }
 }
 
+/// The next segment of a list in which each owner is one entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnersPage {
+    /// What the keys of each owner begin with, up to and including the slash.
+    pub owners: Vec<String>,
+    /// Where the next page begins; `None` at the end.
+    pub next: Option<String>,
+}
+
+impl Bucket {
+    /// At most `most` first segments of keys after `after`, each once, however many keys it has.
+    pub async fn owners_after(&self, after: &str, most: u16) -> Result<OwnersPage, Error> {
+        let answer = self
+            .sdk(WHAT)?
+            .list_objects_v2()
+            .bucket(self.name())
+            .delimiter("/")
+            .set_start_after((!after.is_empty()).then(|| after.to_owned()))
+            .max_keys(most.into())
+            .encoding_type(EncodingType::Url)
+            .send()
+            .await
+            .map_err(|error| fault(WHAT, error))?;
+        let owners: Vec<String> = answer
+            .common_prefixes()
+            .iter()
+            .filter_map(|group| decoded(group.prefix()?))
+            .collect();
+        // Keys without a slash are entries as well, and may be the last of the page.
+        let last_key = answer
+            .contents()
+            .last()
+            .and_then(|object| decoded(object.key()?));
+        // The slash is the byte before the zero: what follows is after every key of that owner.
+        let past = |owner: &String| format!("{}0", owner.trim_end_matches('/'));
+        let next = owners.last().map(past).max(last_key);
+        let more = answer.is_truncated().unwrap_or_default();
+        Ok(OwnersPage {
+            next: next.filter(|_| more),
+            owners,
+        })
+    }
+}
+
 fn listed(object: &Object) -> Result<Listed, Error> {
     let incomplete =
         |what: &str| Error::internal(WHAT, format!("S3 listed an object without {what}"));

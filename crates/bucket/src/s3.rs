@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::client::{ATTEMPT, ATTEMPTS, OPERATION};
 use crate::error::Failure;
+use crate::keys::Keys;
 use crate::xml;
 
 /// The most that is read of an answer that says why not.
@@ -35,7 +36,7 @@ const AGENT: HeaderValue = HeaderValue::from_static(concat!("slipway/", env!("CA
 pub(crate) struct S3 {
     pub(crate) http: Client<Full<Bytes>>,
     pub(crate) location: Location,
-    pub(crate) credentials: Credentials,
+    pub(crate) keys: Keys,
 }
 
 /// What S3 answered, where it did as it was asked.
@@ -48,11 +49,13 @@ pub(crate) struct Answer {
 impl S3 {
     /// Asks, and asks again where the failure may pass. Of the answer's body `most` bytes are read.
     pub(crate) async fn ask(&self, ask: &Request<Bytes>, most: usize) -> Result<Answer, Failure> {
+        // Before the deadline begins: a profile or a role may take its time to renew them.
+        let credentials = self.keys.current().await?;
         let deadline = Instant::now() + OPERATION;
         let mut tries = 1;
         loop {
             let end = deadline.min(Instant::now() + ATTEMPT);
-            let answer = timeout_at(end, self.attempt(ask, most)).await;
+            let answer = timeout_at(end, self.attempt(ask, most, &credentials)).await;
             let failure = match answer.unwrap_or(Err(Failure::Timeout)) {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
@@ -66,19 +69,24 @@ impl S3 {
         }
     }
 
-    fn signer(&self) -> Signer<'_> {
+    fn signer<'a>(&'a self, credentials: &'a Credentials) -> Signer<'a> {
         Signer {
             service: "s3",
             region: &self.location.region,
-            access_key_id: &self.credentials.access_key_id,
-            secret_access_key: &self.credentials.secret_access_key,
-            session_token: self.credentials.session_token.as_deref(),
+            access_key_id: &credentials.access_key_id,
+            secret_access_key: &credentials.secret_access_key,
+            session_token: credentials.session_token.as_deref(),
         }
     }
 
-    async fn attempt(&self, ask: &Request<Bytes>, most: usize) -> Result<Answer, Failure> {
+    async fn attempt(
+        &self,
+        ask: &Request<Bytes>,
+        most: usize,
+        credentials: &Credentials,
+    ) -> Result<Answer, Failure> {
         let mut request = ask.clone();
-        self.signer()
+        self.signer(credentials)
             .sign(&mut request, OffsetDateTime::now_utc())
             .map_err(|error| Failure::Unsent(error.to_string()))?;
         // Not signed; access logs show it.

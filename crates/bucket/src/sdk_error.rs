@@ -5,6 +5,7 @@ use aws_sdk_s3::operation::RequestId as _;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use slipway_core::Error;
 
+use crate::denial::{Refused, is_denial};
 use crate::error::{passes, words};
 
 /// The status of S3's answer, if there was one.
@@ -31,13 +32,10 @@ where
             let meta = service.err().meta();
             let code = meta.code().unwrap_or("no code");
             let request = meta.request_id().unwrap_or("none");
-            Error::internal(
-                what,
-                format!(
-                    "S3 answered {} {code}, request {request}",
-                    status.unwrap_or_default()
-                ),
-            )
+            let status = status.unwrap_or_default();
+            let words = format!("S3 answered {status} {code}, request {request}");
+            let denied = is_denial(status, meta.code());
+            Error::internal(what, Refused { words, denied })
         }
         SdkError::ConstructionFailure(_) => {
             Error::internal(what, DisplayErrorContext(error).to_string())

@@ -4,6 +4,7 @@
 
 mod checkpoint;
 mod record;
+mod removals;
 mod rows;
 mod shards;
 mod tombstones;
@@ -11,8 +12,9 @@ mod transaction;
 mod uploads;
 mod usage;
 
-pub use checkpoint::{Checkpoint, Hold, Sweep};
+pub use checkpoint::{Checkpoint, Hold, Lease, Sweep};
 pub use record::NewFile;
+pub use removals::{RemovalLimit, RemovalsLeft};
 pub use rows::KeptRow;
 pub use shards::KeyRange;
 pub use tombstones::{Tombstone, TombstoneCursor};

@@ -49,6 +49,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(7, "0007_live_files"),
     migration!(8, "0008_list_order"),
     migration!(9, "0009_drop_live_files"),
+    migration!(10, "0010_maintenance_removals"),
 ];
 
 impl Migration {

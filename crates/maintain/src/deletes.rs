@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
+use slipway_bucket::denied;
 use slipway_core::limits::MAX_URL_SECONDS;
 use slipway_core::{Error, FileId, ObjectKey};
 use slipway_db::maintain::{Tombstone, TombstoneCursor};
@@ -27,7 +28,7 @@ pub(crate) struct Deletes<'a> {
 
 impl Deletes<'_> {
     /// Answers whether it came to the end before the deadline.
-    pub(crate) async fn run(&self, deadline: Deadline) -> Result<bool, Error> {
+    pub(crate) async fn run(&self, deadline: Deadline<'_>) -> Result<bool, Error> {
         // Where the whole bucket is missing, every HEAD would say 404.
         self.maintain.recorder.bucket().list_after("", 1).await?;
         Ok(self.remove(deadline).await? && self.purge(deadline).await?)
@@ -35,7 +36,7 @@ impl Deletes<'_> {
 
     /// Removes the objects of tombstones that nobody has removed for sure. What S3 does not remove is left to the
     /// next run.
-    async fn remove(&self, deadline: Deadline) -> Result<bool, Error> {
+    async fn remove(&self, deadline: Deadline<'_>) -> Result<bool, Error> {
         let bucket = self.maintain.recorder.bucket_name();
         let mut after = TombstoneCursor::default();
         loop {
@@ -51,13 +52,13 @@ impl Deletes<'_> {
             if self.options.apply {
                 self.remove_objects(&page).await?;
             } else {
-                self.report.count(Count::Removed, page.len());
+                self.report.count_keys(Count::Removed, keys(&page));
             }
         }
     }
 
     /// Drops old tombstones whose object is gone for sure, and removes those objects that are there again.
-    async fn purge(&self, deadline: Deadline) -> Result<bool, Error> {
+    async fn purge(&self, deadline: Deadline<'_>) -> Result<bool, Error> {
         let bucket = self.maintain.recorder.bucket_name();
         let mut after = TombstoneCursor::default();
         loop {
@@ -73,23 +74,34 @@ impl Deletes<'_> {
                 return Ok(true);
             };
             after = last.into();
-            let Some((gone, there)) = deadline.limit(self.look_at(page)).await else {
+            let Some(looked) = deadline.limit(self.look_at(page)).await else {
                 return Ok(false);
             };
+            let (gone, there) = looked?;
             if self.options.apply {
-                let gone: Vec<FileId> = gone.iter().map(|tombstone| tombstone.id).collect();
-                let purged = self.maintain.db.purge_tombstones(&gone, TOMBSTONE_AGE);
-                self.report.count(Count::Purged, purged.await?);
+                let ids: Vec<FileId> = gone.iter().map(|tombstone| tombstone.id).collect();
+                let purged = self
+                    .maintain
+                    .db
+                    .purge_tombstones(&ids, TOMBSTONE_AGE)
+                    .await?;
+                let purged = gone.iter().filter(|one| purged.contains(&one.id));
+                self.report
+                    .count_keys(Count::Purged, purged.map(|one| one.key.as_str()));
                 self.remove_objects(&there).await?;
             } else {
-                self.report.count(Count::Purged, gone.len());
-                self.report.count(Count::Removed, there.len());
+                self.report.count_keys(Count::Purged, keys(&gone));
+                self.report.count_keys(Count::Removed, keys(&there));
             }
         }
     }
 
-    /// Those whose object is gone, and those whose object is there.
-    async fn look_at(&self, page: Vec<Tombstone>) -> (Vec<Tombstone>, Vec<Tombstone>) {
+    /// Those whose object is gone, and those whose object is there. Fails where S3 refuses the credentials: a HEAD of any
+    /// other tombstone would fail as well.
+    async fn look_at(
+        &self,
+        page: Vec<Tombstone>,
+    ) -> Result<(Vec<Tombstone>, Vec<Tombstone>), Error> {
         let (mut gone, mut there) = (Vec::new(), Vec::new());
         let mut heads = stream::iter(page)
             .map(async |tombstone| {
@@ -101,30 +113,40 @@ impl Deletes<'_> {
             match head {
                 Ok(None) => gone.push(tombstone),
                 Ok(Some(_)) => there.push(tombstone),
+                Err(error) if denied(&error) => return Err(error),
                 Err(error) => {
                     tracing::warn!(cause = error.causes(), "left to the next run");
-                    self.report.count(Count::Failed, 1);
+                    self.report
+                        .count_keys(Count::Failed, keys(std::slice::from_ref(&tombstone)));
                 }
             }
         }
-        (gone, there)
+        Ok((gone, there))
     }
 
     async fn remove_objects(&self, tombstones: &[Tombstone]) -> Result<(), Error> {
         if tombstones.is_empty() {
             return Ok(());
         }
-        let keys: Vec<ObjectKey> = tombstones.iter().map(|one| one.key.clone()).collect();
+        let objects: Vec<ObjectKey> = tombstones.iter().map(|one| one.key.clone()).collect();
         let bucket = self.maintain.recorder.bucket();
-        let remaining = bucket.delete_reporting(&keys).await?;
-        let removed: Vec<FileId> = tombstones
+        let remaining = bucket.delete_reporting(&objects).await?;
+        let (left, removed): (Vec<&Tombstone>, Vec<&Tombstone>) = tombstones
             .iter()
-            .filter(|one| !remaining.contains(one.key.as_str()))
-            .map(|one| one.id)
-            .collect();
-        self.report.count(Count::Failed, remaining.len());
-        self.report.count(Count::Removed, removed.len());
-        self.maintain.db.mark_removed(&removed).await?;
+            .partition(|one| remaining.contains(&one.key));
+        let ids: Vec<FileId> = removed.iter().map(|one| one.id).collect();
+        self.report
+            .count_keys(Count::Removed, removed.iter().map(|one| one.key.as_str()));
+        self.maintain.db.mark_removed(&ids).await?;
+        if let Some(error) = remaining.denied() {
+            return Err(error);
+        }
+        self.report
+            .count_keys(Count::Failed, left.iter().map(|one| one.key.as_str()));
         Ok(())
     }
+}
+
+fn keys(tombstones: &[Tombstone]) -> impl Iterator<Item = &str> {
+    tombstones.iter().map(|one| one.key.as_str())
 }

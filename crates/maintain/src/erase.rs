@@ -4,11 +4,12 @@
 //! back, and `deletes` drops them then. A second run after that drops what is left of the user's usage.
 
 use futures_util::stream::{self, StreamExt as _};
-use slipway_core::{Error, FileId, ObjectKey, UserId};
+use slipway_core::{Code, Error, FileId, ObjectKey, UserId};
 use slipway_db::Page;
 use slipway_record::{Outcome, Recorder};
 
 use crate::report::Count;
+use crate::run::reason;
 use crate::{Deadline, Maintain, Report, Summary};
 
 /// What one `DeleteObjects` takes, and one list answers.
@@ -33,7 +34,7 @@ impl Maintain {
         &self,
         user: &UserId,
         apply: bool,
-        deadline: Deadline,
+        deadline: Deadline<'_>,
         report: &Report,
     ) -> Summary {
         let erase = Erase {
@@ -46,23 +47,24 @@ impl Maintain {
             Ok(finished) => (finished, None),
             Err(error) => {
                 report.count(Count::Failed, 1);
-                let (code, cause) = (error.code().as_str(), error.causes());
-                tracing::error!(code, cause, "stopped");
-                (false, Some(cause))
+                (false, Some(error))
             }
         };
+        let failed = report.get(Count::Failed);
         Summary {
-            finished,
-            stopped,
+            finished: finished && failed == 0,
+            code: stopped.as_ref().map(Error::code),
+            stopped: stopped.as_ref().map(reason),
             needs_force: false,
-            failed: report.get(Count::Failed),
+            failed,
             applied: apply,
         }
     }
 }
 
 impl Erase<'_> {
-    async fn run(&self, deadline: Deadline) -> Result<bool, Error> {
+    async fn run(&self, deadline: Deadline<'_>) -> Result<bool, Error> {
+        let known = self.maintain.db.knows_user(self.user).await?;
         // First, so that none of them becomes a file behind our back.
         if !self.uploads(deadline).await?
             || !self.files(deadline).await?
@@ -70,14 +72,36 @@ impl Erase<'_> {
         {
             return Ok(false);
         }
+        let found = [Count::Erased, Count::Aborted, Count::Removed, Count::Failed];
+        if !known && found.iter().all(|count| self.report.get(*count) == 0) {
+            return Err(self.nothing());
+        }
         if self.apply {
             self.maintain.db.forget_user(self.user).await?;
         }
         Ok(true)
     }
 
+    /// The error of a user of whom there is no trace. A misspelled `sub` must not look like a completed erasure.
+    fn nothing(&self) -> Error {
+        let sub = self.user.as_str();
+        let mut text = format!(
+            "There is no file, object, tombstone, open upload or usage of the user {sub:?}. After a completed erasure \
+             this is the end of it; otherwise compare the spelling with `sub` in a token of the user."
+        );
+        // The id is any: only the owner's segment is of interest.
+        let key = ObjectKey::parse(&format!("{sub}/01890a5d-ac96-774b-bcce-b302099a8057/a"));
+        if let Ok(key) = key
+            && key.owner() != self.user
+        {
+            let meant = key.owner().as_str();
+            text = format!("{text} {sub:?} is how object keys spell {meant:?}.");
+        }
+        Error::new(Code::NotFound, text)
+    }
+
     /// Multipart uploads that are not complete, and their rows.
-    async fn uploads(&self, deadline: Deadline) -> Result<bool, Error> {
+    async fn uploads(&self, deadline: Deadline<'_>) -> Result<bool, Error> {
         let bucket = self.maintain.recorder.bucket();
         let prefix = ObjectKey::prefix_of(self.user);
         let mut after = None;
@@ -88,7 +112,8 @@ impl Erase<'_> {
                     continue;
                 };
                 let aborted = !self.apply || bucket.abort_upload(&key, &upload.upload_id).await?;
-                self.report.count(Count::Aborted, usize::from(aborted));
+                let aborted = aborted.then_some(key.as_str());
+                self.report.count_keys(Count::Aborted, aborted.into_iter());
             }
             after = page.next;
             if after.is_none() {
@@ -103,7 +128,7 @@ impl Erase<'_> {
     }
 
     /// Those that have a row.
-    async fn files(&self, deadline: Deadline) -> Result<bool, Error> {
+    async fn files(&self, deadline: Deadline<'_>) -> Result<bool, Error> {
         let mut before = None;
         while !deadline.has_passed() {
             let page = Page {
@@ -116,7 +141,10 @@ impl Erase<'_> {
                 return Ok(true);
             };
             before = Some(last.id);
-            self.report.count(Count::Erased, files.len());
+            self.report.count_keys(
+                Count::Erased,
+                files.iter().map(|file| file.object_key.as_str()),
+            );
             if self.apply {
                 let ids: Vec<FileId> = files.iter().map(|file| file.id).collect();
                 let hidden = self.maintain.db.delete_files(self.user, &ids).await?;
@@ -127,7 +155,7 @@ impl Erase<'_> {
     }
 
     /// Those that nobody has recorded: each gets its row, and so its tombstone.
-    async fn objects(&self, deadline: Deadline) -> Result<bool, Error> {
+    async fn objects(&self, deadline: Deadline<'_>) -> Result<bool, Error> {
         let recorder = self.maintain.recorder.lenient();
         let prefix = ObjectKey::prefix_of(self.user);
         let mut after = prefix.clone();
@@ -136,17 +164,21 @@ impl Erase<'_> {
             let listed = page.objects.iter().map(|object| object.key.as_str());
             let theirs: Vec<&str> = listed.take_while(|key| key.starts_with(&prefix)).collect();
             let is_last = !page.more || theirs.len() < page.objects.len();
-            let (keys, foreign): (Vec<_>, Vec<_>) = theirs
-                .iter()
-                .map(|key| ObjectKey::parse(key))
-                .partition(Result::is_ok);
-            self.report.count(Count::Foreign, foreign.len());
-            let keys: Vec<ObjectKey> = keys.into_iter().flatten().collect();
+            let mut keys = Vec::new();
+            for text in &theirs {
+                match ObjectKey::parse(text) {
+                    Ok(key) => keys.push(key),
+                    Err(_) => self
+                        .report
+                        .count_keys(Count::Foreign, std::iter::once(*text)),
+                }
+            }
             if self.apply {
                 self.take(&recorder, &keys).await?;
             } else {
                 let unrecorded = self.unrecorded(&keys).await?;
-                self.report.count(Count::Erased, unrecorded);
+                self.report
+                    .count_keys(Count::Erased, unrecorded.into_iter().map(ObjectKey::as_str));
             }
             match theirs.last() {
                 Some(last) if !is_last => (*last).clone_into(&mut after),
@@ -172,16 +204,19 @@ impl Erase<'_> {
             return Ok(());
         }
         let hidden = self.maintain.db.delete_files(self.user, &found).await?;
-        self.report.count(Count::Erased, hidden.len());
+        self.report
+            .count_keys(Count::Erased, hidden.iter().map(|(_, key)| key.as_str()));
         self.remove(&hidden).await
     }
 
-    /// How many of `keys` have no row, for a dry run.
-    async fn unrecorded(&self, keys: &[ObjectKey]) -> Result<usize, Error> {
-        let mut unrecorded = 0;
+    /// Those of `keys` that have no row, for a dry run.
+    async fn unrecorded<'k>(&self, keys: &'k [ObjectKey]) -> Result<Vec<&'k ObjectKey>, Error> {
+        let mut unrecorded = Vec::new();
         for key in keys {
             let state = self.maintain.db.file_state(self.user, key.id()).await?;
-            unrecorded += usize::from(state == slipway_db::FileState::Unknown);
+            if state == slipway_db::FileState::Unknown {
+                unrecorded.push(key);
+            }
         }
         Ok(unrecorded)
     }
@@ -193,15 +228,18 @@ impl Erase<'_> {
         let keys: Vec<ObjectKey> = hidden.iter().map(|(_, key)| key.clone()).collect();
         let bucket = self.maintain.recorder.bucket();
         let remaining = bucket.delete_reporting(&keys).await?;
+        let (left, removed): (Vec<_>, Vec<_>) =
+            hidden.iter().partition(|(_, key)| remaining.contains(key));
+        let ids: Vec<FileId> = removed.iter().map(|(id, _)| *id).collect();
+        self.report
+            .count_keys(Count::Removed, removed.iter().map(|(_, key)| key.as_str()));
+        self.maintain.db.mark_removed(&ids).await?;
+        if let Some(error) = remaining.denied() {
+            return Err(error);
+        }
         // What S3 keeps for now is a tombstone's object, which `deletes` removes.
-        self.report.count(Count::Failed, remaining.len());
-        let removed: Vec<FileId> = hidden
-            .iter()
-            .filter(|(_, key)| !remaining.contains(key.as_str()))
-            .map(|(id, _)| *id)
-            .collect();
-        self.report.count(Count::Removed, removed.len());
-        self.maintain.db.mark_removed(&removed).await?;
+        self.report
+            .count_keys(Count::Failed, left.iter().map(|(_, key)| key.as_str()));
         Ok(())
     }
 }

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use lambda_runtime::LambdaEvent;
+use lambda_runtime::{LambdaEvent, service_fn};
 use serde::Deserialize;
 use serde_json::Value;
-use slipway_core::{Error, UserId};
+use slipway_core::{Code, Error, UserId};
 
 use crate::{Count, Deadline, Maintain, Options, Report, Task};
 
@@ -65,6 +65,14 @@ impl Event {
 }
 
 impl Maintain {
+    /// Serves invocations until Lambda ends the environment.
+    pub async fn serve(&self) -> Result<(), lambda_runtime::Error> {
+        lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
+            self.handle(event).await
+        }))
+        .await
+    }
+
     /// Handles one invocation. It fails where something failed or wants a person, so that an alarm on errors tells.
     pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, lambda_runtime::Error> {
         let asked: Event = if event.payload.is_object() {
@@ -88,6 +96,10 @@ impl Maintain {
             return Err(Error::timeout("the run was held up until its deadline").into());
         };
         let numbers = summary.to_json(&report);
+        if let Some(cause) = &summary.stopped {
+            let code = summary.code.map(Code::as_str);
+            tracing::error!(code, cause, "stopped");
+        }
         let counted = |counts: &[Count]| {
             let sum: u64 = counts.iter().map(|count| report.get(*count)).sum();
             (sum > 0 && options.apply).then_some(sum)

@@ -4,29 +4,34 @@
 //! over keys. A task may be left at any point and repeated: it does nothing that S3 has not just confirmed, and nothing
 //! twice that counts. Another one is one more file and one more [`Task`].
 
+mod allowance;
 mod deadline;
 mod deletes;
 mod erase;
 mod lambda;
 mod report;
 mod run;
+mod sample;
 mod shards;
 mod sweep;
 mod uploads;
 
+#[cfg(feature = "command")]
 pub mod command;
 
 use std::time::Duration;
 
+use slipway_bucket::Keys;
 use slipway_core::env::{ConfigError, Env};
 use slipway_db::{Config, Db, Limits};
 use slipway_record::Recorder;
 
-pub use deadline::Deadline;
+pub use deadline::{Deadline, Stop};
 pub use deletes::TOMBSTONE_AGE;
 pub use lambda::Event;
 pub use report::{Count, Report};
 pub use run::Summary;
+pub use sample::Sampling;
 pub use uploads::{ABORTED_AGE, UPLOAD_AGE};
 
 /// What is to be done.
@@ -51,7 +56,7 @@ pub struct Options {
     pub task: Task,
     /// Whether anything is changed at all.
     pub apply: bool,
-    /// Whether more rows may be dropped than a healthy system ever loses, or a table rebuilt that is not empty.
+    /// Whether more may be removed in a day than a healthy system ever loses, or a table rebuilt that is not empty.
     pub force: bool,
     /// Whether the table is filled from the bucket: it must be empty, and nothing is refused.
     pub rebuild: bool,
@@ -63,6 +68,8 @@ pub struct Options {
     pub every: Duration,
     /// How much is done at once.
     pub pace: Pace,
+    /// How many requests a sample of the bucket may make.
+    pub sampling: Sampling,
 }
 
 /// How much is done at once.
@@ -93,6 +100,7 @@ impl Default for Options {
                 batch: 256,
                 heads: 32,
             },
+            sampling: Sampling::default(),
         }
     }
 }
@@ -107,6 +115,15 @@ pub struct Maintain {
 impl Maintain {
     /// Reads what the record step needs.
     pub async fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
+        Self::with_recorder(env, Recorder::from_env(env).await?)
+    }
+
+    /// The same with credentials that are renewed while it runs.
+    pub async fn with_keys(env: Env<'_>, keys: Keys) -> Result<Self, ConfigError> {
+        Self::with_recorder(env, Recorder::with_keys(env, keys).await?)
+    }
+
+    fn with_recorder(env: Env<'_>, recorder: Recorder) -> Result<Self, ConfigError> {
         // Nobody waits for an answer, and the sum of a large user's rows takes a while.
         let limits = Limits {
             statement: Duration::from_mins(1),
@@ -114,7 +131,7 @@ impl Maintain {
             ..Limits::default()
         };
         Ok(Self {
-            recorder: Recorder::from_env(env).await?,
+            recorder,
             db: Db::new(Config::from_env(env)?.with_limits(limits))?,
         })
     }

@@ -1,32 +1,22 @@
-//! Finishes deletes, ends abandoned uploads, and makes bucket and table agree: as a Lambda on a schedule, or as a command.
+//! The command that finishes deletes, ends abandoned uploads, and makes bucket and table agree. In Lambda's environment it
+//! serves invocations, as `slipway-maintain-function` does.
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use clap::Parser as _;
-use lambda_runtime::{Error, LambdaEvent, service_fn};
-use serde_json::Value;
+use lambda_runtime::Error;
 use slipway_core::env::Env;
+use slipway_credentials::Found;
 use slipway_maintain::{Maintain, command::Command};
 use slipway_secret::Fetched;
 use tracing::Level;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let process = |name: &str| std::env::var(name).ok();
-    let secret = match Fetched::from_env(Env::new(&process)).await {
-        Ok(secret) => secret,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "error: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    let get = |name: &str| secret.get(name).or_else(|| process(name));
-    let env = Env::new(&get);
-    let done = if env.optional("AWS_LAMBDA_RUNTIME_API").is_some() {
-        lambda(env).await.map(|()| true)
+    let done = if process("AWS_LAMBDA_RUNTIME_API").is_some() {
+        lambda().await.map(|()| true)
     } else {
-        command(env).await
+        command().await
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -38,22 +28,37 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn lambda(env: Env<'_>) -> Result<(), Error> {
-    slipway_log::init(env)?;
-    let maintain = &Maintain::from_env(env).await?;
-    lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
-        maintain.handle(event).await
-    }))
-    .await
+fn process(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
-async fn command(env: Env<'_>) -> Result<bool, Error> {
-    let command = Command::parse();
+async fn lambda() -> Result<(), Error> {
+    let secret = Fetched::from_env(Env::new(&process)).await?;
+    let get = |name: &str| secret.get(name).or_else(|| process(name));
+    let env = Env::new(&get);
+    slipway_log::init(env)?;
+    Maintain::from_env(env).await?.serve().await
+}
+
+async fn command() -> Result<bool, Error> {
+    let command = Command::from_args();
     // The numbers alone go to stdout.
     tracing_subscriber::fmt()
         .with_max_level(Level::WARN)
         .with_writer(io::stderr)
         .without_time()
         .init();
-    Ok(command.run(&Maintain::from_env(env).await?).await?)
+    // Before a search for credentials, which may take seconds where there are none.
+    let env = Env::new(&process);
+    env.required("S3_BUCKET_NAME")?;
+    let found = Found::from_env(env).await?;
+    let get = |name: &str| found.get(name).or_else(|| process(name));
+    let secret = Fetched::from_env(Env::new(&get)).await?;
+    let get = |name: &str| secret.get(name).or_else(|| get(name));
+    let env = Env::new(&get);
+    let maintain = match found.keys() {
+        Some(keys) => Maintain::with_keys(env, keys).await?,
+        None => Maintain::from_env(env).await?,
+    };
+    Ok(command.run(&maintain).await?)
 }

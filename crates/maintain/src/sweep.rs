@@ -10,6 +10,7 @@ use slipway_db::maintain::{Checkpoint, Hold, Sweep};
 use slipway_record::Recorder;
 use uuid::Uuid;
 
+use crate::allowance::Allowance;
 use crate::report::{Count, Tally};
 use crate::{Deadline, Maintain, Options, Report};
 use act::Act;
@@ -19,11 +20,6 @@ use merge::Merge;
 /// answer, a minute or two.
 const LEASE: Duration = Duration::from_mins(5);
 
-/// A run drops at most this share of a range's rows …
-const LARGEST_SHARE: u64 = 100;
-/// … and at most this many, unless it is forced.
-const MOST_FORGOTTEN: u64 = 1000;
-
 /// How many users are asked for at once.
 const USERS: u32 = 1000;
 
@@ -32,6 +28,8 @@ pub(crate) struct Range<'a> {
     pub(crate) maintain: &'a Maintain,
     pub(crate) options: &'a Options,
     pub(crate) report: &'a Report,
+    /// What may still be removed, by all ranges together.
+    pub(crate) allowance: &'a Allowance<'a>,
     /// The sweep's name in the table of checkpoints.
     pub(crate) shard: String,
     /// Whether nothing is refused in any case.
@@ -42,7 +40,7 @@ pub(crate) struct Range<'a> {
 
 impl Range<'_> {
     /// Goes on with the sweep of the range where it stands; answers whether it came to its end.
-    pub(crate) async fn run(&self, deadline: Deadline) -> Result<bool, Error> {
+    pub(crate) async fn run(&self, deadline: Deadline<'_>) -> Result<bool, Error> {
         let own = Checkpoint {
             shard: self.shard.clone(),
             worker: Uuid::new_v4(),
@@ -52,8 +50,8 @@ impl Range<'_> {
         let sweep = match db.take_sweep(&own, self.options.every).await? {
             Hold::Held(sweep) => sweep,
             Hold::NotDue => return Ok(true),
-            Hold::Busy => {
-                self.report.count(Count::Busy, 1);
+            Hold::Busy(lease) => {
+                self.report.busy(lease);
                 return Ok(false);
             }
         };
@@ -70,7 +68,7 @@ impl Range<'_> {
         &self,
         sweep: Sweep,
         own: Option<&Checkpoint>,
-        deadline: Deadline,
+        deadline: Deadline<'_>,
     ) -> Result<bool, Error> {
         let Maintain { db, recorder, .. } = self.maintain;
         let recorder: Recorder = if self.lenient || sweep.lenient {
@@ -79,49 +77,51 @@ impl Range<'_> {
             recorder.clone()
         };
         let mut total = Tally::parse(&sweep.counters);
-        let mut allowance = self.allowance(&sweep, &total).await?;
         let name = recorder.bucket_name();
         let pace = self.options.pace;
         let mut merge = Merge::new(recorder.bucket(), name, db, pace, &sweep);
-        let mut position = sweep.position;
+        // The checkpoint, and how far this run has come. They part where a key failed: the checkpoint stays in front of
+        // it, so that the next run begins there, and this run takes what comes after it.
+        let (mut checkpoint, mut held) = (sweep.position, false);
         while !deadline.has_passed() {
-            let mut act = Act::new(self.maintain, &recorder, self.options, allowance);
+            let mut act = Act::new(
+                self.maintain,
+                &recorder,
+                self.options,
+                self.report,
+                self.allowance,
+            );
             let done = deadline
                 .limit(async {
                     let batch = merge.next().await?;
                     let (until, is_last) = (batch.until.clone(), batch.is_last);
                     let owners = batch.owners.clone();
-                    let gone = Box::pin(act.all(batch)).await?;
-                    // Counted before it is done, so that no crash, and no number of them, drops more than is allowed.
-                    let mut reserved = total;
-                    reserved.count(Count::Forgotten, gone.len());
-                    if !gone.is_empty() && !self.save(own, &position, reserved).await? {
-                        return Ok(None);
-                    }
-                    act.forget(gone).await;
+                    Box::pin(act.all(batch)).await?;
                     act.audit(&owners).await?;
-                    Ok::<_, Error>(Some((until, is_last)))
+                    Ok::<_, Error>((until, is_last))
                 })
                 .await;
             // Also what was done before it failed or time ran out: it was done.
             self.report.add(&act.tally);
             let Some(done) = done else { break };
-            let Some((until, is_last)) = done? else { break };
-            allowance = allowance.saturating_sub(act.tally.get(Count::Forgotten));
+            let (until, is_last) = done?;
             total.add(&act.tally);
-            if is_last {
+            held |= act.tally.get(Count::Failed) > 0;
+            if !held {
+                checkpoint = until;
+            }
+            if is_last && !held {
                 return self.finish(own, total, deadline).await;
             }
-            position = until;
-            if !self.save(own, &position, total).await? {
+            if !self.save(own, &checkpoint, total).await? || is_last {
                 break;
             }
         }
         Ok(false)
     }
 
-    /// Whether the sweep is still this worker's. If not, somebody took it for abandoned: both did the same, and the
-    /// other goes on.
+    /// Whether the sweep is still this worker's. If not, another worker found the lease expired and took the sweep: both
+    /// did the same, and the other continues.
     async fn save(
         &self,
         own: Option<&Checkpoint>,
@@ -139,9 +139,10 @@ impl Range<'_> {
         &self,
         own: Option<&Checkpoint>,
         total: Tally,
-        deadline: Deadline,
+        deadline: Deadline<'_>,
     ) -> Result<bool, Error> {
-        if self.first && !self.audit_others(deadline).await? {
+        let audits = self.first && (self.options.apply || !self.options.rebuild);
+        if audits && !self.audit_others(deadline).await? {
             return Ok(false);
         }
         if let Some(own) = own {
@@ -151,7 +152,7 @@ impl Range<'_> {
     }
 
     /// Users who have a usage and no live row: no key led to them.
-    async fn audit_others(&self, deadline: Deadline) -> Result<bool, Error> {
+    async fn audit_others(&self, deadline: Deadline<'_>) -> Result<bool, Error> {
         let db = &self.maintain.db;
         let mut after = String::new();
         while !deadline.has_passed() {
@@ -165,24 +166,12 @@ impl Range<'_> {
                 .filter_map(|(user, suspect)| suspect.then_some(user))
                 .collect();
             let drifted = db.usage_drift(&suspects).await?;
-            self.report.count(Count::Drifted, drifted.len());
+            let users = self.report.newly_drifted(&drifted);
+            self.report.count_keys(Count::Drifted, users.into_iter());
             if self.options.apply && !drifted.is_empty() {
                 db.repair_usage(&drifted).await?;
             }
         }
         Ok(false)
-    }
-
-    /// How many rows the sweep may still drop. It counts over all its runs, so that a schedule does not wear the
-    /// table away one run after the other. One row may always go, however few there are.
-    async fn allowance(&self, sweep: &Sweep, total: &Tally) -> Result<u64, Error> {
-        if self.options.force {
-            return Ok(u64::MAX);
-        }
-        let enough = u32::try_from(MOST_FORGOTTEN * LARGEST_SHARE).unwrap_or(u32::MAX);
-        let (from, to) = (&sweep.range.from, sweep.range.to.as_deref());
-        let rows = self.maintain.db.count_rows(from, to, enough).await?;
-        let most = (rows / LARGEST_SHARE).clamp(1, MOST_FORGOTTEN);
-        Ok(most.saturating_sub(total.get(Count::Forgotten)))
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
-use slipway_bucket::OpenUpload;
+use slipway_bucket::{OpenUpload, denied};
 use slipway_core::{Error, FileId, ObjectKey};
 use slipway_db::maintain::OldUpload;
 use slipway_record::Outcome;
@@ -40,14 +40,14 @@ struct End {
 
 impl Uploads<'_> {
     /// Answers whether it came to the end before the deadline.
-    pub(crate) async fn run(&self, deadline: Deadline) -> Result<bool, Error> {
+    pub(crate) async fn run(&self, deadline: Deadline<'_>) -> Result<bool, Error> {
         // Where the whole bucket is missing, S3 would know no upload and no object.
         self.maintain.recorder.bucket().list_after("", 1).await?;
         Ok(self.rows(deadline).await? && self.strays(deadline).await?)
     }
 
     /// Rows whose file is recorded, that are too old, or that were given up a while ago.
-    async fn rows(&self, deadline: Deadline) -> Result<bool, Error> {
+    async fn rows(&self, deadline: Deadline<'_>) -> Result<bool, Error> {
         let mut after = None;
         loop {
             if deadline.has_passed() {
@@ -63,34 +63,42 @@ impl Uploads<'_> {
             };
             after = Some(last.id);
             if !self.options.apply {
-                self.report.count(Count::Closed, page.len());
+                self.report
+                    .count_keys(Count::Closed, page.iter().map(|one| one.key.as_str()));
                 continue;
             }
             let Some(closed) = deadline.limit(self.end(&page)).await else {
                 return Ok(false);
             };
-            let closed = self.maintain.db.drop_uploads(&closed).await?;
-            self.report.count(Count::Closed, closed);
+            let closed = closed?;
+            self.maintain.db.drop_uploads(&closed).await?;
+            let closed = page.iter().filter(|one| closed.contains(&one.id));
+            self.report
+                .count_keys(Count::Closed, closed.map(|one| one.key.as_str()));
         }
     }
 
-    /// Ends these uploads in S3, and answers those whose row may go.
-    async fn end(&self, page: &[OldUpload]) -> Vec<FileId> {
+    /// Ends these uploads in S3, and returns those whose row may go.
+    async fn end(&self, page: &[OldUpload]) -> Result<Vec<FileId>, Error> {
         let mut ends = stream::iter(page)
-            .map(async |upload| (upload.id, self.end_one(upload).await))
+            .map(async |upload| (upload, self.end_one(upload).await))
             .buffer_unordered(self.options.pace.heads);
         let mut closed = Vec::with_capacity(page.len());
-        while let Some((id, end)) = ends.next().await {
+        while let Some((upload, end)) = ends.next().await {
+            let key = upload.key.as_str();
             match end {
                 Ok(End { aborted, recorded }) => {
-                    self.report.count(Count::Aborted, usize::from(aborted));
-                    self.report.count(Count::Recorded, usize::from(recorded));
-                    closed.push(id);
+                    let aborted = aborted.then_some(key);
+                    self.report.count_keys(Count::Aborted, aborted.into_iter());
+                    let recorded = recorded.then_some(key);
+                    self.report
+                        .count_keys(Count::Recorded, recorded.into_iter());
+                    closed.push(upload.id);
                 }
-                Err(error) => self.failed(&error),
+                Err(error) => self.failed(error, key)?,
             }
         }
-        closed
+        Ok(closed)
     }
 
     /// Gives it up, and looks whether completing was faster: then the file is recorded, and nothing is lost.
@@ -108,7 +116,7 @@ impl Uploads<'_> {
 
     /// S3's open uploads that have no row and are old: of a call that was cut short, or from before the table was
     /// lost. Those that have a row were the rows' affair; those under foreign keys are nobody's of ours.
-    async fn strays(&self, deadline: Deadline) -> Result<bool, Error> {
+    async fn strays(&self, deadline: Deadline<'_>) -> Result<bool, Error> {
         let bucket = self.maintain.recorder.bucket();
         let mut after = None;
         loop {
@@ -120,11 +128,13 @@ impl Uploads<'_> {
                 .await?;
             let strays = self.without_row(&page.uploads).await?;
             if self.options.apply {
-                if deadline.limit(self.abort(&strays)).await.is_none() {
+                let Some(done) = deadline.limit(self.abort(&strays)).await else {
                     return Ok(false);
-                }
+                };
+                done?;
             } else {
-                self.report.count(Count::Aborted, strays.len());
+                self.report
+                    .count_keys(Count::Aborted, strays.iter().map(|(key, _)| key.as_str()));
             }
             after = page.next;
             if after.is_none() {
@@ -139,14 +149,15 @@ impl Uploads<'_> {
         page: &'a [OpenUpload],
     ) -> Result<Vec<(ObjectKey, &'a str)>, Error> {
         let old = OffsetDateTime::now_utc() - UPLOAD_AGE;
-        let (mut ours, mut foreign) = (Vec::new(), 0);
+        let mut ours = Vec::new();
         for upload in page.iter().filter(|upload| upload.initiated < old) {
             match ObjectKey::parse(&upload.key) {
                 Ok(key) => ours.push((key, upload.upload_id.as_str())),
-                Err(_) => foreign += 1,
+                Err(_) => self
+                    .report
+                    .count_keys(Count::Foreign, std::iter::once(upload.key.as_str())),
             }
         }
-        self.report.count(Count::Foreign, foreign);
         if ours.is_empty() {
             return Ok(ours);
         }
@@ -156,21 +167,30 @@ impl Uploads<'_> {
         Ok(ours)
     }
 
-    async fn abort(&self, strays: &[(ObjectKey, &str)]) {
+    async fn abort(&self, strays: &[(ObjectKey, &str)]) -> Result<(), Error> {
         let bucket = self.maintain.recorder.bucket();
         let mut aborts = stream::iter(strays)
-            .map(async |(key, upload_id)| bucket.abort_upload(key, upload_id).await)
+            .map(async |(key, upload_id)| (key, bucket.abort_upload(key, upload_id).await))
             .buffer_unordered(self.options.pace.heads);
-        while let Some(aborted) = aborts.next().await {
+        while let Some((key, aborted)) = aborts.next().await {
             match aborted {
-                Ok(aborted) => self.report.count(Count::Aborted, usize::from(aborted)),
-                Err(error) => self.failed(&error),
+                Ok(aborted) => {
+                    let aborted = aborted.then_some(key.as_str());
+                    self.report.count_keys(Count::Aborted, aborted.into_iter());
+                }
+                Err(error) => self.failed(error, key.as_str())?,
             }
         }
+        Ok(())
     }
 
-    fn failed(&self, error: &Error) {
+    /// Leaves an upload to the next run, or fails where S3 refuses the credentials: the others would fail as well.
+    fn failed(&self, error: Error, key: &str) -> Result<(), Error> {
+        if denied(&error) {
+            return Err(error);
+        }
         tracing::warn!(cause = error.causes(), "left to the next run");
-        self.report.count(Count::Failed, 1);
+        self.report.count_keys(Count::Failed, std::iter::once(key));
+        Ok(())
     }
 }

@@ -7,7 +7,7 @@ mod many;
 
 use std::sync::Arc;
 
-use slipway_bucket::Bucket;
+use slipway_bucket::{Bucket, Keys};
 use slipway_core::env::{ConfigError, Env};
 use slipway_core::limits::{SizeLimits, quota_bytes, too_large};
 use slipway_core::scan::require_scan;
@@ -97,8 +97,13 @@ impl Recorder {
     /// Reads where the bucket and Postgres are, the size limits, `USER_QUOTA_BYTES`, `PUBLIC_BASE_URL` and
     /// `DETECT_CONTENT`; connects to Postgres, if it answers, while Lambda still counts this as init.
     pub async fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
+        let keys = storage::Credentials::from_env(env)?;
+        Self::with_keys(env, keys.into()).await
+    }
+
+    /// The same with credentials from elsewhere than the environment.
+    pub async fn with_keys(env: Env<'_>, keys: Keys) -> Result<Self, ConfigError> {
         let location = storage::Location::from_env(env)?;
-        let credentials = storage::Credentials::from_env(env)?;
         let db = Arc::new(Db::new(slipway_db::Config::from_env(env)?)?);
         let public = PublicBase::from_env(env)?;
         let limits = Some(SizeLimits::from_env(env)?);
@@ -106,7 +111,7 @@ impl Recorder {
         let detects = env.flag_or("DETECT_CONTENT", true)?;
         // Whoever records tells whether it is kept: a deployment where it cannot be must not come up at all.
         require_scan(env)?;
-        let bucket = Bucket::connect(&location, &credentials)?;
+        let bucket = Bucket::connect_with(&location, keys)?;
         db.warm_up().await;
         Ok(Self {
             bucket,

@@ -9,10 +9,10 @@ use crate::{Outcome, Recorder};
 /// What became of many keys.
 #[derive(Debug, Default)]
 pub struct RecordedMany {
-    /// How many had no row and have one now, by the one statement for all.
-    pub created: usize,
+    /// Those that had no row and have one now, by the one statement for all.
+    pub created: Vec<ObjectKey>,
     /// What became of each of the others.
-    pub others: Vec<Result<Outcome, Error>>,
+    pub others: Vec<(ObjectKey, Result<Outcome, Error>)>,
 }
 
 impl Recorder {
@@ -28,13 +28,13 @@ impl Recorder {
     ) -> Result<RecordedMany, Error> {
         let (mut many, mut found) = (RecordedMany::default(), Vec::new());
         let mut heads = stream::iter(keys)
-            .map(async |key| self.look(&key).await)
+            .map(async |key| (self.look(&key).await, key))
             .buffer_unordered(at_once);
-        while let Some(head) = heads.next().await {
+        while let Some((head, key)) = heads.next().await {
             match head {
                 Ok(Some(object)) => found.push(object),
-                Ok(None) => many.others.push(Ok(Outcome::Missing)),
-                Err(error) => many.others.push(Err(error)),
+                Ok(None) => many.others.push((key, Ok(Outcome::Missing))),
+                Err(error) => many.others.push((key, Err(error))),
             }
         }
         let (accepted, refused): (Vec<_>, Vec<_>) = found
@@ -45,20 +45,20 @@ impl Recorder {
             many.created = self.put_new(accepted, &mut rest).await?;
         }
         let mut outcomes = stream::iter(rest)
-            .map(async |key| self.record(&key).await)
+            .map(async |key| (self.record(&key).await, key))
             .buffer_unordered(at_once);
-        while let Some(outcome) = outcomes.next().await {
-            many.others.push(outcome);
+        while let Some((outcome, key)) = outcomes.next().await {
+            many.others.push((key, outcome));
         }
         Ok(many)
     }
 
-    /// Makes rows of those that have none, and answers how many. The others' keys go to `rest`.
+    /// Makes rows of those that have none, and returns their keys. The others' keys go to `rest`.
     async fn put_new(
         &self,
         found: Vec<StoredObject>,
         rest: &mut Vec<ObjectKey>,
-    ) -> Result<usize, Error> {
+    ) -> Result<Vec<ObjectKey>, Error> {
         let keys: Vec<ObjectKey> = found.iter().map(|object| object.key.clone()).collect();
         let files = found
             .into_iter()
@@ -81,8 +81,9 @@ impl Recorder {
             }
             Err(error) => return Err(error),
         };
-        let others = keys.into_iter().filter(|key| !made.contains(&key.id()));
+        let (made, others): (Vec<_>, Vec<_>) =
+            keys.into_iter().partition(|key| made.contains(&key.id()));
         rest.extend(others);
-        Ok(made.len())
+        Ok(made)
     }
 }

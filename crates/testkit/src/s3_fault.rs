@@ -19,7 +19,8 @@ pub enum Act {
     Stall,
 }
 
-/// It is given the request's line, such as `HEAD /b/k HTTP/1.1`, and its body; `None` passes the request on.
+/// It is given the request's head, whose first line is such as `HEAD /b/k HTTP/1.1`, and its body; `None` passes the
+/// request on.
 type Rule = Box<dyn Fn(&str, &str) -> Option<Act> + Send>;
 
 /// The server; it ends when dropped.
@@ -55,8 +56,13 @@ impl S3Fault {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// From now on, what `rule` says.
+    /// From now on, what `rule` says of a request's line and body.
     pub fn act(&self, rule: impl Fn(&str, &str) -> Option<Act> + Send + 'static) {
+        self.act_on_heads(move |head, body| rule(head.lines().next()?, body));
+    }
+
+    /// The same for a rule that is given all of the head.
+    pub fn act_on_heads(&self, rule: impl Fn(&str, &str) -> Option<Act> + Send + 'static) {
         *self.rule.lock().expect("the rule") = Some(Box::new(rule));
     }
 
@@ -115,10 +121,9 @@ async fn serve(mut client: TcpStream, upstream: &str, rules: &Mutex<Option<Rule>
     }
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
     let body = String::from_utf8_lossy(&bytes[end + 4..]).into_owned();
-    let line = head.lines().next()?.to_owned();
     let act = {
         let rule = rules.lock().expect("the rule");
-        rule.as_ref().and_then(|rule| rule(&line, &body))
+        rule.as_ref().and_then(|rule| rule(&head, &body))
     };
     match &act {
         Some(Act::Answer(status, body)) => {

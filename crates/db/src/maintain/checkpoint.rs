@@ -31,10 +31,21 @@ pub struct Sweep {
 pub enum Hold {
     /// It is the caller's.
     Held(Sweep),
-    /// Somebody else works at it.
-    Busy,
+    /// Another worker holds it.
+    Busy(Lease),
     /// The last one is too recent for a new one.
     NotDue,
+}
+
+/// Until when another worker holds a sweep, by Postgres' clock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The sweep's name, such as `reconcile 2/4`.
+    pub shard: String,
+    /// When the lease ends, unless the worker renews it.
+    pub until: OffsetDateTime,
+    /// How many seconds that is from now.
+    pub seconds: u64,
 }
 
 /// Who works at which sweep.
@@ -74,8 +85,9 @@ WHERE shard = $1 AND (held_until IS NULL OR held_until <= now() OR held_by = $2)
   AND (position IS NOT NULL OR started_at <= now() - make_interval(secs => $4))
 RETURNING range_from, range_to, position, started_at, lenient, counters::text AS counters";
 
-const IS_HELD: &str = "\
-SELECT coalesce(held_until > now(), false) AS held FROM maintenance WHERE shard = $1";
+const HELD: &str = "\
+SELECT held_until, ceil(extract(epoch FROM held_until - now()))::bigint AS seconds
+FROM maintenance WHERE shard = $1 AND held_until > now()";
 
 const SAVE: &str = "\
 UPDATE maintenance SET
@@ -92,7 +104,12 @@ const RELEASE: &str = "\
 UPDATE maintenance SET held_by = NULL, held_until = NULL WHERE shard = $1 AND held_by = $2 RETURNING shard";
 
 const UNDER_WAY: &str = "\
-SELECT EXISTS (SELECT FROM maintenance WHERE shard = ANY($1) AND position IS NOT NULL) AS under_way";
+SELECT shard FROM maintenance WHERE starts_with(shard, $1) AND position IS NOT NULL ORDER BY shard";
+
+const RESTART: &str = "\
+UPDATE maintenance SET position = range_from, counters = '{}'
+WHERE starts_with(shard, $1) AND position IS NOT NULL AND (held_until IS NULL OR held_until <= now())
+RETURNING shard";
 
 const STEP: &str = "keeping the checkpoint";
 
@@ -124,14 +141,23 @@ impl Db {
         Ok(())
     }
 
-    /// Whether a sweep over one of `shards` has begun and not ended.
-    pub async fn sweeps_under_way(&self, shards: &[String]) -> Result<bool, Error> {
+    /// The names of the sweeps of `task`, such as `rebuild`, that have begun and not ended.
+    pub async fn sweeps_under_way(&self, task: &str) -> Result<Vec<String>, Error> {
+        let prefix = format!("{task} ");
         let rows = self
-            .run_maintain(&[(UNDER_WAY, &[(&shards, Type::TEXT_ARRAY)])])
+            .run_maintain(&[(UNDER_WAY, &[(&prefix, Type::TEXT)])])
             .await
             .map_err(|failure| failure.into_error(STEP))?;
-        rows.first()
-            .map_or(Ok(false), |row| value(row, "under_way", STEP))
+        rows.iter().map(|row| value(row, "shard", STEP)).collect()
+    }
+
+    /// Puts the sweeps of `task` that are under way, and that no worker holds, back to the beginning of their ranges.
+    pub async fn restart_sweeps(&self, task: &str) -> Result<(), Error> {
+        let prefix = format!("{task} ");
+        self.run_maintain(&[(LOCK, &[]), (RESTART, &[(&prefix, Type::TEXT)])])
+            .await
+            .map_err(|failure| failure.into_error(STEP))?;
+        Ok(())
     }
 
     /// Takes a planned sweep, or one that somebody has left.
@@ -160,13 +186,17 @@ impl Db {
             }));
         }
         let rows = self
-            .run_maintain(&[(IS_HELD, &[(&own.shard, Type::TEXT)])])
+            .run_maintain(&[(HELD, &[(&own.shard, Type::TEXT)])])
             .await
             .map_err(failed)?;
-        let held = rows
-            .first()
-            .map_or(Ok(false), |row| value(row, "held", STEP))?;
-        Ok(if held { Hold::Busy } else { Hold::NotDue })
+        let Some(row) = rows.first() else {
+            return Ok(Hold::NotDue);
+        };
+        Ok(Hold::Busy(Lease {
+            shard: own.shard.clone(),
+            until: value(row, "held_until", STEP)?,
+            seconds: value::<i64>(row, "seconds", STEP)?.unsigned_abs(),
+        }))
     }
 
     /// Notes that everything up to `position` is done. False: the sweep is not this worker's any more.

@@ -15,6 +15,14 @@ pub struct KeyRange {
     pub to: Option<String>,
 }
 
+impl KeyRange {
+    /// Every key.
+    pub const ALL: Self = Self {
+        from: String::new(),
+        to: None,
+    };
+}
+
 /// About 500 pages of the table, wherever they are: some 20,000 rows.
 const SAMPLE: &str = "\
 SELECT percentile_disc($1::float8[]) WITHIN GROUP (ORDER BY object_key) AS bounds

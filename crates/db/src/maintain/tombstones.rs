@@ -119,8 +119,12 @@ impl Db {
         Ok(rows.len())
     }
 
-    /// Drops those of these tombstones that are older than `age`, and answers how many. Their objects must be gone.
-    pub async fn purge_tombstones(&self, ids: &[FileId], age: Duration) -> Result<usize, Error> {
+    /// Drops those of these tombstones that are older than `age`, and returns them. Their objects must be gone.
+    pub async fn purge_tombstones(
+        &self,
+        ids: &[FileId],
+        age: Duration,
+    ) -> Result<Vec<FileId>, Error> {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
         let rows = self
             .run_maintain(&[(
@@ -129,7 +133,7 @@ impl Db {
             )])
             .await
             .map_err(|failure| failure.into_error("dropping tombstones"))?;
-        Ok(rows.len())
+        rows.iter().map(|row| file_id(row, STEP)).collect()
     }
 }
 

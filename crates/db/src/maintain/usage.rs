@@ -64,6 +64,11 @@ const FORGET_USER: &str = "\
 DELETE FROM user_usage
 WHERE user_id = $1 AND files = 0 AND bytes = 0 AND NOT EXISTS (SELECT FROM s3_files WHERE user_id = $1)";
 
+const KNOWS: &str = "\
+SELECT EXISTS (SELECT FROM s3_files WHERE user_id = $1)
+    OR EXISTS (SELECT FROM multipart_uploads WHERE user_id = $1)
+    OR EXISTS (SELECT FROM user_usage WHERE user_id = $1) AS known";
+
 const STEP: &str = "auditing usage";
 
 impl Db {
@@ -83,6 +88,16 @@ impl Db {
                 })
             })
             .collect()
+    }
+
+    /// Whether any table has a row of `user`, tombstones included.
+    pub async fn knows_user(&self, user: &UserId) -> Result<bool, Error> {
+        let rows = self
+            .run_maintain(&[(KNOWS, &[(&user.as_str(), Type::TEXT)])])
+            .await
+            .map_err(|failure| failure.into_error("looking for the user"))?;
+        rows.first()
+            .map_or(Ok(false), |row| value(row, "known", STEP))
     }
 
     /// Makes the usage of these users the sum of their live rows, whatever happens at the same time.

@@ -8,7 +8,7 @@ use crate::rules::{cargo, programs};
 const BUDGETS: [(&str, usize); 9] = [
     ("delete", 200),
     ("files", 162),
-    ("maintain", 194),
+    ("maintain-function", 184),
     ("migrate", 120),
     ("multipart", 200),
     ("presign", 115),

@@ -14,7 +14,7 @@ use crate::world::router;
 const SUPPORT: [&str; 6] = ["dev", "testkit", "it", "e2e", "local", "bench"];
 
 /// The libraries, and the arrows out of each. Every other crate is a function, which may use them all.
-const LIBRARIES: [(&str, &[&str]); 9] = [
+const LIBRARIES: [(&str, &[&str]); 10] = [
     ("core", &[]),
     ("api", &["core"]),
     ("storage", &["core"]),
@@ -24,6 +24,7 @@ const LIBRARIES: [(&str, &[&str]); 9] = [
     ("https", &[]),
     ("secret", &["core", "https"]),
     ("record", &["core", "storage", "bucket", "db"]),
+    ("credentials", &["core", "bucket"]),
 ];
 
 pub(crate) fn cargo(arguments: &[&str]) -> String {
@@ -66,11 +67,15 @@ fn built_from(package: &Value) -> BTreeSet<String> {
         .collect()
 }
 
-/// The programs that run on Lambda: who begins a log.
+/// The command that people run. What is deployed of it is a crate of its own, which links less.
+const COMMAND: &str = "maintain";
+
+/// The programs that run on Lambda: those that begin a log.
 pub(crate) fn programs() -> BTreeSet<&'static str> {
     arrows()
         .iter()
         .filter(|(name, from)| from.contains("log") && !SUPPORT.contains(&name.as_str()))
+        .filter(|(name, _)| *name != COMMAND)
         .map(|(name, _)| name.as_str())
         .collect()
 }
@@ -108,6 +113,9 @@ fn arrows_point_one_way() {
             None if name == "presign-quota" => {
                 libraries.keys().copied().chain(["presign"]).collect()
             }
+            None if name == "maintain-function" => {
+                libraries.keys().copied().chain([COMMAND]).collect()
+            }
             None => libraries.keys().copied().collect(),
         };
         for dependency in dependencies {
@@ -143,6 +151,19 @@ fn linked(package: &str) -> BTreeSet<String> {
         .filter_map(|line| line.split_whitespace().next())
         .map(str::to_owned)
         .collect()
+}
+
+/// It reads profiles and settings of which the signer of URLs knows nothing: for commands alone.
+#[test]
+fn no_function_links_the_credentials_of_commands() {
+    for program in programs() {
+        assert!(!depends(program, "credentials") || program == "maintain-function");
+        let linked = linked(&format!("slipway-{program}"));
+        for command in ["aws-config", "aws-sdk-sts", "clap"] {
+            assert!(!linked.contains(command), "{program} links {command}");
+        }
+    }
+    assert!(linked("slipway-maintain").contains("aws-config"));
 }
 
 #[test]
@@ -185,8 +206,6 @@ fn only_who_needs_s3_or_postgres_depends_on_it() {
         // For lists, of which it makes none: its size, which has a budget, shows that nothing of it is in the binary.
         ("slipway-save-metadata", "aws-sdk-s3", true),
         ("slipway-save-metadata", "aws-lc-sys", false),
-        // It reads settings that the signer of URLs does not.
-        ("slipway-save-metadata", "aws-config", false),
         ("slipway-migrate", "aws-sdk-s3", false),
         ("slipway-record-upload", "lambda_http", false),
         ("slipway-core", "tokio", false),

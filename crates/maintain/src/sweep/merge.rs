@@ -21,6 +21,8 @@ pub(crate) struct Batch {
     pub(crate) is_last: bool,
     /// What was looked at, and what is only counted.
     pub(crate) tally: Tally,
+    /// Keys that are only counted, and as what.
+    pub(crate) noted: Vec<(Count, String)>,
     /// Objects without a row.
     pub(crate) unrecorded: Vec<ObjectKey>,
     /// Objects that their rows do not describe.
@@ -164,7 +166,7 @@ impl<'a> Merge<'a> {
             .count(Count::Objects, usize::from(object.is_some()));
         batch.tally.count(Count::Rows, usize::from(row.is_some()));
         let Ok(key) = ObjectKey::parse(text) else {
-            batch.tally.count(Count::Foreign, 1);
+            batch.noted.push((Count::Foreign, text.clone()));
             return;
         };
         if self.owner.as_ref() != Some(key.owner()) {
@@ -176,9 +178,9 @@ impl<'a> Merge<'a> {
             (Some(object), Some(row)) if !self.agree(&object, &row) => batch.differing.push(key),
             (None, Some(row)) if !row.deleted => {
                 if row.bucket != self.bucket_name {
-                    batch.tally.count(Count::Elsewhere, 1);
+                    batch.noted.push((Count::Elsewhere, row.object_key));
                 } else if row.uploaded_at >= self.started_at {
-                    batch.tally.count(Count::Young, 1);
+                    batch.noted.push((Count::Young, row.object_key));
                 } else {
                     batch.missing.push(key);
                 }

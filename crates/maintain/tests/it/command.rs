@@ -136,3 +136,90 @@ async fn as_a_lambda_it_does_what_the_event_says() {
     };
     assert_eq!(numbers["finished"], false);
 }
+
+#[tokio::test]
+async fn it_lists_the_keys_that_it_counts() {
+    let world = World::new().await;
+    let unrecorded = world.object("alice").await;
+    let deleted = world.file("bob").await;
+    world.delete(&deleted).await;
+    let lost = world.file("carol").await;
+    world.remove_object(lost.as_str()).await;
+    crate::mess::put_foreign(&world, "theirs\n.txt").await;
+    world
+        .sql("UPDATE user_usage SET bytes = bytes + 1 WHERE user_id = 'bob'")
+        .await;
+    let mut expected = vec![
+        json!({ "key": unrecorded.as_str(), "count": "recorded" }),
+        json!({ "key": deleted.as_str(), "count": "removed" }),
+        json!({ "key": lost.as_str(), "count": "forgotten" }),
+        json!({ "key": "theirs\n.txt", "count": "foreign" }),
+        json!({ "user": "bob", "count": "drifted" }),
+    ];
+    expected.sort_by_key(ToString::to_string);
+    for args in [
+        &["reconcile", "--list"][..],
+        &["reconcile", "--apply", "--list"],
+    ] {
+        let (output, _) = maintain(&world, args).await;
+        assert!(output.status.success());
+        let lines = String::from_utf8(output.stdout).unwrap();
+        let mut lines: Vec<Value> = lines
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let numbers = lines.pop().unwrap();
+        assert_eq!(
+            (&numbers["recorded"], &numbers["foreign"]),
+            (&json!(1), &json!(1))
+        );
+        lines.sort_by_key(ToString::to_string);
+        assert_eq!(lines, expected, "{args:?}");
+    }
+    world.check().await;
+}
+
+#[tokio::test]
+async fn arguments_that_do_not_fit_are_refused() {
+    let world = World::new().await;
+    for wrong in [
+        &["deletes", "--rebuild"][..],
+        &["uploads", "--rebuild"],
+        &["all", "--rebuild"],
+        &["--erase", "--apply"],
+        &["--erase", "alice", "--force"],
+    ] {
+        assert_eq!(
+            maintain(&world, wrong).await.0.status.code(),
+            Some(2),
+            "{wrong:?}"
+        );
+    }
+    // A sub may begin with a dash.
+    world.file("-dash").await;
+    for args in [&["--erase", "-dash"][..], &["--erase=-dash", "--apply"]] {
+        let (output, numbers) = maintain(&world, args).await;
+        assert!(output.status.success());
+        assert_eq!(numbers["erased"], 1);
+    }
+    let (output, _) = maintain(&world, &["--erase", "-dosh"]).await;
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("-dosh"), "{said}");
+}
+
+/// As many tasks as there are stop for the same reason, which is said once.
+#[tokio::test]
+async fn a_missing_bucket_is_named_once() {
+    let world = World::new().await;
+    let output = Command::new(PROGRAM)
+        .args(["all", "--apply"])
+        .env_clear()
+        .envs(world.variables(&[("S3_BUCKET_NAME", "elsewhere")]))
+        .output()
+        .await
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(said.matches("NoSuchBucket").count(), 1, "{said}");
+}

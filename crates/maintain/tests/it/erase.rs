@@ -54,6 +54,29 @@ async fn nothing_of_the_user_is_left() {
     }
 }
 
+/// A misspelled `sub` must not look like a completed erasure.
+#[tokio::test]
+async fn a_user_of_whom_there_is_nothing_is_an_error() {
+    let world = World::new().await;
+    world.file("auth0|5f7c").await;
+    let maintain = world.maintain(&[]).await;
+    for (sub, meant) in [
+        ("auth0|5f7d", None),
+        ("auth0~7C5f7c", Some("auth0|5f7c")),
+        ("-dash", None),
+    ] {
+        for apply in [false, true] {
+            let (user, report) = (UserId::parse(sub).unwrap(), Report::default());
+            let summary = maintain.erase(&user, apply, Deadline::NEVER, &report).await;
+            assert!(!summary.is_ok() && !summary.finished, "{summary:?}");
+            let said = summary.stopped.unwrap();
+            assert!(said.contains("no file") && said.contains(sub), "{said}");
+            assert_eq!(said.contains("auth0|5f7c"), meant.is_some(), "{said}");
+        }
+    }
+    assert_eq!(world.live().await.len(), 1);
+}
+
 #[tokio::test]
 async fn open_uploads_go_with_the_user() {
     let world = World::new().await;
@@ -79,7 +102,11 @@ async fn open_uploads_go_with_the_user() {
 async fn an_upload_that_ends_after_it_is_found_by_the_next_run() {
     let world = World::new().await;
     let late = key("alice", "late.txt");
-    assert_eq!(erase(&world, "alice", true).await.numbers(), "");
+    world.file("alice").await;
+    assert_eq!(
+        erase(&world, "alice", true).await.numbers(),
+        "erased 1, removed 1"
+    );
     world.put(&late, "late.txt", b"late").await;
     assert_eq!(
         erase(&world, "alice", true).await.numbers(),

@@ -4,7 +4,7 @@ use slipway_maintain::{Count, Maintain, Options};
 use slipway_testkit::{Fault, Proxy, S3Fault};
 
 use crate::mess;
-use crate::world::{World, deletes, reconcile, run, small};
+use crate::world::{World, deletes, rebuild, reconcile, run, small};
 
 async fn behind(world: &World, fault: &S3Fault) -> Maintain {
     world.maintain(&[("S3_ENDPOINT", &fault.endpoint())]).await
@@ -25,11 +25,13 @@ async fn only_a_404_is_missing() {
     let lost = world.file("alice").await;
     world.remove_object(lost.as_str()).await;
     let before = world.rows("s3_files").await;
-    for status in [403, 400, 500, 503] {
+    for status in [401, 403, 400, 500, 503] {
         fault.refuse("HEAD", status);
         let ran = run(&maintain, &force()).await;
         assert_eq!(ran.numbers(), "failed 1, rows 1", "{status}");
-        assert!(!ran.summary.is_ok() && ran.summary.finished, "{status}");
+        assert!(!ran.summary.is_ok() && !ran.summary.finished, "{status}");
+        // Credentials that S3 refuses end the run; a fault of one object does not.
+        assert_eq!(ran.summary.stopped.is_some(), status < 500, "{status}");
         assert_eq!(world.rows("s3_files").await, before, "{status}");
     }
     fault.heal();
@@ -145,11 +147,9 @@ async fn an_old_tombstone_is_only_dropped_on_a_404() {
         .await;
     for status in [403, 500] {
         fault.refuse("HEAD", status);
-        assert_eq!(
-            run(&maintain, &deletes()).await.numbers(),
-            "failed 1",
-            "{status}"
-        );
+        let ran = run(&maintain, &deletes()).await;
+        assert_eq!(ran.numbers(), "failed 1", "{status}");
+        assert!(!ran.summary.finished, "{status}");
         assert_eq!(world.rows("s3_files").await.len(), 1);
     }
 }
@@ -169,13 +169,23 @@ async fn one_object_that_s3_does_not_show_holds_nothing_up() {
         .clone();
     let path = stuck.replace('~', "%7E");
     fault.answer(move |line, _| {
-        (line.starts_with("HEAD") && line.contains(path.as_str())).then(|| (403, String::new()))
+        (line.starts_with("HEAD") && line.contains(path.as_str())).then(|| (501, String::new()))
     });
     let ran = run(&maintain, &small(force())).await;
-    assert!(ran.summary.finished && !ran.summary.is_ok());
+    // Everything else is done, and the sweep is not over before that one is.
+    assert!(!ran.summary.finished && !ran.summary.is_ok() && ran.summary.stopped.is_none());
     assert_eq!(ran.report.get(Count::Failed), 1);
+    let done = world.live().await;
+    let missing: Vec<String> = mess
+        .live
+        .iter()
+        .filter(|key| !done.contains(key))
+        .cloned()
+        .collect();
+    assert_eq!(missing, [stuck.clone()]);
     fault.heal();
-    run(&maintain, &small(force())).await;
+    let again = run(&maintain, &small(force())).await;
+    assert!(again.summary.finished && again.summary.is_ok());
     mess.check_healed(&world).await;
 }
 
@@ -240,4 +250,138 @@ async fn postgres_that_breaks_at_any_time_costs_no_file() {
     proxy.set(Fault::None);
     run(&maintain, &force()).await;
     mess.check_healed(&world).await;
+}
+
+/// S3's answer to credentials that it does not take any more.
+fn expired() -> (u16, String) {
+    (400, "<Error><Code>ExpiredToken</Code></Error>".to_owned())
+}
+
+/// The session ends in the middle of a rebuild: the rebuild stops there, and has everything once it was resumed.
+#[tokio::test]
+async fn a_session_that_expires_costs_a_rebuild_no_file() {
+    let world = World::new().await;
+    for at in 0..60 {
+        world.object(["alice", "bob", "carol"][at % 3]).await;
+    }
+    let fault = S3Fault::before(&world.endpoint()).await;
+    let maintain = behind(&world, &fault).await;
+    let mut last = 0;
+    for after in [40, 40] {
+        let count = std::sync::atomic::AtomicU32::new(0);
+        fault.answer(move |line, _| {
+            let refused = count.fetch_add(1, std::sync::atomic::Ordering::SeqCst) >= after;
+            // The answer to a HEAD has no body.
+            let (status, body) = expired();
+            let body = if line.starts_with("HEAD") {
+                String::new()
+            } else {
+                body
+            };
+            refused.then_some((status, body))
+        });
+        let ran = run(&maintain, &small(rebuild())).await;
+        let stopped = ran.summary.stopped.as_deref().unwrap_or_default();
+        assert!(stopped.contains("credentials"), "{ran:?}");
+        assert!(!ran.summary.finished && !ran.summary.is_ok());
+        let live = world.live().await.len();
+        assert!(live > last && live < 60, "{last} {live}");
+        last = live;
+    }
+    fault.heal();
+    let resumed = run(&maintain, &small(rebuild())).await;
+    assert!(resumed.summary.finished && resumed.summary.is_ok());
+    assert_eq!(world.live().await.len(), 60);
+    world.check().await;
+}
+
+/// LIST works and the objects may not be read: a missing permission, or a key of KMS.
+#[tokio::test]
+async fn objects_that_may_not_be_read_stop_a_sweep_at_once() {
+    let world = World::new().await;
+    for _ in 0..50 {
+        world.object("alice").await;
+    }
+    let fault = S3Fault::before(&world.endpoint()).await;
+    let maintain = behind(&world, &fault).await;
+    let asked = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let counted = std::sync::Arc::clone(&asked);
+    fault.answer(move |line, _| {
+        let refused = !line.contains("list-type=2");
+        counted.fetch_add(u32::from(refused), std::sync::atomic::Ordering::SeqCst);
+        refused.then(|| (403, String::new()))
+    });
+    for options in [rebuild(), reconcile()] {
+        let ran = run(&maintain, &small(options)).await;
+        assert!(!ran.summary.finished && ran.summary.stopped.is_some());
+        assert_eq!(ran.report.get(Count::Failed), 1);
+    }
+    let asked = asked.load(std::sync::atomic::Ordering::SeqCst);
+    assert!(asked < 40, "{asked} requests were refused");
+    fault.heal();
+    let healed = run(&maintain, &small(rebuild())).await;
+    assert!(healed.summary.finished, "{healed:?}");
+    assert_eq!(world.live().await.len(), 50);
+    world.check().await;
+}
+
+/// The same of what a delete, an upload and an erasure ask for.
+#[tokio::test]
+async fn refused_credentials_stop_every_task() {
+    let world = World::new().await;
+    let fault = S3Fault::before(&world.endpoint()).await;
+    let maintain = behind(&world, &fault).await;
+    for _ in 0..3 {
+        let deleted = world.file("alice").await;
+        world.delete(&deleted).await;
+        world
+            .begin(&crate::world::key("alice", "a"), "8 days")
+            .await;
+    }
+    world.file("alice").await;
+    // Each object by itself, inside a 200.
+    fault.answer(|line, body| {
+        let key = body.split_once("<Key>")?.1.split_once("</Key>")?.0;
+        line.starts_with("POST").then(|| {
+            let error = format!("<Error><Key>{key}</Key><Code>AccessDenied</Code></Error>");
+            (200, format!("<DeleteResult>{error}</DeleteResult>"))
+        })
+    });
+    let denied = run(&maintain, &deletes()).await;
+    assert!(denied.summary.stopped.is_some(), "{denied:?}");
+    fault.answer(|line, _| line.starts_with("DELETE").then(expired));
+    for options in [
+        crate::world::uploads(),
+        Options {
+            apply: true,
+            ..Options::default()
+        },
+    ] {
+        let ran = run(&maintain, &options).await;
+        assert!(
+            !ran.summary.finished && ran.summary.stopped.is_some(),
+            "{ran:?}"
+        );
+        assert_eq!(ran.report.get(Count::Failed), 1);
+    }
+    assert_eq!(world.rows("multipart_uploads").await.len(), 3);
+    fault.answer(|line, _| line.starts_with("POST").then(expired));
+    let (user, report) = (
+        slipway_core::UserId::parse("alice").unwrap(),
+        slipway_maintain::Report::default(),
+    );
+    let summary = maintain
+        .erase(&user, true, slipway_maintain::Deadline::NEVER, &report)
+        .await;
+    assert!(
+        !summary.finished && summary.stopped.is_some(),
+        "{summary:?}"
+    );
+    fault.heal();
+    let all = Options {
+        apply: true,
+        ..Options::default()
+    };
+    assert!(run(&maintain, &all).await.summary.is_ok());
+    assert!(world.keys().await.is_empty() && world.s3_uploads().await.is_empty());
 }

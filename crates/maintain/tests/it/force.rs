@@ -66,6 +66,60 @@ async fn a_sweep_has_one_allowance_however_many_runs_it_takes() {
     assert!(world.live().await.len() >= 297);
 }
 
+/// A schedule, or a person who repeats the command, must not wear the table away.
+#[tokio::test]
+async fn the_allowance_is_for_a_day_and_not_for_a_sweep() {
+    let world = World::new().await;
+    rows_without_objects(&world, 400).await;
+    let dry = Options {
+        apply: false,
+        ..reconcile()
+    };
+    let four = "forgotten 4, rows 400, withheld 396";
+    assert_eq!(world.run(&dry).await.numbers(), four);
+    assert_eq!(world.run(&reconcile()).await.numbers(), four);
+    // Whatever the shards, and in as many runs as there are.
+    for shards in [1, 4, 1] {
+        for options in [dry, reconcile()] {
+            let options = Options { shards, ..options };
+            let again = world.run(&options).await;
+            assert_eq!(again.numbers(), "rows 396, withheld 396");
+            assert!(again.summary.needs_force);
+        }
+    }
+    assert_eq!(world.live().await.len(), 396);
+    // By Postgres' clock, a day later.
+    world
+        .sql("UPDATE maintenance_removals SET reserved_at = reserved_at - interval '24 hours'")
+        .await;
+    assert_eq!(
+        world.run(&reconcile()).await.numbers(),
+        "forgotten 3, rows 396, withheld 393"
+    );
+    // What a person has looked at is not counted.
+    let force = Options {
+        force: true,
+        ..reconcile()
+    };
+    let forced = world.run(&force).await;
+    assert_eq!(forced.numbers(), "forgotten 393, rows 393");
+    assert!(forced.summary.is_ok() && forced.summary.finished);
+}
+
+/// Shards share one allowance, whoever asks first.
+#[tokio::test]
+async fn shards_at_the_same_time_have_one_allowance() {
+    let world = World::new().await;
+    rows_without_objects(&world, 1000).await;
+    let shards = Options {
+        shards: 8,
+        ..reconcile()
+    };
+    let ran = world.run(&small(shards)).await;
+    assert_eq!(ran.report.get(Count::Forgotten), 10, "{}", ran.numbers());
+    assert_eq!(world.live().await.len(), 990);
+}
+
 /// One file that was removed by hand is no catastrophe, however few there are.
 #[tokio::test]
 async fn one_row_may_always_go() {

@@ -4,6 +4,7 @@
 mod command;
 mod concurrency;
 mod crash;
+mod credentials;
 mod deletes;
 mod erase;
 mod faults;
@@ -13,5 +14,7 @@ mod rebuild;
 mod reconcile;
 mod recover;
 mod roles;
+mod shards;
+mod signals;
 mod uploads;
 mod world;

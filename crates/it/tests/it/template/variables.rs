@@ -80,7 +80,7 @@ async fn read_by(package: &str) -> BTreeSet<String> {
             let made = slipway_record_upload::RecordUpload::from_env(env).await;
             drop(made.expect(package));
         }
-        "maintain" => {
+        "maintain-function" => {
             let made = slipway_maintain::Maintain::from_env(env).await;
             drop(made.expect(package));
         }
