@@ -3,30 +3,46 @@
 use std::time::{Duration, Instant};
 
 use lambda_runtime::Context;
-use slipway_core::{Code, Error, UserId};
+use slipway_core::{Code, Error, FileId, UserId};
+use tracing::Span;
+use tracing::field::Empty;
 
 use crate::reply::{self, Reply};
 use crate::serve::Spent;
 
+/// How many ids the line of a request has. The rest go to lines of their own, so that the line stays short.
+const FILES: usize = 10;
+
+/// How many ids such a further line has.
+const FURTHER_FILES: usize = 100;
+
 /// What is known of a request by and by.
 #[derive(Debug)]
-pub(crate) struct Line<'a> {
-    context: &'a Context,
+pub(crate) struct Line {
+    /// The invocation, which every line within it is part of.
+    pub(crate) span: Span,
     pub(crate) route: String,
+    pub(crate) files: Vec<FileId>,
     cold_start: bool,
-    owner: Option<String>,
     started: Instant,
     spent: Spent,
 }
 
-impl<'a> Line<'a> {
+impl Line {
     /// `context` has the ids by which AWS knows the request.
-    pub(crate) fn start(cold_start: bool, context: &'a Context, spent: Spent) -> Self {
+    pub(crate) fn start(cold_start: bool, context: &Context, spent: Spent) -> Self {
+        // Of the level that is always on: an error without its request's id helps little.
+        let span = tracing::error_span!(
+            "request",
+            requestId = context.request_id,
+            traceId = context.xray_trace_id,
+            owner = Empty,
+        );
         Self {
-            context,
+            span,
             route: String::new(),
+            files: Vec::new(),
             cold_start,
-            owner: None,
             started: Instant::now(),
             spent,
         }
@@ -39,8 +55,8 @@ impl<'a> Line<'a> {
 
     /// Of an event that is no request: no more is known of it.
     pub(crate) fn unread(&self, error: &lambda_runtime::Error) {
+        let _within = self.span.enter();
         tracing::error!(
-            requestId = self.context.request_id,
             code = Code::Internal.as_str(),
             cause = error.to_string(),
             metric.Failed = 1_u64,
@@ -49,19 +65,25 @@ impl<'a> Line<'a> {
     }
 
     pub(crate) fn by(&mut self, user: &UserId) {
-        self.owner = Some(user.fingerprint());
+        self.span.record("owner", user.fingerprint());
     }
 
     /// Writes it. Whoever looks for a cause finds it here, and nowhere else.
     pub(crate) fn log(&self, result: &Result<Reply, Error>, spent: Spent) {
+        let _within = self.span.enter();
+        let (one, many) = match self.files.as_slice() {
+            [] => (result.as_ref().err().and_then(Error::file), None),
+            &[one] => (Some(one), None),
+            many => (None, Some(many)),
+        };
         // A macro, since the fields of an event must be known where it is written.
         macro_rules! line {
             ($level:ident, $message:literal, $status:expr, $($more:tt)*) => {
                 tracing::$level!(
-                    requestId = self.context.request_id,
-                    traceId = self.context.xray_trace_id,
                     route = self.route,
-                    owner = self.owner,
+                    fileId = one.map(tracing::field::display),
+                    fileIds = many.map(|many| ids(&many[..many.len().min(FILES)])),
+                    files = many.map(<[_]>::len),
                     status = $status,
                     durationMs = ms(self.started.elapsed()),
                     s3Ms = waited(self.spent.s3, spent.s3),
@@ -89,14 +111,38 @@ impl<'a> Line<'a> {
             Err(error) => {
                 let (status, code) = (reply::status(error.code()), error.code().as_str());
                 if error.code().is_fault() {
-                    let cause = error.causes();
-                    line!(error, "failed", status, code, cause, metric.Failed = 1_u64,);
+                    let (cause, s3_request) = (error.causes(), error.s3_request());
+                    line!(
+                        error,
+                        "failed",
+                        status,
+                        code,
+                        cause,
+                        s3RequestId = s3_request,
+                        metric.Failed = 1_u64,
+                    );
                 } else {
                     line!(info, "refused", status, code, metric.Rejected = 1_u64,);
                 }
             }
         }
+        let further = self.files.get(FILES..).unwrap_or_default();
+        for further in further.chunks(FURTHER_FILES) {
+            tracing::info!(route = self.route, fileIds = ids(further), "further files");
+        }
     }
+}
+
+/// In one text: a query finds any of them in it, and CloudWatch makes one field of it.
+fn ids(files: &[FileId]) -> String {
+    let mut text = String::with_capacity(37 * files.len());
+    for file in files {
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        text.push_str(file.encode(&mut [0; 36]));
+    }
+    text
 }
 
 /// In milliseconds, to the microsecond.

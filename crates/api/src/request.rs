@@ -1,11 +1,12 @@
 //! A request as functions see it: the caller is known, the path is taken apart.
 
 use std::borrow::Cow;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
-use slipway_core::{Error, UserId};
+use slipway_core::{Error, FileId, UserId};
 
 use crate::body;
 use crate::event::Event;
@@ -34,13 +35,17 @@ pub struct Request {
     query: Vec<(String, String)>,
     body: Option<Vec<u8>>,
     deadline: Instant,
+    files: Mutex<Vec<FileId>>,
 }
 
 impl Request {
     pub(crate) fn new(user: UserId, mut event: Event<'_>, deadline: Instant) -> Self {
+        let segments = segments(&event);
+        let named = segments.iter().filter_map(|segment| FileId::parse(segment));
         Self {
             user,
-            segments: segments(&event),
+            files: Mutex::new(named.collect()),
+            segments,
             query: event.query(),
             body: event.take_body(),
             method: event.method,
@@ -52,6 +57,20 @@ impl Request {
     #[must_use]
     pub fn time_left(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// Names the files that this request makes, changes or deletes, for its log line. The last call counts.
+    ///
+    /// An id in the path is named already.
+    pub fn concerns(&self, files: impl IntoIterator<Item = FileId>) {
+        let files = files.into_iter().collect();
+        *self.files.lock().unwrap_or_else(PoisonError::into_inner) = files;
+    }
+
+    /// The files that were named.
+    pub(crate) fn files(&self) -> Vec<FileId> {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *files)
     }
 
     /// Who is calling.

@@ -9,6 +9,7 @@ use lambda_runtime::{Context, LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 use slipway_core::Error;
 use slipway_core::deadline::time_left;
+use tracing::Instrument as _;
 
 use crate::emulator;
 use crate::event::Event;
@@ -84,14 +85,18 @@ pub async fn answer(
             line.route = request.route_name();
             // Unwinding is safe to cross: what a panic interrupts, the connection to Postgres above all,
             // is dropped by its owner and made anew.
-            let handled = AssertUnwindSafe(function.handle(&request)).catch_unwind();
-            match tokio::time::timeout(budget, handled).await {
+            let handled = AssertUnwindSafe(function.handle(&request))
+                .catch_unwind()
+                .instrument(line.span.clone());
+            let result = match tokio::time::timeout(budget, handled).await {
                 Ok(Ok(result)) => result,
                 Ok(Err(_)) => Err(Error::internal("handle the request", "a bug made it panic")),
                 Err(_) => Err(Error::timeout(
                     "the function did not finish before its deadline",
                 )),
-            }
+            };
+            line.files = request.files();
+            result
         }
     };
     line.log(&result, function.spent());

@@ -54,18 +54,15 @@ impl Bucket {
     /// Removes one object.
     pub async fn delete(&self, key: &ObjectKey) -> Result<(), Error> {
         let ask = self.s3.delete_object(key)?;
-        self.send(&ask, 0)
-            .await
-            .map_err(|failure| failure.into_error("remove the object from S3"))?;
+        self.send(&ask, 0).await.map_err(|failure| {
+            failure
+                .into_error("remove the object from S3", self.name())
+                .of_file(key)
+        })?;
         Ok(())
     }
 
-    /// Removes up to 1,000 objects in one call (S3's limit), and tells how many S3 did not remove.
-    pub async fn delete_many(&self, keys: &[ObjectKey]) -> Result<usize, Error> {
-        Ok(self.delete_reporting(keys).await?.len())
-    }
-
-    /// The same, and returns the keys that S3 did not remove.
+    /// Removes up to 1,000 objects in one call (S3's limit), and returns the keys that S3 did not remove.
     pub async fn delete_reporting(&self, keys: &[ObjectKey]) -> Result<Remaining, Error> {
         let Some(any) = keys.first() else {
             return Ok(Remaining::default());
@@ -74,7 +71,7 @@ impl Bucket {
         let answer = self
             .send(&ask, MOST_OF_AN_ANSWER)
             .await
-            .map_err(|failure| failure.into_error(MANY))?;
+            .map_err(|failure| failure.into_error(MANY, self.name()))?;
         failed(&String::from_utf8_lossy(&answer.body), keys)
             .map(Remaining)
             .ok_or_else(|| Error::unavailable(MANY, "S3 did not answer to the end"))

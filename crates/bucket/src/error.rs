@@ -6,6 +6,9 @@ use slipway_core::Error;
 
 use crate::denial::{Refused, is_denial};
 
+/// S3's code for a bucket that does not exist.
+pub(crate) const NO_BUCKET: &str = "NoSuchBucket";
+
 /// Why there is no answer to go by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
@@ -57,9 +60,34 @@ impl Failure {
         }
     }
 
+    /// S3's id of the request.
+    fn request(&self) -> Option<&str> {
+        match self {
+            Self::Refused { request, .. } => request.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// This refusal, explained by that of another request for the same object at the same time.
+    ///
+    /// The answer to a HEAD has no body, so S3's code for it is unknown. The GET that ran next to it has one.
+    pub(crate) fn explained_by(self, other: &Self) -> Self {
+        if self.code().is_none() && self.status().is_some() && self.status() == other.status() {
+            return other.clone();
+        }
+        self
+    }
+
     /// `timeout` and `unavailable` for what may pass, `internal` for what will not: above all 403, which is
     /// never taken for "missing" (without `s3:ListBucket` S3 answers it for a missing object).
-    pub(crate) fn into_error(self, what: &'static str) -> Error {
+    ///
+    /// The cause is the same text for every failure of a kind. S3's id of the request is beside it.
+    pub(crate) fn into_error(self, what: &'static str, bucket: &str) -> Error {
+        let request = self.request().map(str::to_owned);
+        self.classified(what, bucket).of_s3_request(request)
+    }
+
+    fn classified(self, what: &'static str, bucket: &str) -> Error {
         let words = match self {
             Self::Timeout => return Error::timeout(what),
             Self::Broken(words) => return Error::unavailable(what, words),
@@ -69,14 +97,8 @@ impl Failure {
                 return Error::internal(what, Refused { words, denied });
             }
             Self::Refused {
-                status,
-                ref code,
-                ref request,
-            } => format!(
-                "S3 answered {status} {}, request {}",
-                code.as_deref().unwrap_or("no code"),
-                request.as_deref().unwrap_or("none")
-            ),
+                status, ref code, ..
+            } => refusal(status, code.as_deref(), bucket),
         };
         let denied = self
             .status()
@@ -90,6 +112,16 @@ impl Failure {
         } else {
             Error::internal(what, refused)
         }
+    }
+}
+
+/// The words for a refusal, without anything that differs from one request to the next.
+pub(crate) fn refusal(status: u16, code: Option<&str>, bucket: &str) -> String {
+    match code {
+        Some(NO_BUCKET) => {
+            format!("S3 answered {status} {NO_BUCKET}: there is no bucket {bucket}")
+        }
+        code => format!("S3 answered {status} {}", code.unwrap_or("no code")),
     }
 }
 

@@ -6,17 +6,37 @@ use time::PrimitiveDateTime;
 use time::macros::format_description;
 
 use crate::client::Bucket;
+use crate::error::Failure;
+use crate::s3::Answer;
 
 const WHAT: &str = "look at the object in S3";
 
 impl Bucket {
     /// The object under `key` as S3 describes it, `None` where there is none.
     pub async fn head(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Error> {
+        let answer = self.ask_head(key).await?;
+        self.headed(key, answer)
+    }
+
+    /// The outer error is that of a request that could not be made.
+    pub(crate) async fn ask_head(&self, key: &ObjectKey) -> Result<Result<Answer, Failure>, Error> {
         let ask = self.s3.head_object(key)?;
-        match self.send(&ask, 0).await {
-            Ok(answer) => described(key, &answer.headers).map(Some),
-            Err(failure) if failure.status() == Some(404) => Ok(None),
-            Err(failure) => Err(failure.into_error(WHAT)),
+        Ok(self.send(&ask, 0).await)
+    }
+
+    /// What the answer to a HEAD says.
+    pub(crate) fn headed(
+        &self,
+        key: &ObjectKey,
+        answer: Result<Answer, Failure>,
+    ) -> Result<Option<StoredObject>, Error> {
+        match answer {
+            Ok(answer) => described(key, &answer.headers)
+                .map(Some)
+                .map_err(|error| error.of_file(key)),
+            // Without a code: a HEAD's answer has none, whatever is missing.
+            Err(failure) if failure.status() == Some(404) && failure.code().is_none() => Ok(None),
+            Err(failure) => Err(failure.into_error(WHAT, self.name()).of_file(key)),
         }
     }
 }

@@ -48,7 +48,7 @@ impl Bucket {
             .encoding_type(EncodingType::Url)
             .send()
             .await
-            .map_err(|error| fault(WHAT, error))?;
+            .map_err(|error| fault(WHAT, error, self.name()))?;
         let objects = answer
             .contents()
             .iter()

@@ -6,7 +6,9 @@ use slipway_core::sniff::{SNIFF_BYTES, detect};
 use slipway_core::{Error, ObjectKey, StoredObject};
 
 use crate::client::Bucket;
+use crate::error::{Failure, NO_BUCKET};
 use crate::head::{UNREADABLE, etag};
+use crate::s3::Answer;
 
 /// How often an object that changes between the two questions is looked at again.
 const LOOKS: u32 = 4;
@@ -33,15 +35,22 @@ impl Bucket {
     pub async fn look(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Error> {
         let mut last = None;
         for _ in 0..LOOKS {
-            let (head, start) = join(self.head(key), self.start(key)).await;
-            let Some(mut object) = head? else {
+            let (head, start) = join(self.ask_head(key), self.ask_start(key)).await;
+            let (mut head, start) = (head?, start?);
+            if let (Err(failure), Err(other)) = (&head, &start)
+                // A missing object is the same to both; only the GET can say that the whole bucket is missing.
+                && (other.status() != Some(404) || other.code() == Some(NO_BUCKET))
+            {
+                head = Err(failure.clone().explained_by(other));
+            }
+            let Some(mut object) = self.headed(key, head)? else {
                 return Ok(None);
             };
             // Encoded: there is nothing to be told from its bytes.
             if object.detected_type.is_some() {
                 return Ok(Some(object));
             }
-            object.detected_type = match start? {
+            object.detected_type = match self.started(key, start)? {
                 Start::Bytes { etag, bytes } if etag == object.etag => detect(&bytes),
                 Start::Empty if object.size == 0 => None,
                 Start::Archived => Some(UNREADABLE),
@@ -60,12 +69,18 @@ impl Bucket {
         }))
     }
 
-    async fn start(&self, key: &ObjectKey) -> Result<Start, Error> {
+    /// The outer error is that of a request that could not be made.
+    async fn ask_start(&self, key: &ObjectKey) -> Result<Result<Answer, Failure>, Error> {
         let ask = self.s3.get_object(key, SNIFF_BYTES)?;
-        let failure = match self.send(&ask, SNIFF_BYTES).await {
+        Ok(self.send(&ask, SNIFF_BYTES).await)
+    }
+
+    fn started(&self, key: &ObjectKey, answer: Result<Answer, Failure>) -> Result<Start, Error> {
+        let failure = match answer {
             Ok(answer) => {
-                let etag = etag(&answer.headers)
-                    .ok_or_else(|| Error::internal(WHAT, "GetObject without an ETag"))?;
+                let etag = etag(&answer.headers).ok_or_else(|| {
+                    Error::internal(WHAT, "GetObject without an ETag").of_file(key)
+                })?;
                 let bytes = answer.body;
                 return Ok(Start::Bytes { etag, bytes });
             }
@@ -76,7 +91,7 @@ impl Bucket {
             // No byte can be had from an object that has none.
             Some(416) => Ok(Start::Empty),
             Some(404) => Ok(Start::Missing),
-            _ => Err(failure.into_error(WHAT)),
+            _ => Err(failure.into_error(WHAT, self.name()).of_file(key)),
         }
     }
 }

@@ -57,7 +57,7 @@ impl Bucket {
             .encoding_type(EncodingType::Url)
             .send()
             .await
-            .map_err(|error| fault(WHAT, error))?;
+            .map_err(|error| fault(WHAT, error, self.name()))?;
         let uploads = answer
             .uploads()
             .iter()

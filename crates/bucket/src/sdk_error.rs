@@ -6,7 +6,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use slipway_core::Error;
 
 use crate::denial::{Refused, is_denial};
-use crate::error::{passes, words};
+use crate::error::{passes, refusal, words};
 
 /// The status of S3's answer, if there was one.
 pub(crate) fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
@@ -16,26 +16,27 @@ pub(crate) fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
 }
 
 /// The same as [`crate::error::Failure::into_error`], of the SDK's failures.
-pub(crate) fn fault<E>(what: &'static str, error: SdkError<E, HttpResponse>) -> Error
+pub(crate) fn fault<E>(what: &'static str, error: SdkError<E, HttpResponse>, bucket: &str) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     let status = status(&error);
     match &error {
-        SdkError::ServiceError(service) if service.err().meta().code().is_some_and(passes) => {
-            Error::unavailable(what, words(&error))
-        }
         SdkError::TimeoutError(_) => Error::timeout(what),
-        SdkError::ServiceError(service)
-            if status.is_some_and(|status| status < 500 && status != 429) =>
-        {
+        // Not the SDK's own words, which end in the ids of the request.
+        SdkError::ServiceError(service) => {
             let meta = service.err().meta();
-            let code = meta.code().unwrap_or("no code");
-            let request = meta.request_id().unwrap_or("none");
-            let status = status.unwrap_or_default();
-            let words = format!("S3 answered {status} {code}, request {request}");
-            let denied = is_denial(status, meta.code());
-            Error::internal(what, Refused { words, denied })
+            let words = refusal(status.unwrap_or_default(), meta.code(), bucket);
+            let may_pass = meta.code().is_some_and(passes)
+                || status.is_none_or(|status| status >= 500 || status == 429);
+            let denied = is_denial(status.unwrap_or_default(), meta.code());
+            let cause = Refused { words, denied };
+            let refused = if may_pass {
+                Error::unavailable(what, cause)
+            } else {
+                Error::internal(what, cause)
+            };
+            refused.of_s3_request(meta.request_id().map(str::to_owned))
         }
         SdkError::ConstructionFailure(_) => {
             Error::internal(what, DisplayErrorContext(error).to_string())

@@ -3,6 +3,7 @@
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{Builder, StalledStreamProtectionConfig};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::RequestId as _;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use slipway_core::{ContentType, Error, FileName, ObjectKey};
@@ -55,7 +56,7 @@ impl Bucket {
             .metadata("name", file_name.to_metadata())
             .send()
             .await
-            .map_err(|error| fault(WHAT, error))?;
+            .map_err(|error| fault(WHAT, error, self.name()))?;
         answer
             .upload_id
             .ok_or_else(|| Error::internal(WHAT, "S3 answered no upload id"))
@@ -79,7 +80,7 @@ impl Bucket {
             let answer = match request.send().await {
                 Ok(answer) => answer,
                 Err(error) if is_no_such_upload(&error) => return Ok(None),
-                Err(error) => return Err(fault(LIST, error)),
+                Err(error) => return Err(fault(LIST, error, self.name())),
             };
             let before = parts.len();
             for part in answer.parts() {
@@ -135,7 +136,7 @@ impl Bucket {
             Ok(_) => Ok(Completion::Done),
             Err(error) if status(&error) == Some(412) => Ok(Completion::ObjectExists),
             Err(error) if is_no_such_upload(&error) => Ok(Completion::NoSuchUpload),
-            Err(error) => Err(complaint(error)),
+            Err(error) => Err(complaint(error, self.name())),
         }
     }
 
@@ -150,7 +151,7 @@ impl Bucket {
         match request.send().await {
             Ok(_) => Ok(true),
             Err(error) if is_no_such_upload(&error) => Ok(false),
-            Err(error) => Err(fault(ABORT, error)),
+            Err(error) => Err(fault(ABORT, error, self.name())),
         }
     }
 }
@@ -168,7 +169,7 @@ fn patient() -> Builder {
 }
 
 /// What may pass is `unavailable`, also where S3 says 200 first and fails then: its parts are still there.
-fn complaint<E>(error: SdkError<E, HttpResponse>) -> Error
+fn complaint<E>(error: SdkError<E, HttpResponse>, bucket: &str) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
@@ -180,9 +181,10 @@ where
     match &error {
         SdkError::ServiceError(service) if may_pass => {
             let code = service.err().code().unwrap_or("no code");
-            Error::unavailable(COMPLETE, format!("S3 answered {code}"))
+            let request = service.err().meta().request_id().map(str::to_owned);
+            Error::unavailable(COMPLETE, format!("S3 answered {code}")).of_s3_request(request)
         }
-        _ => fault(COMPLETE, error),
+        _ => fault(COMPLETE, error, bucket),
     }
 }
 

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 
+use crate::{FileId, ObjectKey};
+
 /// The stable, machine-readable name of a failure, as clients see it in `code`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Code {
@@ -94,6 +96,16 @@ pub struct Error {
     code: Code,
     message: Cow<'static, str>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    about: Option<Box<About>>,
+}
+
+/// What differs from one failure to the next of the same kind. Log lines carry it in fields of its own, so that
+/// [`Error::causes`] is the same text each time and a query can group by it.
+#[derive(Debug, Default)]
+struct About {
+    file: Option<FileId>,
+    owner: Option<String>,
+    s3_request: Option<String>,
 }
 
 impl Error {
@@ -104,6 +116,7 @@ impl Error {
             code,
             message: message.into(),
             source: None,
+            about: None,
         }
     }
 
@@ -135,6 +148,7 @@ impl Error {
             code: Code::Internal,
             message: what.into(),
             source: Some(source.into()),
+            about: None,
         }
     }
 
@@ -148,6 +162,7 @@ impl Error {
             code: Code::Unavailable,
             message: what.into(),
             source: Some(source.into()),
+            about: None,
         }
     }
 
@@ -166,13 +181,51 @@ impl Error {
         }
     }
 
+    /// The same failure, of the file under `key`. A key that was named before stays: it is closer to the cause.
+    #[must_use]
+    pub fn of_file(mut self, key: &ObjectKey) -> Self {
+        let about = self.about.get_or_insert_default();
+        if about.file.is_none() {
+            about.file = Some(key.id());
+            about.owner = Some(key.owner().fingerprint());
+        }
+        self
+    }
+
+    /// The same failure, with S3's own id of the request that failed.
+    #[must_use]
+    pub fn of_s3_request(mut self, id: Option<String>) -> Self {
+        if id.is_some() {
+            self.about.get_or_insert_default().s3_request = id;
+        }
+        self
+    }
+
+    /// The file that failed, where it was one: for the log.
+    #[must_use]
+    pub fn file(&self) -> Option<FileId> {
+        self.about.as_ref()?.file
+    }
+
+    /// The fingerprint of that file's owner: for the log.
+    #[must_use]
+    pub fn owner(&self) -> Option<&str> {
+        self.about.as_ref()?.owner.as_deref()
+    }
+
+    /// S3's id of the request that failed, for the log and for AWS support.
+    #[must_use]
+    pub fn s3_request(&self) -> Option<&str> {
+        self.about.as_ref()?.s3_request.as_deref()
+    }
+
     /// The stable code.
     #[must_use]
     pub const fn code(&self) -> Code {
         self.code
     }
 
-    /// The failure and the whole chain of its causes in one line: for the log alone.
+    /// The failure and the whole chain of its causes in one line: for the log alone. It names no file and no request.
     #[must_use]
     pub fn causes(&self) -> String {
         let mut line = self.to_string();

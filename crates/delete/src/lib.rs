@@ -50,7 +50,13 @@ impl Delete {
         let (_, key) = hidden.first().ok_or_else(Error::not_found)?;
         if let Err(error) = self.bucket.delete(key).await {
             // The file is gone for everybody already; maintain removes the bytes.
-            tracing::warn!(%id, code = error.code().as_str(), "the object remains; maintain removes it");
+            tracing::warn!(
+                fileId = %id,
+                code = error.code().as_str(),
+                cause = error.causes(),
+                s3RequestId = error.s3_request(),
+                "the object remains; maintain removes it"
+            );
         }
         Ok(Reply::ok(&Done { success: true })?.counting(count(1)))
     }
@@ -68,11 +74,14 @@ impl Delete {
         ids.retain(|id| seen.insert(*id));
         // What is no id of ours cannot be anybody's file.
         let ours: Vec<FileId> = ids.iter().filter_map(|id| FileId::parse(id)).collect();
+        request.concerns(ours.iter().copied());
         let hidden = if ours.is_empty() {
             Vec::new()
         } else {
             self.db.delete_files(request.user(), &ours).await?
         };
+        // Those that were deleted, not those that were asked for: "who deleted this file?" has one answer.
+        request.concerns(hidden.iter().map(|(id, _)| *id));
         self.remove(&hidden).await;
 
         let gone: std::collections::HashSet<FileId> = hidden.iter().map(|(id, _)| *id).collect();
@@ -92,17 +101,22 @@ impl Delete {
             return;
         }
         let keys: Vec<ObjectKey> = hidden.iter().map(|(_, key)| key.clone()).collect();
-        match self.bucket.delete_many(&keys).await {
-            Ok(0) => {}
-            Ok(remaining) => tracing::warn!(remaining, "objects remain; maintain removes them"),
-            Err(error) => {
-                let code = error.code().as_str();
-                tracing::warn!(
-                    remaining = keys.len(),
-                    code,
-                    "objects remain; maintain removes them"
-                );
+        match self.bucket.delete_reporting(&keys).await {
+            Ok(remaining) => {
+                for (id, _) in hidden
+                    .iter()
+                    .filter(|(_, key)| remaining.contains(key.as_str()))
+                {
+                    tracing::warn!(fileId = %id, "the object remains; maintain removes it");
+                }
             }
+            Err(error) => tracing::warn!(
+                remaining = keys.len(),
+                code = error.code().as_str(),
+                cause = error.causes(),
+                s3RequestId = error.s3_request(),
+                "objects remain; maintain removes them"
+            ),
         }
     }
 }

@@ -12,7 +12,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 pub use line::NAMESPACE;
 
-use crate::line::Lines;
+use crate::line::{Lines, SpanFields};
 
 /// Starts the log of this process: `LOG_LEVEL` (`info`) says how much, `METRICS` (`true`) whether lines carry metrics.
 ///
@@ -48,6 +48,7 @@ where
         metrics: env.flag_or("METRICS", true)?,
     };
     let layer = tracing_subscriber::fmt::layer()
+        .fmt_fields(SpanFields)
         .event_format(lines)
         .with_writer(writer);
     Ok(tracing_subscriber::registry().with(layer).with(targets))

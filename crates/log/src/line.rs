@@ -2,24 +2,36 @@
 //!
 //! A field `metric.Name` becomes the metric `Name` in the namespace `Slipway`, by `function`, and where the line has a
 //! `code`, by `function` and `code` as well. CloudWatch reads them out of the log, so no call is made for them.
+//! A field `json.name` holds JSON, and becomes the field `name` with that value, so that queries reach into it.
+//!
+//! The fields of the spans around an event are part of its line: an invocation is a span with its `requestId`, so every
+//! line that it writes carries the id, whichever crate writes it.
+//!
 //! Source of the form: "Specification: Embedded metric format", Amazon CloudWatch User Guide.
 
 use std::fmt::{self, Debug};
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tracing::field::{Field, Visit};
+use tracing::span::Record;
 use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::fmt::FmtContext;
+use tracing_subscriber::fmt::FormattedFields;
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
-use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::registry::{LookupSpan, Scope};
 
 /// Where the metrics are found.
 pub const NAMESPACE: &str = "Slipway";
 
 /// What a metric's field begins with.
 const METRIC: &str = "metric.";
+
+/// What a field begins with whose text is JSON already.
+const JSON: &str = "json.";
 
 /// Writes events as lines.
 #[derive(Debug)]
@@ -37,7 +49,7 @@ where
 {
     fn format_event(
         &self,
-        _context: &FmtContext<'_, S, N>,
+        context: &FmtContext<'_, S, N>,
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
@@ -49,6 +61,11 @@ where
             millis(now).format(&Rfc3339).unwrap_or_default(),
         );
         line.put("level", meta.level().as_str());
+        for span in context.event_scope().into_iter().flat_map(Scope::from_root) {
+            if let Some(fields) = span.extensions().get::<FormattedFields<N>>() {
+                line.json.extend_from_slice(fields.as_str().as_bytes());
+            }
+        }
         event.record(&mut line);
         // Where it was said helps with what should not have happened.
         if *meta.level() <= Level::WARN {
@@ -61,6 +78,30 @@ where
         // Nothing but JSON was written to it.
         writer.write_str(str::from_utf8(&line.json).map_err(|_| fmt::Error)?)?;
         writer.write_str("}\n")
+    }
+}
+
+/// Writes the fields of a span as what follows in its lines: `,"a":1`.
+#[derive(Debug)]
+pub(crate) struct SpanFields;
+
+impl<'w> FormatFields<'w> for SpanFields {
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'w>, fields: R) -> fmt::Result {
+        let mut line = Line {
+            json: vec![b'{'],
+            ..Line::default()
+        };
+        fields.record(&mut line);
+        let json = line.json.get(1..).unwrap_or_default();
+        writer.write_str(str::from_utf8(json).map_err(|_| fmt::Error)?)
+    }
+
+    fn add_fields(
+        &self,
+        current: &'w mut FormattedFields<Self>,
+        fields: &Record<'_>,
+    ) -> fmt::Result {
+        self.format_fields(current.as_writer(), fields)
     }
 }
 
@@ -168,7 +209,13 @@ impl Visit for Line {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.field(field, value);
+        let json = field.name().strip_prefix(JSON);
+        match json.map(|name| (name, serde_json::from_str::<&RawValue>(value))) {
+            Some((name, Ok(json))) => self.put(name, json),
+            // Not JSON after all: better as text than not at all.
+            Some((name, Err(_))) => self.put(name, value),
+            None => self.field(field, value),
+        }
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {

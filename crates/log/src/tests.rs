@@ -122,3 +122,47 @@ fn a_line_without_a_code_has_metrics_by_function_alone() {
     let directive = &lines[0]["_aws"]["CloudWatchMetrics"][0];
     assert_eq!(directive["Dimensions"], json!([["function"]]));
 }
+
+#[test]
+fn every_line_of_an_invocation_carries_its_id() {
+    let said = || {
+        let span =
+            tracing::error_span!("invocation", requestId = "r", owner = tracing::field::Empty);
+        span.in_scope(|| {
+            tracing::warn!(code = "timeout", "before");
+            span.record("owner", "2bd8");
+            tracing::info!("after");
+        });
+        tracing::info!("outside");
+    };
+    let lines = lines(&[("LOG_LEVEL", "info")], said).expect("settings");
+    assert_eq!(lines[0]["requestId"], "r");
+    assert_eq!(lines[0]["code"], "timeout");
+    assert!(lines[0].get("owner").is_none());
+    assert_eq!(
+        (&lines[1]["requestId"], &lines[1]["owner"]),
+        (&json!("r"), &json!("2bd8"))
+    );
+    assert!(lines[2].get("requestId").is_none());
+}
+
+#[test]
+fn an_id_is_there_however_little_is_logged() {
+    let said = || {
+        let span = tracing::error_span!("invocation", requestId = "r");
+        span.in_scope(|| tracing::error!("failed"));
+    };
+    let lines = lines(&[("LOG_LEVEL", "error")], said).expect("settings");
+    assert_eq!(lines[0]["requestId"], "r");
+}
+
+#[test]
+fn json_in_a_field_can_be_queried() {
+    let said = || {
+        let numbers = json!({ "failed": 3 }).to_string();
+        tracing::info!(json.numbers = numbers, json.broken = "{", "maintained");
+    };
+    let lines = lines(&[], said).expect("settings");
+    assert_eq!(lines[0]["numbers"]["failed"], 3);
+    assert_eq!(lines[0]["broken"], "{");
+}

@@ -85,7 +85,13 @@ impl Multipart {
                 .abort_upload(&upload.object_key, &upload.upload_id)
                 .await
             {
-                tracing::warn!(%id, code = error.code().as_str(), "parts remain; maintain removes them");
+                tracing::warn!(
+                    fileId = %id,
+                    code = error.code().as_str(),
+                    cause = error.causes(),
+                    s3RequestId = error.s3_request(),
+                    "parts remain; maintain removes them"
+                );
             }
         }
         self.forget(user, id).await;
@@ -135,7 +141,12 @@ impl Multipart {
     /// A row of an upload whose file is recorded does no harm: nobody is shown it, and `maintain` drops it.
     pub(crate) async fn forget(&self, user: &UserId, id: FileId) {
         if let Err(error) = self.db().forget_upload(user, id).await {
-            tracing::warn!(%id, code = error.code().as_str(), "its row remains; maintain drops it");
+            tracing::warn!(
+                fileId = %id,
+                code = error.code().as_str(),
+                cause = error.causes(),
+                "its row remains; maintain drops it"
+            );
         }
     }
 }

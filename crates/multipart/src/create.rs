@@ -55,6 +55,7 @@ impl Multipart {
             check_quota(parts.size(), used, quota)?;
         }
         let key = ObjectKey::new(request.user().clone(), FileId::new(), file_name);
+        request.concerns([key.id()]);
         let bucket = self.recorder.bucket();
         let upload_id = bucket.create_upload(&key, content_type, file_name).await?;
         let upload = NewUpload {
@@ -68,7 +69,10 @@ impl Multipart {
             // Nobody will learn of it. Without this it would end as after a crash.
             if let Err(error) = bucket.abort_upload(&key, &upload_id).await {
                 tracing::warn!(
+                    fileId = %key.id(),
                     code = error.code().as_str(),
+                    cause = error.causes(),
+                    s3RequestId = error.s3_request(),
                     "an upload without a row remains"
                 );
             }

@@ -46,6 +46,6 @@ impl Function for PresignQuota {
         let wanted = accepted.total_bytes()?;
         let used = self.db.usage(request.user()).await?.bytes;
         check_quota(wanted, used, self.quota_bytes)?;
-        self.presign.sign(request.user(), &accepted)
+        self.presign.sign(request, &accepted)
     }
 }

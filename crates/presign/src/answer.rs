@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 use slipway_api::time::rfc3339;
-use slipway_api::{Counts, Reply};
+use slipway_api::{Counts, Reply, Request};
 use slipway_core::{Error, FileId, ObjectKey, UserId};
 use slipway_storage::{Upload, UploadUrls};
 use time::OffsetDateTime;
@@ -26,7 +26,8 @@ struct Batch {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Presigned {
-    id: String,
+    #[serde(serialize_with = "as_text")]
+    id: FileId,
     object_key: String,
     #[serde(rename = "presignedUrl")]
     url: String,
@@ -39,13 +40,15 @@ struct Presigned {
 
 pub(crate) fn sign(
     urls: &UploadUrls,
-    user: &UserId,
+    request: &Request,
     accepted: &Accepted,
     now: OffsetDateTime,
 ) -> Result<Reply, Error> {
+    let user = request.user();
     match accepted {
         Accepted::One(intent) => {
             let upload = presigned(urls, user, intent, now)?;
+            request.concerns([upload.id]);
             let reply = Reply::ok(&One {
                 success: true,
                 upload,
@@ -58,6 +61,7 @@ pub(crate) fn sign(
                 .map(|intent| presigned(urls, user, intent, now))
                 .collect::<Result<Vec<_>, _>>()?;
             let presigned = uploads.len() as u64;
+            request.concerns(uploads.iter().map(|upload| upload.id));
             let reply = Reply::ok(&Batch {
                 success: true,
                 uploads,
@@ -92,7 +96,7 @@ fn presigned(
         now,
     );
     Ok(Presigned {
-        id: key.id().to_string(),
+        id: key.id(),
         object_key: key.as_str().to_owned(),
         url: upload.signed.url,
         method: "PUT",
@@ -100,6 +104,10 @@ fn presigned(
         public_file_url: upload.public_url,
         expires_at: rfc3339(upload.signed.expires_at)?,
     })
+}
+
+fn as_text<S: Serializer>(id: &FileId, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(id.encode(&mut [0; 36]))
 }
 
 fn as_map<S: Serializer>(

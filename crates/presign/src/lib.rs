@@ -4,10 +4,10 @@ mod accept;
 mod answer;
 
 use slipway_api::{Function, Reply, Request};
+use slipway_core::Error;
 use slipway_core::content_type::AllowedTypes;
 use slipway_core::env::{ConfigError, Env};
 use slipway_core::limits::SizeLimits;
-use slipway_core::{Error, UserId};
 use slipway_storage::{Credentials, Location, Signer, UploadUrls};
 use time::OffsetDateTime;
 
@@ -56,15 +56,15 @@ impl Presign {
         }
     }
 
-    /// URLs for all of it, for `user`.
-    pub fn sign(&self, user: &UserId, accepted: &Accepted) -> Result<Reply, Error> {
-        answer::sign(&self.urls, user, accepted, OffsetDateTime::now_utc())
+    /// URLs for all of it, for the caller of `request`.
+    pub fn sign(&self, request: &Request, accepted: &Accepted) -> Result<Reply, Error> {
+        answer::sign(&self.urls, request, accepted, OffsetDateTime::now_utc())
     }
 }
 
 impl Function for Presign {
     async fn handle(&self, request: &Request) -> Result<Reply, Error> {
         let accepted = self.accept(request)?;
-        self.sign(request.user(), &accepted)
+        self.sign(request, &accepted)
     }
 }

@@ -37,6 +37,7 @@ impl SaveMetadata {
     async fn save(&self, request: &Request) -> Result<Reply, Error> {
         let body: Body = request.json()?;
         let key = ObjectKey::parse(&body.object_key)?;
+        request.concerns([key.id()]);
         if key.owner() != request.user() {
             return Err(Error::new(Code::Forbidden, "This object is not yours."));
         }
