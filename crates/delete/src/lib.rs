@@ -105,7 +105,7 @@ impl Delete {
             Ok(remaining) => {
                 for (id, _) in hidden
                     .iter()
-                    .filter(|(_, key)| remaining.contains(key.as_str()))
+                    .filter(|(_, key)| remaining.contains(key))
                 {
                     tracing::warn!(fileId = %id, "the object remains; maintain removes it");
                 }

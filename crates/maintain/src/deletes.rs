@@ -115,7 +115,14 @@ impl Deletes<'_> {
                 Ok(Some(_)) => there.push(tombstone),
                 Err(error) if denied(&error) => return Err(error),
                 Err(error) => {
-                    tracing::warn!(cause = error.causes(), "left to the next run");
+                    tracing::warn!(
+                        fileId = error.file().map(tracing::field::display),
+                        owner = error.owner(),
+                        code = error.code().as_str(),
+                        cause = error.causes(),
+                        s3RequestId = error.s3_request(),
+                        "left to the next run"
+                    );
                     self.report
                         .count_keys(Count::Failed, keys(std::slice::from_ref(&tombstone)));
                 }
@@ -141,6 +148,7 @@ impl Deletes<'_> {
         if let Some(error) = remaining.denied() {
             return Err(error);
         }
+        log_remaining(left.iter().map(|one| &one.key));
         self.report
             .count_keys(Count::Failed, left.iter().map(|one| one.key.as_str()));
         Ok(())
@@ -149,4 +157,15 @@ impl Deletes<'_> {
 
 fn keys(tombstones: &[Tombstone]) -> impl Iterator<Item = &str> {
     tombstones.iter().map(|one| one.key.as_str())
+}
+
+/// Names the objects that S3 did not remove, one line each.
+pub(crate) fn log_remaining<'a>(keys: impl Iterator<Item = &'a ObjectKey>) {
+    for key in keys {
+        tracing::warn!(
+            fileId = %key.id(),
+            owner = key.owner().fingerprint(),
+            "the object remains; the next run removes it"
+        );
+    }
 }

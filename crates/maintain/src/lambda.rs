@@ -6,6 +6,7 @@ use lambda_runtime::{LambdaEvent, service_fn};
 use serde::Deserialize;
 use serde_json::Value;
 use slipway_core::{Code, Error, UserId};
+use tracing::Instrument as _;
 
 use crate::{Count, Deadline, Maintain, Options, Report, Task};
 
@@ -75,6 +76,15 @@ impl Maintain {
 
     /// Handles one invocation. It fails where something failed or wants a person, so that an alarm on errors tells.
     pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, lambda_runtime::Error> {
+        let span = tracing::error_span!(
+            "maintain",
+            requestId = event.context.request_id,
+            traceId = event.context.xray_trace_id,
+        );
+        self.handled(event).instrument(span).await
+    }
+
+    async fn handled(&self, event: LambdaEvent<Value>) -> Result<Value, lambda_runtime::Error> {
         let asked: Event = if event.payload.is_object() {
             serde_json::from_value(event.payload)?
         } else {
@@ -105,11 +115,9 @@ impl Maintain {
             (sum > 0 && options.apply).then_some(sum)
         };
         tracing::info!(
-            requestId = event.context.request_id,
-            traceId = event.context.xray_trace_id,
             durationMs = started.elapsed().as_secs_f64() * 1000.0,
             ok = summary.is_ok(),
-            %numbers,
+            json.numbers = numbers.to_string(),
             metric.DeletesFinished = counted(&[Count::Removed]),
             metric.ReconcileFindings = counted(&FINDINGS),
             metric.MaintainFailed = counted(&[Count::Failed]),

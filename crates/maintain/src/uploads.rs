@@ -81,7 +81,10 @@ impl Uploads<'_> {
     /// Ends these uploads in S3, and returns those whose row may go.
     async fn end(&self, page: &[OldUpload]) -> Result<Vec<FileId>, Error> {
         let mut ends = stream::iter(page)
-            .map(async |upload| (upload, self.end_one(upload).await))
+            .map(async |upload| {
+                let end = self.end_one(upload).await;
+                (upload, end.map_err(|error| error.of_file(&upload.key)))
+            })
             .buffer_unordered(self.options.pace.heads);
         let mut closed = Vec::with_capacity(page.len());
         while let Some((upload, end)) = ends.next().await {
@@ -170,7 +173,10 @@ impl Uploads<'_> {
     async fn abort(&self, strays: &[(ObjectKey, &str)]) -> Result<(), Error> {
         let bucket = self.maintain.recorder.bucket();
         let mut aborts = stream::iter(strays)
-            .map(async |(key, upload_id)| (key, bucket.abort_upload(key, upload_id).await))
+            .map(async |(key, upload_id)| {
+                let aborted = bucket.abort_upload(key, upload_id).await;
+                (key, aborted.map_err(|error| error.of_file(key)))
+            })
             .buffer_unordered(self.options.pace.heads);
         while let Some((key, aborted)) = aborts.next().await {
             match aborted {
@@ -189,7 +195,14 @@ impl Uploads<'_> {
         if denied(&error) {
             return Err(error);
         }
-        tracing::warn!(cause = error.causes(), "left to the next run");
+        tracing::warn!(
+            fileId = error.file().map(tracing::field::display),
+            owner = error.owner(),
+            code = error.code().as_str(),
+            cause = error.causes(),
+            s3RequestId = error.s3_request(),
+            "left to the next run"
+        );
         self.report.count_keys(Count::Failed, std::iter::once(key));
         Ok(())
     }

@@ -5,6 +5,7 @@
 
 mod event;
 mod report;
+mod unknown;
 
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
@@ -19,6 +20,7 @@ use slipway_core::{Code, Error, FileRow, ObjectKey, ScanStatus};
 use slipway_db::Scanned;
 use slipway_record::{Outcome, Recorder, Refusal};
 use tokio::time::{Instant, timeout_at};
+use tracing::Instrument as _;
 
 use crate::event::{Event, Notice};
 use crate::report::{Finding, Report};
@@ -46,6 +48,16 @@ impl RecordUpload {
     /// Handles one invocation. Messages from SQS fail one by one; a direct event fails as a whole, upon which Lambda
     /// delivers it again: what was recorded is then found unchanged.
     pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, lambda_runtime::Error> {
+        // Of the level that is always on: every line of the invocation carries its id.
+        let span = tracing::error_span!(
+            "events",
+            requestId = event.context.request_id,
+            traceId = event.context.xray_trace_id,
+        );
+        self.taken(event).instrument(span).await
+    }
+
+    async fn taken(&self, event: LambdaEvent<Value>) -> Result<Value, lambda_runtime::Error> {
         let started = Instant::now();
         let now = SystemTime::now();
         let end = emulator::deadline_ms(&event.context, now);
@@ -53,6 +65,12 @@ impl RecordUpload {
         let mut report = Report::default();
         let answer = match Event::parse(&event.payload) {
             Event::Sqs(messages) => {
+                // One message for each record, in their order.
+                for (at, message) in messages.iter().enumerate() {
+                    if message.notices.contains(&Notice::Unknown) {
+                        unknown::log_message(&event.payload["Records"][at]);
+                    }
+                }
                 let notices = messages.iter().flat_map(|message| &message.notices);
                 let failed = self.take_all(notices, deadline, &mut report).await;
                 let ids: Vec<Value> = messages
@@ -63,13 +81,16 @@ impl RecordUpload {
                 Ok(json!({ "batchItemFailures": ids }))
             }
             Event::Direct(notices) => {
+                if notices.contains(&Notice::Unknown) {
+                    unknown::log(None, &event.payload);
+                }
                 match self.take_all(&notices, deadline, &mut report).await.len() {
                     0 => Ok(report.to_json()),
                     failed => Err(format!("{failed} of {} not taken", notices.len()).into()),
                 }
             }
         };
-        report.log(&event.context, started.elapsed(), answer.is_ok());
+        report.log(started.elapsed());
         answer
     }
 
@@ -92,6 +113,7 @@ impl RecordUpload {
                 }
             }
         }
+        let mut failed = HashSet::new();
         let mut taken = stream::iter(left.clone())
             // Boxed: nested through a stream, its type would be too deep for the compiler.
             .map(|notice| Box::pin(async move { (notice, self.take(notice).await) }))
@@ -103,14 +125,21 @@ impl RecordUpload {
                     report.count(finding);
                 }
                 Err(error) => {
-                    let (code, cause) = (error.code().as_str(), error.causes());
-                    tracing::error!(code, cause, "not recorded");
+                    failed.insert(notice);
+                    not_recorded(&error);
                 }
             }
         }
         drop(taken);
-        for _ in &left {
+        for notice in &left {
             report.count(Finding::Failed);
+            if !failed.contains(notice) {
+                let late = Error::timeout("the deadline came before its turn");
+                not_recorded(&match key_of(notice) {
+                    Some(key) => late.of_file(&key),
+                    None => late,
+                });
+            }
         }
         left
     }
@@ -125,7 +154,12 @@ impl RecordUpload {
         let Ok(key) = ObjectKey::parse(key) else {
             return Ok(Finding::Foreign);
         };
-        let outcome = match self.recorder.record(&key).await {
+        let taken = self.take_key(&key, notice).await;
+        taken.map_err(|error| error.of_file(&key))
+    }
+
+    async fn take_key(&self, key: &ObjectKey, notice: &Notice) -> Result<Finding, Error> {
+        let outcome = match self.recorder.record(key).await {
             // Another file has the id: no key that we made, and it will be none the next time either.
             Err(error) if error.code() == Code::InvalidKey => return Ok(Finding::Foreign),
             outcome => outcome?,
@@ -138,15 +172,15 @@ impl RecordUpload {
             Outcome::Existing(_) => Finding::Unchanged,
             Outcome::Deleted => return Ok(Finding::Deleted),
             Outcome::Refused(refusal) => {
-                refused(&key, refusal);
+                refused(key, refusal);
                 return Ok(Finding::Refused);
             }
-            Outcome::Missing if self.recorder.forget(&key).await? => return Ok(Finding::Forgotten),
+            Outcome::Missing if self.recorder.forget(key).await? => return Ok(Finding::Forgotten),
             Outcome::Missing => return Ok(Finding::Missing),
         };
         match notice {
             // There is a row now, even if the scanner was faster than everybody else.
-            Notice::Scan { etag, status, .. } => self.scanned(&key, etag, *status).await,
+            Notice::Scan { etag, status, .. } => self.scanned(key, etag, *status).await,
             _ => Ok(finding),
         }
     }
@@ -180,6 +214,26 @@ fn recorded(row: &FileRow) {
         metric.Recorded = 1_u64,
         metric.UploadedBytes = row.size,
         "recorded"
+    );
+}
+
+/// The key that an event is about, if it is one of ours.
+fn key_of(notice: &Notice) -> Option<ObjectKey> {
+    match notice {
+        Notice::Object { key, .. } | Notice::Scan { key, .. } => ObjectKey::parse(key).ok(),
+        Notice::Unknown => None,
+    }
+}
+
+/// It comes again. Which file it is, and whose, is in the error.
+fn not_recorded(error: &Error) {
+    tracing::error!(
+        fileId = error.file().map(tracing::field::display),
+        owner = error.owner(),
+        code = error.code().as_str(),
+        cause = error.causes(),
+        s3RequestId = error.s3_request(),
+        "not recorded"
     );
 }
 

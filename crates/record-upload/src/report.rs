@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use lambda_runtime::Context;
 use serde_json::{Value, json};
 
 /// What became of one notice.
@@ -64,7 +63,7 @@ impl Report {
     }
 
     /// The one line of an invocation.
-    pub(crate) fn log(&self, context: &Context, took: Duration, ok: bool) {
+    pub(crate) fn log(&self, took: Duration) {
         let [
             recorded,
             unchanged,
@@ -79,10 +78,8 @@ impl Report {
             failed,
         ] = self.0;
         tracing::info!(
-            requestId = context.request_id,
-            traceId = context.xray_trace_id,
             durationMs = (took.as_secs_f64() * 1e6).round() / 1e3,
-            ok,
+            ok = failed == 0,
             recorded,
             unchanged,
             deleted,

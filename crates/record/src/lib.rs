@@ -156,14 +156,18 @@ impl Recorder {
 
     /// Makes the table say what S3 has under `key`.
     pub async fn record(&self, key: &ObjectKey) -> Result<Outcome, Error> {
-        self.record_seen(key, None).await
+        let recorded = self.record_seen(key, None).await;
+        recorded.map_err(|error| error.of_file(key))
     }
 
     /// The same where the row says something else than S3: S3 is right, even if its object is the older one, as when
     /// a later version of it was removed.
     pub async fn refresh(&self, key: &ObjectKey) -> Result<Outcome, Error> {
-        let seen = self.db.find_file(key.owner(), key.id()).await?;
-        self.record_seen(key, seen).await
+        let refreshed = async {
+            let seen = self.db.find_file(key.owner(), key.id()).await?;
+            self.record_seen(key, seen).await
+        };
+        refreshed.await.map_err(|error: Error| error.of_file(key))
     }
 
     /// `seen` is a row that S3 is asked after: S3 tells times in whole seconds, so of two uploads in one second
@@ -237,6 +241,11 @@ impl Recorder {
 
     /// Lets go of a live row whose object is gone, as when somebody removed it from the bucket by hand.
     pub async fn forget(&self, key: &ObjectKey) -> Result<bool, Error> {
+        let forgotten = self.forget_missing(key).await;
+        forgotten.map_err(|error| error.of_file(key))
+    }
+
+    async fn forget_missing(&self, key: &ObjectKey) -> Result<bool, Error> {
         let Some(row) = self.db.find_file(key.owner(), key.id()).await? else {
             return Ok(false);
         };
@@ -250,7 +259,14 @@ impl Recorder {
     /// Removes an object whose tombstone stands; if S3 fails now, `maintain` finishes it.
     async fn remove(&self, key: &ObjectKey) {
         if let Err(error) = self.bucket.delete(key).await {
-            tracing::warn!(id = %key.id(), code = error.code().as_str(), "the object remains; maintain removes it");
+            tracing::warn!(
+                fileId = %key.id(),
+                owner = key.owner().fingerprint(),
+                code = error.code().as_str(),
+                cause = error.causes(),
+                s3RequestId = error.s3_request(),
+                "the object remains; maintain removes it"
+            );
         }
     }
 }

@@ -83,6 +83,7 @@ impl<'a> Act<'a> {
         if let Some(error) = remaining.denied() {
             return Err(error);
         }
+        crate::deletes::log_remaining(left.iter());
         self.count_all(Count::Failed, &left);
         Ok(())
     }
@@ -218,12 +219,16 @@ impl<'a> Act<'a> {
             return Err(error);
         }
         let code = error.code();
+        let number = keys.len().max(1);
         tracing::warn!(
-            code = code.as_str(),
+            fileId = error.file().map(tracing::field::display),
+            owner = error.owner(),
+            code = error.code().as_str(),
             cause = error.causes(),
+            s3RequestId = error.s3_request(),
+            objects = number,
             "left as it is"
         );
-        let number = keys.len().max(1);
         self.tally.count(Count::Failed, number);
         for key in keys {
             self.report.list(Count::Failed, key.as_str());
