@@ -11,7 +11,7 @@ use crate::world::{REQUEST_ID, TRACE_ID, World, put};
 
 /// Everything that this thread's functions say.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -25,7 +25,7 @@ impl io::Write for Log {
 
 impl Log {
     /// Begins to listen, until the guard is dropped.
-    fn listen(&self) -> tracing::subscriber::DefaultGuard {
+    pub(crate) fn listen(&self) -> tracing::subscriber::DefaultGuard {
         let get = |name: &str| (name == "AWS_LAMBDA_FUNCTION_NAME").then(|| "it".to_owned());
         let log = self.clone();
         let subscriber = slipway_log::subscriber(Env::new(&get), move || log.clone()).unwrap();
@@ -33,7 +33,7 @@ impl Log {
     }
 
     /// The lines since it was last asked.
-    fn take(&self) -> Vec<Value> {
+    pub(crate) fn take(&self) -> Vec<Value> {
         let bytes = std::mem::take(&mut *self.0.lock().unwrap());
         let text = String::from_utf8(bytes).unwrap();
         text.lines()
@@ -45,6 +45,13 @@ impl Log {
         let mut lines = self.take();
         assert_eq!(lines.len(), 1, "{lines:#?}");
         lines.remove(0)
+    }
+
+    /// The line of a request that failed, among those of the S3 server.
+    fn failure(&self) -> Value {
+        let lines = self.take().into_iter();
+        let mut failed = lines.filter(|line| line["message"] == "failed");
+        failed.next().expect("a failure")
     }
 }
 
@@ -73,7 +80,7 @@ async fn a_request_is_one_line() {
         &line,
         &json!({
             "requestId": REQUEST_ID, "traceId": TRACE_ID, "route": "POST /presign-upload", "status": 200, "code": "ok",
-            "level": "INFO", "Presigned": 1, "function": "it", "owner": "2bd806c97f0e00af",
+            "level": "INFO", "Presigned": 1, "fileId": file["id"], "function": "it", "owner": "2bd806c97f0e00af",
         }),
     );
     assert!(line["durationMs"].is_f64() && line["coldStart"].is_boolean());
@@ -114,13 +121,13 @@ async fn a_request_is_one_line() {
         &line,
         &json!({
             "route": "DELETE /files/{id}", "status": 404, "code": "not_found", "level": "INFO", "Rejected": 1,
-            "owner": "81b637d8fcd2c6da",
+            "owner": "81b637d8fcd2c6da", "fileId": id,
         }),
     );
     world.delete("alice", id).await.expect(200);
     has(
         &log.one(),
-        &json!({ "route": "DELETE /files/{id}", "Deleted": 1 }),
+        &json!({ "route": "DELETE /files/{id}", "Deleted": 1, "fileId": id, "owner": "2bd806c97f0e00af" }),
     );
 }
 
@@ -182,5 +189,145 @@ async fn what_an_event_came_to_is_found_by_the_files_id() {
     has(
         &lines[1],
         &json!({ "requestId": REQUEST_ID, "refused": 1, "message": "events taken" }),
+    );
+}
+
+#[tokio::test]
+async fn each_file_of_a_batch_is_found_in_the_log() {
+    let world = World::new().await;
+    let log = Log::default();
+    let _listening = log.listen();
+    let one = json!({ "fileName": "a.txt", "contentType": "text/plain" });
+    let batch = world
+        .post(
+            "alice",
+            "/presign-upload",
+            json!({ "files": vec![one; 13] }),
+        )
+        .await
+        .expect(200);
+    let files = batch["uploads"].as_array().unwrap();
+    let has_each = |lines: &[Value]| {
+        for file in files {
+            let id = file["id"].as_str().unwrap();
+            let found = lines.iter().filter(|line| line.to_string().contains(id));
+            let found: Vec<_> = found.collect();
+            assert_eq!(found.len(), 1, "{id}");
+            has(
+                found[0],
+                &json!({ "requestId": REQUEST_ID, "owner": "2bd806c97f0e00af" }),
+            );
+        }
+    };
+    let lines = log.take();
+    has_each(&lines);
+    let first = lines
+        .iter()
+        .find(|line| line["message"] == "answered")
+        .unwrap();
+    has(first, &json!({ "files": 13, "Presigned": 13 }));
+    assert_eq!(first["fileIds"].as_str().unwrap().split(' ').count(), 10);
+
+    for file in files {
+        assert_eq!(put(file, b"hello").await.status(), 200);
+        world.save("alice", file).await.expect(201);
+    }
+    log.take();
+    let ids: Vec<_> = files.iter().map(|file| file["id"].clone()).collect();
+    let delete = json!({ "ids": ids });
+    // A stranger to them deletes none, and no line says that he did.
+    world
+        .post("bob", "/files/delete", delete.clone())
+        .await
+        .expect(200);
+    assert!(log.one().get("fileIds").is_none());
+    world
+        .post("alice", "/files/delete", delete)
+        .await
+        .expect(200);
+    has_each(&log.take());
+}
+
+#[tokio::test]
+async fn failures_of_a_kind_have_one_cause_and_s3_its_own_id() {
+    let world = World::new().await;
+    let file = world
+        .put_new("alice", "a.txt", "text/plain", b"hello")
+        .await;
+    let log = Log::default();
+    let _listening = log.listen();
+    let app = world.app(&[("AWS_SECRET_ACCESS_KEY", "another")]);
+    let mut lines = Vec::new();
+    for _ in 0..2 {
+        app.save("alice", &file).await.expect(500);
+        lines.push(log.failure());
+    }
+    let said = |field: &str| [lines[0][field].as_str(), lines[1][field].as_str()];
+    // The HEAD that failed has no code; the GET beside it has.
+    let cause = said("cause")[0].unwrap();
+    assert!(cause.contains("403 SignatureDoesNotMatch"), "{cause}");
+    assert_eq!(said("cause")[0], said("cause")[1]);
+    assert!(said("s3RequestId")[0].is_some());
+    assert_ne!(said("s3RequestId")[0], said("s3RequestId")[1]);
+    has(
+        &lines[0],
+        &json!({ "fileId": file["id"], "code": "internal" }),
+    );
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_missing_is_named() {
+    let world = World::new().await;
+    let file = world
+        .put_new("alice", "a.txt", "text/plain", b"hello")
+        .await;
+    let log = Log::default();
+    let _listening = log.listen();
+    let app = world.app(&[("S3_BUCKET_NAME", "mistyped")]);
+    // Not 409, as for an upload that has not arrived: that would make clients upload for ever.
+    app.save("alice", &file).await.expect(500);
+    let line = log.failure();
+    let cause = line["cause"].as_str().unwrap();
+    assert!(
+        cause.contains("NoSuchBucket") && cause.contains("mistyped"),
+        "{cause}"
+    );
+}
+
+#[tokio::test]
+async fn an_event_that_is_not_recorded_says_which_and_whose() {
+    let world = World::new().await;
+    let file = world
+        .put_new("alice", "a.txt", "text/plain", b"hello")
+        .await;
+    let event = world.told().await.remove(0);
+    let log = Log::default();
+    let _listening = log.listen();
+    let app = world.app(&[("DATABASE_URL", "postgres://alice:password@127.0.0.1:9/x")]);
+    let junk = json!({ "eventSource": "aws:sqs", "messageId": "junk", "body": "not JSON" });
+    let ours = json!({ "eventSource": "aws:sqs", "messageId": "ours", "body": event.to_string() });
+    app.deliver(json!({ "Records": [junk, ours] }))
+        .await
+        .unwrap();
+    let lines = log.take();
+    has(
+        &lines[0],
+        &json!({ "level": "WARN", "messageId": "junk", "source": "not JSON", "requestId": REQUEST_ID }),
+    );
+    has(
+        &lines[1],
+        &json!({
+            "level": "ERROR", "message": "not recorded", "fileId": file["id"], "owner": "2bd806c97f0e00af",
+            "requestId": REQUEST_ID, "traceId": TRACE_ID, "code": "unavailable",
+        }),
+    );
+    assert!(
+        !lines[1].to_string().contains("a.txt"),
+        "no names: {}",
+        lines[1]
+    );
+    has(
+        &lines[2],
+        &json!({ "message": "events taken", "ok": false, "failed": 1, "unknown": 1 }),
     );
 }

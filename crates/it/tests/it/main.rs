@@ -29,6 +29,7 @@ mod multipart_abort;
 mod multipart_complete;
 mod multipart_faults;
 mod multipart_rules;
+mod operate;
 mod ownership;
 mod presign;
 mod presign_refusals;
