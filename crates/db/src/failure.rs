@@ -75,7 +75,7 @@ impl Failure {
         } else if self.is_transient()
             || self
                 .refusal()
-                .is_some_and(|error| is_exhausted(error.code()))
+                .is_some_and(|error| is_exhausted(error.code()) || is_locked(error.code()))
         {
             Error::unavailable(step, self)
         } else {
@@ -139,7 +139,12 @@ fn is_ending(code: &SqlState) -> bool {
 }
 
 fn is_time(code: &SqlState) -> bool {
-    *code == SqlState::QUERY_CANCELED || *code == SqlState::LOCK_NOT_AVAILABLE
+    *code == SqlState::QUERY_CANCELED
+}
+
+/// Another transaction kept a lock for longer than we wait. Nothing was done, which a timeout would leave open.
+fn is_locked(code: &SqlState) -> bool {
+    *code == SqlState::LOCK_NOT_AVAILABLE
 }
 
 /// Too many connections, no memory, a full disk.
@@ -158,7 +163,9 @@ fn advice(code: &SqlState) -> &'static str {
     let missing = *code == SqlState::UNDEFINED_TABLE
         || *code == SqlState::UNDEFINED_COLUMN
         || *code == SqlState::INVALID_PARAMETER_VALUE;
-    if missing {
+    if is_locked(code) {
+        " (another transaction holds the lock: see pg_stat_activity)"
+    } else if missing {
         " (is the schema there? run migrate)"
     } else {
         ""

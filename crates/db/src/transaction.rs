@@ -27,9 +27,12 @@ pub(crate) struct Statement<'a> {
 
 /// Local to the transaction, so that poolers hand nothing on. The time limits come first: they hold for
 /// the wait for the lock as well.
+///
+/// A lock may be waited for four fifths of the time of a statement. So Postgres ends the wait, and says that it was one,
+/// before our own clock ends the statement: that would close the connection and try again, and wait twice as long.
 const SETTINGS: &str = "\
     SELECT set_config('statement_timeout', $2, true), \
-           set_config('lock_timeout', $2, true), \
+           set_config('lock_timeout', ($2::int * 4 / 5)::text, true), \
            set_config('idle_in_transaction_session_timeout', $2, true), \
            set_config('role', 'slipway_app', true), \
            set_config('app.user_id', $1, true)";
@@ -37,7 +40,7 @@ const SETTINGS: &str = "\
 /// The same, and the lock on a file: taken before the statement, which then sees what its predecessor did.
 const SETTINGS_AND_LOCK: &str = "\
     SELECT set_config('statement_timeout', $2, true), \
-           set_config('lock_timeout', $2, true), \
+           set_config('lock_timeout', ($2::int * 4 / 5)::text, true), \
            set_config('idle_in_transaction_session_timeout', $2, true), \
            set_config('role', 'slipway_app', true), \
            set_config('app.user_id', $1, true), \

@@ -10,7 +10,7 @@ use crate::transaction::Step;
 /// Local to the transaction, as for a user's statement, and no user is named.
 const SETTINGS: &str = "\
     SELECT set_config('statement_timeout', $1, true), \
-           set_config('lock_timeout', $1, true), \
+           set_config('lock_timeout', ($1::int * 4 / 5)::text, true), \
            set_config('idle_in_transaction_session_timeout', $1, true), \
            set_config('role', 'slipway_maintain', true), \
            set_config('app.user_id', '', true)";

@@ -21,6 +21,7 @@ pub(crate) enum Fault {
     PostgresSilentAtConnect,
     PostgresSilent,
     PostgresLate,
+    PostgresLocked,
     PostgresCut,
     PostgresAnswerLost,
     PostgresHalfClosed,
@@ -53,11 +54,12 @@ pub(crate) enum Path {
 
 impl Fault {
     /// All of them, in the order of the rows.
-    pub(crate) const ALL: [Self; 22] = [
+    pub(crate) const ALL: [Self; 23] = [
         Self::PostgresRefused,
         Self::PostgresSilentAtConnect,
         Self::PostgresSilent,
         Self::PostgresLate,
+        Self::PostgresLocked,
         Self::PostgresCut,
         Self::PostgresAnswerLost,
         Self::PostgresHalfClosed,
@@ -84,6 +86,7 @@ impl Fault {
             Self::PostgresSilentAtConnect => "Postgres accepts and says nothing",
             Self::PostgresSilent => "Postgres falls silent in mid-session",
             Self::PostgresLate => "Postgres answers after the deadline",
+            Self::PostgresLocked => "another transaction holds a lock in Postgres",
             Self::PostgresCut => "the connection is cut before the query arrives",
             Self::PostgresAnswerLost => "the connection is cut after COMMIT, before its answer",
             Self::PostgresHalfClosed => "the connection is half-closed",
@@ -112,6 +115,7 @@ impl Fault {
             | Self::PostgresSilentAtConnect
             | Self::PostgresSilent
             | Self::PostgresLate
+            | Self::PostgresLocked
             | Self::PostgresCut
             | Self::PostgresAnswerLost
             | Self::PostgresHalfClosed
@@ -137,6 +141,7 @@ impl Fault {
             Self::PostgresSilentAtConnect
             | Self::PostgresSilent
             | Self::PostgresLate
+            | Self::PostgresLocked
             | Self::S3Silent
             | Self::S3SilentWithin => function.deadline,
             _ => AMPLE,
@@ -197,10 +202,14 @@ impl Fault {
             _ => {}
         }
         let started = Instant::now();
-        let outcome = if self == Self::FrozenDuring {
-            frozen_during(world).await
-        } else {
-            world.invoke(self.deadline(world.function)).await
+        let outcome = match self {
+            Self::FrozenDuring => frozen_during(world).await,
+            Self::PostgresLocked => {
+                // Held until the outcome is there, and let go of with the connection.
+                let _holder = world.lock().await;
+                world.invoke(self.deadline(world.function)).await
+            }
+            _ => world.invoke(self.deadline(world.function)).await,
         };
         (outcome, started.elapsed())
     }

@@ -30,6 +30,7 @@ page anew.
 const LEGEND: &str = "
 - `ok`: done. A client got a 2xx, an event was taken. A broken connection has cost one retry within the function at most.
 - `503 unavailable`, `504 timeout`: what the client got, as JSON with the code, before the function's own deadline.
+- A lock is waited for for 4 of the 5 seconds that a statement has. Nothing was done then, so the answer is 503, and not 504. `migrate` waits a minute.
 - `redelivered`: the event was reported as failed before the deadline, or the process was gone: SQS or Lambda delivers it again.
 - `then ok`: the same request or event succeeded when the fault was over. A `DELETE` that is repeated may find the file
   gone (404): it was deleted the first time.

@@ -205,6 +205,21 @@ impl World {
         admin.batch_execute(sql).await.expect("the statement runs");
     }
 
+    /// Holds what the function needs: every table, or what `migrate` takes first.
+    pub(crate) async fn lock(&self) -> Client {
+        let holder = self.admin().await;
+        let lock = if self.function.migrates {
+            "BEGIN; SELECT pg_advisory_xact_lock(32488822435963257)"
+        } else {
+            "BEGIN; LOCK TABLE s3_files, user_usage, multipart_uploads, maintenance"
+        };
+        holder
+            .batch_execute(lock)
+            .await
+            .expect("nobody else has it");
+        holder
+    }
+
     /// A connection as the superuser, around the proxy.
     pub(crate) async fn admin(&self) -> Client {
         connect(&self.direct["DATABASE_URL"]).await
