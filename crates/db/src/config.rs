@@ -46,7 +46,7 @@ pub(crate) struct Server {
 pub struct Limits {
     /// One connection: name, TCP, TLS, login. 5 s, which lets a sleeping Neon wake up; or `connect_timeout`.
     pub connect: Duration,
-    /// One transaction on a connection: 5 s.
+    /// One transaction on a connection: 5 s, of which it may wait for a lock for 4.
     pub statement: Duration,
     /// A whole call, with its one retry and its wait for the connection: 15 s, half of what API Gateway allows.
     pub call: Duration,
@@ -78,7 +78,7 @@ impl Config {
         };
         parsed
             .and_then(options::config)
-            .map_err(|problem| ConfigError::new(variable, problem))
+            .map_err(|problem| ConfigError::new(variable, url::hinted(text, problem)))
     }
 
     /// The same with other limits.

@@ -25,6 +25,16 @@ pub(super) fn is_other(text: &str) -> bool {
         .is_some_and(|(scheme, _)| !scheme.contains('='))
 }
 
+/// The problem, and how people came to it who copied the URL of a Java program: such a URL often has no user.
+pub(super) fn hinted(text: &str, problem: String) -> String {
+    if text.starts_with("jdbc:") {
+        return format!(
+            "{problem}. It is a JDBC URL: write postgres://USER:PASSWORD@HOST:PORT/DATABASE in its place"
+        );
+    }
+    problem
+}
+
 /// The options in what follows `postgres://`.
 pub(super) fn options(rest: &str) -> Result<Options, String> {
     let (place, query) = rest.split_once('?').unwrap_or((rest, ""));

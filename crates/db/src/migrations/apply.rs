@@ -72,14 +72,20 @@ impl Db {
     /// Applies what is missing, and answers the names of what was applied. Safe to run twice, also at once.
     pub async fn migrate(&self) -> Result<Vec<&'static str>, MigrateError> {
         let session = self.direct_session().await?;
-        within(async {
-            let mut applied = Vec::new();
+        let mut applied = Vec::new();
+        let done = within(async {
             while let Some(migration) = step(&session.client).await? {
                 applied.push(migration.name);
             }
-            Ok(applied)
-        })
-        .await
+            Ok(())
+        });
+        match done.await {
+            Ok(()) => Ok(applied),
+            Err(error) => {
+                let login = self.config.login.get_user().unwrap_or_default();
+                Err(error.explained(login).after(applied))
+            }
+        }
     }
 
     /// What has been applied, without changing anything.

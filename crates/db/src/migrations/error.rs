@@ -32,9 +32,54 @@ pub enum MigrateError {
     },
     /// There is no table of a tutorial to import.
     NothingToImport,
+    /// The login may neither make the two roles nor grant them to itself.
+    Roles {
+        /// What was being done, and what Postgres said.
+        said: String,
+        /// The login.
+        login: String,
+        /// Whether the roles have to be made, too.
+        missing: bool,
+    },
+    /// It stopped at a later migration than the first that was missing.
+    Stopped {
+        /// What was applied before, and stays.
+        applied: Vec<&'static str>,
+        /// Why it stopped.
+        why: Box<MigrateError>,
+    },
 }
 
 impl MigrateError {
+    /// The same error, with the way out where `login` lacks CREATEROLE.
+    pub(super) fn explained(self, login: &str) -> Self {
+        match self {
+            // Only what is done with roles is refused in these words: "permission denied to create role", "must have
+            // admin option on role", and from Postgres 16 on "permission denied to grant role".
+            Self::Database { step, reason }
+                if reason.starts_with("42501") && reason.contains("role") =>
+            {
+                Self::Roles {
+                    said: format!("{step}: {reason}"),
+                    login: login.to_owned(),
+                    missing: reason.contains("create role"),
+                }
+            }
+            other => other,
+        }
+    }
+
+    /// The same error, after `applied`. A database that is ahead stays [`Self::Newer`], which callers match.
+    pub(super) fn after(self, applied: Vec<&'static str>) -> Self {
+        if applied.is_empty() || matches!(self, Self::Newer { .. }) {
+            return self;
+        }
+        Self::Stopped {
+            applied,
+            why: Box::new(self),
+        }
+    }
+
     pub(super) fn database(step: impl Into<String>, failure: impl Into<Failure>) -> Self {
         Self::Database {
             step: step.into(),
@@ -65,6 +110,36 @@ impl fmt::Display for MigrateError {
                 f,
                 "the database is at version {version}, and this program knows up to {known}. Deploy the newer \
                  version of this program; it never goes back"
+            ),
+            Self::Roles {
+                said,
+                login,
+                missing,
+            } => {
+                let login = login.replace('"', "\"\"");
+                write!(
+                    f,
+                    "{said}. The login \"{login}\" may not make or grant roles. Run this once as an administrator of the \
+                     cluster, then run migrate again as before:\n\n"
+                )?;
+                if *missing {
+                    for role in ["slipway_app", "slipway_maintain"] {
+                        writeln!(f, "    CREATE ROLE {role} NOLOGIN NOBYPASSRLS;")?;
+                    }
+                }
+                write!(
+                    f,
+                    "    GRANT slipway_app, slipway_maintain TO \"{login}\";\n"
+                )
+            }
+            Self::Stopped { applied, why } => write!(
+                f,
+                "{why}\n{} applied before that, and stay: {}",
+                match applied.len() {
+                    1 => "1 migration was".to_owned(),
+                    many => format!("{many} migrations were"),
+                },
+                applied.join(", ")
             ),
             Self::NothingToImport => f.write_str(
                 "there is no s3_files table as the tutorials make it, and none was imported before",

@@ -8,6 +8,9 @@ use slipway_testkit::{database, empty_database};
 use tokio_postgres::Client;
 
 use crate::support::{checked_usage, file};
+use slipway_db::{Config, Db};
+use slipway_local::postgres::{Postgres, PostgresOptions};
+use slipway_testkit::{cache, guard};
 
 #[tokio::test]
 async fn an_empty_database_gets_everything_once() {
@@ -181,4 +184,88 @@ async fn a_missing_schema_is_named_in_the_log() {
         .expect("a cause")
         .to_string();
     assert!(source.contains("run migrate"), "{source}");
+}
+
+/// Runs `sql` as the superuser of `server`.
+async fn administer(server: &Postgres, sql: &str) {
+    let (client, connection) = tokio_postgres::connect(&server.url(), tokio_postgres::NoTls)
+        .await
+        .expect("the server answers");
+    let connection = tokio::spawn(connection);
+    for statement in sql.split(';') {
+        client.batch_execute(statement).await.expect(statement);
+    }
+    drop(client);
+    let _ = connection.await;
+}
+
+/// The SQL that an error tells an administrator to run.
+fn told(error: &MigrateError) -> String {
+    let text = error.to_string();
+    text.lines()
+        .filter_map(|line| line.strip_prefix("    "))
+        .collect()
+}
+
+/// As where a company's administrators make all roles: a login that owns its database, and no more.
+#[tokio::test]
+async fn a_login_without_createrole_is_told_the_way_and_the_way_works() {
+    // Its own server: the roles belong to the whole cluster.
+    let server = Postgres::start(guard(), &PostgresOptions::temporary(cache())).expect("it starts");
+    let make = "CREATE ROLE \"plain login\" LOGIN PASSWORD 'secret';
+        CREATE DATABASE first OWNER \"plain login\";
+        CREATE DATABASE second OWNER \"plain login\"";
+    administer(&server, make).await;
+    let db = |database: &str| {
+        let url = format!(
+            "postgres://plain%20login:secret@127.0.0.1:{}/{database}",
+            server.port()
+        );
+        Db::new(Config::parse("DATABASE_URL", &url).expect("a URL")).expect("no TLS")
+    };
+
+    // There are no roles: nothing is applied.
+    let error = db("first").migrate().await.expect_err("it may not");
+    assert!(
+        matches!(error, MigrateError::Roles { missing: true, .. }),
+        "{error}"
+    );
+    let way = told(&error);
+    assert!(
+        way.contains("CREATE ROLE slipway_app") && way.contains("TO \"plain login\""),
+        "{error}"
+    );
+
+    // Somebody else has made them: everything is applied, and it cannot take the roles.
+    let made = "CREATE ROLE slipway_app NOLOGIN; CREATE ROLE slipway_maintain NOLOGIN";
+    administer(&server, made).await;
+    let error = db("second").migrate().await.expect_err("it may not");
+    let text = error.to_string();
+    assert!(
+        text.contains(&format!(
+            "{} migrations were applied before that",
+            MIGRATIONS.len()
+        )),
+        "{text}"
+    );
+    assert!(
+        !text.contains("CREATE ROLE") && text.contains("GRANT slipway_app"),
+        "{text}"
+    );
+    administer(&server, &told(&error)).await;
+    assert!(db("second").migrate().await.expect("migrated").is_empty());
+    let _ = file(&db("second"), "alice", 5).await;
+
+    // And the first way, from nothing.
+    administer(
+        &server,
+        "DROP DATABASE second WITH (FORCE); DROP ROLE slipway_app; DROP ROLE slipway_maintain",
+    )
+    .await;
+    administer(&server, &way).await;
+    assert_eq!(
+        db("first").migrate().await.expect("migrated").len(),
+        MIGRATIONS.len()
+    );
+    let _ = file(&db("first"), "alice", 5).await;
 }
