@@ -14,7 +14,7 @@ use crate::migrations::{Found, MIGRATIONS, MigrateError, applied, find};
 /// What one look came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What was looked at: `database`, `schema`, `roles`, `row-security`.
+    /// What was looked at: `database`, `schema`, `roles`, `row-security`, `writes`.
     pub check: &'static str,
     /// Whether it is well.
     pub state: State,
@@ -52,8 +52,21 @@ const OPEN: &str = "\
 SELECT t.name FROM unnest($1) AS t (name) JOIN pg_class AS c ON c.oid = to_regclass(t.name)
 WHERE NOT c.relrowsecurity OR c.relowner IN (SELECT oid FROM pg_roles WHERE rolname = ANY ($2))";
 
+/// A megabyte of new pages.
+const ROOM: &str = "\
+CREATE TEMPORARY TABLE slipway_doctor ON COMMIT DROP AS SELECT generate_series(1, 30000) AS n";
+
+const AS_APP: &str = "\
+SELECT set_config('role', 'slipway_app', true), set_config('app.user_id', $1, true)";
+
+/// Of a user who has no row, unless somebody is called so: then that one stays as it is.
+const WRITE: &str = "\
+INSERT INTO user_usage AS u (user_id, files, bytes) VALUES ($1, 0, 0)
+ON CONFLICT (user_id) DO UPDATE SET files = u.files";
+
 impl Db {
-    /// Looks at everything that can be looked at, in the order in which one thing needs the other. Changes nothing.
+    /// Looks at everything that can be looked at, in the order in which one thing needs the other. Changes nothing:
+    /// what it writes, to see whether that works, is rolled back.
     pub async fn diagnose(&self) -> Vec<Finding> {
         let session = match self.connect().await {
             Ok(session) => session,
@@ -72,6 +85,7 @@ impl Db {
         if is_there {
             findings.push(within(limit, "roles", roles(client)).await);
             findings.push(within(limit, "row-security", row_security(client)).await);
+            findings.push(within(limit, "writes", writes(client)).await);
         }
         findings
     }
@@ -211,6 +225,55 @@ async fn row_security(client: &Client) -> Result<Finding, Failure> {
         State::Fault("row_security_off"),
         said,
     ))
+}
+
+/// Whether a row can be written, and then a megabyte that nothing has room for yet. On a full disk reads go on, and so do
+/// writes into pages that have room.
+async fn writes(client: &Client) -> Result<Finding, Failure> {
+    let found = |state, said: String| Ok(finding("writes", state, said));
+    let user = "slipway-doctor";
+    client.batch_execute("BEGIN").await?;
+    // Before the role is taken: a role of ours may not make tables.
+    let mut room = client.batch_execute(ROOM).await;
+    if room.is_err() {
+        client.batch_execute("ROLLBACK; BEGIN").await?;
+    }
+    let written = client
+        .query_typed(AS_APP, &[(&user, Type::TEXT)])
+        .await
+        .map(drop);
+    let written = match written {
+        Ok(()) => client
+            .execute_typed(WRITE, &[(&user, Type::TEXT)])
+            .await
+            .map(drop),
+        Err(error) => Err(error),
+    };
+    client.batch_execute("ROLLBACK").await?;
+    let denied = room.as_ref().err().and_then(tokio_postgres::Error::code)
+        == Some(&SqlState::INSUFFICIENT_PRIVILEGE);
+    if denied {
+        room = Ok(());
+    }
+    match written.and(room) {
+        Ok(()) if denied => found(
+            State::Well,
+            "a row can be written; this login may not try whether there is room for more"
+                .to_owned(),
+        ),
+        Ok(()) => found(
+            State::Well,
+            "rows can be written, and there is room".to_owned(),
+        ),
+        Err(error) => {
+            let state = match error.code() {
+                Some(code) if code.code().starts_with("53") => State::Fault("database_full"),
+                Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => State::Fault("database_read_only"),
+                _ => State::Unseen,
+            };
+            found(state, format!("writing fails: {}", Failure::from(error)))
+        }
+    }
 }
 
 /// Whether the connection ended, rather than what was said on it being wrong.

@@ -31,9 +31,12 @@ async fn a_migrated_database_is_well_in_every_way() {
     let seen: Vec<_> = findings.iter().map(|f| (f.check, f.state)).collect();
     assert_eq!(
         seen,
-        ["database", "schema", "roles", "row-security"].map(|check| (check, State::Well)),
+        ["database", "schema", "roles", "row-security", "writes"].map(|check| (check, State::Well)),
         "{findings:?}"
     );
+    let admin = database.admin().await;
+    let left = admin.query("SELECT FROM user_usage", &[]).await;
+    assert!(left.expect("read").is_empty(), "nothing was changed");
 }
 
 #[tokio::test]
@@ -101,4 +104,26 @@ async fn tables_without_row_security_are_named() {
     let own = "ALTER TABLE s3_files ENABLE ROW LEVEL SECURITY; ALTER TABLE user_usage OWNER TO slipway_app";
     let database = after(database, own).await;
     assert_eq!(faults(&database.url()).await, ["row_security_off"]);
+}
+
+/// Providers make a database read-only when its disk is full, and some say so by this setting alone.
+#[tokio::test]
+async fn a_database_that_takes_no_writes_is_named() {
+    let database = database();
+    let read_only = format!(
+        "ALTER DATABASE {} SET default_transaction_read_only = on",
+        database.name()
+    );
+    let database = after(database, &read_only).await;
+    assert_eq!(faults(&database.url()).await, ["database_read_only"]);
+}
+
+/// What Postgres says when it cannot make a table longer.
+#[tokio::test]
+async fn a_full_disk_is_named_although_everything_can_be_read() {
+    let full = "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$;
+        CREATE TRIGGER full_disk BEFORE INSERT ON user_usage FOR EACH ROW EXECUTE FUNCTION full_disk()";
+    let database = after(database(), full).await;
+    assert_eq!(faults(&database.url()).await, ["database_full"]);
 }

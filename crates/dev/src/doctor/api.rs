@@ -142,6 +142,16 @@ impl Doctor {
     /// An answer that should not be: the database's fault, if that has one.
     pub(super) fn trouble(&self, fault: fault::Fault, what: &str, answer: &Answer) -> Outcome {
         let said = format!("{what} answers {}", answer.words());
+        // A denied permission is `internal`. These two say that something did not answer, or that it may pass.
+        let may_pass = ["unavailable", "timeout"]
+            .iter()
+            .any(|code| answer.json()["code"] == *code);
+        let by_log = [fault::SAVE_FAILS, fault::LIST_FAILS, fault::DELETE_FAILS];
+        let fault = if may_pass && by_log.contains(&fault) {
+            fault::API_UNAVAILABLE
+        } else {
+            fault
+        };
         match self.database_fault() {
             Some(cause) if answer.status.is_server_error() => {
                 Outcome::Skipped(format!("{said}: because of {cause}"))

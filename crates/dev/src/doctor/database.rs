@@ -11,7 +11,7 @@ use super::report::Outcome;
 use super::{Doctor, fault};
 use crate::stack;
 
-const CHECKS: [&str; 4] = ["database", "schema", "roles", "row-security"];
+const CHECKS: [&str; 5] = ["database", "schema", "roles", "row-security", "writes"];
 
 impl Doctor {
     /// Asks it, and passes on what it says.

@@ -68,10 +68,12 @@ faults! {
     DATABASE_LOGIN "database_login"
         "Correct user, password and database name in DATABASE_URL; after a rotation, deploy with the new secret."
     DATABASE_FULL "database_full"
-        "Postgres has no connection (or memory, or disk) left: lower ReservedConcurrency, go through a pooler, or raise \
-         its limits."
+        "Postgres has no connection, memory or disk left; its own words above say which. Connections: lower \
+         ReservedConcurrency, go through a pooler, or raise max_connections. Disk: make it larger, then see \
+         docs/postgres.md for what takes the room."
     DATABASE_READ_ONLY "database_read_only"
-        "Point DATABASE_URL at the primary: this server takes no writes."
+        "Point DATABASE_URL at the primary: this server takes no writes. If it is the primary, see whether its provider \
+         has made it read-only because the disk is full."
     SCHEMA_MISSING "schema_missing"
         "Run `migrate` with this DATABASE_URL; if you have, this is another database, or another search_path."
     SCHEMA_FOREIGN "schema_foreign"
@@ -134,6 +136,10 @@ faults! {
     SAVE_FAILS "save_fails"
         "Read the log of `save-metadata` around now: its role needs s3:GetObject on the objects and s3:ListBucket on the \
          bucket, the same S3_BUCKET_NAME as `presign`, and a way to S3 from its VPC."
+    API_UNAVAILABLE "api_unavailable"
+        "What stands behind this function did not answer, or answered that it cannot now: it is not a missing permission. \
+         Postgres first: `GET /usage` only reads, so its disk may be full, or it takes no writes, or a lock is held: run \
+         this with DATABASE_URL set. Then the way from the function's VPC to S3. The function's log has the `cause`."
     LIST_FAILS "list_fails"
         "Read the log of `files` around now."
     READ_FAILS "read_fails"

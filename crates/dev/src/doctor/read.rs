@@ -14,10 +14,12 @@ const LOOKS: u32 = 5;
 
 impl Doctor {
     /// What a client does with a file it has put.
-    pub(super) async fn round_trip(&mut self, at: usize) {
+    ///
+    /// Returns whether it was recorded.
+    pub(super) async fn round_trip(&mut self, at: usize) -> bool {
         let outcome = self.save(at).await;
         if !self.report.add("save", outcome) {
-            return;
+            return false;
         }
         let (outcome, url) = self.list(at).await;
         self.report.add("list", outcome);
@@ -31,6 +33,7 @@ impl Doctor {
         self.report.add("download-name", outcome);
         let outcome = self.delete(at, url.as_deref()).await;
         self.report.add("delete", outcome);
+        true
     }
 
     async fn save(&self, at: usize) -> Outcome {

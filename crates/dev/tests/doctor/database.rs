@@ -89,3 +89,24 @@ async fn a_database_url_that_says_nothing() {
     assert!(report.said("database").contains("nonsense"), "{report:?}");
     assert!(!report.said("database").contains("hunter2"), "{report:?}");
 }
+
+/// Reads go on, so `GET /usage` is well. What fails is `save-metadata`, which asks S3 as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_is_full() {
+    let mut stack = Stack::healthy().await;
+    let full = "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$;
+        CREATE TRIGGER full_disk BEFORE INSERT ON s3_files FOR EACH ROW EXECUTE FUNCTION full_disk();
+        CREATE TRIGGER full_disk BEFORE INSERT ON user_usage FOR EACH ROW EXECUTE FUNCTION full_disk()";
+    let admin = stack.database.admin().await;
+    admin.batch_execute(full).await.expect("it runs");
+    let report = stack.examine().await;
+    report.finds(&["database_full", "left_behind"]);
+    assert!(report.said("save").contains("because of database_full"));
+    // Without a way to the database, the role of `save-metadata` is not blamed.
+    stack.outputs.remove("DatabaseUrl");
+    stack
+        .examine()
+        .await
+        .finds(&["api_unavailable", "left_behind"]);
+}

@@ -21,6 +21,7 @@ async fn a_healthy_stack_has_no_fault_and_keeps_nothing() {
             "schema",
             "roles",
             "row-security",
+            "writes",
             "api",
             "api-cors",
             "token",
