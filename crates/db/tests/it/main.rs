@@ -12,6 +12,7 @@ mod faults;
 mod idle;
 mod list;
 mod migrate;
+mod page;
 mod pooler;
 mod quota;
 mod record;
