@@ -52,7 +52,7 @@ impl Bucket {
             .create_multipart_upload()
             .bucket(self.name())
             .key(key.as_str())
-            .content_type(content_type.single_spaced())
+            .content_type(content_type.as_str())
             .metadata("name", file_name.to_metadata())
             .send()
             .await

@@ -5,15 +5,15 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::error::Error;
 
-/// A file name: 1 to 512 bytes of UTF-8 without control characters, kept exactly as given.
+/// A file name: 1 to 768 bytes of UTF-8 without control characters, kept exactly as given.
 ///
 /// Slashes, bidirectional marks and outer spaces are allowed: it is only ever shown, never opened as a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileName(String);
 
 impl FileName {
-    /// The longest name, in bytes of UTF-8.
-    pub const MAX_BYTES: usize = 512;
+    /// The longest name, in bytes of UTF-8: 255 UTF-16 units, the longest name on Windows and macOS, have at most 765.
+    pub const MAX_BYTES: usize = 768;
 
     /// Fails with `invalid_request` and says what to change.
     pub fn parse(name: impl Into<String>) -> Result<Self, Error> {
@@ -39,7 +39,7 @@ impl FileName {
         &self.0
     }
 
-    /// The value of `x-amz-meta-name`: base64url without padding, at most 683 of the 2 KB that S3 allows.
+    /// The value of `x-amz-meta-name`: base64url without padding, at most 1,024 of the 2 KB that S3 allows.
     #[must_use]
     pub fn to_metadata(&self) -> String {
         URL_SAFE_NO_PAD.encode(&self.0)
@@ -135,9 +135,9 @@ mod tests {
         assert_eq!(short("../../etc/passwd"), "etc-passwd");
         assert_eq!(short(".gitignore"), "file.gitignore");
         assert_eq!(short("archive.tar.gz"), "archive.tar.gz");
-        assert_eq!(short(&"a".repeat(512)), "a".repeat(64));
+        assert_eq!(short(&"a".repeat(768)), "a".repeat(64));
         assert_eq!(
-            short(&format!("{}.jpeg", "a".repeat(500))),
+            short(&format!("{}.jpeg", "a".repeat(760))),
             format!("{}.jpeg", "a".repeat(59))
         );
     }
@@ -145,8 +145,15 @@ mod tests {
     #[test]
     fn names_are_bounded_in_bytes() {
         assert!(FileName::parse("").is_err());
-        assert!(FileName::parse("é".repeat(256)).is_ok());
-        assert!(FileName::parse(format!("{}a", "é".repeat(256))).is_err());
+        assert!(FileName::parse("é".repeat(384)).is_ok());
+        assert!(FileName::parse(format!("{}a", "é".repeat(384))).is_err());
+        // 255 UTF-16 units, whatever they are.
+        for unit in ["a", "é", "写", "\u{ffff}"] {
+            assert!(FileName::parse(unit.repeat(255)).is_ok(), "{unit}");
+        }
+        assert!(FileName::parse(format!("{}a", "😀".repeat(127))).is_ok());
+        let longest = FileName::parse("写".repeat(256)).expect("768 bytes");
+        assert_eq!(longest.to_metadata().len(), 1024);
         for control in ["a\0b", "a\r\nb", "\u{7f}", "\u{85}"] {
             assert!(FileName::parse(control).is_err(), "{control:?}");
         }

@@ -41,7 +41,7 @@ pub const MAX_PAGE_FILES: u32 = 1000;
 pub const DEFAULT_PAGE_FILES: u32 = 50;
 
 /// A page ends before its JSON is larger than this, in bytes: Lambda answers at most 6 MB, in which a page is a string whose
-/// quotes and backslashes are escaped. Of one file those are 1,560 at most, so of a page of 1,000 no more than 1.56 MB.
+/// quotes and backslashes are escaped. Of one file those are 2,072 at most, so of a page of 1,000 no more than 2.08 MB.
 pub const MAX_PAGE_BYTES: usize = 4_000_000;
 
 /// How many rows a filtered page looks at before it ends short.

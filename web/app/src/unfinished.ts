@@ -1,5 +1,5 @@
 /** Uploads that were begun and not finished: before a reload, in another browser, or on another device. */
-import type { Client, UnfinishedUpload } from "@slipway/client";
+import { type Client, plainName, type UnfinishedUpload } from "@slipway/client";
 import type { Held } from "./held.ts";
 
 /** One of them. */
@@ -81,7 +81,7 @@ export class Unfinished {
 
 /** Whether a file can be the one whose upload was begun: a page sees no more of it than its name and its size. */
 export function fits(file: File, { fileName, size }: UnfinishedUpload): boolean {
-  return file.size === size && file.name === lastOf(fileName);
+  return file.size === size && plainName(file.name) === lastOf(fileName);
 }
 
 /** The name as a person has it on the disk: it may have come in folders. */

@@ -9,6 +9,7 @@ export { connect } from "./connection.js";
 export { type ErrorCode, SlipwayError } from "./errors.js";
 export * from "./files.js";
 export { discard, inspect, type PartialUpload, type UnfinishedUpload, unfinished } from "./multipart.js";
+export { plainName } from "./names.js";
 export type { ResumeStore } from "./resume.js";
 export type { RetryOptions } from "./retry.js";
 export type { components, paths } from "./schema.js";

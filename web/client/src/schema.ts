@@ -261,11 +261,14 @@ export interface components {
         /** @description Where the object is in the bucket, as owner, id and a short ASCII form of the name. Treat it as opaque. */
         ObjectKey: string;
         /**
-         * @description The name a person gave the file, in any script, and kept exactly. At most 512 bytes of UTF-8 (a schema can only count characters).
+         * @description The name a person gave the file, in any script, and kept exactly. At most 768 bytes of UTF-8 (a schema can only count characters).
          *     No control characters; slashes, marks of direction and outer spaces are allowed.
          */
         FileName: string;
-        /** @description A media type, parameters allowed, such as `image/png` or `text/plain; charset=utf-8`. */
+        /**
+         * @description A media type such as `image/png` or `text/plain; charset=utf-8`. After the first `;` any printable ASCII is allowed and kept as given,
+         *     since browsers write `video/webm;codecs=vp8,opus`.
+         */
         ContentType: string;
         /** @description The SHA-256 of the whole file, 32 bytes in base64 with padding. */
         Sha256: string;

@@ -2,6 +2,7 @@
 import type { Connection } from "./connection.js";
 import type { StoredFile } from "./files.js";
 import { uploadInParts } from "./multipart.js";
+import { plainName, plainType } from "./names.js";
 import type { ResumeStore } from "./resume.js";
 import { uploadAtOnce } from "./single.js";
 
@@ -57,8 +58,8 @@ const LARGEST_PUT = 5 * 1024 ** 3;
 /** Uploads a file, and resolves once it is in the list. */
 export async function upload(connection: Connection, file: Blob, options: UploadOptions = {}): Promise<StoredFile> {
   const own = file as Partial<File>;
-  const fileName = options.fileName ?? own.name ?? "file";
-  const contentType = options.contentType || file.type || "application/octet-stream";
+  const fileName = plainName(options.fileName ?? own.name ?? "file");
+  const contentType = options.contentType || plainType(file.type);
   const job = { connection, file, fileName, contentType, options };
   const above = Math.min(options.partsAbove ?? PARTS_ABOVE, LARGEST_PUT);
   return options.uploadId || file.size > above ? uploadInParts(job) : uploadAtOnce(job);

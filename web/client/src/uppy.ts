@@ -4,6 +4,7 @@ import type { Body, Meta, Uppy, UppyFile } from "@uppy/core";
 import { type Call, type Connection, type ConnectionOptions, call, connect } from "./connection.js";
 import { SlipwayError } from "./errors.js";
 import type { StoredFile } from "./files.js";
+import { plainName, plainType } from "./names.js";
 import type { components } from "./schema.js";
 
 type Schemas = components["schemas"];
@@ -82,8 +83,8 @@ async function sign(slipway: Connection, request: Request, file: FileOf): Promis
 function describe(file: ReturnType<FileOf>): Schemas["MultipartIntent"] {
   if (!file) throw new SlipwayError("not_found", "Uppy no longer has this file.");
   return {
-    fileName: file.name ?? "file",
-    contentType: file.type || "application/octet-stream",
+    fileName: plainName(file.name ?? "file"),
+    contentType: plainType(file.type ?? ""),
     size: file.size ?? 0,
   };
 }

@@ -35,6 +35,14 @@ test("names in any script, and slashes, are kept", async () => {
   }
 });
 
+test("names and types that the API refuses are made fit", async () => {
+  const { client } = await someone();
+  const odd = await client.upload(new File(["x"], "two\r\nlines\u0085 \ud800.txt", { type: "text" }));
+  expect(odd).toMatchObject({ fileName: "two__lines_ _.txt", contentType: "application/octet-stream" });
+  const recorded = await client.upload(new File(["x"], "写".repeat(255), { type: "video/webm;codecs=vp8,opus" }));
+  expect(recorded).toMatchObject({ fileName: "写".repeat(255), contentType: "video/webm;codecs=vp8,opus" });
+});
+
 test("an empty file, and one without a type, are files", async () => {
   const { client } = await someone();
   const file = await client.upload(new File([], "empty"));

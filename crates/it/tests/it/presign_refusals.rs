@@ -115,8 +115,9 @@ async fn file_names() {
         json!({}),
         json!(["a"]),
         json!(""),
-        json!("a".repeat(513)),
-        json!("é".repeat(256) + "a"),
+        json!("a".repeat(769)),
+        json!("é".repeat(384) + "a"),
+        json!("写".repeat(257)),
         json!("a\0b"),
         json!("a\nb"),
         json!("a\r\nX-Evil: 1"),
@@ -141,9 +142,10 @@ async fn file_names() {
         check(&app, &body, INVALID).await;
     }
     let fine = [
-        json!("a".repeat(512)),
-        json!("é".repeat(256)),
-        json!("写".repeat(170) + "ab"),
+        json!("a".repeat(768)),
+        json!("é".repeat(384)),
+        json!("写".repeat(256)),
+        json!("写真/".repeat(109)),
         json!(" "),
         json!("."),
         json!("../../etc/passwd"),
@@ -179,9 +181,9 @@ async fn content_types() {
         json!(" text/plain"),
         json!("text /plain"),
         json!("text/plain, text/html"),
-        json!("text/plain;"),
-        json!("text/plain; charset"),
-        json!("text/plain; charset=\"utf-8"),
+        json!("text/plain;\tcharset=utf-8"),
+        json!("text/plain;\u{7f}"),
+        json!("text/plain; charset=ü"),
         json!(format!("a/{}", "b".repeat(254))),
     ];
     for kind in invalid {
@@ -190,6 +192,11 @@ async fn content_types() {
     let fine = [
         json!("text/plain; charset=utf-8"),
         json!("TEXT/Plain;charset=\"utf-8\""),
+        json!("video/webm;codecs=vp8,opus"),
+        json!("text/plain;"),
+        json!("text/plain; charset"),
+        json!("text/plain ; charset = utf-8"),
+        json!("text/plain; charset=\"utf-8"),
         json!("application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
         json!(format!("a/{}", "b".repeat(253))),
     ];

@@ -262,3 +262,77 @@ async fn a_file_may_be_empty_or_five_megabytes() {
         }
     }
 }
+
+/// As browsers and libraries write them, with every place in which spaces may stand.
+#[tokio::test]
+async fn types_with_any_parameters_go_through() {
+    let world = World::new().await;
+    for kind in [
+        "video/webm;codecs=vp8,opus",
+        "text/plain;",
+        "text/plain ; charset = utf-8",
+        "text/plain;  charset=\"a  b\";   x",
+        "text/plain;charset=\"utf-8",
+        "a/b; ~!@#$%^&*()[]{}\\|'<>?/,.",
+    ] {
+        let ask = json!({ "fileName": "a.bin", "contentType": kind, "size": 5 });
+        let presigned = world.presign("alice", ask).await;
+        assert_eq!(presigned["headers"]["Content-Type"], kind);
+        assert_eq!(put(&presigned, b"hello").await.status(), 200, "{kind}");
+        let file = world.save("alice", &presigned).await.expect(201)["file"].clone();
+        assert_eq!(file["contentType"], kind);
+        let read = world.read(&file["url"]).await;
+        assert_eq!(read.headers()["content-type"], kind);
+
+        let ask = json!({ "fileName": "a.bin", "contentType": kind, "size": 5 });
+        let begun = world.post("alice", "/multipart-uploads", ask).await;
+        let begun = begun.expect(201);
+        world.put_parts("alice", &begun, b"hello", &[1]).await;
+        let done = world.complete("alice", &begun).await.expect(201);
+        assert_eq!(done["file"]["contentType"], kind);
+
+        let filter: String = form_urlencoded(kind);
+        let found = world
+            .get("alice", &format!("/files?contentType={filter}"))
+            .await;
+        let found = found.expect(200)["files"].as_array().unwrap().len();
+        assert_eq!(found, 2, "{kind}");
+        for file in world.list("alice").await {
+            world
+                .delete("alice", file["id"].as_str().unwrap())
+                .await
+                .expect(200);
+        }
+    }
+}
+
+fn form_urlencoded(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
+
+/// Every name that a file system allows in 255 UTF-16 units, and the longest that fits at all.
+#[tokio::test]
+async fn the_longest_names_go_through() {
+    let world = World::new().await;
+    for name in ["写".repeat(255), "写".repeat(256), "写真/".repeat(109)] {
+        let saved = world.upload("alice", &name, "text/html", b"hello").await;
+        assert_eq!(saved["fileName"], name);
+        let id = saved["id"].as_str().unwrap();
+        let shown = world
+            .get("alice", &format!("/files/{id}?download=true"))
+            .await;
+        let response = world.read(&shown.expect(200)["file"]["url"]).await;
+        assert_eq!(response.status(), 200);
+        let disposition = response.headers()["content-disposition"].to_str().unwrap();
+        let (_, encoded) = disposition.split_once("; filename*=UTF-8''").unwrap();
+        let decoded = percent_encoding::percent_decode_str(encoded).decode_utf8();
+        assert_eq!(decoded.unwrap(), name);
+
+        let ask = json!({ "fileName": name, "contentType": "text/plain", "size": 5 });
+        let begun = world.post("alice", "/multipart-uploads", ask).await;
+        let begun = begun.expect(201);
+        world.put_parts("alice", &begun, b"hello", &[1]).await;
+        let done = world.complete("alice", &begun).await.expect(201);
+        assert_eq!(done["file"]["fileName"], name);
+    }
+}

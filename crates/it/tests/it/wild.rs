@@ -51,6 +51,7 @@ fn wild_json() -> impl Strategy<Value = Value> {
             "a.txt",
             "text/plain",
             "a/b; c=\"d\"",
+            "a/b;c,d=",
             "",
             "\0",
             "\u{202e}"

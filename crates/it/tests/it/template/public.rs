@@ -7,7 +7,7 @@ use slipway_core::content_type::is_inert;
 
 use super::template;
 
-const TYPES: [&str; 26] = [
+const TYPES: [&str; 30] = [
     "image/png",
     "IMAGE/PNG",
     "image/jpeg; charset=x",
@@ -34,6 +34,10 @@ const TYPES: [&str; 26] = [
     "application/octet-stream",
     "application/pdf, text/html",
     "constructor/png",
+    "video/webm;codecs=vp8,opus",
+    "image/png;x=,text/html",
+    "image/png;x=\"a,text/html\"",
+    "text/plain;",
 ];
 
 fn dispositions(headers: &Value) -> Vec<bool> {
