@@ -1,7 +1,10 @@
 //! Who is calling: the `sub` of a verified token, and nothing else.
 
+use std::borrow::Cow;
+
 use slipway_core::env::{ConfigError, Env};
 use slipway_core::{Code, Error, UserId};
+use time::OffsetDateTime;
 
 use crate::event::Event;
 use crate::jwt::Verifier;
@@ -34,7 +37,9 @@ impl Identity {
         let verifier = self.verifier.as_ref().ok_or_else(|| {
             unauthenticated("No authorizer vouched for this request, and no key is configured to verify its token.")
         })?;
-        let sub = verifier.subject(token).map_err(unauthenticated)?;
+        let sub = verifier
+            .subject(token, OffsetDateTime::now_utc())
+            .map_err(unauthenticated)?;
         UserId::parse(sub).ok_or_else(|| {
             unauthenticated("The token's sub must be 1 to 255 bytes, without a NUL.")
         })
@@ -65,6 +70,6 @@ fn bearer_token(header: &str) -> Result<&str, Error> {
     }
 }
 
-fn unauthenticated(message: &'static str) -> Error {
+fn unauthenticated(message: impl Into<Cow<'static, str>>) -> Error {
     Error::new(Code::Unauthenticated, message)
 }

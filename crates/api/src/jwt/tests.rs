@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use proptest::prelude::*;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
 use ring::{hmac, signature};
@@ -11,12 +12,16 @@ use super::*;
 
 const SECRET: &str = "a secret of at least thirty-two bytes";
 
-fn now() -> i64 {
-    time::OffsetDateTime::now_utc().unix_timestamp()
+/// When all tokens are looked at.
+const NOW: i64 = 1_800_000_000;
+
+fn subject(verifier: &Verifier, token: &str) -> Result<String, String> {
+    let now = OffsetDateTime::from_unix_timestamp(NOW).expect("a time");
+    verifier.subject(token, now)
 }
 
 fn claims() -> Value {
-    json!({ "sub": "alice", "iss": "https://issuer", "aud": "slipway", "iat": now(), "exp": now() + 60 })
+    json!({ "sub": "alice", "iss": "https://issuer", "aud": "slipway", "iat": NOW, "exp": NOW + 60 })
 }
 
 fn token(header: &Value, claims: &Value, sign: impl Fn(&[u8]) -> Vec<u8>) -> String {
@@ -76,43 +81,118 @@ const P256_SPKI: &[u8] = &[
 #[test]
 fn a_good_token_names_its_subject() {
     assert_eq!(
-        by_secret().subject(&hs256(&claims())),
+        subject(&by_secret(), &hs256(&claims())),
         Ok("alice".to_owned())
     );
     let mut audiences = claims();
     audiences["aud"] = json!(["other", "slipway"]);
     assert_eq!(
-        by_secret().subject(&hs256(&audiences)),
+        subject(&by_secret(), &hs256(&audiences)),
         Ok("alice".to_owned())
     );
 }
 
+fn refusal(claims: &Value) -> String {
+    subject(&by_secret(), &hs256(claims)).expect_err("refused")
+}
+
 #[test]
-fn every_claim_is_required_and_checked() {
+fn every_claim_is_required_and_checked_and_the_refusal_names_it() {
     for claim in ["sub", "exp", "iss", "aud"] {
-        let mut without = claims();
-        without.as_object_mut().expect("an object").remove(claim);
-        assert!(
-            by_secret().subject(&hs256(&without)).is_err(),
-            "without {claim}"
-        );
+        let mut changed = claims();
+        changed.as_object_mut().expect("an object").remove(claim);
+        let missing = refusal(&changed);
+        assert!(missing.contains(&format!("no {claim} claim")), "{missing}");
+        changed[claim] = Value::Null;
+        assert_eq!(refusal(&changed), missing);
     }
-    for (claim, value) in [
-        ("exp", json!(now() - 1)),
-        ("exp", json!("soon")),
-        ("nbf", json!(now() + 60)),
-        ("iss", json!("https://evil")),
-        ("iss", json!(["https://issuer"])),
-        ("aud", json!("other")),
-        ("aud", json!([])),
-        ("sub", json!(7)),
-        ("sub", Value::Null),
+    for (claim, value, said) in [
+        ("exp", json!(NOW), "has expired"),
+        ("exp", json!(NOW - 1), "has expired"),
+        ("exp", json!(f64::from(1) / 2.0), "has expired"),
+        (
+            "exp",
+            json!("soon"),
+            "exp claim must be a number of seconds, not a string",
+        ),
+        ("nbf", json!(NOW + 61), "not valid yet: its nbf"),
+        (
+            "nbf",
+            json!([NOW]),
+            "nbf claim must be a number of seconds, not a list",
+        ),
+        ("iat", json!(NOW + 61), "not valid yet: its iat"),
+        (
+            "iat",
+            json!({}),
+            "iat claim must be a number of seconds, not an object",
+        ),
+        ("iss", json!("https://evil"), "issuer"),
+        (
+            "iss",
+            json!(["https://issuer"]),
+            "iss claim must be a string, not a list",
+        ),
+        ("aud", json!("other"), "audience"),
+        ("aud", json!([]), "audience"),
+        ("aud", json!(["other", 5]), "audience"),
+        ("aud", json!({ "slipway": 1 }), "audience"),
+        ("sub", json!(7), "sub claim must be a string, not a number"),
+        (
+            "sub",
+            json!(true),
+            "sub claim must be a string, not a boolean",
+        ),
     ] {
         let mut wrong = claims();
         wrong[claim] = value.clone();
-        assert!(
-            by_secret().subject(&hs256(&wrong)).is_err(),
-            "{claim} {value}"
+        let refusal = refusal(&wrong);
+        assert!(refusal.contains(said), "{claim} {value}: {refusal}");
+    }
+}
+
+#[test]
+fn clocks_may_differ_by_a_minute_but_not_about_the_end() {
+    for (claim, value) in [
+        ("nbf", json!(NOW + 60)),
+        ("nbf", json!(null)),
+        ("iat", json!(NOW + 60)),
+        ("iat", json!(f64::from(1_800_000_059) + 0.5)),
+        ("exp", json!(NOW + 1)),
+        ("exp", json!(1e300)),
+    ] {
+        let mut fine = claims();
+        fine[claim] = value.clone();
+        let subject = subject(&by_secret(), &hs256(&fine));
+        assert_eq!(subject, Ok("alice".to_owned()), "{claim} {value}");
+    }
+}
+
+/// A client that cannot sign learns nothing from the answer.
+#[test]
+fn before_the_signature_is_verified_every_refusal_is_the_same() {
+    let mut expired = claims();
+    expired["exp"] = json!(1);
+    let key = hmac::Key::new(hmac::HMAC_SHA256, b"another secret of thirty-two bytes");
+    let by_another = |header: &Value, claims: &Value| {
+        token(header, claims, |message| {
+            hmac::sign(&key, message).as_ref().to_vec()
+        })
+    };
+    for bad in [
+        String::new(),
+        "a.b.c".to_owned(),
+        by_another(&json!({ "alg": "HS256" }), &claims()),
+        by_another(&json!({ "alg": "HS256" }), &expired),
+        by_another(&json!({ "alg": "HS256" }), &json!({})),
+        by_another(&json!({ "alg": "HS256", "crit": ["x"] }), &claims()),
+        by_another(&json!({ "alg": "RS256" }), &claims()),
+        by_another(&json!({ "alg": "unknown" }), &claims()),
+    ] {
+        assert_eq!(
+            subject(&by_secret(), &bad),
+            Err(UNVERIFIED.to_owned()),
+            "{bad}"
         );
     }
 }
@@ -128,7 +208,10 @@ fn the_key_fixes_the_algorithm_not_the_token() {
         .expect("a key");
     let sign = |message: &[u8]| pair.sign(message).as_ref().to_vec();
     assert_eq!(
-        verifier.subject(&token(&json!({ "alg": "EdDSA" }), &claims(), sign)),
+        subject(
+            &verifier,
+            &token(&json!({ "alg": "EdDSA" }), &claims(), sign)
+        ),
         Ok("alice".to_owned())
     );
     // Signed with the public key as if it were a secret: the classic confusion.
@@ -137,21 +220,23 @@ fn the_key_fixes_the_algorithm_not_the_token() {
         let forged = token(&json!({ "alg": "HS256" }), &claims(), |message| {
             hmac::sign(&key, message).as_ref().to_vec()
         });
-        assert!(verifier.subject(&forged).is_err());
+        assert!(subject(&verifier, &forged).is_err());
     }
     for algorithm in ["none", "None", "HS256", "RS256", "ES256", "HS512", ""] {
         assert!(
-            verifier
-                .subject(&token(&json!({ "alg": algorithm }), &claims(), sign))
-                .is_err(),
+            subject(
+                &verifier,
+                &token(&json!({ "alg": algorithm }), &claims(), sign)
+            )
+            .is_err(),
             "{algorithm}"
         );
         assert!(
-            verifier
-                .subject(&token(&json!({ "alg": algorithm }), &claims(), |_| {
-                    Vec::new()
-                }))
-                .is_err()
+            subject(
+                &verifier,
+                &token(&json!({ "alg": algorithm }), &claims(), |_| { Vec::new() })
+            )
+            .is_err()
         );
     }
 }
@@ -161,11 +246,7 @@ fn what_must_be_understood_and_is_not_is_refused() {
     let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
     let sign = |message: &[u8]| hmac::sign(&key, message).as_ref().to_vec();
     let header = json!({ "alg": "HS256", "crit": ["exp"], "exp": 1 });
-    assert!(
-        by_secret()
-            .subject(&token(&header, &claims(), sign))
-            .is_err()
-    );
+    assert!(subject(&by_secret(), &token(&header, &claims(), sign)).is_err());
 }
 
 #[test]
@@ -187,7 +268,10 @@ fn ec_keys_verify() {
             .to_vec()
     };
     assert_eq!(
-        verifier.subject(&token(&json!({ "alg": "ES256" }), &claims(), sign)),
+        subject(
+            &verifier,
+            &token(&json!({ "alg": "ES256" }), &claims(), sign)
+        ),
         Ok("alice".to_owned())
     );
     let tampered = token(&json!({ "alg": "ES256" }), &claims(), |message| {
@@ -195,7 +279,7 @@ fn ec_keys_verify() {
         signature[7] ^= 1;
         signature
     });
-    assert!(verifier.subject(&tampered).is_err());
+    assert!(subject(&verifier, &tampered).is_err());
 }
 
 #[test]
@@ -220,13 +304,18 @@ fn rsa_keys_verify() {
         out
     };
     assert_eq!(
-        verifier.subject(&token(&json!({ "alg": "RS256" }), &claims(), sign)),
+        subject(
+            &verifier,
+            &token(&json!({ "alg": "RS256" }), &claims(), sign)
+        ),
         Ok("alice".to_owned())
     );
     assert!(
-        verifier
-            .subject(&token(&json!({ "alg": "RS512" }), &claims(), sign))
-            .is_err()
+        subject(
+            &verifier,
+            &token(&json!({ "alg": "RS512" }), &claims(), sign)
+        )
+        .is_err()
     );
 }
 
@@ -266,23 +355,104 @@ fn an_rsa_key_that_could_verify_nothing_fails_at_init() {
         error.to_string().contains("JWT_PUBLIC_KEY") && error.to_string().contains("2048"),
         "{error}"
     );
+}
 
-    let bits = |bytes: &[u8]| rsa::modulus_bits(bytes);
-    // SEQUENCE { INTEGER 0x00ff01, … }, and the same with its lengths in more bytes.
-    assert_eq!(bits(&[0x30, 8, 2, 3, 0, 0xff, 1, 2, 1, 3]), Some(16));
-    assert_eq!(
-        bits(&[0x30, 0x81, 9, 2, 0x81, 3, 0, 0x7f, 1, 2, 1, 3]),
-        Some(15)
-    );
-    for cut in [
-        &[][..],
-        &[0x30],
-        &[0x30, 8, 2, 3, 0],
-        &[0x30, 0x81],
-        &[0x30, 3, 2, 1, 0],
-        &[0x30, 0xff, 0xff],
+#[test]
+fn keys_that_could_verify_nothing_fail_at_init_with_a_sentence() {
+    let one = include_str!("testdata/rsa_public.pem");
+    let two = format!("{one}{one}");
+    let mixed = format!("{one}{}", include_str!("testdata/ec_secp256k1.pem"));
+    for (key, said) in [
+        (include_str!("testdata/ec_secp256k1.pem"), "P-256 and P-384"),
+        (
+            include_str!("testdata/ec_brainpoolP256r1.pem"),
+            "P-256 and P-384",
+        ),
+        (
+            include_str!("testdata/ec_brainpoolP384r1.pem"),
+            "P-256 and P-384",
+        ),
+        (include_str!("testdata/ec_secp521r1.pem"), "P-256 and P-384"),
+        (include_str!("testdata/ec_explicit.pem"), "P-256 and P-384"),
+        (include_str!("testdata/ec_compressed.pem"), "compressed"),
+        (
+            include_str!("testdata/rsa_pss.pem"),
+            "must be a PEM public key",
+        ),
+        (
+            include_str!("testdata/x25519.pem"),
+            "must be a PEM public key",
+        ),
+        (
+            include_str!("testdata/ed448.pem"),
+            "must be a PEM public key",
+        ),
+        (&two, "more than one PEM block"),
+        (&mixed, "more than one PEM block"),
+        (&one[..one.len() / 2], "must be a PEM public key"),
+        (
+            "-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----",
+            "must be a PEM public key",
+        ),
+        ("-----BEGIN ", "must be a PEM public key"),
     ] {
-        assert_eq!(bits(cut), None);
+        let error = with(&[("JWT_PUBLIC_KEY", key)]).expect_err(key).to_string();
+        assert!(
+            error.starts_with("configuration: JWT_PUBLIC_KEY "),
+            "{error}"
+        );
+        assert!(error.contains(said), "{key}: {error}");
+    }
+}
+
+/// As issuers and consoles hand it out: a certificate, PKCS #1, one line, spaces for line breaks, text around it.
+#[test]
+fn one_key_has_many_forms() {
+    let pem = include_str!("testdata/rsa_public.pem");
+    let private = include_str!("testdata/rsa_private.b64").replace('\n', "");
+    let pair = signature::RsaKeyPair::from_pkcs8(&STANDARD.decode(private).expect("base64"))
+        .expect("a key");
+    let token = token(&json!({ "alg": "RS256" }), &claims(), |message| {
+        let mut out = vec![0; pair.public().modulus_len()];
+        pair.sign(
+            &signature::RSA_PKCS1_SHA256,
+            &SystemRandom::new(),
+            message,
+            &mut out,
+        )
+        .expect("a signature");
+        out
+    });
+    for form in [
+        pem.to_owned(),
+        pem.replace('\n', "\r\n"),
+        pem.replace('\n', "\\n"),
+        pem.replace('\n', "\\r\\n"),
+        pem.replace('\n', " "),
+        format!("\"{pem}\""),
+        format!("# the issuer's key\n{pem}\n"),
+        include_str!("testdata/rsa_pkcs1.pem").to_owned(),
+        include_str!("testdata/rsa_certificate.pem").to_owned(),
+    ] {
+        let verifier = with(&[("JWT_PUBLIC_KEY", &form)])
+            .expect("a configuration")
+            .expect("a key");
+        assert_eq!(subject(&verifier, &token), Ok("alice".to_owned()), "{form}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_key_panics(der in proptest::collection::vec(any::<u8>(), 0..200), at in 0_usize..300, byte: u8) {
+        let wrap = |der: &[u8], label: &str| format!("-----BEGIN {label}-----\n{}\n-----END {label}-----", STANDARD.encode(der));
+        for label in ["PUBLIC KEY", "CERTIFICATE", "RSA PUBLIC KEY"] {
+            let _ = with(&[("JWT_PUBLIC_KEY", &wrap(&der, label))]);
+        }
+        let body: String = include_str!("testdata/ec_secp256k1.pem").lines().filter(|line| !line.starts_with('-')).collect();
+        let mut der = STANDARD.decode(body).expect("base64");
+        let at = at % der.len();
+        der[at] = byte;
+        let _ = with(&[("JWT_PUBLIC_KEY", &wrap(&der, "PUBLIC KEY"))]);
     }
 }
 
@@ -300,6 +470,6 @@ fn huge_and_mangled_tokens_are_refused() {
         &format!("{good}.x"),
         &"a".repeat(1 << 20),
     ] {
-        assert!(by_secret().subject(token).is_err());
+        assert!(subject(&by_secret(), token).is_err());
     }
 }

@@ -108,7 +108,7 @@ fn by_refusal(answer: &Answer) -> (Fault, String) {
         ("not valid yet", fault::TOKEN_EARLY),
         ("issuer", fault::TOKEN_ISSUER),
         ("audience", fault::TOKEN_AUDIENCE),
-        ("must have sub", fault::TOKEN_CLAIMS),
+        (" claim", fault::TOKEN_CLAIMS),
         ("sub must be", fault::TOKEN_CLAIMS),
     ] {
         if said.contains(mark) {

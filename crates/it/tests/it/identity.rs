@@ -171,7 +171,9 @@ async fn a_token() {
         "x".repeat(100_000),
         with("exp", json!(now - 1)),
         with("exp", json!("tomorrow")),
-        with("nbf", json!(now + 60)),
+        with("nbf", json!(now + 3600)),
+        with("iat", json!(now + 3600)),
+        with("nbf", json!("now")),
         with("iss", json!("https://other.test")),
         with("aud", json!("another")),
         with("aud", json!(["another", "third"])),
@@ -187,6 +189,10 @@ async fn a_token() {
         without("aud"),
     ] {
         assert_eq!(caller(&app, bearer(&bad)).await, None, "{bad}");
+    }
+    for early in ["nbf", "iat"] {
+        let token = with(early, json!(now + 60));
+        assert_eq!(caller(&app, bearer(&token)).await.as_deref(), Some("alice"));
     }
     let several = with("aud", json!(["another", crate::event::AUDIENCE]));
     assert_eq!(

@@ -1,0 +1,92 @@
+//! Reads DER (X.690), as far as public keys need it: values in a row, each with a tag and a length.
+
+pub(super) const INTEGER: u8 = 0x02;
+pub(super) const BIT_STRING: u8 = 0x03;
+pub(super) const OBJECT_IDENTIFIER: u8 = 0x06;
+pub(super) const SEQUENCE: u8 = 0x30;
+/// `[0] EXPLICIT`, the version of a certificate.
+pub(super) const CONTEXT_0: u8 = 0xa0;
+
+/// The values that are still to be read.
+#[derive(Clone, Copy)]
+pub(super) struct Der<'a>(pub(super) &'a [u8]);
+
+impl<'a> Der<'a> {
+    /// The contents of the next value, if it has this tag. Otherwise nothing is consumed.
+    pub(super) fn next(&mut self, tag: u8) -> Option<&'a [u8]> {
+        let mut rest = *self;
+        let (found, contents) = rest.any()?;
+        if found != tag {
+            return None;
+        }
+        *self = rest;
+        Some(contents)
+    }
+
+    /// The values inside the next one, which must be a sequence.
+    pub(super) fn sequence(&mut self) -> Option<Self> {
+        self.next(SEQUENCE).map(Der)
+    }
+
+    /// The bits of a string that has whole bytes.
+    pub(super) fn bits(&mut self) -> Option<&'a [u8]> {
+        match self.next(BIT_STRING)? {
+            [0, bits @ ..] => Some(bits),
+            _ => None,
+        }
+    }
+
+    /// The tag and the contents of the next value.
+    pub(super) fn any(&mut self) -> Option<(u8, &'a [u8])> {
+        let ([tag, length], rest) = self.0.split_first_chunk()?;
+        let (length, rest) = match length {
+            0..0x80 => (usize::from(*length), rest),
+            // Longer ones first say how many bytes their length has.
+            _ => {
+                let (length, rest) = rest.split_at_checked(usize::from(length & 0x7f))?;
+                let length = length.iter().try_fold(0_usize, |sum, byte| {
+                    sum.checked_mul(256)?.checked_add(usize::from(*byte))
+                })?;
+                (length, rest)
+            }
+        };
+        let (contents, rest) = rest.split_at_checked(length)?;
+        self.0 = rest;
+        Some((*tag, contents))
+    }
+}
+
+/// The bits of the modulus of an `RSAPublicKey` (RFC 8017, appendix A.1.1).
+pub(super) fn modulus_bits(key: &[u8]) -> Option<usize> {
+    let modulus = Der(key).sequence()?.next(INTEGER)?;
+    // A zero in front says that the number is not negative.
+    let first = modulus.iter().position(|byte| *byte != 0)?;
+    let digits = modulus.get(first..)?;
+    Some(digits.len() * 8 - digits.first()?.leading_zeros() as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths() {
+        let bits = |bytes: &[u8]| modulus_bits(bytes);
+        // SEQUENCE { INTEGER 0x00ff01, … }, and the same with its lengths in more bytes.
+        assert_eq!(bits(&[0x30, 8, 2, 3, 0, 0xff, 1, 2, 1, 3]), Some(16));
+        assert_eq!(
+            bits(&[0x30, 0x81, 9, 2, 0x81, 3, 0, 0x7f, 1, 2, 1, 3]),
+            Some(15)
+        );
+        for cut in [
+            &[][..],
+            &[0x30],
+            &[0x30, 8, 2, 3, 0],
+            &[0x30, 0x81],
+            &[0x30, 3, 2, 1, 0],
+            &[0x30, 0xff, 0xff],
+        ] {
+            assert_eq!(bits(cut), None);
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! One key and the only algorithm it is used with. The key fixes the algorithm, never the token.
+//!
+//! What kind of key it is, is read from its object identifiers and never guessed from lengths: P-256, secp256k1 and
+//! brainpoolP256r1 have points of one length, and a key on the wrong curve would refuse every token without a reason.
+
+use std::ops::RangeInclusive;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use jsonwebtoken::crypto::verify;
+use jsonwebtoken::{Algorithm, DecodingKey};
+use serde_json::{Map, Value};
+use slipway_core::env::ConfigError;
+
+use super::der::{CONTEXT_0, Der, OBJECT_IDENTIFIER, modulus_bits};
+
+/// RFC 7518, section 3.2: a key for HS256 must be at least as long as the hash.
+const MIN_SECRET_BYTES: usize = 32;
+
+/// RFC 7518, section 3.3, asks for 2048 at least; `ring` verifies up to 8192.
+const RSA_BITS: RangeInclusive<usize> = 2048..=8192;
+
+/// 1.2.840.113549.1.1.1 (RFC 8017).
+const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+/// 1.2.840.10045.2.1 (RFC 5480), with the curve as its parameter.
+const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
+/// 1.2.840.10045.3.1.7.
+const P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+/// 1.3.132.0.34.
+const P384: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x22];
+/// 1.3.101.112 (RFC 8410).
+const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
+
+const KINDS: &str = "must be a PEM public key: RSA, EC (P-256 or P-384) or Ed25519";
+
+/// A key that verifies signatures of one algorithm.
+pub(super) struct Key {
+    decoding: DecodingKey,
+    pub(super) algorithm: Algorithm,
+}
+
+impl Key {
+    /// Reads `JWT_SECRET`.
+    pub(super) fn secret(secret: &str) -> Result<Self, ConfigError> {
+        if secret.len() < MIN_SECRET_BYTES {
+            return Err(ConfigError::new(
+                "JWT_SECRET",
+                "must be at least 32 bytes (RFC 7518, section 3.2)",
+            ));
+        }
+        Ok(Self {
+            decoding: DecodingKey::from_secret(secret.as_bytes()),
+            algorithm: Algorithm::HS256,
+        })
+    }
+
+    /// Reads `JWT_PUBLIC_KEY`: a public key or a certificate, in PEM.
+    pub(super) fn public(pem: &str) -> Result<Self, ConfigError> {
+        Self::from_pem(pem).map_err(|problem| ConfigError::new("JWT_PUBLIC_KEY", problem))
+    }
+
+    /// The claims of a token that this key signed, unchecked.
+    ///
+    /// The library's `decode` would check some of them as well, and report a list where it expects a number as a token
+    /// that is malformed.
+    pub(super) fn open(&self, token: &str) -> Option<Map<String, Value>> {
+        let (message, signature) = token.rsplit_once('.')?;
+        let signed = verify(
+            signature,
+            message.as_bytes(),
+            &self.decoding,
+            self.algorithm,
+        );
+        let (_, claims) = message
+            .split_once('.')
+            .filter(|_| signed.is_ok_and(|good| good))?;
+        let claims = URL_SAFE_NO_PAD.decode(claims).ok()?;
+        serde_json::from_slice(&claims).ok()
+    }
+
+    fn from_pem(text: &str) -> Result<Self, &'static str> {
+        // Consoles and templates hold one line: line breaks then come as two characters.
+        let text = text.replace("\\r", "").replace("\\n", "\n");
+        let mut blocks = text.split("-----BEGIN ").skip(1);
+        let block = blocks.next().ok_or(KINDS)?;
+        if blocks.clone().any(is_private) || is_private(block) {
+            return Err("holds a private key; give the public half");
+        }
+        if blocks.next().is_some() {
+            return Err("holds more than one PEM block; give one public key");
+        }
+        let (label, rest) = block.split_once("-----").ok_or(KINDS)?;
+        let (body, _) = rest
+            .split_once(&format!("-----END {label}-----"))
+            .ok_or(KINDS)?;
+        let body: String = body.split_whitespace().collect();
+        let der = STANDARD.decode(body).map_err(|_| KINDS)?;
+        match label {
+            "PUBLIC KEY" => Self::from_info(Der(&der)),
+            "CERTIFICATE" => Self::from_info(certified(&der).ok_or(KINDS)?),
+            "RSA PUBLIC KEY" => Self::rsa(&der),
+            _ => Err(KINDS),
+        }
+    }
+
+    /// Reads a `SubjectPublicKeyInfo` (RFC 5280, section 4.1).
+    fn from_info(mut der: Der<'_>) -> Result<Self, &'static str> {
+        let mut info = der.sequence().ok_or(KINDS)?;
+        let mut algorithm = info.sequence().ok_or(KINDS)?;
+        let kind = algorithm.next(OBJECT_IDENTIFIER).ok_or(KINDS)?;
+        let key = info.bits().ok_or(KINDS)?;
+        match kind {
+            RSA => Self::rsa(key),
+            EC => Self::ec(algorithm.next(OBJECT_IDENTIFIER), key),
+            ED25519 if key.len() == 32 => Ok(Self {
+                decoding: DecodingKey::from_ed_der(key),
+                algorithm: Algorithm::EdDSA,
+            }),
+            _ => Err(KINDS),
+        }
+    }
+
+    fn rsa(key: &[u8]) -> Result<Self, &'static str> {
+        // Others would be taken here, and every token refused.
+        if !modulus_bits(key).is_some_and(|bits| RSA_BITS.contains(&bits)) {
+            return Err(
+                "is an RSA key of fewer than 2048 or more than 8192 bits; make one of 2048 (RFC 7518, section 3.3)",
+            );
+        }
+        Ok(Self {
+            decoding: DecodingKey::from_rsa_der(key),
+            algorithm: Algorithm::RS256,
+        })
+    }
+
+    /// `curve` is absent where the key spells its curve out in numbers.
+    fn ec(curve: Option<&[u8]>, point: &[u8]) -> Result<Self, &'static str> {
+        let (algorithm, bytes) = match curve {
+            Some(P256) => (Algorithm::ES256, 32),
+            Some(P384) => (Algorithm::ES384, 48),
+            _ => {
+                return Err(
+                    "is an EC key on a curve other than P-256 and P-384 (secp256k1 and brainpool are not supported); make one on P-256",
+                );
+            }
+        };
+        if point.len() != 1 + 2 * bytes || point.first() != Some(&4) {
+            return Err("is an EC key whose point is compressed; write it uncompressed");
+        }
+        Ok(Self {
+            decoding: DecodingKey::from_ec_der(point),
+            algorithm,
+        })
+    }
+}
+
+fn is_private(block: &str) -> bool {
+    block
+        .split_once("-----")
+        .is_some_and(|(label, _)| label.ends_with("PRIVATE KEY"))
+}
+
+/// The `SubjectPublicKeyInfo` in a certificate: the sixth field, behind a version that may be absent.
+fn certified(der: &[u8]) -> Option<Der<'_>> {
+    let mut fields = Der(der).sequence()?.sequence()?;
+    let _version = fields.next(CONTEXT_0);
+    for _ in ["serial", "signature", "issuer", "validity", "subject"] {
+        fields.any()?;
+    }
+    Some(fields)
+}
