@@ -14,6 +14,7 @@ pub mod id;
 pub mod key;
 pub mod limits;
 pub mod parts;
+pub mod region;
 pub mod scan;
 pub mod sniff;
 pub mod user;

@@ -12,6 +12,7 @@ use http::Request;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use slipway_core::env::{ConfigError, Env};
+use slipway_core::region::dns_suffix;
 use slipway_https::Signer;
 use time::OffsetDateTime;
 
@@ -66,12 +67,9 @@ impl Fetched {
 
 async fn ask(env: Env<'_>, arn: &str) -> Result<String, ConfigError> {
     let region = env.required("AWS_REGION")?;
-    let endpoint = env
+    let address = env
         .optional("AWS_ENDPOINT_URL_SECRETS_MANAGER")
-        .unwrap_or_else(|| {
-            let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
-            format!("https://secretsmanager.{region}.amazonaws.com{suffix}")
-        });
+        .unwrap_or_else(|| endpoint(&region));
     let access_key_id = env.required("AWS_ACCESS_KEY_ID")?;
     let secret_access_key = env.required("AWS_SECRET_ACCESS_KEY")?;
     let session_token = env.optional("AWS_SESSION_TOKEN");
@@ -83,7 +81,7 @@ async fn ask(env: Env<'_>, arn: &str) -> Result<String, ConfigError> {
         session_token: session_token.as_deref(),
     };
     let body = question(arn, env.optional("DATABASE_URL_SECRET_VERSION"));
-    let mut request = Request::post(endpoint.trim_end_matches('/').to_owned() + "/")
+    let mut request = Request::post(address.trim_end_matches('/').to_owned() + "/")
         .header("content-type", "application/x-amz-json-1.1")
         .header("x-amz-target", "secretsmanager.GetSecretValue")
         .body(Bytes::from(body))
@@ -105,6 +103,10 @@ async fn ask(env: Env<'_>, arn: &str) -> Result<String, ConfigError> {
         .ok()
         .and_then(|secret| secret.secret_string)
         .ok_or_else(|| problem("it holds no text".to_owned()))
+}
+
+fn endpoint(region: &str) -> String {
+    format!("https://secretsmanager.{region}.{}", dns_suffix(region))
 }
 
 /// What Secrets Manager is asked: for a version, or for the current one.
@@ -150,6 +152,21 @@ mod tests {
             let error = picked(text, Some(key)).expect_err(key).to_string();
             assert!(error.contains(ARN) && error.contains(key), "{error}");
             assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn every_partition_has_its_own_domain() {
+        for (region, host) in [
+            ("eu-central-1", "secretsmanager.eu-central-1.amazonaws.com"),
+            ("cn-north-1", "secretsmanager.cn-north-1.amazonaws.com.cn"),
+            (
+                "eusc-de-east-1",
+                "secretsmanager.eusc-de-east-1.amazonaws.eu",
+            ),
+            ("us-iso-east-1", "secretsmanager.us-iso-east-1.c2s.ic.gov"),
+        ] {
+            assert_eq!(endpoint(region), format!("https://{host}"));
         }
     }
 

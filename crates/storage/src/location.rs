@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use slipway_core::ObjectKey;
 use slipway_core::env::{ConfigError, Env};
+use slipway_core::region::{dns_suffix, is_host_label};
 
 /// A bucket and how to reach it: at AWS by a host name of its own, elsewhere by a path at the endpoint.
 #[derive(Clone, Debug)]
@@ -29,19 +30,18 @@ impl Location {
         }
         match env.optional("AWS_ENDPOINT_URL_S3") {
             Some(endpoint) => Self::at_endpoint(bucket, region, "AWS_ENDPOINT_URL_S3", &endpoint),
-            None => Ok(Self::at_aws(bucket, region)),
+            None if is_host_label(&region) => Ok(Self::at_aws(bucket, region)),
+            None => Err(ConfigError::new(
+                "AWS_REGION",
+                "must be a region such as eu-central-1",
+            )),
         }
     }
 
     /// The bucket at AWS.
     #[must_use]
     pub fn at_aws(bucket: String, region: String) -> Self {
-        let suffix = if region.starts_with("cn-") {
-            "amazonaws.com.cn"
-        } else {
-            "amazonaws.com"
-        };
-        let service = format!("s3.{region}.{suffix}");
+        let service = format!("s3.{region}.{}", dns_suffix(&region));
         // The certificate covers one label: a bucket with dots is reached by path.
         let (host, base_path) = if bucket.contains('.') {
             (service, format!("/{bucket}/"))
@@ -185,6 +185,23 @@ mod tests {
     }
 
     #[test]
+    fn a_region_that_is_no_host_name_fails_at_init() {
+        let from = |region: &'static str, endpoint: Option<&'static str>| {
+            Location::from_env(Env::new(&|name| match name {
+                "S3_BUCKET_NAME" => Some("b".to_owned()),
+                "AWS_REGION" => Some(region.to_owned()),
+                "S3_ENDPOINT" => endpoint.map(str::to_owned),
+                _ => None,
+            }))
+        };
+        let error = from("eu-central-1 ", None).expect_err("a space");
+        assert!(error.to_string().contains("AWS_REGION"), "{error}");
+        assert!(from("eusc-de-east-1", None).is_ok());
+        // Elsewhere it only stands in signatures.
+        assert!(from("my region", Some("http://127.0.0.1:9000")).is_ok());
+    }
+
+    #[test]
     fn addresses() {
         let path = "a%40b~7Cc/01890a5d-ac96-774b-bcce-b302099a8057/x.txt";
         let aws = |bucket: &str, region: &str| {
@@ -197,10 +214,6 @@ mod tests {
         assert_eq!(
             aws("b.c", "eu-west-1"),
             format!("https://s3.eu-west-1.amazonaws.com/b.c/{path}")
-        );
-        assert_eq!(
-            aws("b", "cn-north-1"),
-            format!("https://b.s3.cn-north-1.amazonaws.com.cn/{path}")
         );
         let at = |endpoint: &str| {
             Location::at_endpoint("b".into(), "auto".into(), "S3_ENDPOINT", endpoint)
