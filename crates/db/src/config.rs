@@ -1,7 +1,9 @@
 //! Where the database is and how to reach it, read from `DATABASE_URL` as people paste it.
 
+mod json;
 mod keyword;
 mod options;
+mod placeholder;
 mod pooled;
 mod url;
 
@@ -68,13 +70,15 @@ impl Config {
         Self::parse(VARIABLE, &env.required(VARIABLE)?)
     }
 
-    /// Reads a connection string, `postgres://…` or `host=… user=…`, that came in `variable`.
+    /// Reads a connection string, `postgres://…` or `host=… user=…`, or a secret of RDS, that came in `variable`.
     pub fn parse(variable: &'static str, text: &str) -> Result<Self, ConfigError> {
         let text = unwrapped(text);
-        let parsed = match url::scheme(text) {
-            Some(rest) => url::options(rest),
-            None if url::is_other(text) => Err("must begin with postgres://".to_owned()),
-            None => keyword::options(text),
+        let parsed = match (url::scheme(text), placeholder::problem(text)) {
+            _ if json::is_json(text) => json::options(text),
+            (_, Some(problem)) => Err(problem.to_owned()),
+            (Some(rest), None) => url::options(rest),
+            (None, None) if url::is_other(text) => Err("must begin with postgres://".to_owned()),
+            (None, None) => keyword::options(text),
         };
         parsed
             .and_then(options::config)
@@ -89,15 +93,45 @@ impl Config {
     }
 }
 
-/// Without what comes along when a line is copied: blanks, quotes, the `psql` in front of it.
-fn unwrapped(text: &str) -> &str {
-    let text = text.trim();
-    let text = text.strip_prefix("psql ").unwrap_or(text).trim();
-    ['"', '\'']
-        .iter()
-        .find_map(|&quote| text.strip_prefix(quote)?.strip_suffix(quote))
-        .unwrap_or(text)
-        .trim()
+/// Without what comes along when a line is copied: blanks, the `psql` or `export DATABASE_URL=` in front of it, the
+/// quotes of a `.env` file or a shell, which `docker run --env-file` keeps, and a semicolon behind it.
+fn unwrapped(mut text: &str) -> &str {
+    const QUOTES: [(char, char); 6] = [
+        ('"', '"'),
+        ('\'', '\''),
+        ('`', '`'),
+        ('“', '”'),
+        ('‘', '’'),
+        ('<', '>'),
+    ];
+    loop {
+        text = text.trim();
+        let inner = ["psql ", "export "]
+            .iter()
+            .find_map(|word| text.strip_prefix(word))
+            .or_else(|| assigned(text))
+            .or_else(|| {
+                text.strip_suffix(';')
+                    .filter(|inner| inner.ends_with(['"', '\'']))
+            })
+            .or_else(|| {
+                QUOTES
+                    .iter()
+                    .find_map(|&(open, close)| text.strip_prefix(open)?.strip_suffix(close))
+            });
+        match inner {
+            Some(inner) => text = inner,
+            None => return text,
+        }
+    }
+}
+
+/// What is behind `NAME=`. The options of `host=… user=…` are in lower case.
+fn assigned(text: &str) -> Option<&str> {
+    let (name, value) = text.split_once('=')?;
+    let is_name = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    let value = value.trim_start();
+    (!name.is_empty() && name.trim_end().bytes().all(is_name)).then_some(value)
 }
 
 impl fmt::Debug for Config {
@@ -106,5 +140,7 @@ impl fmt::Debug for Config {
     }
 }
 
+#[cfg(test)]
+mod pasted_tests;
 #[cfg(test)]
 mod tests;

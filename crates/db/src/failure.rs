@@ -5,6 +5,8 @@ use std::fmt;
 use slipway_core::Error;
 use tokio_postgres::error::{DbError, SqlState};
 
+use crate::tls::distrust;
+
 /// Why a transaction has no result.
 pub(crate) enum Failure {
     /// No socket.
@@ -91,7 +93,10 @@ impl fmt::Display for Failure {
             Self::Connect(error) => write!(f, "cannot connect to Postgres: {error}"),
             Self::ReadOnly => f.write_str("this Postgres takes no writes"),
             Self::Timeout(doing) => write!(f, "time ran out while {doing}"),
-            Self::Handshake(error) => with_cause(f, error),
+            Self::Handshake(error) => match distrusted(error) {
+                Some(sentence) => f.write_str(&sentence),
+                None => with_cause(f, error),
+            },
             Self::Postgres(error) => match error.as_db_error() {
                 Some(error) => {
                     write!(f, "{}: {}", error.code().code(), error.message())?;
@@ -104,6 +109,11 @@ impl fmt::Display for Failure {
             },
         }
     }
+}
+
+/// Why the server's certificate was refused, if it was.
+fn distrusted(error: &tokio_postgres::Error) -> Option<String> {
+    distrust(&std::error::Error::source(error)?.to_string())
 }
 
 fn with_cause(f: &mut fmt::Formatter<'_>, error: &tokio_postgres::Error) -> fmt::Result {

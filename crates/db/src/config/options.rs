@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use socket2::TcpKeepalive;
-use tokio_postgres::config::{ChannelBinding, SslMode};
+use tokio_postgres::config::{ChannelBinding, SslMode, SslNegotiation};
 
 use super::{Config, Limits, Server};
 
@@ -102,6 +102,9 @@ impl Draft {
             "load_balance_hosts" if matches!(value.as_str(), "disable" | "random") => {}
             // What we do anyway.
             "sslnegotiation" if value == "postgres" => {}
+            "sslnegotiation" if value == "direct" => {
+                self.login.ssl_negotiation(SslNegotiation::Direct);
+            }
             "gssencmode" if matches!(value.as_str(), "disable" | "prefer") => {}
             "client_encoding"
                 if matches!(
@@ -116,7 +119,10 @@ impl Draft {
             | "connection_limit"
             | "pool_timeout"
             | "statement_cache_size"
-            | "uselibpqcompat" => {}
+            | "uselibpqcompat"
+            // Vercel's integration of Supabase adds these.
+            | "supa"
+            | "workaround" => {}
             _ => return Err(Unknown),
         }
         Ok(())
@@ -146,6 +152,12 @@ impl Draft {
         self.login.user(user);
         if self.login.get_application_name().is_none() {
             self.login.application_name("slipway");
+        }
+        if self.login.get_ssl_negotiation() == SslNegotiation::Direct {
+            if self.ssl_mode == Some(SslMode::Disable) {
+                return Err("has sslnegotiation=direct, which is TLS, and no TLS".to_owned());
+            }
+            self.ssl_mode = Some(SslMode::Require);
         }
         // Servers on this machine often have a certificate that nobody signed, or none.
         let here = servers.iter().all(Server::is_loopback);

@@ -70,12 +70,18 @@ async fn a_connection_string_of_neons_works_as_pasted() {
             .expect("usage");
         assert_eq!(usage.bytes, 5, "{mode}");
     }
-    // A certificate that nobody vouches for, and one for another host.
+    // A certificate of an unknown authority, and one for another host.
     let refused = [
-        format!("postgresql://neondb_owner:npg_AbC123@localhost:{port}/neondb?sslmode=require"),
-        trusted("require").replace("@localhost", "@127.0.0.1"),
+        (
+            format!("postgresql://neondb_owner:npg_AbC123@localhost:{port}/neondb?sslmode=require"),
+            "from an authority that is not trusted here",
+        ),
+        (
+            trusted("require").replace("@localhost", "@127.0.0.1"),
+            "for another host name than the connection string has",
+        ),
     ];
-    for url in refused {
+    for (url, said) in refused {
         let error = db(&url)
             .usage(&user("alice"))
             .await
@@ -84,8 +90,34 @@ async fn a_connection_string_of_neons_works_as_pasted() {
         let cause = std::error::Error::source(&error)
             .expect("a cause")
             .to_string();
-        assert!(cause.contains("TLS") && !cause.contains("npg_"), "{cause}");
+        assert!(cause.contains(said) && !cause.contains("npg_"), "{cause}");
+        assert!(!cause.contains("SSL routines"), "{cause}");
     }
+}
+
+/// A server that speaks TLS from the first byte, as Postgres 17 does: the proxy answers no request for it, and wants the
+/// protocol named.
+#[tokio::test]
+async fn tls_may_begin_without_a_request_for_it() {
+    let authority = Authority::new();
+    let server = server(&authority, &["localhost"]);
+    neon_like(&server).await;
+    let url = format!(
+        "postgresql://neondb_owner:npg_AbC123@localhost:{}/neondb?sslnegotiation=direct&sslrootcert={}",
+        server.port(),
+        authority.path().display()
+    );
+    let (admin, connection) = tokio_postgres::connect(&server.url(), NoTls)
+        .await
+        .expect("connected");
+    tokio::spawn(connection);
+    let row = admin
+        .query_one("SELECT current_setting('server_version_num')::int", &[])
+        .await;
+    let version: i32 = row.expect("a version").get(0);
+    let migrated = db(&url).migrate().await;
+    // Older servers close the connection: they take the first byte for the length of a packet.
+    assert_eq!(migrated.is_ok(), version >= 170_000, "{version}");
 }
 
 #[test]
