@@ -1,4 +1,7 @@
-//! What arrives: S3 notifications and EventBridge events, plain or inside SQS messages.
+//! What arrives: S3 notifications and EventBridge events, plain, from an SNS topic, or inside SQS messages.
+//!
+//! SNS wraps a notification as a string: in `Sns.Message` of a record for Lambda, in `Message` of a body for SQS (unless
+//! the subscription has raw delivery). `MinIO` and `RustFS` send the notifications of S3 with a source of their own.
 //!
 //! An event of S3 only says "look at this key": nothing else that it claims is read. A scanner's is believed
 //! in what it found, since nobody else can be asked.
@@ -53,11 +56,14 @@ impl Event {
 }
 
 fn message(record: &Value) -> Message {
-    let body = text(record, "/body").and_then(|body| serde_json::from_str(body).ok());
+    let notices = match embedded(record, "/body") {
+        Some(body) if is_sns(&body) => published(&body, "/Message"),
+        Some(body) => notices(&body),
+        None => vec![Notice::Unknown],
+    };
     Message {
         id: text(record, "/messageId").unwrap_or_default().to_owned(),
-        // A body that is not JSON will be none the next time either: it is counted, not retried.
-        notices: body.map_or_else(|| vec![Notice::Unknown], |body| notices(&body)),
+        notices,
     }
 }
 
@@ -67,16 +73,40 @@ fn notices(payload: &Value) -> Vec<Notice> {
         let notice = from_eventbridge(payload).or_else(|| from_guardduty(payload));
         return vec![notice.unwrap_or(Notice::Unknown)];
     }
-    records
-        .iter()
-        .map(|record| from_s3(record).unwrap_or(Notice::Unknown))
-        .collect()
+    let of_record = |record: &Value| {
+        // Of all sources of events for Lambda, SNS alone begins this name with a capital.
+        if text(record, "/EventSource") == Some("aws:sns") {
+            return published(record, "/Sns/Message");
+        }
+        vec![from_s3(record).unwrap_or(Notice::Unknown)]
+    };
+    records.iter().flat_map(of_record).collect()
 }
+
+/// Whether the body of an SQS message is what SNS makes of a notification.
+fn is_sns(body: &Value) -> bool {
+    text(body, "/Type") == Some("Notification") && text(body, "/TopicArn").is_some()
+}
+
+/// What was published to a topic.
+fn published(wrapper: &Value, pointer: &str) -> Vec<Notice> {
+    embedded(wrapper, pointer).map_or_else(|| vec![Notice::Unknown], |payload| notices(&payload))
+}
+
+/// JSON in a string. Text that is not JSON will not be JSON at the next delivery either, so it is counted and not retried.
+fn embedded(value: &Value, pointer: &str) -> Option<Value> {
+    serde_json::from_str(text(value, pointer)?).ok()
+}
+
+/// What sends notifications in the shape of S3's own, with keys form-encoded.
+const SOURCES: [&str; 3] = ["aws:s3", "minio:s3", "rustfs:s3"];
 
 fn from_s3(record: &Value) -> Option<Notice> {
     let name = text(record, "/eventName")?;
+    // S3 leaves the prefix out, others do not.
+    let name = name.strip_prefix("s3:").unwrap_or(name);
     let ours = ["ObjectCreated:", "ObjectRemoved:", "LifecycleExpiration:"];
-    if text(record, "/eventSource") != Some("aws:s3")
+    if !SOURCES.contains(&text(record, "/eventSource")?)
         || !ours.iter().any(|kind| name.starts_with(kind))
     {
         return None;
@@ -135,7 +165,7 @@ fn scan_status(scan: Option<&str>, result: Option<&str>) -> ScanStatus {
     }
 }
 
-/// S3's own notifications carry keys form-encoded: a space is a plus.
+/// Notifications carry keys form-encoded: a space is a plus. `MinIO` encodes slashes as well.
 fn form_decoded(key: &str) -> Option<String> {
     let spaced = key.replace('+', " ");
     percent_decode_str(&spaced)
@@ -188,6 +218,74 @@ mod tests {
     }
 
     #[test]
+    fn minio_names_itself_and_encodes_slashes() {
+        for source in ["minio:s3", "rustfs:s3"] {
+            let event = json!({ "EventName": "s3:ObjectCreated:Put", "Key": "b/a@b/x y", "Records": [
+                { "eventSource": source, "eventName": "s3:ObjectCreated:Put",
+                    "s3": { "bucket": { "name": "b" }, "object": { "key": "a%40b%2Fx+y%2B" } } },
+            ] });
+            assert_eq!(
+                Event::parse(&event),
+                Event::Direct(vec![object("a@b/x y+")])
+            );
+        }
+    }
+
+    /// As SNS delivers to Lambda.
+    fn sns(message: &Value) -> Value {
+        json!({ "EventSource": "aws:sns", "EventVersion": "1.0",
+            "Sns": { "Type": "Notification", "Message": message } })
+    }
+
+    #[test]
+    fn notifications_are_taken_out_of_sns() {
+        let mut two = s3("ObjectCreated:Put", "k");
+        two["Records"]
+            .as_array_mut()
+            .unwrap()
+            .extend(records(&s3("ObjectRemoved:Delete", "l")).iter().cloned());
+        let test = json!({ "Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b" });
+        let bridge = json!({ "source": "aws.s3", "detail-type": "Object Created",
+            "detail": { "bucket": { "name": "b" }, "object": { "key": "m" } } });
+        let string = |value: &Value| Value::String(value.to_string());
+        let event = json!({ "Records": [
+            sns(&string(&two)), sns(&string(&test)), sns(&string(&bridge)), sns(&json!("not JSON")), sns(&Value::Null),
+        ] });
+        let unknown = || Notice::Unknown;
+        assert_eq!(
+            Event::parse(&event),
+            Event::Direct(vec![
+                object("k"),
+                object("l"),
+                unknown(),
+                object("m"),
+                unknown(),
+                unknown()
+            ])
+        );
+        // And in a queue, without raw delivery; a confirmation is no notification.
+        let body = |kind: &str| {
+            json!({ "Type": kind, "MessageId": "m", "TopicArn": "arn:aws:sns:us-east-1:1:t",
+                "Message": two.to_string(), "Timestamp": "2023-06-30T03:34:25.518Z" })
+        };
+        let batch = json!({ "Records": [
+            { "eventSource": "aws:sqs", "messageId": "1", "body": body("Notification").to_string() },
+            { "eventSource": "aws:sqs", "messageId": "2", "body": body("UnsubscribeConfirmation").to_string() },
+        ] });
+        let message = |id: &str, notices| Message {
+            id: id.to_owned(),
+            notices,
+        };
+        assert_eq!(
+            Event::parse(&batch),
+            Event::Sqs(vec![
+                message("1", vec![object("k"), object("l")]),
+                message("2", vec![unknown()]),
+            ])
+        );
+    }
+
+    #[test]
     fn messages_keep_their_ids_and_poison_is_not_retried() {
         let body = s3("ObjectCreated:Put", "k").to_string();
         let batch = json!({ "Records": [
@@ -215,6 +313,9 @@ mod tests {
             json!({ "Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b" }),
             s3("ObjectTagging:Put", "k"),
             s3("ObjectCreated:Put", "%FF"),
+            s3("s3:ObjectAccessed:Get", "k"),
+            json!({ "Records": [{ "eventSource": "other:s3", "eventName": "ObjectCreated:Put",
+                "s3": { "bucket": { "name": "b" }, "object": { "key": "k" } } }] }),
             json!({ "source": "aws.ec2", "detail-type": "Object Created" }),
             json!({ "Records": [{}] }),
             json!([]),

@@ -207,13 +207,13 @@ async fn uploads_are_recorded() {
     let none: &[&str] = &[];
     check("s3-object-created-put", &[TEST_S3], recorded(), &["alice"]).await;
     check("s3-object-created-put", none, json!({ "missing": 1 }), none).await;
-    check(
+    for name in [
         "eventbridge-object-created",
-        &[TEST_S3],
-        recorded(),
-        &["alice"],
-    )
-    .await;
+        "sns-s3-notification",
+        "minio-object-created-put",
+    ] {
+        check(name, &[TEST_S3], recorded(), &["alice"]).await;
+    }
     let video = "alice/01890a5d-ac98-7f21-9c44-0a1b2c3d4e5f/video.mp4";
     check(
         "s3-object-created-multipart",
@@ -260,6 +260,7 @@ async fn the_rest_is_acknowledged() {
     let dump = "backups/2023-06-30/database.dump";
     for (name, finds) in [
         ("s3-test-event", json!({ "unknown": 1 })),
+        ("sns-s3-test-event", json!({ "unknown": 1 })),
         ("s3-foreign-key", json!({ "foreign": 1 })),
         ("s3-foreign-bucket", json!({ "foreign": 1 })),
         ("eventbridge-unknown", json!({ "unknown": 1 })),
@@ -285,7 +286,12 @@ async fn what_a_scanner_found_is_kept() {
 
 #[tokio::test]
 async fn messages_of_sqs() {
-    for name in ["sqs-s3-notification", "sqs-eventbridge", "sqs-mixed-batch"] {
+    for name in [
+        "sqs-s3-notification",
+        "sqs-eventbridge",
+        "sqs-sns-s3-notification",
+        "sqs-mixed-batch",
+    ] {
         let world = World::new().await;
         world.put_object(TEST_S3, "text/plain", b"hello").await;
         let answer = world.deliver(file(name)).await.unwrap();
