@@ -6,6 +6,11 @@ use slipway_core::ObjectKey;
 use slipway_core::env::{ConfigError, Env};
 use slipway_core::region::{dns_suffix, is_host_label};
 
+use crate::endpoint::Endpoint;
+
+/// The variables that name an S3-compatible server, the first that is set first. The last two are the SDKs' own.
+pub const ENDPOINTS: [&str; 3] = ["S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
+
 /// A bucket and how to reach it: at AWS by a host name of its own, elsewhere by a path at the endpoint.
 #[derive(Clone, Debug)]
 pub struct Location {
@@ -21,15 +26,15 @@ pub struct Location {
 }
 
 impl Location {
-    /// Reads `S3_BUCKET_NAME`, `AWS_REGION` and `S3_ENDPOINT` (else `AWS_ENDPOINT_URL_S3`).
+    /// Reads `S3_BUCKET_NAME`, `AWS_REGION` and the first of [`ENDPOINTS`] that is set.
     pub fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
         let bucket = env.required("S3_BUCKET_NAME")?;
         let region = env.required("AWS_REGION")?;
-        if let Some(endpoint) = env.optional("S3_ENDPOINT") {
-            return Self::at_endpoint(bucket, region, "S3_ENDPOINT", &endpoint);
-        }
-        match env.optional("AWS_ENDPOINT_URL_S3") {
-            Some(endpoint) => Self::at_endpoint(bucket, region, "AWS_ENDPOINT_URL_S3", &endpoint),
+        let set = ENDPOINTS
+            .iter()
+            .find_map(|name| Some((*name, env.optional(name)?)));
+        match set {
+            Some((variable, endpoint)) => Self::at_endpoint(bucket, region, variable, &endpoint),
             None if is_host_label(&region) => Ok(Self::at_aws(bucket, region)),
             None => Err(ConfigError::new(
                 "AWS_REGION",
@@ -65,42 +70,16 @@ impl Location {
         variable: &'static str,
         endpoint: &str,
     ) -> Result<Self, ConfigError> {
-        let problem = || {
-            ConfigError::new(
-                variable,
-                "must be http://host[:port] or https://host[:port]",
-            )
-        };
-        let endpoint = endpoint.trim().trim_end_matches('/');
-        let (scheme, rest) = endpoint.split_once("://").ok_or_else(problem)?;
-        let (authority, path) = rest
-            .split_once('/')
-            .map_or((rest, ""), |(host, path)| (host, path));
-        let default_port = match scheme {
-            "http" => ":80",
-            "https" => ":443",
-            _ => return Err(problem()),
-        };
-        if authority.is_empty() || authority.contains('@') || path.contains(['?', '#']) {
-            return Err(problem());
-        }
-        // Clients leave a default port out of the Host header, which is signed.
-        let host = authority
-            .strip_suffix(default_port)
-            .unwrap_or(authority)
-            .to_ascii_lowercase();
-        let base_path = match path {
-            "" => format!("/{bucket}/"),
-            path => format!("/{path}/{bucket}/"),
-        };
-        let endpoint = Some(endpoint.to_owned());
+        let Endpoint { scheme, host, path } = Endpoint::parse(endpoint, &bucket)
+            .map_err(|problem| ConfigError::new(variable, problem))?;
+        let origin = format!("{scheme}://{host}");
         Ok(Self {
-            origin: format!("{scheme}://{host}"),
+            base_path: format!("{path}/{bucket}/"),
             bucket,
             region,
-            endpoint,
+            endpoint: Some([&origin, &*path].concat()),
             host,
-            base_path,
+            origin,
         })
     }
 
@@ -240,5 +219,40 @@ mod tests {
         ] {
             assert!(at(bad).is_err(), "{bad}");
         }
+        // What requests of the SDK are sent to has no bucket either.
+        let normalised = Location::at_endpoint(
+            "b".into(),
+            "auto".into(),
+            "S3_ENDPOINT",
+            "https://Example.com/s3/b/",
+        );
+        let normalised = normalised.expect("an endpoint");
+        assert_eq!(
+            normalised.endpoint.as_deref(),
+            Some("https://example.com/s3")
+        );
+        assert_eq!(
+            normalised.object_url(&key()),
+            format!("https://example.com/s3/b/{path}")
+        );
+    }
+
+    #[test]
+    fn three_variables_name_an_endpoint() {
+        let location = |set: &[&str]| {
+            let get = |name: &str| match name {
+                "S3_BUCKET_NAME" => Some("b".to_owned()),
+                "AWS_REGION" => Some("auto".to_owned()),
+                name => set
+                    .contains(&name)
+                    .then(|| format!("https://{}.example", name.len())),
+            };
+            Location::from_env(Env::new(&get)).map(|location| location.endpoint)
+        };
+        let at = |host: &str| Ok(Some(format!("https://{host}.example")));
+        assert_eq!(location(&ENDPOINTS), at("11"));
+        assert_eq!(location(&ENDPOINTS[1..]), at("19"));
+        assert_eq!(location(&ENDPOINTS[2..]), at("16"));
+        assert_eq!(location(&[]), Ok(None));
     }
 }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use slipway_local::guard::Guard;
 use slipway_local::postgres::{self, Postgres, PostgresOptions};
 use slipway_local::s3::{ObjectEvent, S3Options, S3Server};
+use slipway_storage::ENDPOINTS;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::settings::{Env, brings_key, user_set};
@@ -82,7 +83,7 @@ impl Services {
     }
 
     async fn start_s3(&mut self, state: &State, chosen: &Chosen) -> io::Result<()> {
-        if let Some(theirs) = user_set("S3_ENDPOINT").or_else(|| user_set("AWS_ENDPOINT_URL_S3")) {
+        if let Some(theirs) = ENDPOINTS.into_iter().find_map(user_set) {
             if user_set("S3_BUCKET_NAME").is_none() {
                 return Err(io::Error::other(
                     "S3_ENDPOINT is set, but not S3_BUCKET_NAME: which bucket there is it?",

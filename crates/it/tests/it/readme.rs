@@ -83,6 +83,7 @@ fn the_configuration_table_names_every_variable_and_no_other() {
     let mut read_by_code = variables_of_the_code();
     // Read under a constant's name, since its errors must name it too.
     read_by_code.extend(["DATABASE_URL", "DATABASE_URL_UNPOOLED"].map(ToOwned::to_owned));
+    read_by_code.extend(slipway_storage::ENDPOINTS.map(ToOwned::to_owned));
     // Where a function runs, not how: Lambda sets them, and a person never does.
     for lambdas in ["AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_FUNCTION_NAME"] {
         read_by_code.remove(lambdas);

@@ -22,9 +22,10 @@ const LAMBDAS: [&str; 7] = [
 ];
 
 /// For servers elsewhere; here they are those of AWS.
-const ELSEWHERE: [&str; 3] = [
+const ELSEWHERE: [&str; 4] = [
     "S3_ENDPOINT",
     "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL",
     "AWS_ENDPOINT_URL_SECRETS_MANAGER",
 ];
 
