@@ -1,4 +1,4 @@
-//! Around `s3s`: CORS, and what S3 does with a presigned query that `s3s` does not.
+//! Around `s3s`: CORS (see `cors`), and what S3 does with a presigned query that `s3s` does not.
 
 use std::sync::Arc;
 
@@ -10,76 +10,32 @@ use s3s::service::S3Service;
 use s3s::{Body, HttpError, S3Error, S3ErrorCode};
 
 use super::body::SharedBody;
+use super::cors::CorsRule;
 use super::fault::refuse;
-use super::policy::Policy;
 
 const METADATA: &str = "x-amz-meta-";
 /// A week: the longest that S3 lets a presigned URL live.
 const LONGEST_EXPIRY: u64 = 7 * 24 * 60 * 60;
-const EXPOSED: &str = "ETag, Content-Range, Accept-Ranges, Last-Modified, x-amz-request-id, x-amz-checksum-crc32, \
-    x-amz-checksum-crc32c, x-amz-checksum-crc64nvme, x-amz-checksum-sha1, x-amz-checksum-sha256, x-amz-checksum-type";
-
 /// Answers one request.
 pub(super) async fn answer(
     service: Arc<S3Service>,
-    policy: Arc<Policy>,
+    cors: Arc<CorsRule>,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, HttpError> {
-    let origin = request.headers().get(header::ORIGIN).cloned();
-    let origin = origin.as_ref().and_then(|origin| origin.to_str().ok());
-    let allowed = policy.allow_origin(origin);
-    let mut response = if request.method() != Method::OPTIONS {
-        serve(&service, request).await?
-    } else if allowed.is_some() {
-        preflight(request.headers())
+    let mut response = if request.method() == Method::OPTIONS {
+        let path = request.uri().path().trim_matches('/');
+        cors.preflight(request.headers(), path.contains('/'))
     } else {
-        forbidden()
+        let (method, asked) = (request.method().clone(), request.headers().clone());
+        let mut response = serve(&service, request).await?;
+        cors.answer(&asked, &method, response.headers_mut());
+        response
     };
-    let headers = response.headers_mut();
-    if let Some(allowed) = allowed.and_then(|allowed| HeaderValue::from_str(allowed).ok()) {
-        if allowed != "*" {
-            headers.insert(header::VARY, HeaderValue::from_static("Origin"));
-        }
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
-        headers.insert(
-            header::ACCESS_CONTROL_EXPOSE_HEADERS,
-            HeaderValue::from_static(EXPOSED),
-        );
-    }
     let id = uuid::Uuid::now_v7().simple().to_string();
     if let Ok(id) = HeaderValue::try_from(id) {
-        headers.insert("x-amz-request-id", id);
+        response.headers_mut().insert("x-amz-request-id", id);
     }
     Ok(response)
-}
-
-/// S3's answer to a page that no rule of the bucket names.
-fn forbidden() -> Response<Body> {
-    let text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>AccessForbidden</Code>\
-        <Message>CORSResponse: This CORS request is not allowed.</Message></Error>";
-    let mut response = Response::new(Body::from(text.to_owned()));
-    *response.status_mut() = StatusCode::FORBIDDEN;
-    response
-}
-
-/// Such a page may send anything: what it may do is up to its signature.
-fn preflight(asked: &HeaderMap) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    let headers = response.headers_mut();
-    let methods = HeaderValue::from_static("GET, PUT, HEAD, POST, DELETE");
-    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
-    if let Some(names) = asked.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, names.clone());
-    }
-    headers.insert(
-        header::ACCESS_CONTROL_MAX_AGE,
-        HeaderValue::from_static("3000"),
-    );
-    headers.insert(
-        header::VARY,
-        HeaderValue::from_static("Access-Control-Request-Headers"),
-    );
-    response
 }
 
 async fn serve(

@@ -12,6 +12,7 @@ mod access;
 mod body;
 mod checksum;
 mod complete;
+mod cors;
 mod edge;
 mod event;
 mod fault;
@@ -29,6 +30,7 @@ mod store;
 mod uploads;
 mod write;
 
+pub use self::cors::CorsRule;
 pub use self::event::{EventName, ObjectEvent};
 pub use self::policy::Policy;
 pub use self::server::{S3Options, S3Server};

@@ -10,15 +10,8 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// The `Access-Control-Allow-Origin` for a page at `origin`; none where it may not call.
-    pub(super) fn allow_origin(&self, origin: Option<&str>) -> Option<&str> {
-        match (&self.origins, origin) {
-            // The same for every caller, so that a cached answer serves them all.
-            (None, _) => Some("*"),
-            (Some(origins), Some(origin)) => {
-                origins.iter().map(String::as_str).find(|o| *o == origin)
-            }
-            (Some(_), None) => None,
-        }
+    /// The origins of the bucket's CORS rule.
+    pub(super) fn cors_origins(&self) -> Vec<String> {
+        self.origins.clone().unwrap_or_else(|| vec!["*".to_owned()])
     }
 }

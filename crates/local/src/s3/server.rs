@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::access::{KeyPair, OneBucket};
+use super::cors::CorsRule;
 use super::edge;
 use super::event::ObjectEvent;
 use super::object::Moment;
@@ -77,10 +78,11 @@ impl S3Server {
         );
         let store = tokio::task::spawn_blocking(move || Store::open(root, bucket, region, events));
         let store = Arc::new(store.await.map_err(io::Error::other)??);
+        let cors = Arc::new(CorsRule::of_template(policy.cors_origins())?);
         let policy = Arc::new(policy);
-        let service = Arc::new(service(Arc::clone(&store), options, Arc::clone(&policy)));
+        let service = Arc::new(service(Arc::clone(&store), options, policy));
         let (stop, stopped) = oneshot::channel();
-        let accepting = tokio::spawn(accept(listener, service, policy, stopped));
+        let accepting = tokio::spawn(accept(listener, service, cors, stopped));
         Ok((
             Self {
                 address,
@@ -142,7 +144,7 @@ fn service(store: Arc<Store>, options: S3Options, policy: Arc<Policy>) -> S3Serv
 async fn accept(
     listener: TcpListener,
     service: Arc<S3Service>,
-    policy: Arc<Policy>,
+    cors: Arc<CorsRule>,
     mut stop: oneshot::Receiver<()>,
 ) {
     let graceful = GracefulShutdown::new();
@@ -160,11 +162,11 @@ async fn accept(
             continue;
         };
         let _ = stream.set_nodelay(true);
-        let (service, policy) = (Arc::clone(&service), Arc::clone(&policy));
+        let (service, cors) = (Arc::clone(&service), Arc::clone(&cors));
         let connection = http1::Builder::new().serve_connection(
             TokioIo::new(stream),
             service_fn(move |request| {
-                edge::answer(Arc::clone(&service), Arc::clone(&policy), request)
+                edge::answer(Arc::clone(&service), Arc::clone(&cors), request)
             }),
         );
         let connection = graceful.watch(connection);

@@ -5,7 +5,7 @@ use std::path::Path;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, RequestChecksumCalculation};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use slipway_local::s3::{ObjectEvent, S3Options, S3Server};
+use slipway_local::s3::{ObjectEvent, Policy, S3Options, S3Server};
 use tempfile::TempDir;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -26,12 +26,16 @@ pub(crate) struct Stack {
 
 impl Stack {
     pub(crate) async fn start() -> Self {
-        let root = tempfile::tempdir().unwrap();
-        Self::over(root).await
+        Self::start_with(Policy::default()).await
     }
 
-    async fn over(root: TempDir) -> Self {
-        let (server, events) = S3Server::start(options(root.path())).await.unwrap();
+    pub(crate) async fn start_with(policy: Policy) -> Self {
+        Self::over(tempfile::tempdir().unwrap(), policy).await
+    }
+
+    async fn over(root: TempDir, policy: Policy) -> Self {
+        let started = S3Server::start_with(options(root.path()), policy).await;
+        let (server, events) = started.unwrap();
         Self {
             root,
             server,
@@ -42,7 +46,7 @@ impl Stack {
 
     pub(crate) async fn restart(self) -> Self {
         self.server.shutdown().await;
-        Self::over(self.root).await
+        Self::over(self.root, Policy::default()).await
     }
 
     /// The SDK as it is by default: it sends checksums in trailers.

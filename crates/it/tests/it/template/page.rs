@@ -1,6 +1,7 @@
 //! The page that the template hosts: who may read its bucket, who hears of its address, and what its headers say.
 
 use serde_json::{Value, json};
+use slipway_local::s3::CorsRule;
 
 use super::template;
 
@@ -39,6 +40,37 @@ fn the_page_may_call_and_people_come_back_to_it() {
         assert_eq!(properties("UserPoolClient")[name], back, "{name}");
     }
     assert_eq!(template()["Outputs"]["PageUrl"]["Value"], address(""));
+}
+
+/// Uploads send the first three; players and download managers ask for ranges, and read how large an answer is and what
+/// it is named.
+#[test]
+fn the_bucket_allows_what_clients_send_and_read() {
+    let rule = &properties("Bucket")["CorsConfiguration"]["CorsRules"][0];
+    let headers = json!([
+        "content-type",
+        "if-none-match",
+        "range",
+        "if-range",
+        "x-amz-checksum-*"
+    ]);
+    let exposed = json!([
+        "ETag",
+        "Content-Length",
+        "Content-Range",
+        "Content-Disposition",
+        "Accept-Ranges"
+    ]);
+    assert_eq!(rule["AllowedHeaders"], headers);
+    assert_eq!(rule["ExposedHeaders"], exposed);
+    let public = &properties("PublicHeaders")["ResponseHeadersPolicyConfig"]["CorsConfig"];
+    assert_eq!(public["AccessControlExposeHeaders"]["Items"], exposed);
+    // The local S3 has the same rule, with origins of its own.
+    let local = CorsRule::of_template(vec!["*".to_owned()]).expect("a rule");
+    assert_eq!(json!(local.methods), rule["AllowedMethods"]);
+    assert_eq!(json!(local.headers), headers);
+    assert_eq!(json!(local.exposed), exposed);
+    assert_eq!(json!(local.max_age), rule["MaxAge"]);
 }
 
 #[test]
