@@ -123,9 +123,12 @@ faults! {
          damage on the way."
     S3_TYPE "s3_type"
         "This S3-compatible server accepts another Content-Type than was signed: use one that verifies signed headers."
+    S3_METADATA "s3_metadata"
+        "This S3-compatible server drops x-amz-meta-* parameters of a signed URL. Files are recorded under the short name in \
+         their key, and everything else that uploads carry there is lost as well: use another server (docs/servers.md)."
     BUCKET_CORS "bucket_cors"
         "Put a CORS rule on the bucket with this origin, the methods PUT, GET, HEAD, and the headers content-type, \
-         if-none-match, x-amz-checksum-sha256."
+         if-none-match, range, if-range, x-amz-checksum-*; `cargo dev bucket` does it on servers other than AWS."
     BUCKET_ETAG "bucket_etag"
         "Add ETag to ExposeHeaders of the bucket's CORS rule, for clients that read it."
     BUCKET_PUBLIC "bucket_public"

@@ -60,14 +60,22 @@ impl Doctor {
                 "the file was recorded, and is not among the newest 100 of the list".to_owned();
             return (Outcome::Fault(fault::LIST_FAILS, said), None);
         };
-        if file["fileName"] != NAME {
-            let said = "the list has the file under another name".to_owned();
-            return (Outcome::Fault(fault::LIST_FAILS, said), None);
+        let url = file["url"].as_str().map(str::to_owned);
+        let name = file["fileName"].as_str().unwrap_or_default();
+        if name == self.made[at].short_name() {
+            let said = format!(
+                "S3 dropped the metadata of the signed URL: {NAME:?} comes back as {name:?}, the short name in its key"
+            );
+            return (Outcome::Fault(fault::S3_METADATA, said), url);
         }
-        match (file["url"].as_str(), file["urlBlocked"].as_str()) {
+        if name != NAME {
+            let said = format!("the list has {name:?} in place of {NAME:?}");
+            return (Outcome::Fault(fault::LIST_FAILS, said), url);
+        }
+        match (url, file["urlBlocked"].as_str()) {
             (Some(url), _) => (
                 Outcome::Well("the file is in it, under its name".to_owned()),
-                Some(url.to_owned()),
+                Some(url),
             ),
             (None, why) => {
                 let why = why.unwrap_or("without a reason");
@@ -141,6 +149,9 @@ impl Doctor {
         let name = answer.header("content-disposition").and_then(name_in);
         if name.as_deref() == Some(NAME) {
             return Outcome::Well(format!("{NAME:?} comes back"));
+        }
+        if name.as_deref() == Some(self.made[at].short_name()) {
+            return Outcome::Skipped("the name was lost with the upload: see list".to_owned());
         }
         let said = match name {
             Some(name) => format!("a download is named {name:?} in place of {NAME:?}"),

@@ -67,6 +67,11 @@ impl Made {
         &self.bare()[..=bucket.len()]
     }
 
+    /// What a file is recorded under where S3 has lost its name: the end of the key.
+    pub(super) fn short_name(&self) -> &str {
+        self.key.rsplit('/').next().unwrap_or_default()
+    }
+
     /// Whether the URL is of this bucket, by its host or by its path.
     fn is_in(&self, bucket: &str) -> bool {
         let (_, rest) = self.bucket().split_once("://").unwrap_or_default();

@@ -1,11 +1,12 @@
-//! A server whose clock is off: what it answers passes through, `Date` apart.
+//! A proxy that changes the headers of answers: a server whose clock is off, or one that loses metadata.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{DATE, HeaderValue};
+use hyper::header::{DATE, HeaderMap, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -16,18 +17,47 @@ use time::format_description::well_known::Rfc2822;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+/// What it does to the headers of an answer.
+type Change = Arc<dyn Fn(&mut HeaderMap) + Send + Sync>;
+
 /// A proxy; it ends when dropped.
-pub(crate) struct ShiftedClock {
+pub(crate) struct Before {
     port: u16,
     serving: JoinHandle<()>,
 }
 
-impl ShiftedClock {
+impl Before {
     /// Stands before `endpoint`, whose time it tells as `ahead` of what it is.
-    pub(crate) async fn start(endpoint: &str, ahead: Duration) -> Self {
+    pub(crate) async fn shifting_the_clock(endpoint: &str, ahead: Duration) -> Self {
+        let change = move |headers: &mut HeaderMap| {
+            let date = OffsetDateTime::from(SystemTime::now() + ahead)
+                .format(&Rfc2822)
+                .expect("a date");
+            let date = date.replace("+0000", "GMT");
+            headers.insert(DATE, HeaderValue::try_from(date).expect("a header"));
+        };
+        Self::start(endpoint, Arc::new(change)).await
+    }
+
+    /// Stands before an S3 server that stores no metadata of a signed query.
+    pub(crate) async fn losing_metadata(endpoint: &str) -> Self {
+        let change = |headers: &mut HeaderMap| {
+            let lost = headers
+                .keys()
+                .filter(|name| name.as_str().starts_with("x-amz-meta-"))
+                .cloned()
+                .collect::<Vec<_>>();
+            for name in lost {
+                headers.remove(name);
+            }
+        };
+        Self::start(endpoint, Arc::new(change)).await
+    }
+
+    async fn start(endpoint: &str, change: Change) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
-        let serving = tokio::spawn(serve(listener, endpoint.to_owned(), ahead));
+        let serving = tokio::spawn(serve(listener, endpoint.to_owned(), change));
         Self { port, serving }
     }
 
@@ -36,18 +66,18 @@ impl ShiftedClock {
     }
 }
 
-impl Drop for ShiftedClock {
+impl Drop for Before {
     fn drop(&mut self) {
         self.serving.abort();
     }
 }
 
-async fn serve(listener: TcpListener, endpoint: String, ahead: Duration) {
+async fn serve(listener: TcpListener, endpoint: String, change: Change) {
     while let Ok((stream, _)) = listener.accept().await {
-        let endpoint = endpoint.clone();
+        let (endpoint, change) = (endpoint.clone(), Arc::clone(&change));
         let service = service_fn(move |request| {
-            let endpoint = endpoint.clone();
-            async move { Ok::<_, Infallible>(pass(request, &endpoint, ahead).await) }
+            let (endpoint, change) = (endpoint.clone(), Arc::clone(&change));
+            async move { Ok::<_, Infallible>(pass(request, &endpoint, &change).await) }
         });
         tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
     }
@@ -56,7 +86,7 @@ async fn serve(listener: TcpListener, endpoint: String, ahead: Duration) {
 async fn pass(
     request: Request<Incoming>,
     endpoint: &str,
-    ahead: Duration,
+    change: &Change,
 ) -> Response<Full<Bytes>> {
     let (mut parts, body) = request.into_parts();
     let body = body.collect().await.expect("a body").to_bytes();
@@ -69,13 +99,7 @@ async fn pass(
         .expect("an answer");
     let (mut parts, body) = answer.into_parts();
     let body = body.collect().await.expect("a body").to_bytes();
-    let date = OffsetDateTime::from(SystemTime::now() + ahead)
-        .format(&Rfc2822)
-        .expect("a date");
-    let date = date.replace("+0000", "GMT");
-    parts
-        .headers
-        .insert(DATE, HeaderValue::try_from(date).expect("a header"));
+    change(&mut parts.headers);
     // The body is sent anew, in one piece.
     parts.headers.remove(hyper::header::TRANSFER_ENCODING);
     Response::from_parts(parts, Full::new(body))

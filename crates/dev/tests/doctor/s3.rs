@@ -36,6 +36,25 @@ async fn an_s3_that_does_not_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_s3_that_loses_the_metadata_of_a_signed_query() {
+    let plan = Plan {
+        loses_metadata: true,
+        ..Plan::default()
+    };
+    let report = Stack::start(plan).await.examine().await;
+    report.finds(&["s3_metadata"]);
+    let said = report.said("list");
+    assert!(said.contains("診断"), "{said}");
+    assert!(said.contains(" comes back as \""), "{said}");
+    // The rest works, with the name that is in the key.
+    assert_eq!(report.said("clean-up"), "2 files made, and none left");
+    assert_eq!(
+        report.said("download-name"),
+        "the name was lost with the upload: see list"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_bucket_that_anybody_reads() {
     let plan = Plan::default();
     let plan = Plan {

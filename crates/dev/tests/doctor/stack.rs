@@ -19,7 +19,7 @@ use time::OffsetDateTime;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 
-use crate::clock::ShiftedClock;
+use crate::clock::Before;
 use crate::report::Report;
 
 /// The page that the tests upload from.
@@ -46,6 +46,8 @@ pub(crate) struct Plan {
     pub(crate) events: bool,
     /// How far the API's `Date` is ahead.
     pub(crate) clock_ahead: Duration,
+    /// Whether S3 loses the metadata of a signed query.
+    pub(crate) loses_metadata: bool,
 }
 
 impl Default for Plan {
@@ -59,6 +61,7 @@ impl Default for Plan {
             origins: vec![ORIGIN.to_owned()],
             events: true,
             clock_ahead: Duration::ZERO,
+            loses_metadata: false,
         }
     }
 }
@@ -83,7 +86,7 @@ pub(crate) struct Stack {
     /// The keys that are in the bucket.
     pub(crate) objects: Arc<Mutex<BTreeSet<String>>>,
     deliveries: JoinHandle<()>,
-    _clock: Option<ShiftedClock>,
+    _proxies: Vec<Before>,
     folder: TempDir,
 }
 
@@ -111,10 +114,16 @@ impl Stack {
         };
         let started = S3Server::start_with(options, plan.policy).await;
         let (s3, events) = started.expect("the S3 server starts");
+        let (mut endpoint, mut proxies) = (s3.endpoint(), Vec::new());
+        if plan.loses_metadata {
+            let losing = Before::losing_metadata(&endpoint).await;
+            endpoint = losing.url();
+            proxies.push(losing);
+        }
         let mut env: BTreeMap<&str, String> = [
             ("S3_BUCKET_NAME", BUCKET.to_owned()),
             ("AWS_REGION", "us-east-1".to_owned()),
-            ("S3_ENDPOINT", s3.endpoint()),
+            ("S3_ENDPOINT", endpoint),
             ("AWS_ACCESS_KEY_ID", "test".to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "test-secret".to_owned()),
             ("DATABASE_URL", database.url()),
@@ -147,10 +156,11 @@ impl Stack {
         let gateway = Gateway::start(routes.into(), plan.origins)
             .await
             .expect("the API starts");
-        let (mut api, mut clock) = (gateway.url(), None);
+        let mut api = gateway.url();
         if !plan.clock_ahead.is_zero() {
-            let shifted = ShiftedClock::start(&api, plan.clock_ahead).await;
-            api = clock.insert(shifted).url();
+            let shifted = Before::shifting_the_clock(&api, plan.clock_ahead).await;
+            api = shifted.url();
+            proxies.push(shifted);
         }
         let objects = Arc::default();
         let recorder = plan.events.then(|| Arc::clone(&functions["record-upload"]));
@@ -171,7 +181,7 @@ impl Stack {
             outputs: outputs.into(),
             objects,
             deliveries,
-            _clock: clock,
+            _proxies: proxies,
             folder,
         }
     }
