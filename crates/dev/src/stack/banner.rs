@@ -114,7 +114,7 @@ fn transcript(port: u16, token: &str) -> String {
 printf 'Hello, Slipway' > /tmp/hello.txt
 UPLOAD=$(curl -sS {api}/presign-upload {auth} {json} -d '{{"fileName": "hello.txt", "contentType": "text/plain"}}')
 KEY=$(printf %s "$UPLOAD" | sed 's/.*"objectKey":"\([^"]*\)".*/\1/')
-curl -sS -X PUT "$(printf %s "$UPLOAD" | sed 's/.*"presignedUrl":"\([^"]*\)".*/\1/')" --upload-file /tmp/hello.txt -H "Content-Type: text/plain"
+curl -gsS -X PUT "$(printf %s "$UPLOAD" | sed 's/.*"presignedUrl":"\([^"]*\)".*/\1/')" --upload-file /tmp/hello.txt -H "Content-Type: text/plain"
 curl -sS {api}/save-metadata {auth} {json} -d "{{\"objectKey\": \"$KEY\"}}"; echo
 FILES=$(curl -sS {api}/files {auth}); echo "$FILES"
 curl -sS "$(printf %s "$FILES" | sed 's/.*"url":"\([^"]*\)".*/\1/')"; echo

@@ -9,6 +9,7 @@
 mod clock;
 mod database;
 mod healthy;
+mod recipes;
 mod report;
 mod s3;
 mod stack;
