@@ -40,6 +40,7 @@ mod record_upload;
 mod rules;
 mod save_metadata;
 mod scan;
+mod servers;
 mod shape;
 mod spec;
 mod template;
