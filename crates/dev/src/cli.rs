@@ -59,6 +59,8 @@ pub(crate) enum Command {
     Test(TestOptions),
     /// Compute what uploads cost on AWS, from the prices in docs/prices.json
     Cost(crate::cost::Usage),
+    /// Make the bucket `S3_BUCKET_NAME` on the server at `S3_ENDPOINT`, and prepare it for uploads from pages
+    Bucket(crate::bucket::Options),
     /// Look at the local stack, or at a deployment, and say what is wrong and what to do
     Doctor(doctor::Options),
     /// Build the page and put it where a deployment hosts it, or into a folder

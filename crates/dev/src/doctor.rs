@@ -12,7 +12,7 @@ mod open;
 pub(crate) mod outputs;
 mod read;
 mod report;
-mod s3;
+pub(crate) mod s3;
 mod target;
 mod trip;
 

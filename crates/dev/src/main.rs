@@ -1,5 +1,6 @@
 //! `cargo dev`: the local stack, and the commands around it.
 
+mod bucket;
 mod cli;
 mod cost;
 mod doctor;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Some(Command::Page(options)) => page::publish::run(options),
         Some(Command::Bench { args }) => bench(args),
         Some(Command::Token { user, seconds }) => token(&cli.state(), user, *seconds),
+        Some(Command::Bucket(options)) => return exit(bucket::run(options)),
         Some(Command::Doctor(options)) => return exit(examine(&cli.state(), options)),
     };
     exit(done.map(|()| true))

@@ -1,9 +1,10 @@
 //! The address of an S3-compatible server, as consoles and documentation show it.
 //!
-//! Providers show their address with the bucket in the path (`https://host/bucket`), with the bucket in the host
-//! (`https://bucket.host`), or without it. A signed URL is only valid for the host and the path that the server sees, so a
-//! wrong guess shows up as `SignatureDoesNotMatch` or `NoSuchBucket` at the first upload. Everything that has one meaning is
-//! normalised here; the rest fails at init with the value to use. A bucket in the host is refused, because a server may well
+//! Providers show their address with the bucket in the path (`https://host/bucket`), with the
+//! bucket in the host (`https://bucket.host`), or without it. A signed URL is only valid for the
+//! host and the path that the server sees, so a wrong guess shows up as `SignatureDoesNotMatch` or
+//! `NoSuchBucket` at the first upload. Everything that has one meaning is normalised here; the rest
+//! fails at init with the value to use. A bucket in the host is refused, because a server may well
 //! be named like its bucket: `https://files.example.com/files` says that it is.
 
 use std::net::{IpAddr, Ipv6Addr};
@@ -123,8 +124,8 @@ fn is_address(host: &str) -> bool {
     address(host).is_some()
 }
 
-/// Whether `host` is loopback or in a private network: a name without a dot, as Docker has them, or under a suffix that
-/// public DNS never has (RFC 6761, 6762, 8375 and ICANN's `internal`).
+/// Whether `host` is loopback or in a private network: a name without a dot, as Docker has them, or
+/// under a suffix that public DNS never has (RFC 6761, 6762, 8375 and ICANN's `internal`).
 fn is_private(host: &str) -> bool {
     match address(host) {
         Some(IpAddr::V4(v4)) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),

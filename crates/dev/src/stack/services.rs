@@ -14,6 +14,7 @@ use slipway_storage::ENDPOINTS;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::settings::{Env, brings_key, user_set};
+use crate::bucket::{Found, Server};
 use crate::say;
 use crate::state::{Chosen, State};
 use crate::token::{AUDIENCE, ISSUER};
@@ -94,7 +95,7 @@ impl Services {
                 "yours, by S3_ENDPOINT; its events do not reach record-upload, so only \
                  save-metadata records files",
             );
-            self.s3_endpoint = theirs;
+            self.s3_endpoint = look_at_theirs().await?.unwrap_or(theirs);
             return Ok(());
         }
         let bucket = user_set("S3_BUCKET_NAME").unwrap_or_else(|| "slipway-local".to_owned());
@@ -160,6 +161,25 @@ impl Services {
             }
         }
     }
+}
+
+/// Looks whether the user's server has the bucket, and returns its address.
+async fn look_at_theirs() -> io::Result<Option<String>> {
+    let Some(server) = Server::from_env()? else {
+        return Ok(None);
+    };
+    let (address, bucket) = (server.address(), server.bucket());
+    match server.find().await {
+        Ok(Found::There) => {}
+        Ok(Found::Missing) => {
+            return Err(io::Error::other(format!(
+                "there is no bucket {bucket} at {address}: `cargo dev bucket` makes and prepares it, or correct S3_BUCKET_NAME"
+            )));
+        }
+        Ok(Found::Unclear(why)) => say::part("s3", &format!("PROBLEM with bucket {bucket}: {why}")),
+        Err(error) => say::part("s3", &format!("PROBLEM: {error}")),
+    }
+    Ok(Some(address.to_owned()))
 }
 
 /// Keeps the port of the last time, or takes another and says so.
