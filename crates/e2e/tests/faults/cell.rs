@@ -8,7 +8,7 @@ use slipway_local::lambda::Outcome;
 use crate::audit;
 use crate::fault::Fault;
 use crate::function::{Function, Kind, Verdict};
-use crate::server::Server;
+use crate::server::{Server, busy};
 use crate::steps::Hold;
 use crate::world::{AMPLE, World};
 
@@ -81,6 +81,7 @@ pub(crate) async fn finish(mut world: World, first: &Outcome, took: Duration) ->
 
 async fn settle(world: &mut World, first: &Outcome, said: &mut String) -> Result<(), String> {
     let verdict = world.function.judge(first, false);
+    let _busy = busy().await;
     world.heal().await;
     audit::usage(world).await?;
     match verdict {
@@ -139,8 +140,10 @@ async fn killed(function: &'static Function, server: &Server) -> Cell {
 /// Killed when the event has arrived (0), or at a step.
 async fn crash(function: &'static Function, server: &Server, at: usize) -> Result<(), String> {
     let mut world = World::new(function, server).await;
+    let busy = busy().await;
     world.start_well().await;
     world.warm_up().await;
+    drop(busy);
     world.steps.begin((at > 0).then_some(Hold::At(at)));
     if at == 0 {
         world.signal(rustix::process::Signal::STOP);
@@ -169,6 +172,7 @@ async fn crash(function: &'static Function, server: &Server, at: usize) -> Resul
 
 async fn recover(world: &mut World) -> Result<(), String> {
     world.kill().await;
+    let _busy = busy().await;
     world.heal().await;
     audit::usage(world).await?;
     retry(world).await?;

@@ -8,6 +8,7 @@ use slipway_testkit::Fault as Network;
 
 use crate::function::Function;
 use crate::s3::S3Fault;
+use crate::server::busy;
 use crate::steps::Hold;
 use crate::world::{AMPLE, World};
 
@@ -161,6 +162,7 @@ impl Fault {
     /// Starts the function, and has it meet the fault with its event. What stays faulty heals afterwards.
     pub(crate) async fn meet(self, world: &mut World) -> (Outcome, Duration) {
         let delay = world.function.deadline + Duration::from_secs(1);
+        let busy = busy().await;
         match self {
             // From the beginning: its init meets the fault first.
             Self::PostgresRefused => {
@@ -201,6 +203,7 @@ impl Fault {
             }
             _ => {}
         }
+        drop(busy);
         let started = Instant::now();
         let outcome = match self {
             Self::FrozenDuring => frozen_during(world).await,

@@ -11,7 +11,7 @@ use slipway_db::{Config, Db};
 use slipway_local::postgres::{Postgres, PostgresOptions};
 use slipway_testkit::{cache, guard};
 use tempfile::TempDir;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tokio_postgres::NoTls;
 
 use crate::cell::{self, Cell};
@@ -28,6 +28,17 @@ pub(crate) struct Server {
     databases: AtomicU32,
     folder: TempDir,
     rooms: Arc<Semaphore>,
+}
+
+/// How many worlds may keep processors busy at once, on whichever server: making a database and a bucket, starting a
+/// function, looking at everything. The clocks of functions run while others do that, so those others are few.
+pub(crate) const BUSY: usize = 3;
+
+static PROCESSORS: Semaphore = Semaphore::const_new(BUSY);
+
+/// Returns when there is room for work that keeps processors busy, which lasts until the permit is dropped.
+pub(crate) async fn busy() -> SemaphorePermit<'static> {
+    PROCESSORS.acquire().await.expect("it is never closed")
 }
 
 /// How many worlds a server has room for: each is a few processes, and none may starve. A row of a server's own has one
@@ -144,6 +155,7 @@ pub(crate) async fn row(fault: Fault) -> Vec<(&'static Function, Cell)> {
     let mut worlds = Vec::new();
     for function in functions {
         let mut world = World::new(function, &server).await;
+        let _busy = busy().await;
         world.start_well().await;
         world.warm_up().await;
         worlds.push(world);

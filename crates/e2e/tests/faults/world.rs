@@ -19,7 +19,7 @@ use crate::bucket::Bucket;
 use crate::function::{Function, Uploads as Has, Verdict};
 use crate::s3::{S3Door, S3Fault};
 use crate::scene::Scene;
-use crate::server::Server;
+use crate::server::{Server, busy};
 use crate::steps::{Steps, of_postgres};
 use crate::uploads::Uploads;
 
@@ -53,6 +53,7 @@ impl World {
     /// A world on `server`. The function does not run yet, and both proxies are closed.
     pub(crate) async fn new(function: &'static Function, server: &Server) -> Self {
         let room = server.room().await;
+        let _busy = busy().await;
         let url = server.database(function.migrates).await;
         let folder = TempDir::new().expect("a folder");
         let mut bucket = Bucket::start(&folder.path().join("s3")).await;
