@@ -1,141 +1,45 @@
 //! `cargo dev test`: what a person and the machine that guards the branch both run.
+//!
+//! Everything that the stages from `lint` to `stack` run is built by the stage `build`, once, with one set of features: a
+//! package or a feature more in one of the commands would compile dependencies again (`slipway-unify` says how). So the
+//! commands below name the whole workspace even where they run one test.
 
+mod cargo;
 mod patterns;
+mod release;
 mod secrets;
 mod servers;
+mod stages;
+mod times;
 mod web;
 
 use std::fs;
 use std::io;
 use std::path::Path;
 use std::process::Command;
-use std::time::Instant;
 
 use slipway_local::capture;
 use slipway_local::guard::Guard;
 use slipway_local::tools;
 
 use crate::cli::TestOptions;
-use crate::openssl;
 use crate::say;
 use crate::template;
 use crate::workspace;
 
-/// A stage: its name, what it runs, and whether `--quick` leaves it out.
-struct Stage {
-    name: &'static str,
-    run: Run,
-    slow: bool,
-}
+pub(crate) use stages::names;
 
-enum Run {
-    /// Cargo, with these arguments.
-    Cargo(&'static [&'static str]),
-    /// What we depend on.
-    Deny,
-    /// Whole local stacks.
-    Stack,
-    /// The client and the page, in a browser.
-    Web,
-    /// What is deployed, as far as that shows without an account.
-    Template,
-    /// The release binaries.
-    Release,
-    /// What the stages before have logged.
-    Secrets,
-    /// S3 servers that were written elsewhere. Only where it is named: it says what they support, not what we do.
-    Servers,
-}
+use cargo::{forget, prepared};
+use stages::{Run, STAGES, Stage};
+use times::Times;
 
-const STAGES: [Stage; 11] = [
-    Stage {
-        name: "format",
-        run: Run::Cargo(&["fmt", "--all", "--check"]),
-        slow: false,
-    },
-    Stage {
-        name: "deny",
-        run: Run::Deny,
-        slow: false,
-    },
-    Stage {
-        name: "lint",
-        run: Run::Cargo(&[
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            // Else these would not be looked at.
-            "--features",
-            "slipway-dev/stack-test,slipway-e2e/release-binaries,slipway-e2e/fault-matrix",
-            "--",
-            "-D",
-            "warnings",
-        ]),
-        slow: false,
-    },
-    Stage {
-        name: "test",
-        run: Run::Cargo(&["test", "--workspace", "--no-fail-fast"]),
-        slow: false,
-    },
-    Stage {
-        name: "faults",
-        // The other crates have the features that the stage before has built them with.
-        run: Run::Cargo(&[
-            "test",
-            "--workspace",
-            "--features",
-            "slipway-e2e/fault-matrix",
-            "--test",
-            "faults",
-        ]),
-        slow: true,
-    },
-    Stage {
-        name: "stack",
-        run: Run::Stack,
-        slow: true,
-    },
-    Stage {
-        name: "web",
-        run: Run::Web,
-        slow: true,
-    },
-    Stage {
-        name: "template",
-        run: Run::Template,
-        slow: true,
-    },
-    Stage {
-        name: "release",
-        run: Run::Release,
-        slow: true,
-    },
-    Stage {
-        name: "secrets",
-        run: Run::Secrets,
-        slow: false,
-    },
-    Stage {
-        name: "servers",
-        run: Run::Servers,
-        slow: true,
-    },
-];
-
-/// The stages' names.
-pub(crate) fn names() -> [&'static str; STAGES.len()] {
-    STAGES.each_ref().map(|stage| stage.name)
-}
-
-/// Runs the stages in order, to the first that fails; the release binaries last, since they take longest.
+/// Runs the stages in order, to the first that fails.
 pub(crate) fn run(options: &TestOptions, state: &Path) -> io::Result<()> {
     let (only, quick) = (&options.stages, options.quick);
-    let logs = state.join("test-logs");
     let begin = STAGES
         .iter()
         .position(|stage| options.from.as_deref() == Some(stage.name));
-    let mut times = Vec::new();
+    let mut times = Times::default();
     let mut result = Ok(());
     for stage in &STAGES[begin.unwrap_or_default()..] {
         if !only.is_empty() && !only.iter().any(|name| name == stage.name) {
@@ -145,54 +49,79 @@ pub(crate) fn run(options: &TestOptions, state: &Path) -> io::Result<()> {
             continue;
         }
         if quick && stage.slow {
-            times.push(format!("{} left out by --quick", stage.name));
+            times.left_out(stage.name);
             continue;
         }
         say::part("stage", stage.name);
-        let (started, log) = (Instant::now(), logs.join(stage.name));
-        // Its own alone: the others may have run before, or be running.
-        forget(&log)?;
-        let done = match stage.run {
-            Run::Cargo(args) if quick && stage.name == "test" => {
-                say::part("left out", "tests that are named slow_");
-                cargo(&[args, &["--", "--skip", "slow_"]].concat(), &log)
-            }
-            Run::Cargo(args) => cargo(args, &log),
-            Run::Stack => stack(options, &log),
-            Run::Deny => deny(state),
-            Run::Web => web::run(),
-            Run::Template => template::check(state),
-            Run::Release => release(state),
-            Run::Secrets => secrets::check(&logs),
-            Run::Servers => servers::run(state),
-        };
-        let seconds = started.elapsed().as_secs_f64();
-        times.push(format!("{} {seconds:.1} s", stage.name));
+        let done = times.of(stage.name, || one(stage, options, state));
         if let Err(error) = done {
-            let problem = format!("the stage {} failed: {error}", stage.name);
+            let known = flaky(stage.name);
+            let problem = format!("the stage {} failed: {error}{known}", stage.name);
             result = Err(io::Error::other(problem));
             break;
         }
     }
-    say::part("stages", &times.join(", "));
+    times.show();
     result
 }
 
-/// Runs stacks one after another, each with a build of its own, and lets schemathesis loose on one.
+fn one(stage: &Stage, options: &TestOptions, state: &Path) -> io::Result<()> {
+    let logs = state.join("test-logs");
+    let log = logs.join(stage.name);
+    // Its own alone: the others may have run before, or be running.
+    forget(&log)?;
+    match stage.run {
+        Run::Cargo(commands) => commands.iter().try_for_each(|args| {
+            // `cargo test` has no name for everything but these.
+            if options.quick && stage.name == "test" {
+                say::part("left out", "tests that are named slow_");
+                return cargo::run(&[*args, &["--", "--skip", "slow_"]].concat(), &log);
+            }
+            cargo::run(args, &log)
+        }),
+        Run::Build(commands) => {
+            let wanted = if options.quick {
+                &commands[..1]
+            } else {
+                commands
+            };
+            wanted.iter().try_for_each(|args| cargo::run(args, &log))
+        }
+        Run::Stack => stack(options, &log),
+        Run::Deny => deny(state),
+        Run::Web => web::run(),
+        Run::Template => template::check(state),
+        Run::Release => release::run(state),
+        Run::Secrets => secrets::check(&logs),
+        Run::Servers => servers::run(state),
+    }
+}
+
+/// What is known of tests of this stage that may fail although nothing is broken. It excuses nothing.
+fn flaky(stage: &str) -> String {
+    let list = fs::read_to_string(workspace::root().join(".ci/flaky.txt")).unwrap_or_default();
+    let begins = |line: &&str| line.split_whitespace().next() == Some(stage);
+    list.lines()
+        .filter(begins)
+        .map(|line| format!("\nknown to be flaky: {line}"))
+        .collect()
+}
+
+/// Runs stacks one after another, and lets schemathesis loose on one.
 fn stack(options: &TestOptions, log: &Path) -> io::Result<()> {
     let (seed, examples) = (options.seed.to_string(), options.examples.to_string());
     say::part(
         "schemathesis",
         &format!("--seed {seed} --examples {examples}"),
     );
-    let feature = [
+    let mut command = prepared(&[
         "test",
         "--workspace",
-        "--features",
-        "slipway-dev/stack-test",
-    ];
-    let mut command =
-        prepared(&[&feature[..], &["--test", "stack", "--", "--test-threads=1"]].concat())?;
+        "--test",
+        "stack",
+        "--",
+        "--test-threads=1",
+    ])?;
     command.env("SLIPWAY_SEED", seed);
     command.env("SLIPWAY_EXAMPLES", examples);
     // Nothing may come to light at any level.
@@ -200,54 +129,6 @@ fn stack(options: &TestOptions, log: &Path) -> io::Result<()> {
     command.env(capture::FOLDER, log);
     fs::create_dir_all(log)?;
     succeed(&mut command)
-}
-
-/// Cargo with `args`; what functions log in tests is kept in the folder `log`.
-fn cargo(args: &[&str], log: &Path) -> io::Result<()> {
-    let mut command = prepared(args)?;
-    if args.first() == Some(&"test") {
-        command.env(capture::FOLDER, log);
-        fs::create_dir_all(log)?;
-    }
-    succeed(&mut command)
-}
-
-/// Cargo with `args`, and what it needs to know of this machine.
-fn prepared(args: &[&str]) -> io::Result<Command> {
-    let mut command = Command::new(workspace::cargo());
-    let (own, rest) = match args.iter().position(|arg| *arg == "--") {
-        Some(at) => args.split_at(at),
-        None => (args, [].as_slice()),
-    };
-    command.args(own);
-    if args.contains(&"--workspace") && !openssl::is_here()? {
-        say::part(
-            "openssl",
-            "no headers here: building it from source, which takes some minutes, once",
-        );
-        command.args(["--features", "slipway-db/vendored-openssl"]);
-    }
-    command.args(rest);
-    // Nothing that we may fetch has these; on Debian `apt-get install` does.
-    let mut skipped = Vec::new();
-    if tools::find("pgbouncer").is_none() && !Path::new("/usr/sbin/pgbouncer").is_file() {
-        say::part(
-            "pgbouncer",
-            "not here: LEFT OUT are the tests that go through it",
-        );
-        skipped.push("pgbouncer");
-    }
-    if args.contains(&"budgets") && tools::find("valgrind").is_none() {
-        say::part(
-            "valgrind",
-            "not here: LEFT OUT are the budgets of instructions",
-        );
-        skipped.push("valgrind");
-    }
-    if !skipped.is_empty() {
-        command.env("SLIPWAY_SKIP", skipped.join(","));
-    }
-    Ok(command)
 }
 
 /// Holds every dependency to `deny.toml`: its licence, its source, and that it is there once.
@@ -259,50 +140,6 @@ fn deny(state: &Path) -> io::Result<()> {
     deny.args(["--locked", "--workspace", "check", "--deny", "warnings"]);
     // Advisories have to be fetched, and change while nobody changes anything here.
     succeed(deny.args(["licenses", "bans", "sources"]))
-}
-
-/// Builds every function as `sam build` does for a deployment, and looks at what came of it.
-fn release(state: &Path) -> io::Result<()> {
-    let guard = Guard::this()?;
-    let tools = tools::for_deployment(&guard, &state.join("tools"), |text| {
-        say::part("release", text);
-    })?;
-    let sam = template::fetched(&tools::SAM, state)?;
-    let mut build = tools::beside(&sam, "sam");
-    template::offline(&mut build).arg("build");
-    // What was built for another function, or is no longer in the template, must not be taken for new.
-    let earlier = workspace::root().join(".aws-sam/build");
-    match fs::remove_dir_all(earlier) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    // There is no standard library for another architecture than this machine's.
-    let architecture = match std::env::consts::ARCH {
-        "aarch64" => "arm64",
-        other => other,
-    };
-    build.arg("--parameter-overrides");
-    build.arg(format!("Architecture={architecture}"));
-    succeed(build.envs(tools))?;
-    // It looks at all of them, and counts the instructions of one.
-    succeed(&mut prepared(&[
-        "test",
-        "--workspace",
-        "--features",
-        "slipway-e2e/release-binaries",
-        "--test",
-        "release",
-        "--test",
-        "budgets",
-    ])?)
-}
-
-/// Begins with no log.
-fn forget(log: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(log) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }
 
 /// Runs it, with the workspace's folder as its own.

@@ -135,6 +135,24 @@ impl Workspace {
         })
     }
 
+    /// The packages with a binary for Lambda: all of them have the feature that a build for a deployment switches on.
+    /// Only what ships is directly in `crates/`.
+    pub(crate) fn deployed(&self) -> Vec<String> {
+        let packages = self.metadata["packages"].as_array();
+        let is_deployed = |package: &&Value| {
+            let targets = package["targets"].as_array().into_iter().flatten();
+            let has_binary = targets.into_iter().any(|target| target["kind"][0] == "bin");
+            let folder = root().join("crates");
+            let manifest = package["manifest_path"].as_str().map(PathBuf::from);
+            let ships = manifest.is_some_and(|path| path.ancestors().nth(2) == Some(&folder));
+            has_binary && ships && package["features"]["aws-lc"].is_array()
+        };
+        let deployed = packages.into_iter().flatten().filter(is_deployed);
+        deployed
+            .filter_map(|package| package["name"].as_str().map(ToOwned::to_owned))
+            .collect()
+    }
+
     /// The same, or a sentence.
     pub(crate) fn expect(&self, name: &str) -> io::Result<Binary> {
         self.binary(name).ok_or_else(|| {
@@ -146,6 +164,16 @@ impl Workspace {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_deployed_ships() {
+        let deployed = Workspace::read().unwrap().deployed();
+        assert!(deployed.len() >= 9, "{deployed:?}");
+        assert!(deployed.contains(&"slipway-presign".to_owned()));
+        // What functions are compared with.
+        assert!(!deployed.contains(&"slipway-floor".to_owned()));
+        assert!(!deployed.contains(&"slipway-db".to_owned()));
+    }
 
     #[test]
     fn every_route_has_its_binary() {

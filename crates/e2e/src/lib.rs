@@ -28,13 +28,13 @@ pub fn binary(function: &str) -> PathBuf {
     binaries().join(function)
 }
 
-/// The folder with the functions' binaries, built once by the same cargo, with the features that
-/// `cargo test --workspace` has, so that hardly more than linking is left to do.
+/// The folder with the functions' binaries, built once by the same cargo. Naming a test gives them the features of
+/// development dependencies, as `cargo test --workspace` does, so that nothing or hardly more than linking is left to do.
 fn binaries() -> &'static PathBuf {
     static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
         let mut cargo = Command::new(env!("CARGO"));
         cargo
-            .args(["build", "--quiet", "--workspace", "--bins"])
+            .args(["build", "--workspace", "--bins", "--test", "e2e"])
             .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
         let status = as_by_hand(&mut cargo).status().expect("cargo starts");
         assert!(status.success(), "the functions do not build: {status}");

@@ -3,7 +3,7 @@
 #![expect(clippy::expect_used, reason = "tests fail by panics")]
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use object::read::elf::{FileHeader as _, SectionHeader as _};
 use object::{Endianness, elf};
@@ -63,6 +63,60 @@ fn every_function_has_a_binary() {
     expected.sort();
     assert!(expected.len() >= 9, "{expected:?}");
     assert_eq!(names, expected);
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn changed(path: &Path) -> SystemTime {
+    let metadata = std::fs::metadata(path).expect("run `cargo dev test release`");
+    metadata.modified().expect("a time")
+}
+
+/// What the compiler has written for Lambda, and for build scripts and macros on the way there.
+fn compiled() -> Vec<PathBuf> {
+    let target = root().join("target");
+    let triples = std::fs::read_dir(&target).expect("a target folder");
+    let triples = triples.flatten().map(|entry| entry.path());
+    let folders = triples
+        .map(|triple| triple.join("release/deps"))
+        .chain([target.join("release/deps")])
+        .filter(|folder| folder.is_dir());
+    let entries = folders.flat_map(|folder| std::fs::read_dir(folder).expect("a folder"));
+    let files = entries.flatten().map(|entry| entry.path());
+    // `.d` files alone are written without compiling.
+    files
+        .filter(|path| path.extension().is_none_or(|kind| kind != "d"))
+        .collect()
+}
+
+/// Two thirds of what a function that speaks TLS takes to build is AWS-LC and what is above it.
+#[test]
+fn aws_lc_is_compiled_once_for_all_functions() {
+    let started = changed(&root().join("target/release-stage/started"));
+    let is_aws_lc = |path: &&PathBuf| {
+        let name = path.file_name().expect("a name").to_string_lossy();
+        name.starts_with("libaws_lc_sys-") && name.ends_with(".rlib")
+    };
+    let all = compiled();
+    let all: Vec<_> = all.iter().filter(is_aws_lc).collect();
+    let new = all.iter().filter(|path| changed(path) >= started).count();
+    // None if it was there before, which a clean target folder excludes.
+    assert!(!all.is_empty() && new <= 1, "{new} of {all:?}");
+}
+
+#[test]
+fn sam_build_compiles_nothing_that_one_build_of_all_functions_has_compiled() {
+    let [built, finished] = ["built", "finished"].map(|mark| {
+        let mark = root().join("target/release-stage").join(mark);
+        changed(&mark)
+    });
+    let again: Vec<_> = compiled()
+        .into_iter()
+        .filter(|path| (built..finished).contains(&changed(path)))
+        .collect();
+    assert!(again.is_empty(), "see crates/unify: {again:#?}");
 }
 
 #[test]

@@ -73,7 +73,10 @@ fn serving(workspace: &Workspace, name: &str) -> io::Result<Binary> {
 }
 
 fn cargo_build(guard: &Guard, wanted: &[Binary]) -> io::Result<Binaries> {
+    // With this program, which is up to date, they get the features of its dependencies, which are then compiled already.
+    let ours = ["-p", env!("CARGO_PKG_NAME")];
     let packages = wanted.iter().flat_map(|binary| ["-p", &binary.package]);
+    let packages = ours.into_iter().chain(packages);
     let mut program = super::program(workspace::cargo())
         .args(["build", "--message-format", "json-render-diagnostics"])
         .args(packages)

@@ -44,5 +44,6 @@ mod servers;
 mod shape;
 mod spec;
 mod template;
+mod unify;
 mod wild;
 mod world;

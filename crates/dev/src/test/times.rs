@@ -1,0 +1,67 @@
+//! Where the time went: each stage by the clock and by the processors.
+
+use std::fs;
+use std::time::Instant;
+
+use crate::say;
+
+/// The kernel's ticks, of which Linux has a hundred a second on every architecture.
+const TICKS: f64 = 100.0;
+
+/// What has been measured, in order.
+#[derive(Default)]
+pub(super) struct Times {
+    lines: Vec<String>,
+    total: f64,
+}
+
+impl Times {
+    /// Does the work of a stage, and notes how long it took.
+    pub(super) fn of<T>(&mut self, stage: &str, work: impl FnOnce() -> T) -> T {
+        let (started, before) = (Instant::now(), processors());
+        let result = work();
+        let seconds = started.elapsed().as_secs_f64();
+        self.total += seconds;
+        let busy = before.zip(processors());
+        let busy = busy.map_or(String::new(), |(before, after)| {
+            format!(", {:6.1} s of processors", after - before)
+        });
+        self.lines.push(format!("{stage:<9}{seconds:7.1} s{busy}"));
+        result
+    }
+
+    pub(super) fn left_out(&mut self, stage: &str) {
+        self.lines.push(format!("{stage:<9}left out by --quick"));
+    }
+
+    pub(super) fn show(&self) {
+        for line in &self.lines {
+            say::part("time", line);
+        }
+        say::part("time", &format!("{:<9}{:7.1} s", "all", self.total));
+    }
+}
+
+/// Seconds that our children and theirs have used so far, of those that have ended. None where there is no `/proc`.
+fn processors() -> Option<f64> {
+    // `pid (name) state …`: the name may hold anything, the rest are numbers. These are cutime and cstime in proc(5).
+    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+    let (_, numbers) = stat.rsplit_once(')')?;
+    let mut numbers = numbers.split_whitespace().skip(13);
+    let mut next = || numbers.next()?.parse::<f64>().ok();
+    Some((next()? + next()?) / TICKS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_that_has_ended_is_counted() {
+        let Some(before) = processors() else { return };
+        let busy = "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done";
+        let mut shell = std::process::Command::new("sh");
+        assert!(shell.args(["-c", busy]).status().unwrap().success());
+        assert!(processors().unwrap() > before);
+    }
+}
