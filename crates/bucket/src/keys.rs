@@ -156,7 +156,7 @@ mod tests {
         let ended = keys(&[0]);
         assert_eq!(id(&ended).await.as_deref(), Some("0"));
         let failure = ended.current().await.expect_err("they ended");
-        let error = failure.into_error("a test");
+        let error = failure.into_error("a test", "bucket");
         assert!(crate::denied(&error), "{error}");
         assert!(error.causes().contains("no more"), "{}", error.causes());
     }

@@ -94,7 +94,7 @@ impl Bucket {
             .encoding_type(EncodingType::Url)
             .send()
             .await
-            .map_err(|error| fault(WHAT, error))?;
+            .map_err(|error| fault(WHAT, error, self.name()))?;
         let owners: Vec<String> = answer
             .common_prefixes()
             .iter()
