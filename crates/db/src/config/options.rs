@@ -159,14 +159,15 @@ impl Draft {
             }
             self.ssl_mode = Some(SslMode::Require);
         }
-        // Servers on this machine often have a certificate that nobody signed, or none.
+        // Servers on this machine often have a self-signed certificate, or none.
         let here = servers.iter().all(Server::is_loopback);
-        let default = if here {
-            SslMode::Disable
-        } else {
-            SslMode::Require
-        };
-        self.login.ssl_mode(self.ssl_mode.unwrap_or(default));
+        self.login.ssl_mode(match self.ssl_mode {
+            None if here => SslMode::Disable,
+            Some(mode) if here || mode == SslMode::Disable => mode,
+            // `prefer` is only safe where nobody can stand between: an attacker on the network
+            // answers "no TLS" and then asks for the password in clear text.
+            _ => SslMode::Require,
+        });
         let limits = Limits::default();
         Ok(Config {
             servers,

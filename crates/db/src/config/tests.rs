@@ -89,19 +89,18 @@ fn tls_is_the_default_off_this_machine() {
         assert_eq!(mode(away), SslMode::Require, "{away}");
     }
     let modes = [
-        ("disable", SslMode::Disable),
-        ("allow", SslMode::Prefer),
-        ("prefer", SslMode::Prefer),
-        ("require", SslMode::Require),
-        ("verify-ca", SslMode::Require),
-        ("verify-full", SslMode::Require),
+        ("disable", SslMode::Disable, SslMode::Disable),
+        ("allow", SslMode::Prefer, SslMode::Require),
+        ("prefer", SslMode::Prefer, SslMode::Require),
+        ("require", SslMode::Require, SslMode::Require),
+        ("verify-ca", SslMode::Require, SslMode::Require),
+        ("verify-full", SslMode::Require, SslMode::Require),
     ];
-    for (text, wanted) in modes {
-        assert_eq!(mode(&format!("postgres://u@db/x?sslmode={text}")), wanted);
-        assert_eq!(
-            mode(&format!("postgres://u@localhost/x?sslmode={text}")),
-            wanted
-        );
+    for (text, here, away) in modes {
+        for (host, wanted) in [("localhost", here), ("db", away), ("localhost,db", away)] {
+            let url = format!("postgres://u@{host}/x?sslmode={text}");
+            assert_eq!(mode(&url), wanted, "{url}");
+        }
     }
 }
 

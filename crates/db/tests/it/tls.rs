@@ -1,5 +1,8 @@
 //! TLS and SCRAM with a connection string as Neon prints it, and logins as Neon makes them.
 
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpListener};
+
 use slipway_core::Code;
 use slipway_db::{Config, Db, Usage};
 use slipway_local::postgres::{Postgres, PostgresOptions};
@@ -130,5 +133,60 @@ fn certificates_to_trust_are_read_at_init() {
         let config = Config::parse("DATABASE_URL", &url).expect("a URL");
         let error = Db::new(config).expect_err("no certificate").to_string();
         assert!(error.contains(says) && !error.contains("secret"), "{error}");
+    }
+}
+
+/// Answers "no TLS" and then asks for the password in clear text; returns what it was sent first
+/// and what it was sent after that.
+fn impostor(listener: &TcpListener) -> (Vec<u8>, Vec<u8>) {
+    const NO_TLS: &[u8] = b"N";
+    const CLEAR_TEXT_PASSWORD: &[u8] = b"R\0\0\0\x08\0\0\0\x03";
+    let (mut stream, _) = listener.accept().expect("a connection");
+    let mut first = [0; 8];
+    stream.read_exact(&mut first).expect("a request for TLS");
+    stream.write_all(NO_TLS).expect("an answer");
+    // Both writes fail where the client has hung up, which is what it should do.
+    let _ = stream.write_all(CLEAR_TEXT_PASSWORD);
+    let mut rest = Vec::new();
+    let mut buffer = [0; 1024];
+    while let Ok(read @ 1..) = stream.read(&mut buffer) {
+        rest.extend_from_slice(&buffer[..read]);
+        if rest.windows(8).any(|bytes| bytes == b"hunter22") {
+            break;
+        }
+    }
+    (first.to_vec(), rest)
+}
+
+/// What an impostor learns from a client that was given `options`, at an address that is not
+/// loopback by its number and reaches this machine all the same.
+async fn given_away(options: &str) -> (Vec<u8>, Vec<u8>) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let port = listener.local_addr().expect("its address").port();
+    let served = std::thread::spawn(move || impostor(&listener));
+    let text =
+        format!("host=db.example hostaddr=0.0.0.0 port={port} user=u password=hunter22 {options}");
+    let error = db(&text)
+        .usage(&user("alice"))
+        .await
+        .expect_err("not a Postgres");
+    assert_eq!(error.code(), Code::Unavailable, "{}", error.causes());
+    served.join().expect("served")
+}
+
+#[tokio::test]
+async fn no_password_leaves_without_tls() {
+    const ASKS_FOR_TLS: [u8; 8] = [0, 0, 0, 8, 4, 0xd2, 0x16, 0x2f];
+    for options in [
+        "",
+        "sslmode=prefer",
+        "sslmode=allow",
+        "sslmode=require",
+        "sslmode=prefer target_session_attrs=read-write",
+        "ssl=true",
+    ] {
+        let (first, rest) = given_away(options).await;
+        assert_eq!(first, ASKS_FOR_TLS, "{options}");
+        assert!(rest.is_empty(), "{options}: the client must hang up");
     }
 }
