@@ -16,6 +16,8 @@ export interface OidcConfig {
 /** What `config.json` holds. Without `oidc`, a token is pasted. */
 export interface Config {
   api: string;
+  /** Set by the local stack alone: the page may then take a token from its own address. */
+  local?: boolean;
   oidc?: OidcConfig;
 }
 

@@ -8,7 +8,7 @@ import "@awesome.me/webawesome/dist/components/toast/toast.js";
 import "./style.css";
 import { html, render } from "lit";
 import { readConfig } from "./config.ts";
-import { findSession, isSession, type Session, type SignedOut } from "./session.ts";
+import { findSession, isSession, type Session, type SignedOut, takeToken } from "./session.ts";
 import { signedIn } from "./signed-in.ts";
 import { followTheme } from "./theme.ts";
 import { header } from "./views/header.ts";
@@ -18,6 +18,8 @@ import { signInAgain } from "./views/sign-in-again.ts";
 const root = document.querySelector<HTMLElement>("#app") as HTMLElement;
 
 async function start(): Promise<void> {
+  // At once: it must not stand in the address while the rest loads.
+  const offered = takeToken();
   const config = await readConfig();
   const begin = (session: Session) => followTheme(signedIn(root, config, session, over));
   // Whoever it was, there is a way in again.
@@ -32,7 +34,7 @@ async function start(): Promise<void> {
     followTheme(draw);
     draw();
   };
-  const found = await findSession(config, signInAgain);
+  const found = await findSession(config, signInAgain, offered);
   if (!found) {
     // The page that waits closes this window; unless it is gone.
     render(html`<main class="sign-in"><p>You are signed in, and can close this window.</p></main>`, root);

@@ -26,9 +26,30 @@ const KEPT = "slipway-token";
 /** Has a person sign in while the page waits. `attempt` needs a click, and is made again where it fails. */
 export type AskAgain = (attempt: () => Promise<void>) => Promise<void>;
 
-/** Finds the session of the page's address, of this tab, or of the provider. `undefined` in a window that was only opened to sign in. */
-export async function findSession(config: Config, again: AskAgain): Promise<Session | SignedOut | undefined> {
-  if (!config.oidc) return fromToken();
+/** Where a page is served by the local stack. Nobody else can serve one there. */
+const LOCAL = ["localhost", "127.0.0.1", "[::1]"];
+
+/**
+ * Takes the token out of the page's address and of the tab's history, whether or not it is used afterwards: others
+ * would see it there, and a bookmark would keep it.
+ */
+export function takeToken(): string | undefined {
+  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (token === null) return undefined;
+  history.replaceState(null, "", location.pathname + location.search);
+  return token || undefined;
+}
+
+/**
+ * Finds the session of this tab or of the provider; on the local stack, that of the `offered` token if there is none.
+ * `undefined` in a window that was only opened to sign in.
+ */
+export async function findSession(
+  config: Config,
+  again: AskAgain,
+  offered?: string,
+): Promise<Session | SignedOut | undefined> {
+  if (!config.oidc) return fromToken(mayOffer(config) ? offered : undefined);
   // Who pastes tokens need not load it.
   const { fromProvider } = await import("./provider.ts");
   return fromProvider(config.oidc, again);
@@ -38,14 +59,17 @@ export function isSession(found: Session | SignedOut): found is Session {
   return "token" in found;
 }
 
-function fromToken(): Session | SignedOut {
-  const fragment = new URLSearchParams(location.hash.slice(1)).get("token");
-  if (fragment) {
-    sessionStorage.setItem(KEPT, fragment);
-    // Out of the address, where others would see it and a bookmark would keep it.
-    history.replaceState(null, "", location.pathname + location.search);
-  }
-  const token = sessionStorage.getItem(KEPT);
+/**
+ * Anybody can make a link with a token of their own. Whoever followed it would upload their files into another's
+ * account. So a deployed page takes none, even where its `config.json` was copied from the local stack.
+ */
+function mayOffer(config: Config): boolean {
+  return config.local === true && LOCAL.includes(location.hostname);
+}
+
+/** A session that is there is never replaced by an offered one. */
+function fromToken(offered?: string): Session | SignedOut {
+  const token = sessionStorage.getItem(KEPT) ?? offered;
   return token ? pasted(token) : { paste: pasted };
 }
 

@@ -70,7 +70,11 @@ test("config.json names the API", async () => {
     const headers = { "Access-Control-Allow-Origin": "*" };
     await route.fulfill({ status: answer.status, headers, json: await answer.json() });
   });
+  // As on any deployed page: a link's token is dropped, a pasted one is a way in.
   await page.goto(`${stack.page.split("#")[0]}#token=${token}`);
+  await page.getByLabel("Token").fill(token);
+  expect(page.url()).not.toContain("token");
+  await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByText("Nothing here yet").waitFor();
   await visitor.leave();
 });

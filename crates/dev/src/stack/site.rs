@@ -52,7 +52,7 @@ impl Site {
         };
         let content = Arc::new(Content {
             dist,
-            config: json!({"api": api}).to_string(),
+            config: json!({"api": api, "local": true}).to_string(),
             policy: format!("{}; frame-ancestors 'none'", hosts.policy()),
         });
         let mut serving = JoinSet::new();
