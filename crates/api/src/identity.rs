@@ -9,7 +9,13 @@ use time::OffsetDateTime;
 use crate::event::Event;
 use crate::jwt::Verifier;
 
-/// Tells who is calling. There is no default user, and no way to switch this off.
+/// Who is calling: verified by one configured key, or by an authorizer in front of the function, and
+/// never by both. There is no default user, and no way to switch this off.
+///
+/// `requestContext.authorizer` is a claim of whoever invoked the function. Behind API Gateway with
+/// an authorizer that is API Gateway itself. Anywhere else it may be the client: a function URL, a
+/// test tool or a local emulator passes on what it is given. A configured key says that no
+/// authorizer is expected, so that the field is then ignored.
 #[derive(Debug)]
 pub struct Identity {
     verifier: Option<Verifier>,
@@ -25,21 +31,20 @@ impl Identity {
         })
     }
 
-    /// The caller, by the authorizer's word or else by the token itself.
+    /// The caller: by the token where a key is configured, else by the authorizer's claims.
     pub(crate) fn user(&self, event: &Event<'_>) -> Result<UserId, Error> {
-        if let Some(sub) = event.verified_sub() {
-            return UserId::parse(sub).ok_or_else(|| {
-                unauthenticated("The token's sub must be 1 to 255 bytes, without a NUL.")
-            });
-        }
-        let header = authorization(event)?;
-        let token = bearer_token(&header)?;
-        let verifier = self.verifier.as_ref().ok_or_else(|| {
-            unauthenticated("No authorizer vouched for this request, and no key is configured to verify its token.")
-        })?;
-        let sub = verifier
-            .subject(token, OffsetDateTime::now_utc())
-            .map_err(unauthenticated)?;
+        let sub = match &self.verifier {
+            Some(verifier) => {
+                let header = authorization(event)?;
+                let token = bearer_token(&header)?;
+                verifier
+                    .subject(token, OffsetDateTime::now_utc())
+                    .map_err(unauthenticated)?
+            }
+            None => event.verified_sub().ok_or_else(|| {
+                unauthenticated("No authorizer vouched for this request, and no key is configured to verify its token.")
+            })?,
+        };
         UserId::parse(sub).ok_or_else(|| {
             unauthenticated("The token's sub must be 1 to 255 bytes, without a NUL.")
         })

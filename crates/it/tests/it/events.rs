@@ -14,9 +14,13 @@ const FIRST: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 const UPLOAD: &str = "01890a5d-ac98-7f21-9c44-0a1b2c3d4e5f";
 const SECOND: &str = "01890a5d-ac97-7d3b-a1c0-5f0e3d2c1b0a";
 
+fn text(name: &str) -> String {
+    read(&format!("events/{name}.json"))
+}
+
+/// With a good token.
 fn file(name: &str) -> Value {
-    let text = read(&format!("events/{name}.json"));
-    let text = text.replace("REPLACE_ME", &token("alice"));
+    let text = text(name).replace("REPLACE_ME", &token("alice"));
     serde_json::from_str(&text).expect("JSON")
 }
 
@@ -49,16 +53,9 @@ fn the_readme_lists_every_file_and_no_other() {
 #[tokio::test]
 async fn presign_by_every_kind_of_request() {
     let world = World::new().await;
-    for name in [
-        "apigw-v2-presign-claims",
-        "apigw-v2-presign-bearer",
-        "apigw-v2-presign-lambda-authorizer",
-        "rest-presign-claims",
-        "rest-presign-principal",
-        "function-url-presign-bearer",
-        "apigw-v2-named-stage",
-    ] {
-        let presigned = send(&world, name).await.expect(200);
+    let without_key = world.app(&[("JWT_SECRET", "")]);
+    let check = |name: &str, answer: Answer| {
+        let presigned = answer.expect(200);
         let key = presigned["objectKey"].as_str().unwrap();
         assert!(
             key.starts_with("alice/") && key.ends_with("/test-s3.txt"),
@@ -69,12 +66,28 @@ async fn presign_by_every_kind_of_request() {
             json!({ "Content-Type": "text/plain" }),
             "{name}"
         );
-    }
-    // Without their tokens, those that need one are nobody's.
-    for name in ["apigw-v2-presign-bearer", "function-url-presign-bearer"] {
-        let mut event = Event(file(name));
-        event.0["headers"]["authorization"] = "Bearer REPLACE_ME".into();
-        world.send(event).await.refused(401, "unauthenticated");
+    };
+    for (name, authorized) in [
+        ("apigw-v2-presign-claims", true),
+        ("apigw-v2-presign-bearer", false),
+        ("apigw-v2-presign-lambda-authorizer", true),
+        ("rest-presign-claims", true),
+        ("rest-presign-principal", true),
+        ("function-url-presign-bearer", false),
+        ("apigw-v2-named-stage", true),
+    ] {
+        check(name, send(&world, name).await);
+        // Where a key is configured, the authorizer's claims do not count.
+        let without_token = || Event(serde_json::from_str(&text(name)).expect("JSON"));
+        let answer = world.send(without_token()).await;
+        answer.refused(401, "unauthenticated");
+        // Where none is, only they do.
+        let answer = without_key.send(without_token()).await;
+        if authorized {
+            check(name, answer);
+        } else {
+            answer.refused(401, "unauthenticated");
+        }
     }
 }
 

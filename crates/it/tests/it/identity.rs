@@ -1,4 +1,4 @@
-//! Who is calling: the authorizer's word, else a verified token, else nobody.
+//! Who is calling: by a configured key, or by an authorizer, and never by both.
 
 use serde_json::{Value, json};
 use slipway_api::Identity;
@@ -42,19 +42,32 @@ async fn caller(app: &App, event: Event) -> Option<String> {
     Some(key.split('/').next().expect(&shown).to_owned())
 }
 
+/// Functions without a key, and the same with one.
+fn both() -> [App; 2] {
+    let mut env = basics("http://127.0.0.1:9");
+    env.remove("JWT_SECRET");
+    [App::new(env), offline(&[])]
+}
+
 #[tokio::test]
 async fn an_http_api() {
-    let app = offline(&[]);
+    let [without_key, with_key] = both();
     let check = async |authorizer: Value, expected: Option<&str>| {
         for bearer in [None, Some("carol"), Some("header.payload.signature")] {
-            let event = match bearer {
-                Some("carol") => presign().by("carol"),
-                Some(other) => presign().header("authorization", &format!("Bearer {other}")),
-                None => presign(),
+            let event = || {
+                let event = match bearer {
+                    Some("carol") => presign().by("carol"),
+                    Some(other) => presign().header("authorization", &format!("Bearer {other}")),
+                    None => presign(),
+                };
+                event.authorizer(authorizer.clone())
             };
-            // Where no authorizer vouches for anybody, the token does.
-            let expected = expected.or(bearer.filter(|bearer| *bearer == "carol"));
-            let found = caller(&app, event.authorizer(authorizer.clone())).await;
+            // Without a key, only the authorizer's claims count.
+            let found = caller(&without_key, event()).await;
+            assert_eq!(found.as_deref(), expected, "{authorizer} {bearer:?}");
+            // With one, only the token counts.
+            let found = caller(&with_key, event()).await;
+            let expected = bearer.filter(|bearer| *bearer == "carol");
             assert_eq!(found.as_deref(), expected, "{authorizer} {bearer:?}");
         }
     };
@@ -94,19 +107,17 @@ async fn an_http_api() {
 
 #[tokio::test]
 async fn a_rest_api() {
-    let app = offline(&[]);
+    let [without_key, with_key] = both();
     let check = async |authorizer: Value, expected: Option<&str>| {
         for bearer in [None, Some("carol")] {
             let headers = match bearer {
                 Some(user) => json!({ "Authorization": format!("Bearer {}", token(user)) }),
                 None => json!({}),
             };
-            let found = caller(&app, presign_rest(&authorizer, &headers)).await;
-            assert_eq!(
-                found.as_deref(),
-                expected.or(bearer),
-                "{authorizer} {bearer:?}"
-            );
+            let found = caller(&without_key, presign_rest(&authorizer, &headers)).await;
+            assert_eq!(found.as_deref(), expected, "{authorizer} {bearer:?}");
+            let found = caller(&with_key, presign_rest(&authorizer, &headers)).await;
+            assert_eq!(found.as_deref(), bearer, "{authorizer} {bearer:?}");
         }
     };
     check(json!({ "claims": { "sub": "alice" } }), Some("alice")).await;
@@ -132,12 +143,12 @@ async fn a_rest_api() {
 
 #[tokio::test]
 async fn an_authorizer_that_vouches_for_an_impossible_user_vouches_for_nobody() {
-    let app = offline(&[]);
+    let [without_key, _] = both();
     for sub in ["", "a\0b", &"a".repeat(256)] {
         let event = presign()
             .by("carol")
             .authorizer(json!({ "lambda": { "sub": sub } }));
-        assert_eq!(caller(&app, event).await, None, "{sub:?}");
+        assert_eq!(caller(&without_key, event).await, None, "{sub:?}");
     }
 }
 
@@ -344,16 +355,6 @@ async fn an_id_in_the_path_may_be_percent_encoded() {
         .delete("alice", &encoded.replace("%2D", "-"))
         .await
         .expect(200);
-}
-
-#[tokio::test]
-async fn without_a_key_only_an_authorizer_vouches() {
-    let mut env = basics("http://127.0.0.1:9");
-    env.remove("JWT_SECRET");
-    let app = App::new(env);
-    assert_eq!(caller(&app, presign().by("alice")).await, None);
-    let event = presign().authorizer(json!({ "lambda": { "sub": "alice" } }));
-    assert_eq!(caller(&app, event).await.as_deref(), Some("alice"));
 }
 
 #[test]

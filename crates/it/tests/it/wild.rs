@@ -21,7 +21,7 @@ struct Presign {
 impl Presign {
     fn new() -> Self {
         Self {
-            app: offline(&[]),
+            app: offline(&[("JWT_SECRET", "")]),
             runtime: tokio::runtime::Builder::new_current_thread()
                 .enable_time()
                 .build()
