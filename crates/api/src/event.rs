@@ -11,6 +11,9 @@ use base64::engine::general_purpose::STANDARD;
 use lambda_runtime::Error;
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use slipway_core::limits::MAX_BODY_BYTES;
+
+use crate::body::Body;
 
 /// An event: payload format 2.0 of an HTTP API or a function URL, or 1.0 of a REST API.
 ///
@@ -178,13 +181,27 @@ impl<'a> Event<'a> {
         one.into_iter().collect()
     }
 
-    /// The body as the client sent it; `None` where it is not the base64 that it is said to be.
-    pub(crate) fn take_body(&mut self) -> Option<Vec<u8>> {
+    /// The body as the client sent it.
+    pub(crate) fn take_body(&mut self) -> Body {
         let body = self.payload.body.take().unwrap_or_default();
-        if self.payload.is_base64_encoded == Some(true) {
-            return STANDARD.decode(body).ok();
+        let base64 = self.payload.is_base64_encoded == Some(true);
+        // Of base64, four characters are three bytes at most: what is surely too long is not decoded.
+        let shortest = if base64 {
+            (body.len() / 4 * 3).saturating_sub(2)
+        } else {
+            body.len()
+        };
+        if shortest > MAX_BODY_BYTES {
+            return Body::TooLarge;
         }
-        Some(body.into_bytes())
+        if !base64 {
+            return Body::Bytes(body.into_bytes());
+        }
+        match STANDARD.decode(body) {
+            Ok(bytes) if bytes.len() > MAX_BODY_BYTES => Body::TooLarge,
+            Ok(bytes) => Body::Bytes(bytes),
+            Err(_) => Body::NotBase64,
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::io;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use slipway_core::Error;
+use slipway_core::limits::MAX_ANSWER_BYTES;
 
 use crate::event::Origin;
 
@@ -18,6 +19,9 @@ pub struct JsonBody {
     answer: String,
     len: usize,
 }
+
+/// What an answer has besides its body: status and headers, far fewer bytes than this.
+const REST_OF_ANSWER: usize = 1024;
 
 /// A place in a body, to go back to.
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +106,14 @@ impl JsonBody {
     #[must_use]
     pub const fn bytes(&self) -> usize {
         self.len
+    }
+
+    /// Whether Lambda takes an answer that holds what has been written so far.
+    ///
+    /// It counts what it is sent, in which the body is escaped once more: a quote of a file's name is four bytes there.
+    #[must_use]
+    pub const fn fits(&self) -> bool {
+        self.answer.len() + REST_OF_ANSWER <= MAX_ANSWER_BYTES
     }
 
     /// Where it is now.

@@ -16,7 +16,7 @@ mod request;
 mod serve;
 pub mod time;
 
-pub use body::object;
+pub use body::{Entries, object};
 pub use file::FileBody;
 pub use identity::Identity;
 pub use json_body::{JsonBody, Mark};

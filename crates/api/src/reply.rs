@@ -96,6 +96,20 @@ impl Reply {
         self.status
     }
 
+    /// The same answer, if Lambda takes it.
+    ///
+    /// Functions that change something answer within the limit whatever the request was, so that this never hides a
+    /// change that was made. A page ends earlier by itself.
+    pub(crate) fn checked(self) -> Result<Self, Error> {
+        if self.body.fits() {
+            return Ok(self);
+        }
+        Err(Error::new(
+            Code::RequestTooLarge,
+            "The answer would be larger than 6 MB. Ask for less at once.",
+        ))
+    }
+
     pub(crate) fn into_body(self) -> JsonBody {
         self.body
     }
@@ -111,7 +125,9 @@ pub(crate) const fn status(code: Code) -> u16 {
         Code::NotFound => 404,
         Code::UploadNotFound | Code::PartsMissing => 409,
         Code::FileDeleted => 410,
-        Code::FileTooLarge | Code::QuotaExceeded | Code::UseMultipart => 413,
+        Code::FileTooLarge | Code::QuotaExceeded | Code::UseMultipart | Code::RequestTooLarge => {
+            413
+        }
         Code::TypeNotAllowed => 415,
         Code::Internal => 500,
         Code::Unavailable => 503,

@@ -8,7 +8,7 @@ use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use slipway_core::{Error, FileId, UserId};
 
-use crate::body;
+use crate::body::{self, Body};
 use crate::event::Event;
 
 /// The words of our routes; anything else in a path is the client's.
@@ -33,7 +33,7 @@ pub struct Request {
     method: String,
     segments: Vec<String>,
     query: Vec<(String, String)>,
-    body: Option<Vec<u8>>,
+    body: Body,
     deadline: Instant,
     files: Mutex<Vec<FileId>>,
 }
@@ -105,10 +105,7 @@ impl Request {
 
     /// The JSON body as a `T`.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        let body = self.body.as_deref().ok_or_else(|| {
-            Error::invalid_request("The request's body is not the base64 that it is said to be.")
-        })?;
-        body::parse(body)
+        body::parse(&self.body)
     }
 
     /// The value of a query parameter; given twice it is an error, since one of them would be ignored.

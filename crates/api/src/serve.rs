@@ -99,6 +99,7 @@ pub async fn answer(
             result
         }
     };
+    let result = result.and_then(Reply::checked);
     line.log(&result, function.spent());
     let (status, body) = match result {
         Ok(reply) => (reply.status(), reply.into_body()),

@@ -31,6 +31,8 @@ pub enum Code {
     QuotaExceeded,
     /// The file is too large for one PUT; a multipart upload can carry it.
     UseMultipart,
+    /// The request's body is larger than any valid one, or its answer would be larger than Lambda's limit.
+    RequestTooLarge,
     /// This deployment does not accept the content type.
     TypeNotAllowed,
     /// A bug, or a configuration that cannot work.
@@ -43,7 +45,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, for the tests that hold `openapi.yaml` and the status table to this list.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::InvalidRequest,
         Self::InvalidKey,
         Self::Unauthenticated,
@@ -55,6 +57,7 @@ impl Code {
         Self::FileTooLarge,
         Self::QuotaExceeded,
         Self::UseMultipart,
+        Self::RequestTooLarge,
         Self::TypeNotAllowed,
         Self::Internal,
         Self::Unavailable,
@@ -76,6 +79,7 @@ impl Code {
             Self::FileTooLarge => "file_too_large",
             Self::QuotaExceeded => "quota_exceeded",
             Self::UseMultipart => "use_multipart",
+            Self::RequestTooLarge => "request_too_large",
             Self::TypeNotAllowed => "type_not_allowed",
             Self::Internal => "internal",
             Self::Unavailable => "unavailable",

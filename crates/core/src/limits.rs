@@ -7,9 +7,6 @@ use crate::file::StoredObject;
 /// The largest object of one PUT: 5 GiB (S3).
 pub const MAX_PUT_BYTES: u64 = 5 * 1024 * 1024 * 1024;
 
-/// The largest multipart upload: 5 TiB (ours; S3 has raised its own).
-pub const MAX_MULTIPART_BYTES: u64 = 5 * 1024 * 1024 * 1024 * 1024;
-
 /// The smallest part of a multipart upload, its last one excepted: 5 MiB (S3).
 pub const MIN_PART_BYTES: u64 = 5 * 1024 * 1024;
 
@@ -18,6 +15,12 @@ pub const MAX_PART_BYTES: u64 = MAX_PUT_BYTES;
 
 /// The most parts of one upload (S3).
 pub const MAX_PARTS: u16 = 10_000;
+
+/// The largest multipart upload: 48.8 TiB, which is 10,000 parts of 5 GiB (S3).
+pub const MAX_MULTIPART_BYTES: u64 = MAX_PARTS as u64 * MAX_PART_BYTES;
+
+/// The largest multipart upload where neither limit is configured: 5 TiB (ours).
+pub const DEFAULT_MULTIPART_BYTES: u64 = 5 * 1024 * 1024 * 1024 * 1024;
 
 /// The size of a part where the client names none: a lost connection costs little, and 150 GiB fit without larger ones.
 pub const DEFAULT_PART_BYTES: u64 = 16 * 1024 * 1024;
@@ -40,9 +43,19 @@ pub const MAX_PAGE_FILES: u32 = 1000;
 /// How many files a page has when the client does not say.
 pub const DEFAULT_PAGE_FILES: u32 = 50;
 
-/// A page ends before its JSON is larger than this, in bytes: Lambda answers at most 6 MB, in which a page is a string whose
-/// quotes and backslashes are escaped. Of one file those are 2,072 at most, so of a page of 1,000 no more than 2.08 MB.
+/// A page of files ends before its JSON is larger than this, in bytes.
 pub const MAX_PAGE_BYTES: usize = 4_000_000;
+
+/// The largest body of a request, in bytes. The largest valid one, 100 uploads with long names and metadata, is
+/// smaller even with every character escaped. API Gateway would pass on 6 MB.
+pub const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+/// The largest answer of a function, in bytes, as it is sent to Lambda: there the body is a string within JSON, with
+/// its quotes and backslashes escaped. Lambda allows 6 MiB (6,291,456), and drops a larger answer after the work is done.
+pub const MAX_ANSWER_BYTES: usize = 6_000_000;
+
+/// The longest id that a request may name, in characters. Ours have 36.
+pub const MAX_ID_CHARS: usize = 64;
 
 /// How many rows a filtered page looks at before it ends short.
 pub const MAX_FILTERED_ROWS: u32 = 10_000;
@@ -55,16 +68,21 @@ pub struct SizeLimits {
 }
 
 impl SizeLimits {
-    /// Reads `MAX_UPLOAD_BYTES` (default 5 GiB) and `MAX_MULTIPART_BYTES` (default 5 TiB).
+    /// Reads `MAX_UPLOAD_BYTES` (default 5 GiB) and `MAX_MULTIPART_BYTES`.
+    ///
+    /// Without `MAX_MULTIPART_BYTES`, a configured `MAX_UPLOAD_BYTES` also limits uploads in parts:
+    /// an operator who sets one limit means every file. Without either, it is 5 TiB.
     pub fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
+        let max_upload = env.number("MAX_UPLOAD_BYTES", MAX_PUT_BYTES, 1, MAX_PUT_BYTES)?;
+        let default = if env.optional("MAX_UPLOAD_BYTES").is_some() {
+            max_upload
+        } else {
+            DEFAULT_MULTIPART_BYTES
+        };
+        let max_multipart = env.number("MAX_MULTIPART_BYTES", default, 1, MAX_MULTIPART_BYTES)?;
         Ok(Self {
-            max_upload: env.number("MAX_UPLOAD_BYTES", MAX_PUT_BYTES, 1, MAX_PUT_BYTES)?,
-            max_multipart: env.number(
-                "MAX_MULTIPART_BYTES",
-                MAX_MULTIPART_BYTES,
-                1,
-                MAX_MULTIPART_BYTES,
-            )?,
+            max_upload,
+            max_multipart,
         })
     }
 
@@ -158,9 +176,33 @@ mod tests {
         assert_eq!(code(default, MAX_PUT_BYTES), None);
         assert_eq!(code(default, MAX_PUT_BYTES + 1), Some(Code::UseMultipart));
         assert_eq!(code(default, u64::MAX), Some(Code::FileTooLarge));
+        let alone = limits("10", "");
+        assert_eq!(code(alone, MAX_PUT_BYTES + 1), Some(Code::FileTooLarge));
         let small = limits("10", "20");
         assert_eq!(code(small, 10), None);
         assert_eq!(code(small, 11), Some(Code::FileTooLarge));
         assert_eq!(code(small, MAX_PUT_BYTES + 1), Some(Code::FileTooLarge));
+    }
+
+    #[test]
+    fn one_configured_limit_limits_uploads_in_parts_too() {
+        let fits = |limits: SizeLimits, size| limits.check_multipart(size).is_ok();
+        for (max_upload, max_multipart, largest) in [
+            ("", "", DEFAULT_MULTIPART_BYTES),
+            ("50000", "", 50_000),
+            ("50000", " ", 50_000),
+            ("50000", "60000", 60_000),
+            ("50000", "40000", 40_000),
+            ("", "53687091200000", MAX_MULTIPART_BYTES),
+        ] {
+            let limits = limits(max_upload, max_multipart);
+            assert!(fits(limits, largest), "{max_upload:?} {max_multipart:?}");
+            assert!(
+                !fits(limits, largest + 1),
+                "{max_upload:?} {max_multipart:?}"
+            );
+        }
+        let get = |name: &str| (name == "MAX_MULTIPART_BYTES").then(|| "53687091200001".to_owned());
+        SizeLimits::from_env(Env::new(&get)).expect_err("more than S3 takes");
     }
 }

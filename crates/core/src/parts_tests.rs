@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::limits::MAX_MULTIPART_BYTES;
+use crate::limits::{DEFAULT_MULTIPART_BYTES, MAX_MULTIPART_BYTES};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -19,13 +19,14 @@ fn plans() {
     assert_eq!(plan(16 * MIB + 1, None), (16 * MIB, 2));
     assert_eq!(plan(10_000 * 16 * MIB, None), (16 * MIB, 10_000));
     assert_eq!(plan(10_000 * 16 * MIB + 1, None), (17 * MIB, 9412));
-    assert_eq!(plan(MAX_MULTIPART_BYTES, None), (525 * MIB, 9987));
+    assert_eq!(plan(DEFAULT_MULTIPART_BYTES, None), (525 * MIB, 9987));
+    assert_eq!(plan(MAX_MULTIPART_BYTES, None), (5 * 1024 * MIB, 10_000));
     // What is asked for is honoured to the byte, unless it would be too many.
     assert_eq!(plan(20 * MIB, Some(5 * MIB + 1)), (5 * MIB + 1, 4));
     assert_eq!(plan(10_000 * 5 * MIB, Some(5 * MIB)), (5 * MIB, 10_000));
     assert_eq!(plan(10_000 * 5 * MIB + 1, Some(5 * MIB)), (6 * MIB, 8334));
     assert_eq!(
-        plan(MAX_MULTIPART_BYTES, Some(5 * 1024 * MIB)),
+        plan(DEFAULT_MULTIPART_BYTES, Some(5 * 1024 * MIB)),
         (5 * 1024 * MIB, 1024)
     );
 }

@@ -1,10 +1,10 @@
 //! `DELETE /files/{id}`, `POST /files/delete`: the file is hidden at once, then its object is removed.
 
 use serde::{Deserialize, Serialize};
-use slipway_api::{Counts, Function, Reply, Request, Spent};
+use slipway_api::{Counts, Entries, Function, Reply, Request, Spent};
 use slipway_bucket::Bucket;
 use slipway_core::env::{ConfigError, Env};
-use slipway_core::limits::MAX_BATCH_DELETE;
+use slipway_core::limits::{MAX_BATCH_DELETE, MAX_ID_CHARS};
 use slipway_core::{Error, FileId, ObjectKey};
 use slipway_db::Db;
 use slipway_storage::{Credentials, Location};
@@ -18,7 +18,7 @@ pub struct Delete {
 
 #[derive(Deserialize)]
 struct Body {
-    ids: Vec<String>,
+    ids: Entries<String, MAX_BATCH_DELETE>,
 }
 
 #[derive(Serialize)]
@@ -62,11 +62,16 @@ impl Delete {
     }
 
     async fn many(&self, request: &Request) -> Result<Reply, Error> {
-        let Body { ids } = request.json()?;
-        if !(1..=MAX_BATCH_DELETE).contains(&ids.len()) {
+        let Body { ids: Entries(ids) } = request.json()?;
+        if ids.is_empty() {
             return Err(Error::invalid_request(format!(
-                "ids must have 1 to {MAX_BATCH_DELETE} entries; this one has {}.",
-                ids.len()
+                "ids must have 1 to {MAX_BATCH_DELETE} entries."
+            )));
+        }
+        // Every id comes back, and an answer over Lambda's limit would be lost after the deletes were done.
+        if let Some(at) = ids.iter().position(|id| id.chars().count() > MAX_ID_CHARS) {
+            return Err(Error::invalid_request(format!(
+                "ids[{at}] must have at most {MAX_ID_CHARS} characters."
             )));
         }
         let mut ids: Vec<&str> = ids.iter().map(String::as_str).collect();

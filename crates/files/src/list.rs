@@ -42,7 +42,11 @@ fn content_type_prefix(request: &Request) -> Result<Option<String>, Error> {
     }
 }
 
-/// Writes as many files as fit into an answer, and says which was the last if some do not.
+/// Writes as many files as fit into a page and into an answer of Lambda's, and returns the last one written if some
+/// do not.
+///
+/// Both are counted while the page is written. One file takes at most a few kilobytes of either, since names, types,
+/// keys and URLs are bounded, so a page never stays empty.
 fn write<'a>(
     body: &mut JsonBody,
     rows: &'a [FileRow],
@@ -57,8 +61,8 @@ fn write<'a>(
             body.raw(",");
         }
         FileBody::new(row, urls.get(row, false, window)).write(body)?;
-        // One file alone is far smaller than a page, so a page never stays empty.
-        if last.is_some() && body.bytes() - begin > MAX_PAGE_BYTES {
+        let too_long = body.bytes() - begin > MAX_PAGE_BYTES || !body.fits();
+        if last.is_some() && too_long {
             body.truncate(before);
             return Ok(last);
         }

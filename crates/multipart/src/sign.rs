@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use slipway_api::time::rfc3339;
-use slipway_api::{Reply, Request};
+use slipway_api::{Entries, Reply, Request};
 use slipway_core::limits::MAX_BATCH_PARTS;
 use slipway_core::{Error, Parts};
 use slipway_storage::UploadPart;
@@ -15,7 +15,7 @@ use crate::Multipart;
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Body {
-    part_numbers: Vec<u16>,
+    part_numbers: Entries<u16, MAX_BATCH_PARTS>,
 }
 
 #[derive(Serialize)]
@@ -39,11 +39,12 @@ struct SignedPart {
 impl Multipart {
     /// In the order of the request; a number that comes again is answered once.
     pub(crate) async fn sign(&self, request: &Request, id: &str) -> Result<Reply, Error> {
-        let Body { part_numbers } = request.json()?;
-        if !(1..=MAX_BATCH_PARTS).contains(&part_numbers.len()) {
+        let Body {
+            part_numbers: Entries(part_numbers),
+        } = request.json()?;
+        if part_numbers.is_empty() {
             return Err(Error::invalid_request(format!(
-                "partNumbers must have 1 to {MAX_BATCH_PARTS} entries; this one has {}.",
-                part_numbers.len()
+                "partNumbers must have 1 to {MAX_BATCH_PARTS} entries."
             )));
         }
         let upload = self.open_upload(request.user(), id).await?;

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use slipway_api::Entries;
 use slipway_core::content_type::AllowedTypes;
 use slipway_core::limits::{MAX_BATCH_PRESIGN, SizeLimits};
 use slipway_core::{ContentType, Error, FileName, Sha256};
@@ -15,7 +16,7 @@ pub(crate) struct Body {
     size: Option<u64>,
     checksum_sha256: Option<String>,
     /// Read one by one, so that an error can name its entry.
-    files: Option<Vec<Box<RawValue>>>,
+    files: Option<Entries<Box<RawValue>, MAX_BATCH_PRESIGN>>,
 }
 
 /// One upload as a client asks for it.
@@ -79,7 +80,7 @@ pub(crate) fn accept(
     allowed: &AllowedTypes,
     limits: &SizeLimits,
 ) -> Result<Accepted, Error> {
-    let Some(files) = body.files else {
+    let Some(Entries(files)) = body.files else {
         let Body {
             file_name,
             content_type,
@@ -95,10 +96,9 @@ pub(crate) fn accept(
         };
         return accept_one(ask, allowed, limits).map(Accepted::One);
     };
-    if !(1..=MAX_BATCH_PRESIGN).contains(&files.len()) {
+    if files.is_empty() {
         return Err(Error::invalid_request(format!(
-            "files must have 1 to {MAX_BATCH_PRESIGN} entries; this one has {}.",
-            files.len()
+            "files must have 1 to {MAX_BATCH_PRESIGN} entries."
         )));
     }
     let accept_at = |(at, ask): (usize, &RawValue)| {

@@ -384,7 +384,8 @@ export interface components {
             /**
              * Format: uri
              * @description Where to read the bytes, without a token. For a while the same file has the same URL, so that a browser's cache works.
-             *     Null only with `urlBlocked`.
+             *     Null only with `urlBlocked`. Where files wait for a malware scanner, S3 itself answers 403 unless the bytes under
+             *     the key have been found clean, also at a URL that was given out before.
              */
             url: string | null;
             /** @description When `url` stops to work. Null where files are public, and where there is no `url`. */
@@ -582,7 +583,7 @@ export interface components {
          * @description Every `code` there is, for clients that want to name them all. Each operation lists which it can answer, and with which status.
          * @enum {string}
          */
-        ErrorCode: "invalid_request" | "invalid_key" | "unauthenticated" | "forbidden" | "not_found" | "upload_not_found" | "parts_missing" | "file_deleted" | "file_too_large" | "quota_exceeded" | "use_multipart" | "type_not_allowed" | "internal" | "unavailable" | "timeout";
+        ErrorCode: "invalid_request" | "invalid_key" | "unauthenticated" | "forbidden" | "not_found" | "upload_not_found" | "parts_missing" | "file_deleted" | "file_too_large" | "quota_exceeded" | "use_multipart" | "request_too_large" | "type_not_allowed" | "internal" | "unavailable" | "timeout";
         /** @description What API Gateway answers by itself, before or instead of a function. */
         GatewayError: {
             message: string | null;
@@ -655,7 +656,7 @@ export interface components {
             /** @constant */
             success: false;
             /** @enum {string} */
-            code: "file_too_large" | "use_multipart" | "quota_exceeded";
+            code: "file_too_large" | "use_multipart" | "quota_exceeded" | "request_too_large";
             /** @description What went wrong and what to do about it, for people. */
             error: string;
         };
@@ -663,7 +664,15 @@ export interface components {
             /** @constant */
             success: false;
             /** @enum {string} */
-            code: "file_too_large" | "quota_exceeded";
+            code: "file_too_large" | "quota_exceeded" | "request_too_large";
+            /** @description What went wrong and what to do about it, for people. */
+            error: string;
+        };
+        RequestTooLargeError: {
+            /** @constant */
+            success: false;
+            /** @enum {string} */
+            code: "request_too_large";
             /** @description What went wrong and what to do about it, for people. */
             error: string;
         };
@@ -822,18 +831,17 @@ export interface components {
                 "application/json": components["schemas"]["GatewayError"];
             };
         };
-        /** @description Only from API Gateway, for a request body of more than 6 MB. */
-        GatewayBodyTooLarge: {
+        /**
+         * @description - `request_too_large`: the request's body has more than 1 MiB, or its answer would have more than 6 MB.
+         *     - `{"message": …}`: the body has more than 6 MB.
+         */
+        BodyTooLarge: {
             headers: {
+                "Cache-Control": components["headers"]["NoStoreUnlessGateway"];
                 [name: string]: unknown;
             };
             content: {
-                /**
-                 * @example {
-                 *       "message": "Request Entity Too Large"
-                 *     }
-                 */
-                "application/json": components["schemas"]["GatewayError"];
+                "application/json": components["schemas"]["RequestTooLargeError"] | components["schemas"]["GatewayError"];
             };
         };
         /** @description Only from API Gateway, when requests come too fast. Repeat after a growing pause. */
@@ -904,7 +912,8 @@ export interface operations {
              * @description - `file_too_large`: over what this deployment accepts for one file.
              *     - `use_multipart`: over 5 GiB, which is the most that one PUT can carry.
              *     - `quota_exceeded`: the files of the request do not fit into what is left of the caller's quota.
-             *     - `{"message": …}`: the request body itself has more than 6 MB.
+             *     - `request_too_large`: the request's body has more than 1 MiB.
+             *     - `{"message": …}`: it has more than 6 MB.
              */
             413: {
                 headers: {
@@ -1051,7 +1060,7 @@ export interface operations {
              *     - `file_too_large`: it is larger than this deployment accepts.
              *     - `quota_exceeded`: it does not fit into the caller's quota.
              *
-             *     `{"message": …}` says that the request body itself has more than 6 MB.
+             *     `request_too_large` says that the request's body has more than 1 MiB, `{"message": …}` that it has more than 6 MB.
              */
             413: {
                 headers: {
@@ -1164,7 +1173,8 @@ export interface operations {
             /**
              * @description - `file_too_large`: over what this deployment accepts for one file in parts.
              *     - `quota_exceeded`: the file does not fit into what is left of the caller's quota.
-             *     - `{"message": …}`: the request body itself has more than 6 MB.
+             *     - `request_too_large`: the request's body has more than 1 MiB.
+             *     - `{"message": …}`: it has more than 6 MB.
              */
             413: {
                 headers: {
@@ -1329,7 +1339,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["GatewayForbidden"];
             404: components["responses"]["NoSuchUpload"];
-            413: components["responses"]["GatewayBodyTooLarge"];
+            413: components["responses"]["BodyTooLarge"];
             429: components["responses"]["GatewayThrottled"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];
@@ -1683,7 +1693,7 @@ export interface operations {
             400: components["responses"]["InvalidRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["GatewayForbidden"];
-            413: components["responses"]["GatewayBodyTooLarge"];
+            413: components["responses"]["BodyTooLarge"];
             429: components["responses"]["GatewayThrottled"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];

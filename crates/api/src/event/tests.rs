@@ -21,7 +21,9 @@ fn ours(event: &RawValue) -> Said {
     let mut event = Event::read(event).expect("an event");
     let mut query = event.query();
     query.sort();
-    let body = event.take_body().expect("base64");
+    let Body::Bytes(body) = event.take_body() else {
+        panic!("a body that cannot be read");
+    };
     let path = event.path().to_owned();
     let token = event.header("authorization");
     (event.method, path, query, token, body)
@@ -119,7 +121,38 @@ fn several_headers_are_seen_and_bad_base64_is_told() {
     let event = to_raw_value(&event).expect("JSON");
     let mut event = Event::read(&event).expect("a request");
     assert_eq!(event.header("authorization"), ["Bearer a", "Bearer b"]);
-    assert_eq!(event.take_body(), None);
+    assert_eq!(event.take_body(), Body::NotBase64);
+}
+
+#[test]
+fn a_body_is_too_large_by_what_it_decodes_to() {
+    let read = |body: String, base64: bool| {
+        let event = json!({
+            "httpMethod": "POST", "path": "/", "requestContext": {}, "body": body, "isBase64Encoded": base64,
+        });
+        let event = to_raw_value(&event).expect("JSON");
+        Event::read(&event).expect("a request").take_body()
+    };
+    for (bytes, fits) in [
+        (MAX_BODY_BYTES - 2, true),
+        (MAX_BODY_BYTES - 1, true),
+        (MAX_BODY_BYTES, true),
+        (MAX_BODY_BYTES + 1, false),
+        (MAX_BODY_BYTES + 2, false),
+        (MAX_BODY_BYTES + 3, false),
+    ] {
+        let body = vec![b'x'; bytes];
+        let expected = if fits {
+            Body::Bytes(body.clone())
+        } else {
+            Body::TooLarge
+        };
+        assert!(read(STANDARD.encode(&body), true) == expected, "{bytes}");
+        let text = String::from_utf8(body).expect("text");
+        assert!(read(text, false) == expected, "{bytes}");
+    }
+    // Too long for any base64 of a body that fits, whatever it holds.
+    assert!(read("!".repeat(MAX_BODY_BYTES * 3 / 2), true) == Body::TooLarge);
 }
 
 /// Names and values, encoded or not: a REST API has decoded them.

@@ -4,5 +4,7 @@
 
 mod flow;
 mod init;
+#[cfg(target_os = "linux")]
+mod memory;
 mod stack;
 mod trips;

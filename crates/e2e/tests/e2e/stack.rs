@@ -90,6 +90,12 @@ impl Stack {
         answer(&reply)
     }
 
+    /// The process id of `function`.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn pid(&self, function: &str) -> i32 {
+        self.functions[function].pid().expect("it runs")
+    }
+
     /// Gives `event` to `function`.
     pub(crate) async fn invoke(&self, function: &str, event: &Value) -> Outcome {
         self.functions[function]

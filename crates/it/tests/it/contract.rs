@@ -35,7 +35,7 @@ fn every_code_is_described_and_no_other() {
 }
 
 /// The table of the contract, as it is written there.
-const STATUSES: [(&str, &str); 15] = [
+const STATUSES: [(&str, &str); 16] = [
     ("invalid_request", "400"),
     ("invalid_key", "400"),
     ("unauthenticated", "401"),
@@ -47,6 +47,7 @@ const STATUSES: [(&str, &str); 15] = [
     ("file_too_large", "413"),
     ("quota_exceeded", "413"),
     ("use_multipart", "413"),
+    ("request_too_large", "413"),
     ("type_not_allowed", "415"),
     ("internal", "500"),
     ("unavailable", "503"),

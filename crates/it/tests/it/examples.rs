@@ -73,6 +73,11 @@ async fn said() -> BTreeSet<(String, String)> {
         (413, "use_multipart"),
         wide.post("alice", "/presign-upload", large).await,
     );
+    let huge = json!({ "fileName": "x".repeat(1024 * 1024) });
+    say(
+        (413, "request_too_large"),
+        wide.post("alice", "/presign-upload", huge).await,
+    );
 
     let world = World::new().await;
     let save = async |user: &str, key: &str| {

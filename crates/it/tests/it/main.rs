@@ -37,6 +37,7 @@ mod presign_s3;
 mod quota;
 mod readme;
 mod record_upload;
+mod requests;
 mod rules;
 mod save_metadata;
 mod scan;

@@ -17,6 +17,7 @@ async fn what_an_upload_may_be() {
     let world = World::with(&[
         ("ALLOWED_CONTENT_TYPES", "a/*, image/*"),
         ("MAX_UPLOAD_BYTES", "10"),
+        ("MAX_MULTIPART_BYTES", "5497558138880"),
     ])
     .await;
     let tib = 1_u64 << 40;
@@ -197,6 +198,16 @@ async fn a_quota_refuses_early_and_exactly() {
         .post("alice", "/multipart-uploads", ask(&json!({ "size": 4 })))
         .await
         .expect(201);
+}
+
+#[tokio::test]
+async fn one_configured_limit_holds_for_uploads_in_parts_too() {
+    let world = World::with(&[("MAX_UPLOAD_BYTES", "50000")]).await;
+    for (size, status, code) in [(50_000, 201, ""), (60_000, 413, "file_too_large")] {
+        let ask = ask(&json!({ "size": size }));
+        let answer = world.post("alice", "/multipart-uploads", ask).await;
+        assert_eq!((answer.status, answer.code()), (status, code), "{size}");
+    }
 }
 
 #[tokio::test]

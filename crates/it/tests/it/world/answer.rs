@@ -13,10 +13,13 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) json: Value,
+    /// What Lambda is sent, in bytes.
+    pub(crate) bytes: usize,
 }
 
 impl Answer {
     pub(crate) fn of(answer: &RawValue) -> Self {
+        let bytes = answer.get().len();
         let mut answer: Value = serde_json::from_str(answer.get()).expect("JSON");
         // A REST API's has none.
         let cookies = answer["cookies"].take();
@@ -32,6 +35,7 @@ impl Answer {
             status: u16::try_from(answer.status_code).expect("a status"),
             headers,
             json: serde_json::from_str(&text).expect("JSON"),
+            bytes,
         }
     }
 
