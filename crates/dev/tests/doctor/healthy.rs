@@ -108,7 +108,7 @@ async fn a_bucket_that_does_not_let_the_page_call() {
     let plan = Plan {
         policy: Policy {
             origins: Some(vec![format!("{ORIGIN}/")]),
-            public_read: false,
+            ..Policy::default()
         },
         ..Plan::default()
     };

@@ -56,7 +56,7 @@ impl Default for Plan {
             settings: Vec::new(),
             policy: Policy {
                 origins: Some(vec![ORIGIN.to_owned()]),
-                public_read: false,
+                ..Policy::default()
             },
             origins: vec![ORIGIN.to_owned()],
             events: true,

@@ -73,6 +73,7 @@ pub(super) async fn complete(
         )?;
     }
     let object = Object {
+        tags: about.tags,
         key: input.key,
         size,
         etag: etag(&parts),

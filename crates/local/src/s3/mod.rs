@@ -23,14 +23,19 @@ mod pages;
 mod policy;
 mod read;
 mod receive;
+mod scanner;
 mod sealed;
 mod server;
 mod service;
 mod store;
+mod tags;
 mod uploads;
 mod write;
 
 pub use self::cors::CorsRule;
 pub use self::event::{EventName, ObjectEvent};
-pub use self::policy::Policy;
+pub use self::policy::{
+    AuthType, Decision, Document, Policy, PolicyError, Request as PolicyRequest, Signed, Tags,
+};
+pub use self::scanner::{NO_THREATS_FOUND, Scanner, THREATS_FOUND};
 pub use self::server::{S3Options, S3Server};

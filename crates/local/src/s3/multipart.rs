@@ -12,6 +12,7 @@ use super::fault::{disk, refuse};
 use super::object::{Moment, description};
 use super::receive::Announced;
 use super::store::Store;
+use super::tags;
 use super::uploads::{About, Part};
 use super::write::{check_metadata, hex};
 
@@ -39,6 +40,7 @@ pub(super) fn create(
         algorithm,
         composite,
         described,
+        tags: tags::of_header(input.tagging.as_deref())?,
     };
     let output = CreateMultipartUploadOutput {
         bucket: Some(input.bucket),

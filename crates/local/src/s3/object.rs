@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::checksum::Sum;
+use super::policy::Tags;
 
 /// An object's record: stored behind its bytes, and held in the index.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -18,6 +19,9 @@ pub(super) struct Object {
     pub(super) modified: Moment,
     pub(super) checksum: Option<Sum>,
     pub(super) described: Description,
+    /// Kept in a file of their own.
+    #[serde(skip)]
+    pub(super) tags: Tags,
 }
 
 /// What the uploader said of the object.

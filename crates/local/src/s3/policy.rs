@@ -1,4 +1,15 @@
-//! What a bucket's owner decides beside its keys: which pages may call, and whether the world may read.
+//! What a bucket's owner decides beside its keys: which pages may call, whether the world may read, and the bucket policy.
+
+mod condition;
+mod document;
+mod pattern;
+mod template;
+
+pub use self::condition::{AuthType, Signed};
+pub use self::document::{Decision, Document, PolicyError, Request};
+
+/// Names and values of an object's tags.
+pub type Tags = std::collections::BTreeMap<String, String>;
 
 /// How open the bucket is. The default suits development: any page may call, nobody reads without a signature.
 #[derive(Clone, Debug, Default)]
@@ -7,6 +18,8 @@ pub struct Policy {
     pub origins: Option<Vec<String>>,
     /// Whether objects and their list are read without a signature.
     pub public_read: bool,
+    /// The bucket policy. The one key pair is the bucket owner's, so only a `Deny` restricts it.
+    pub document: Document,
 }
 
 impl Policy {

@@ -12,6 +12,7 @@ use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 use tokio::io::AsyncReadExt as _;
 use tokio_util::io::ReaderStream;
 
+use super::access::Access;
 use super::checksum::show_checksum;
 use super::fault::{disk, no_such_key, precondition_failed, refuse};
 use super::object::Object;
@@ -53,11 +54,15 @@ macro_rules! describe {
 /// `GetObject`.
 pub(super) fn get(
     store: &Store,
+    access: &Access,
     request: S3Request<GetObjectInput>,
 ) -> S3Result<S3Response<GetObjectOutput>> {
     let input = request.input;
     reject_parts(input.part_number)?;
-    let (object, mut file) = store.read(&input.key)?;
+    let found = store.read(&input.key);
+    let tagged = found.as_ref().ok().map(|(object, _)| &**object);
+    access.check("s3:GetObject", &request.extensions, &input.key, tagged)?;
+    let (object, mut file) = found?;
     let conditions = Conditions {
         if_match: input.if_match.as_ref(),
         if_none_match: input.if_none_match.as_ref(),
@@ -72,6 +77,9 @@ pub(super) fn get(
         ..GetObjectOutput::default()
     };
     describe!(output, object, input, range);
+    output.tag_count = i32::try_from(object.tags.len())
+        .ok()
+        .filter(|count| *count > 0);
     file.seek(SeekFrom::Start(range.start)).map_err(disk)?;
     let bytes = tokio::fs::File::from_std(file).take(range.end - range.start);
     output.body = Some(StreamingBlob::wrap(ReaderStream::with_capacity(
@@ -83,11 +91,19 @@ pub(super) fn get(
 /// `HeadObject`.
 pub(super) fn head(
     store: &Store,
+    access: &Access,
     request: S3Request<HeadObjectInput>,
 ) -> S3Result<S3Response<HeadObjectOutput>> {
     let input = request.input;
     reject_parts(input.part_number)?;
-    let object = store.find(&input.key).ok_or_else(no_such_key)?;
+    let found = store.find(&input.key);
+    access.check(
+        "s3:GetObject",
+        &request.extensions,
+        &input.key,
+        found.as_deref(),
+    )?;
+    let object = found.ok_or_else(no_such_key)?;
     let conditions = Conditions {
         if_match: input.if_match.as_ref(),
         if_none_match: input.if_none_match.as_ref(),

@@ -18,12 +18,13 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::access::{KeyPair, OneBucket};
+use super::access::{Access, KeyPair, OneBucket};
 use super::cors::CorsRule;
 use super::edge;
 use super::event::ObjectEvent;
 use super::object::Moment;
 use super::policy::Policy;
+use super::scanner::Scanner;
 use super::service::Bucket;
 use super::store::Store;
 
@@ -106,6 +107,12 @@ impl S3Server {
         self.store.stop_clock(Moment::of(time));
     }
 
+    /// Scans objects as `GuardDuty` does, and tags them.
+    #[must_use]
+    pub fn scanner(&self) -> Scanner {
+        Scanner(Arc::clone(&self.store))
+    }
+
     /// Stops accepting, lets requests under way finish, and returns when all have ended.
     pub async fn shutdown(mut self) {
         if let Some(stop) = self.stop.take() {
@@ -127,16 +134,20 @@ fn service(store: Arc<Store>, options: S3Options, policy: Arc<Policy>) -> S3Serv
     let mut config = S3Config::default();
     // Browser forms are read into memory, and nothing here uses them.
     config.post_object_max_file_size = 0;
-    let mut builder = S3ServiceBuilder::new(Bucket(store));
+    let access = Access {
+        bucket: options.bucket,
+        policy,
+    };
+    let mut builder = S3ServiceBuilder::new(Bucket(Arc::clone(&store), access.clone()));
     builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
     builder.set_auth(KeyPair {
         access_key: options.access_key,
         secret_key: options.secret_key.into(),
     });
     builder.set_access(OneBucket {
-        bucket: options.bucket,
         region: options.region,
-        policy,
+        store,
+        access,
     });
     builder.build()
 }

@@ -6,20 +6,25 @@ use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, BucketLocationConstraint,
     CompleteMultipartUploadInput, CompleteMultipartUploadOutput, CopyObjectInput, CopyObjectOutput,
     CreateBucketInput, CreateBucketOutput, CreateMultipartUploadInput, CreateMultipartUploadOutput,
-    DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput,
-    GetBucketLocationInput, GetBucketLocationOutput, GetObjectInput, GetObjectOutput,
+    DeleteObjectInput, DeleteObjectOutput, DeleteObjectTaggingInput, DeleteObjectTaggingOutput,
+    DeleteObjectsInput, DeleteObjectsOutput, GetBucketLocationInput, GetBucketLocationOutput,
+    GetObjectInput, GetObjectOutput, GetObjectTaggingInput, GetObjectTaggingOutput,
     HeadBucketInput, HeadBucketOutput, HeadObjectInput, HeadObjectOutput,
     ListMultipartUploadsInput, ListMultipartUploadsOutput, ListObjectsV2Input, ListObjectsV2Output,
-    ListPartsInput, ListPartsOutput, PutObjectInput, PutObjectOutput, UploadPartInput,
-    UploadPartOutput,
+    ListPartsInput, ListPartsOutput, PutObjectInput, PutObjectOutput, PutObjectTaggingInput,
+    PutObjectTaggingOutput, UploadPartInput, UploadPartOutput,
 };
 use s3s::{S3, S3Request, S3Response, S3Result};
 
+use super::access::Access;
 use super::store::Store;
-use super::{complete, list, multipart, pages, read, write};
+use super::{complete, list, multipart, pages, read, tags, write};
 
-/// The bucket, as `s3s` sees it. Access has been checked when these are called.
-pub(super) struct Bucket(pub(super) Arc<Store>);
+/// The bucket, as `s3s` sees it.
+///
+/// Access has been checked when these are called, except for reading an object: whether it may be read can depend on
+/// its tags, and so is checked for the very object that is then read.
+pub(super) struct Bucket(pub(super) Arc<Store>, pub(super) Access);
 
 type Reply<T> = S3Result<S3Response<T>>;
 
@@ -30,15 +35,15 @@ impl S3 for Bucket {
     }
 
     async fn get_object(&self, req: S3Request<GetObjectInput>) -> Reply<GetObjectOutput> {
-        read::get(&self.0, req)
+        read::get(&self.0, &self.1, req)
     }
 
     async fn head_object(&self, req: S3Request<HeadObjectInput>) -> Reply<HeadObjectOutput> {
-        read::head(&self.0, req)
+        read::head(&self.0, &self.1, req)
     }
 
     async fn copy_object(&self, req: S3Request<CopyObjectInput>) -> Reply<CopyObjectOutput> {
-        write::copy(&self.0, req).await
+        write::copy(&self.0, &self.1, req).await
     }
 
     async fn delete_object(&self, req: S3Request<DeleteObjectInput>) -> Reply<DeleteObjectOutput> {
@@ -50,6 +55,27 @@ impl S3 for Bucket {
         req: S3Request<DeleteObjectsInput>,
     ) -> Reply<DeleteObjectsOutput> {
         write::delete_many(&self.0, req)
+    }
+
+    async fn put_object_tagging(
+        &self,
+        req: S3Request<PutObjectTaggingInput>,
+    ) -> Reply<PutObjectTaggingOutput> {
+        tags::put(&self.0, req)
+    }
+
+    async fn get_object_tagging(
+        &self,
+        req: S3Request<GetObjectTaggingInput>,
+    ) -> Reply<GetObjectTaggingOutput> {
+        tags::get(&self.0, req)
+    }
+
+    async fn delete_object_tagging(
+        &self,
+        req: S3Request<DeleteObjectTaggingInput>,
+    ) -> Reply<DeleteObjectTaggingOutput> {
+        tags::delete(&self.0, req)
     }
 
     async fn list_objects_v2(

@@ -5,21 +5,25 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use s3s::S3Result;
 use s3s::crypto::{Checksum as _, Sha256};
 use s3s::dto::ETagCondition;
+use tempfile::NamedTempFile;
 use time::OffsetDateTime;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::event::{EventName, ObjectEvent};
 use super::fault::{disk, no_such_key, precondition_failed};
 use super::object::{Moment, Object};
+use super::policy::Tags;
 use super::sealed::{Draft, Sealed, read_record};
+use super::tags;
 use super::uploads::{self, Uploads};
+use super::write::hex;
 
 /// The bucket.
 pub(super) struct Store {
@@ -63,8 +67,14 @@ impl Store {
         for shard in 0..=u8::MAX {
             fs::create_dir_all(root.join("objects").join(format!("{shard:02x}")))?;
         }
+        let mut objects = load_objects(&root.join("objects"))?;
+        for record in tags::load(&root.join("tags"))? {
+            if let Some(object) = objects.get_mut(&record.key) {
+                Arc::make_mut(object).tags = record.tags;
+            }
+        }
         let state = State {
-            objects: load_objects(&root.join("objects"))?,
+            objects,
             uploads: uploads::load(&root.join("uploads"))?,
             sequencer: 0,
         };
@@ -136,7 +146,11 @@ impl Store {
         name: EventName,
     ) -> S3Result<Arc<Object>> {
         conditions.check(state.objects.get(&object.key).map(|object| &**object))?;
+        self.forget_tags(state, &object.key)?;
         sealed.publish(&self.path(&object.key)).map_err(disk)?;
+        if !object.tags.is_empty() {
+            self.write_tags(&object.key, &object.tags).map_err(disk)?;
+        }
         let object = Arc::new(object);
         state
             .objects
@@ -153,6 +167,7 @@ impl Store {
             if_none_match: None,
         };
         conditions.check(state.objects.get(key).map(|object| &**object))?;
+        self.forget_tags(&state, key)?;
         if let Some(object) = state.objects.remove(key) {
             fs::remove_file(self.path(key)).map_err(disk)?;
             self.tell(&mut state, EventName::Delete, &object);
@@ -160,14 +175,50 @@ impl Store {
         Ok(())
     }
 
-    /// Keys may be longer than file names, and hold anything: a hash names the file.
-    fn path(&self, key: &str) -> PathBuf {
-        use std::fmt::Write as _;
-        let mut name = String::with_capacity(64);
-        for byte in Sha256::checksum(key.as_bytes()) {
-            // Writing to a string cannot fail.
-            let _ = write!(name, "{byte:02x}");
+    /// Replaces the tags of the object under `key`, if it is the one that `is_it` says.
+    pub(super) fn set_tags(
+        &self,
+        key: &str,
+        tags: Tags,
+        is_it: impl Fn(&Arc<Object>) -> bool,
+    ) -> S3Result<()> {
+        let mut state = self.state();
+        let object = state.objects.get(key).cloned();
+        let object = object.filter(is_it).ok_or_else(no_such_key)?;
+        self.write_tags(key, &tags).map_err(disk)?;
+        let mut object = Object::clone(&object);
+        object.tags = tags;
+        state.objects.insert(key.to_owned(), Arc::new(object));
+        Ok(())
+    }
+
+    /// Before another object takes the key, or none is left there.
+    fn forget_tags(&self, state: &State, key: &str) -> S3Result<()> {
+        let tagged = state.objects.get(key);
+        if tagged.is_some_and(|object| !object.tags.is_empty()) {
+            fs::remove_file(self.tags_path(key)).map_err(disk)?;
         }
+        Ok(())
+    }
+
+    fn write_tags(&self, key: &str, tags: &Tags) -> io::Result<()> {
+        let record = tags::Record {
+            key: key.to_owned(),
+            tags: tags.clone(),
+        };
+        let mut file = NamedTempFile::new_in(self.root.join("drafts"))?;
+        file.write_all(&serde_json::to_vec(&record)?)?;
+        file.persist(self.tags_path(key))
+            .map_err(|error| error.error)?;
+        Ok(())
+    }
+
+    fn tags_path(&self, key: &str) -> PathBuf {
+        self.root.join("tags").join(hashed(key))
+    }
+
+    fn path(&self, key: &str) -> PathBuf {
+        let name = hashed(key);
         let (shard, rest) = name.split_at(2);
         self.root.join("objects").join(shard).join(rest)
     }
@@ -214,6 +265,11 @@ impl Conditions {
         }
         Ok(())
     }
+}
+
+/// Keys may be longer than file names, and hold anything: a hash names the file.
+fn hashed(key: &str) -> String {
+    hex(&Sha256::checksum(key.as_bytes()))
 }
 
 fn load_objects(directory: &Path) -> io::Result<BTreeMap<String, Arc<Object>>> {

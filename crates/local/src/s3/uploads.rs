@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::checksum::{Algorithm, Sum};
 use super::fault::{disk, no_such_upload};
 use super::object::{Description, Moment};
+use super::policy::Tags;
 use super::sealed::{Sealed, read_record};
 use super::store::{State, Store};
 
@@ -36,6 +37,8 @@ pub(super) struct About {
     pub(super) algorithm: Option<Algorithm>,
     pub(super) composite: bool,
     pub(super) described: Description,
+    #[serde(default)]
+    pub(super) tags: Tags,
 }
 
 /// A part's record, stored behind its bytes.

@@ -7,11 +7,12 @@ use s3s::crypto::{Checksum as _, Md5};
 use s3s::dto::{
     CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, DeleteObjectInput,
     DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, MetadataDirective,
-    PutObjectInput, PutObjectOutput,
+    PutObjectInput, PutObjectOutput, TaggingDirective,
 };
 use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
+use super::access::Access;
 use super::checksum::{Algorithm, Hasher, show_checksum};
 use super::event::EventName;
 use super::fault::{disk, precondition_failed, refuse};
@@ -19,6 +20,7 @@ use super::object::{Description, Object, description};
 use super::receive::Announced;
 use super::sealed::Draft;
 use super::store::{Conditions, Store};
+use super::tags;
 
 /// The most that an object's user metadata may hold.
 const LARGEST_METADATA: usize = 2 * 1024;
@@ -41,7 +43,9 @@ pub(super) async fn put(
     let described = description!(input);
     check_metadata(&described)?;
     let received = announced.receive(store.draft()?, input.body.take()).await?;
+    let tags = tags::of_header(input.tagging.as_deref())?;
     let object = Object {
+        tags,
         key: input.key,
         size: received.draft.size,
         etag: hex(&received.md5),
@@ -67,6 +71,7 @@ pub(super) async fn put(
 /// `CopyObject`, within the bucket.
 pub(super) async fn copy(
     store: &Store,
+    access: &Access,
     request: S3Request<CopyObjectInput>,
 ) -> S3Result<S3Response<CopyObjectOutput>> {
     let mut input = request.input;
@@ -90,7 +95,10 @@ pub(super) async fn copy(
             "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",
         ));
     }
-    let (source, file) = store.read(key)?;
+    let found = store.read(key);
+    let source = found.as_ref().ok().map(|(source, _)| &**source);
+    access.check("s3:GetObject", &request.extensions, key, source)?;
+    let (source, file) = found?;
     let conditions = Conditions {
         if_match: input.copy_source_if_match.take(),
         if_none_match: input.copy_source_if_none_match.take(),
@@ -114,7 +122,15 @@ pub(super) async fn copy(
     )
     .await?;
     let (etag, checksum) = digest.finish();
+    let replace = input.tagging_directive.as_ref();
+    let replace = replace.is_some_and(|directive| directive.as_str() == TaggingDirective::REPLACE);
+    let tags = if replace {
+        tags::of_header(input.tagging.as_deref())?
+    } else {
+        source.tags.clone()
+    };
     let object = Object {
+        tags,
         key: input.key,
         size: source.size,
         etag,

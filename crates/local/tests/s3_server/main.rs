@@ -17,4 +17,5 @@ mod objects;
 mod presigned;
 mod signer;
 mod stack;
+mod tags;
 mod wire;
