@@ -1,7 +1,7 @@
 //! Histories of steps in any order, against a simple model of what is promised.
 //!
 //! Two users presign, put, overwrite, confirm, delete and upload again; events are lost, doubled, late and swapped;
-//! objects vanish, seconds and days pass, and maintain runs in between. [`model`] says what each call has to
+//! objects vanish, a scanner looks at some, seconds and days pass, and maintain runs in between. [`model`] says what each call has to
 //! answer and what the table has to hold after it; [`play`] does both, and [`check`] compares.
 //!
 //! It has teeth: each of these bugs was built in once, found, and shrunk to a history of so many steps.
@@ -113,7 +113,8 @@ impl Run {
             .enable_all()
             .build()
             .unwrap();
-        let deployment = runtime.block_on(Deployment::new());
+        let open = runtime.block_on(Deployment::new(false));
+        let gated = runtime.block_on(Deployment::new(true));
         while !self.failed.load(Ordering::Relaxed)
             && self.until.is_none_or(|end| Instant::now() < end)
         {
@@ -125,7 +126,8 @@ impl Run {
             let cases = BATCH.min(self.histories - batch * BATCH);
             let mut runner = TestRunner::new_with_rng(config(cases), rng(seed));
             let result = runner.run(&histories(), |history| {
-                let played = runtime.block_on(Box::pin(play::play(&deployment, &history)));
+                let deployment = if history.gated { &gated } else { &open };
+                let played = runtime.block_on(Box::pin(play::play(deployment, &history)));
                 played.map_err(TestCaseError::fail)
             });
             self.played.fetch_add(cases, Ordering::Relaxed);

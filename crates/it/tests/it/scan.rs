@@ -14,7 +14,7 @@ use crate::gate::Gate;
 use crate::record_upload::found;
 use crate::shape::shape;
 use crate::spec::document;
-use crate::world::{App, BUCKET, Variables, World, amended, basics, put};
+use crate::world::{App, Variables, World, amended, basics, failed, put};
 
 const GATED: [(&str, &str); 2] = [("REQUIRE_SCAN", "true"), ("WRITE_ONCE", "true")];
 /// Of `hello`.
@@ -24,25 +24,10 @@ fn id(file: &Value) -> &str {
     file["id"].as_str().unwrap()
 }
 
-/// What `GuardDuty` tells of an object.
-fn scan(file: &Value, etag: &str, result: &str) -> Value {
-    let status = match result {
-        "NO_THREATS_FOUND" | "THREATS_FOUND" => "COMPLETED",
-        "UNSUPPORTED" => "SKIPPED",
-        _ => "FAILED",
-    };
-    json!({
-        "version": "0", "source": "aws.guardduty",
-        "detail-type": "GuardDuty Malware Protection Object Scan Result",
-        "detail": {
-            "schemaVersion": "1.0", "scanStatus": status, "resourceType": "S3_OBJECT",
-            "s3ObjectDetails": {
-                "bucketName": BUCKET, "objectKey": file["objectKey"], "eTag": etag, "versionId": "1",
-                "s3Throttled": false,
-            },
-            "scanResultDetails": { "scanResultStatus": result, "threats": null },
-        },
-    })
+/// What `GuardDuty` tells of an object, once it has tagged it.
+fn scan(world: &World, file: &Value, etag: &str, result: &str) -> Value {
+    let key = file["objectKey"].as_str().unwrap();
+    world.server.scanner().report(key, etag, result)
 }
 
 fn in_sqs(events: &[Value]) -> Value {
@@ -105,7 +90,7 @@ async fn a_file_is_read_once_nothing_was_found_in_it() {
     }
     "#);
     assert_eq!(blocked(&world, &file).await, "scan_pending");
-    let clean = scan(&file, ETAG, "NO_THREATS_FOUND");
+    let clean = scan(&world, &file, ETAG, "NO_THREATS_FOUND");
     let report = world.deliver(clean.clone()).await.unwrap();
     assert_eq!(found(&report), json!({ "scanned": 1 }));
     assert_eq!(blocked(&world, &file).await, Value::Null);
@@ -126,7 +111,10 @@ async fn whatever_else_is_said_keeps_it_closed() {
         ("SOMETHING_NEW", "scan_failed"),
     ] {
         let file = hello(&world).await;
-        world.deliver(scan(&file, ETAG, result)).await.unwrap();
+        world
+            .deliver(scan(&world, &file, ETAG, result))
+            .await
+            .unwrap();
         assert_eq!(blocked(&world, &file).await, why, "{result}");
     }
 }
@@ -140,14 +128,23 @@ async fn a_threat_is_final() {
         (&threats_first, "THREATS_FOUND", "NO_THREATS_FOUND"),
         (&threats_last, "NO_THREATS_FOUND", "THREATS_FOUND"),
     ] {
-        world.deliver(scan(file, ETAG, first)).await.unwrap();
-        world.deliver(scan(file, ETAG, second)).await.unwrap();
+        world
+            .deliver(scan(&world, file, ETAG, first))
+            .await
+            .unwrap();
+        world
+            .deliver(scan(&world, file, ETAG, second))
+            .await
+            .unwrap();
         assert_eq!(blocked(&world, file).await, "scan_threats");
     }
     // A scan that failed is made up for by one that did not.
     let file = hello(&world).await;
-    world.deliver(scan(&file, ETAG, "FAILED")).await.unwrap();
-    let clean = scan(&file, ETAG, "NO_THREATS_FOUND");
+    world
+        .deliver(scan(&world, &file, ETAG, "FAILED"))
+        .await
+        .unwrap();
+    let clean = scan(&world, &file, ETAG, "NO_THREATS_FOUND");
     world.deliver(clean).await.unwrap();
     assert_eq!(blocked(&world, &file).await, Value::Null);
 }
@@ -159,7 +156,7 @@ async fn a_result_that_comes_first_is_not_lost() {
         .put_new("alice", "a.txt", "text/plain", b"hello")
         .await;
     assert_eq!(world.row(id(&file)).await, None);
-    let clean = scan(&file, ETAG, "NO_THREATS_FOUND");
+    let clean = scan(&world, &file, ETAG, "NO_THREATS_FOUND");
     let report = world.deliver(clean).await.unwrap();
     assert_eq!(found(&report), json!({ "scanned": 1 }));
     assert_eq!(world.usage("alice").await, (1, 5));
@@ -173,7 +170,7 @@ async fn a_result_that_comes_first_is_not_lost() {
 async fn a_result_is_about_one_object() {
     let world = World::with(&GATED).await;
     let file = hello(&world).await;
-    let mut foreign = scan(&file, ETAG, "NO_THREATS_FOUND");
+    let mut foreign = scan(&world, &file, ETAG, "NO_THREATS_FOUND");
     foreign["detail"]["s3ObjectDetails"]["bucketName"] = "another".into();
     let elsewhere = json!({ "objectKey": "backups/a.txt" });
     let bob = file["objectKey"]
@@ -182,11 +179,14 @@ async fn a_result_is_about_one_object() {
         .replace("alice/", "bob/");
     let clean = "NO_THREATS_FOUND";
     for (event, finds) in [
-        (scan(&file, "another", clean), json!({ "stale": 1 })),
+        (scan(&world, &file, "another", clean), json!({ "stale": 1 })),
         (foreign, json!({ "foreign": 1 })),
-        (scan(&elsewhere, ETAG, clean), json!({ "foreign": 1 })),
         (
-            scan(&json!({ "objectKey": bob }), ETAG, clean),
+            scan(&world, &elsewhere, ETAG, clean),
+            json!({ "foreign": 1 }),
+        ),
+        (
+            scan(&world, &json!({ "objectKey": bob }), ETAG, clean),
             json!({ "missing": 1 }),
         ),
         (
@@ -206,7 +206,7 @@ async fn an_overwrite_has_not_been_scanned() {
     let presigned = world
         .put_new("alice", "a.txt", "text/plain", b"hello")
         .await;
-    let clean = scan(&presigned, ETAG, "NO_THREATS_FOUND");
+    let clean = scan(&world, &presigned, ETAG, "NO_THREATS_FOUND");
     world.deliver(clean.clone()).await.unwrap();
     // Its URL does not replace it; whoever may write to the bucket does.
     assert_eq!(put(&presigned, b"evil").await.status(), 412);
@@ -222,17 +222,87 @@ async fn an_overwrite_has_not_been_scanned() {
     // Also where the result is the first to hear of the overwrite.
     world.put_object(key, "text/plain", b"hello").await;
     world.put_object(key, "text/plain", b"worse").await;
-    let clean = scan(&presigned, ETAG, "NO_THREATS_FOUND");
+    let clean = scan(&world, &presigned, ETAG, "NO_THREATS_FOUND");
     let report = world.deliver(clean).await.unwrap();
     assert_eq!(found(&report), json!({ "stale": 1 }));
     assert_eq!(blocked(&world, &presigned).await, "scan_pending");
+}
+
+/// What S3 answers to a GET and to a ranged GET of a URL: the same.
+async fn read(world: &World, url: &Value) -> (u16, String) {
+    let url = url.as_str().expect("a URL");
+    let range = world.http.get(url).header("range", "bytes=0-0");
+    let range = failed(range.send().await.unwrap()).await;
+    let answer = world.http.get(url).send().await.unwrap();
+    if answer.status() == 200 {
+        assert_eq!(range.0, 206);
+        return (200, answer.text().await.unwrap());
+    }
+    let answer = failed(answer).await;
+    assert_eq!(range, answer);
+    answer
+}
+
+#[tokio::test]
+async fn a_read_url_never_serves_bytes_that_were_not_scanned() {
+    let world = World::with(&GATED).await;
+    let presigned = world
+        .put_new("alice", "a.txt", "text/plain", b"hello")
+        .await;
+    let refused = (403, "AccessDenied".to_owned());
+    world.save("alice", &presigned).await.expect(201);
+    let clean = scan(&world, &presigned, ETAG, "NO_THREATS_FOUND");
+    world.deliver(clean.clone()).await.unwrap();
+    let path = format!("/files/{}", id(&presigned));
+    let download = format!("{path}?download=true");
+    let urls = [
+        world.get("alice", &path).await.expect(200)["file"]["url"].clone(),
+        world.get("alice", &download).await.expect(200)["file"]["url"].clone(),
+        world.list("alice").await[0]["url"].clone(),
+    ];
+    for url in &urls {
+        assert_eq!(read(&world, url).await, (200, "hello".to_owned()));
+    }
+    // The upload URL works once while the object exists. After a delete it works again, until an event arrives.
+    world.delete("alice", id(&presigned)).await.expect(200);
+    for url in &urls {
+        assert_eq!(read(&world, url).await, refused);
+    }
+    assert_eq!(put(&presigned, b"evil").await.status(), 200);
+    for url in &urls {
+        assert_eq!(read(&world, url).await, refused);
+    }
+    // The result of the bytes before is not that of these, whenever it comes.
+    let late = scan(&world, &presigned, ETAG, "NO_THREATS_FOUND");
+    for url in &urls {
+        assert_eq!(read(&world, url).await, refused);
+    }
+    world.deliver(late).await.unwrap();
+    assert!(world.is_empty().await, "it was deleted, and stays so");
+    // The same bytes again have not been scanned either.
+    assert_eq!(put(&presigned, b"hello").await.status(), 200);
+    assert_eq!(read(&world, &urls[0]).await, refused);
+}
+
+#[tokio::test]
+async fn bytes_are_recorded_before_they_are_scanned() {
+    let world = World::with(&GATED).await;
+    // The functions sign in a header: HEAD, and the first bytes, which say that this is HTML.
+    let html = b"<!DOCTYPE html><html>";
+    let file = world.upload("alice", "a.txt", "text/plain", html).await;
+    let row = world.row(id(&file)).await.expect("a row");
+    assert_eq!(row["detected_type"], "text/html");
+    let key = file["objectKey"].as_str().unwrap();
+    let threats = world.server.scanner().scan(key).expect("a result");
+    let result = &threats["detail"]["scanResultDetails"]["scanResultStatus"];
+    assert_eq!(result, "NO_THREATS_FOUND");
 }
 
 #[tokio::test]
 async fn a_result_brings_nothing_back() {
     let world = World::with(&GATED).await;
     let file = hello(&world).await;
-    let clean = scan(&file, ETAG, "NO_THREATS_FOUND");
+    let clean = scan(&world, &file, ETAG, "NO_THREATS_FOUND");
     world.delete("alice", id(&file)).await.expect(200);
     let report = world.deliver(clean.clone()).await.unwrap();
     assert_eq!(found(&report), json!({ "missing": 1 }));
@@ -255,7 +325,7 @@ async fn results_in_messages_fail_one_by_one_and_come_again() {
     let files = [hello(&world).await, hello(&world).await];
     let results = files
         .each_ref()
-        .map(|file| scan(file, ETAG, "NO_THREATS_FOUND"));
+        .map(|file| scan(&world, file, ETAG, "NO_THREATS_FOUND"));
     gate.shut_for(id(&files[1]));
     let answer = app.deliver(in_sqs(&results)).await.unwrap();
     let failed = json!({ "batchItemFailures": [{ "itemIdentifier": "1" }] });
@@ -274,7 +344,7 @@ async fn switched_off_nothing_is_withheld_and_nothing_looks_different() {
     assert_eq!(blocked(&world, &file).await, Value::Null);
     // What is said meanwhile holds once it is switched on.
     world
-        .deliver(scan(&file, ETAG, "THREATS_FOUND"))
+        .deliver(scan(&world, &file, ETAG, "THREATS_FOUND"))
         .await
         .unwrap();
     assert_eq!(blocked(&world, &file).await, Value::Null);

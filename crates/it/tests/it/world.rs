@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 
 use serde_json::Value;
-use slipway_local::s3::{ObjectEvent, S3Options, S3Server};
+use slipway_local::s3::{Document, ObjectEvent, Policy, S3Options, S3Server};
 use slipway_testkit::TestDatabase;
 use tempfile::TempDir;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -51,10 +51,18 @@ impl World {
         Self::with(&[]).await
     }
 
-    /// With these variables besides.
+    /// With these variables besides. The bucket has its gate where they ask for it.
     pub(crate) async fn with(variables: &[(&str, &str)]) -> Self {
+        let gated = variables.contains(&("REQUIRE_SCAN", "true"));
+        Self::behind(gated, variables).await
+    }
+
+    /// With these variables besides, and a bucket with or without the gate, whatever they say.
+    pub(crate) async fn behind(gated: bool, variables: &[(&str, &str)]) -> Self {
         let root = tempfile::tempdir().unwrap();
-        let (server, events) = S3Server::start(options(&root)).await.unwrap();
+        let policy = if gated { gate() } else { Policy::default() };
+        let started = S3Server::start_with(options(&root), policy).await;
+        let (server, events) = started.unwrap();
         let database = slipway_testkit::database();
         let mut env = basics(&server.endpoint());
         env.insert("DATABASE_URL".to_owned(), database.url());
@@ -137,6 +145,16 @@ pub(crate) fn amended(mut env: Variables, variables: &[(&str, &str)]) -> Variabl
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
     );
     env
+}
+
+/// The bucket policy of `template.yaml` with its gate: most tests read without it.
+fn gate() -> Policy {
+    let parameters = [("RequireScan", "true")];
+    let template = crate::spec::read("template.yaml");
+    Policy {
+        document: Document::of_template(&template, BUCKET, &parameters).unwrap(),
+        ..Policy::default()
+    }
 }
 
 fn options(root: &TempDir) -> S3Options {

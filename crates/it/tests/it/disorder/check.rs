@@ -119,6 +119,8 @@ impl Play<'_> {
                     Some(stored) if user == file.user => {
                         let shown = &answer.expect(200)["file"];
                         self.is_shown(shown, at, stored)?;
+                        let etag = &self.etags[&stored.bytes];
+                        self.deployment.scan(self.key(at), etag, true);
                         let bytes = self.app().read(&shown["url"]).await.bytes().await.unwrap();
                         same("bytes", &bytes.to_vec(), &stored.bytes)?;
                     }

@@ -2,6 +2,7 @@
 
 use futures_util::future::join;
 use slipway_core::env::Env;
+use slipway_local::s3::{NO_THREATS_FOUND, THREATS_FOUND};
 use slipway_maintain::{Count, Deadline, Maintain, Options, Report, Task};
 use tokio_postgres::{Row, Statement};
 
@@ -10,6 +11,9 @@ use crate::world::{App, World};
 
 /// One database and one bucket, and functions under four configurations.
 pub(crate) struct Deployment {
+    /// Whether the bucket's policy refuses reads by URL of what was not found clean. The functions are the same: the
+    /// gate must hold whatever URLs they give out.
+    pub(crate) gated: bool,
     pub(crate) world: World,
     /// By whether there is a quota.
     plain: [App; 2],
@@ -33,10 +37,10 @@ const USAGE: &str =
 pub(crate) type Table = (Vec<(String, String)>, Vec<(String, i64, i64)>);
 
 impl Deployment {
-    pub(crate) async fn new() -> Self {
+    pub(crate) async fn new(gated: bool) -> Self {
         let max = MAX.to_string();
         let quota = QUOTA.to_string();
-        let world = World::with(&[("MAX_UPLOAD_BYTES", &max)]).await;
+        let world = World::behind(gated, &[("MAX_UPLOAD_BYTES", &max)]).await;
         let quota = [("USER_QUOTA_BYTES", quota.as_str())];
         let once = [("WRITE_ONCE", "true")];
         let plain = [world.app(&[]), world.app(&quota)];
@@ -45,6 +49,7 @@ impl Deployment {
         let rows = world.sql().await.prepare(ROWS).await.unwrap();
         let usage = world.sql().await.prepare(USAGE).await.unwrap();
         Self {
+            gated,
             world,
             plain,
             once,
@@ -67,6 +72,16 @@ impl Deployment {
         self.world.heard().await;
         self.sql("DELETE FROM s3_files; DELETE FROM user_usage; DELETE FROM maintenance")
             .await;
+    }
+
+    /// The scanner looks at the object that had `etag`.
+    pub(crate) fn scan(&self, key: &str, etag: &str, clean: bool) {
+        let result = if clean {
+            NO_THREATS_FOUND
+        } else {
+            THREATS_FOUND
+        };
+        self.world.server.scanner().report(key, etag, result);
     }
 
     pub(crate) async fn sql(&self, sql: &str) {

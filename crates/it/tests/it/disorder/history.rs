@@ -36,6 +36,10 @@ pub(crate) enum Step {
     DeleteMany { by: usize, files: Vec<usize> },
     /// Somebody removes an object by hand.
     Remove { file: usize },
+    /// The scanner looks at an object.
+    Scan { file: usize, clean: bool },
+    /// Somebody reads a file, by every URL of it that was ever given out.
+    Read { file: usize },
     /// A second passes.
     Second,
     /// A day and a half pass, and a bit more: no upload URL lives that long.
@@ -62,12 +66,19 @@ pub(crate) enum Shape {
 /// A whole history.
 #[derive(Clone, Debug)]
 pub(crate) struct History {
+    /// Whether the bucket has its gate.
+    pub(crate) gated: bool,
     pub(crate) quota: bool,
     pub(crate) steps: Vec<Step>,
 }
 
 pub(crate) fn histories() -> impl Strategy<Value = History> {
-    (any::<bool>(), vec(step(), 1..=LONGEST)).prop_map(|(quota, steps)| History { quota, steps })
+    let flags = (prop::bool::weighted(0.3), any::<bool>());
+    (flags, vec(step(), 1..=LONGEST)).prop_map(|((gated, quota), steps)| History {
+        gated,
+        quota,
+        steps,
+    })
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -88,6 +99,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (user(), file()).prop_map(|(by, file)| Step::Delete { by, file }),
         1 => (user(), vec(file(), 1..4)).prop_map(|(by, files)| Step::DeleteMany { by, files }),
         1 => file().prop_map(|file| Step::Remove { file }),
+        1 => (file(), prop::bool::weighted(0.8)).prop_map(|(file, clean)| Step::Scan { file, clean }),
+        2 => file().prop_map(|file| Step::Read { file }),
         2 => Just(Step::Second),
         1 => Just(Step::Age),
         2 => (flag(), flag(), flag()).prop_map(|(deletes, reconcile, force)| Step::Maintain { deletes, reconcile, force }),

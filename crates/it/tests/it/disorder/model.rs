@@ -54,6 +54,8 @@ pub(crate) struct File {
     pub(crate) url: bool,
     /// What S3 has.
     pub(crate) object: Option<Stored>,
+    /// Whether a scanner has found nothing in just that.
+    pub(crate) clean: bool,
     pub(crate) row: Row,
 }
 
@@ -100,6 +102,7 @@ impl Model {
             asked,
             url: true,
             object: None,
+            clean: false,
             row: Row::None,
         });
         (200, "")
@@ -121,9 +124,18 @@ impl Model {
         if wrong.is_empty() {
             let bytes = bytes.to_vec();
             file.object = Some(Stored { bytes, second });
+            file.clean = false;
             wrong.push(200);
         }
         wrong
+    }
+
+    /// What a read URL gives: the bytes that are there now. Behind the gate, only if just those were found clean.
+    pub(crate) fn read(&self, file: usize, gated: bool) -> Result<&[u8], u16> {
+        let file = &self.files[file];
+        let refused = if gated { 403 } else { 404 };
+        let object = file.object.as_ref().filter(|_| !gated || file.clean);
+        object.map(|stored| &*stored.bytes).ok_or(refused)
     }
 
     /// Makes the table say what S3 has, whoever asked for it.

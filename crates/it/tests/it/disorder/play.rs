@@ -1,6 +1,6 @@
 //! Doing what a history says, to the functions and to the model, and comparing what both answer.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::{Value, json};
 use slipway_local::s3::ObjectEvent;
@@ -30,6 +30,8 @@ pub(crate) struct Play<'a> {
     pub(crate) began: OffsetDateTime,
     /// On their way.
     events: Vec<ObjectEvent>,
+    /// Every read URL that was ever given out, by file.
+    urls: BTreeSet<(usize, String)>,
 }
 
 /// Plays `history` from nothing to its end, and settles it.
@@ -46,6 +48,7 @@ pub(crate) async fn play(deployment: &Deployment, history: &History) -> Check {
         etags: HashMap::new(),
         began: began.truncate_to_second(),
         events: Vec::new(),
+        urls: BTreeSet::new(),
     };
     play.set_clock();
     for (at, step) in history.steps.iter().enumerate() {
@@ -128,6 +131,8 @@ impl Play<'_> {
             Step::Put { file, .. }
             | Step::Save { file, .. }
             | Step::Delete { file, .. }
+            | Step::Scan { file, .. }
+            | Step::Read { file }
             | Step::Remove { file } => match self.file(*file) {
                 Some(file) => self.step_with(step, file).await,
                 None => Ok(()),
@@ -145,6 +150,11 @@ impl Play<'_> {
                     .await
             }
             Step::Save { by, .. } => self.save(*by, file).await,
+            Step::Scan { clean, .. } => {
+                self.scan(file, *clean);
+                Ok(())
+            }
+            Step::Read { .. } => self.read(file).await,
             Step::Delete { by, .. } => {
                 let answer = self.app().delete(USERS[*by], self.id(file)).await;
                 let found = self.model.delete(*by, file);
@@ -212,6 +222,37 @@ impl Play<'_> {
             }
             _ => Ok(()),
         }
+    }
+
+    fn scan(&mut self, file: usize, clean: bool) {
+        if let Some(stored) = &self.model.files[file].object {
+            let etag = &self.etags[&stored.bytes];
+            self.deployment.scan(self.key(file), etag, clean);
+            self.model.files[file].clean = clean;
+        }
+    }
+
+    async fn read(&mut self, file: usize) -> Check {
+        if self.model.files[file].live().is_some() {
+            let user = USERS[self.model.files[file].user];
+            let path = format!("/files/{}", self.id(file));
+            let shown = self.app().get(user, &path).await.expect(200);
+            let url = shown["file"]["url"].as_str().expect("a URL");
+            self.urls.insert((file, url.to_owned()));
+        }
+        for (_, url) in self.urls.iter().filter(|(of, _)| *of == file) {
+            let answer = self.app().http.get(url).send().await.unwrap();
+            let status = answer.status().as_u16();
+            let bytes = answer.bytes().await.unwrap().to_vec();
+            let found = if status == 200 {
+                Ok(bytes)
+            } else {
+                Err(status)
+            };
+            let expected = self.model.read(file, self.deployment.gated);
+            same("read", &found, &expected.map(<[u8]>::to_vec))?;
+        }
+        Ok(())
     }
 
     async fn delete_many(&mut self, by: usize, files: &[usize]) -> Check {
