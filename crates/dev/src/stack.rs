@@ -178,7 +178,8 @@ impl Base {
         if let (Some(objects), Ok(recorder)) =
             (self.services.objects.take(), fleet.lambda("record-upload"))
         {
-            events.spawn(events::deliver(recorder, objects));
+            let scanner = self.services.scanner.take();
+            events.spawn(events::deliver(recorder, objects, scanner));
         }
         Running {
             _events: events,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use slipway_local::gateway::TIME_LIMIT;
 use slipway_local::lambda::{Lambda, Outcome};
-use slipway_local::s3::ObjectEvent;
+use slipway_local::s3::{EventName, ObjectEvent, Scanner};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
@@ -26,30 +26,40 @@ const TRIES: u32 = 8;
 const TIMEOUT: Duration = TIME_LIMIT;
 
 /// Delivers until it is dropped.
-pub(super) async fn deliver(recorder: Arc<Lambda>, mut objects: UnboundedReceiver<ObjectEvent>) {
+///
+/// A `scanner` looks at every object that was written, and its result is delivered as well.
+pub(super) async fn deliver(
+    recorder: Arc<Lambda>,
+    mut objects: UnboundedReceiver<ObjectEvent>,
+    scanner: Option<Scanner>,
+) {
     let room = Arc::new(Semaphore::new(AT_ONCE));
     let mut deliveries = JoinSet::new();
     while let Some(event) = objects.recv().await {
         // The finished ones.
         while deliveries.try_join_next().is_some() {}
         let (room, recorder) = (Arc::clone(&room), Arc::clone(&recorder));
+        let scanner = scanner.clone().filter(|_| event.name != EventName::Delete);
         deliveries.spawn(async move {
             tokio::time::sleep(LATENCY).await;
             // It is never closed.
             let _permit = room.acquire_owned().await;
-            one(&recorder, &event).await;
+            let what = format!("{} of {}", event.name.as_str(), event.key);
+            one(&recorder, &what, &event.to_s3_notification()).await;
+            if let Some(result) = scanner.and_then(|scanner| scanner.scan(&event.key)) {
+                one(&recorder, &format!("the scan of {}", event.key), &result).await;
+            }
         });
     }
 }
 
-async fn one(recorder: &Lambda, event: &ObjectEvent) {
-    let notification = event.to_s3_notification();
+async fn one(recorder: &Lambda, what: &str, event: &Value) {
     let mut last = String::new();
     for attempt in 0..TRIES {
         if attempt > 0 {
             tokio::time::sleep(Duration::from_millis(250) * (1 << attempt)).await;
         }
-        match attempt_one(recorder, &notification).await {
+        match attempt_one(recorder, event).await {
             Ok(()) => return,
             Err(error) => last = error,
         }
@@ -57,9 +67,7 @@ async fn one(recorder: &Lambda, event: &ObjectEvent) {
     say::part(
         "events",
         &format!(
-            "no more attempts to deliver {} of {} ({last}); save-metadata or a run of maintain records it",
-            event.name.as_str(),
-            event.key
+            "no more attempts to deliver {what} ({last}); save-metadata or a run of maintain records the file"
         ),
     );
 }

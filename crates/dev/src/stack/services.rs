@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use slipway_local::guard::Guard;
 use slipway_local::postgres::{self, Postgres, PostgresOptions};
-use slipway_local::s3::{ObjectEvent, S3Options, S3Server};
+use slipway_local::s3::{Document, ObjectEvent, Policy, S3Options, S3Server, Scanner};
 use slipway_storage::ENDPOINTS;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -29,6 +29,8 @@ pub(super) struct Services {
     pub(super) s3_endpoint: String,
     /// What changes in our bucket.
     pub(super) objects: Option<UnboundedReceiver<ObjectEvent>>,
+    /// Scans our bucket, where files are read only once they are scanned.
+    pub(super) scanner: Option<Scanner>,
     postgres: Option<Postgres>,
     /// Serves as long as it is held.
     s3: Option<S3Server>,
@@ -48,6 +50,7 @@ impl Services {
             database_url: None,
             s3_endpoint: String::new(),
             objects: None,
+            scanner: None,
             postgres: None,
             s3: None,
         };
@@ -108,7 +111,7 @@ impl Services {
             secret_key: chosen.secret_key.clone(),
             listen: (Ipv4Addr::LOCALHOST, chosen.s3_port).into(),
         };
-        let (server, objects) = S3Server::start(options).await?;
+        let (server, objects) = S3Server::start_with(options, policy(&bucket)?).await?;
         self.s3_endpoint = server.endpoint();
         say::part("s3", &format!("on {}, bucket {bucket}", self.s3_endpoint));
         self.env.set("S3_ENDPOINT", &self.s3_endpoint);
@@ -124,6 +127,13 @@ impl Services {
             "AWS_ENDPOINT_URL_S3",
         ] {
             self.env.remove(name);
+        }
+        if requires_scan() {
+            say::part(
+                "scanner",
+                "in place of GuardDuty; it reports the EICAR test file, and nothing else",
+            );
+            self.scanner = Some(server.scanner());
         }
         self.objects = Some(objects);
         self.s3 = Some(server);
@@ -180,6 +190,26 @@ async fn look_at_theirs() -> io::Result<Option<String>> {
         Err(error) => say::part("s3", &format!("PROBLEM: {error}")),
     }
     Ok(Some(address.to_owned()))
+}
+
+/// Whether the functions give out no read URL of a file that was not scanned.
+fn requires_scan() -> bool {
+    user_set("REQUIRE_SCAN").is_some_and(|value| matches!(value.trim(), "true" | "1"))
+}
+
+/// The bucket policy of the template where it has a gate: S3 then refuses what was not found clean, as AWS does.
+fn policy(bucket: &str) -> io::Result<Policy> {
+    if !requires_scan() {
+        return Ok(Policy::default());
+    }
+    let (upload, read) = (user_set("UPLOAD_URL_SECONDS"), user_set("READ_URL_SECONDS"));
+    let mut parameters = vec![("RequireScan", "true")];
+    parameters.extend(upload.as_deref().map(|value| ("UploadUrlSeconds", value)));
+    parameters.extend(read.as_deref().map(|value| ("ReadUrlSeconds", value)));
+    Ok(Policy {
+        document: Document::ours(bucket, &parameters).map_err(io::Error::other)?,
+        ..Policy::default()
+    })
 }
 
 /// Keeps the port of the last time, or takes another and says so.

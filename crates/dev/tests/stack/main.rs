@@ -11,4 +11,5 @@ mod load;
 mod newcomer;
 mod openapi;
 mod reload;
+mod scanned;
 mod watch;

@@ -35,6 +35,12 @@ impl Document {
         let policy = template.value(policy)?.ok_or("there is no bucket policy")?;
         Self::parse(&policy)
     }
+
+    /// The same of this repository's template.
+    pub fn ours(bucket: &str, parameters: &[(&str, &str)]) -> Result<Self, PolicyError> {
+        let text = include_str!("../../../../../template.yaml");
+        Self::of_template(text, bucket, parameters)
+    }
 }
 
 impl Template<'_> {
@@ -183,8 +189,7 @@ mod tests {
     const KEY: &str = "arn:aws:s3:::b/alice/01890a5d-ac96-774b-bcce-b302099a8057";
 
     fn ours(parameters: &[(&str, &str)]) -> Document {
-        let text = include_str!("../../../../../template.yaml");
-        Document::of_template(text, "b", parameters).expect("a policy")
+        Document::ours("b", parameters).expect("a policy")
     }
 
     fn read(document: &Document, name: &str, auth_type: AuthType, tag: Option<&str>) -> Decision {
