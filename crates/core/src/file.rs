@@ -29,11 +29,35 @@ pub struct StoredObject {
 }
 
 impl StoredObject {
-    /// Whether it came as a multipart upload: S3 then writes the number of parts behind the tag.
+    /// Whether it came as a multipart upload.
     #[must_use]
     pub fn is_multipart(&self) -> bool {
-        self.etag.contains('-')
+        is_multipart(&self.etag)
     }
+
+    /// Whether `row` says of this object what S3 says. The record statement compares the same columns, so a column
+    /// that is added here is added there.
+    #[must_use]
+    pub fn is_described_by(&self, row: &FileRow) -> bool {
+        self.etag == row.etag
+            && self.last_modified == row.uploaded_at
+            && self.size == row.size
+            && self.content_type == row.content_type
+            && self.file_name == row.file_name
+    }
+
+    /// Whether the record step may refuse this object although `row` is live. What was accepted once under the same
+    /// id, and is no larger and of the same type, stays accepted: a limit that was lowered since, a rename, or a bucket
+    /// that was restored by copy never removes a file.
+    #[must_use]
+    pub fn exceeds(&self, row: &FileRow) -> bool {
+        self.size > row.size || self.content_type != row.content_type
+    }
+}
+
+/// Whether an object with this entity tag was uploaded in parts: S3 then appends their number.
+pub(crate) fn is_multipart(etag: &str) -> bool {
+    etag.contains('-')
 }
 
 /// A live row of `s3_files`.

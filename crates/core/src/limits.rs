@@ -1,8 +1,10 @@
 //! The numbers that bound everything, each with where it comes from.
 
+use std::time::Duration;
+
 use crate::env::{ConfigError, Env};
 use crate::error::{Code, Error};
-use crate::file::StoredObject;
+use crate::file::is_multipart;
 
 /// The largest object of one PUT: 5 GiB (S3).
 pub const MAX_PUT_BYTES: u64 = 5 * 1024 * 1024 * 1024;
@@ -30,6 +32,10 @@ pub const MAX_BATCH_PARTS: usize = 1000;
 
 /// The longest life of a signed URL, in seconds: 12 hours, the longest session a Lambda role has.
 pub const MAX_URL_SECONDS: u64 = 12 * 60 * 60;
+
+/// After this time no upload URL writes a key any more: the longest life of a URL, and a day for a PUT that began just
+/// before the URL expired and is slow.
+pub const UPLOAD_ENDS_AFTER: Duration = Duration::from_secs(MAX_URL_SECONDS + 24 * 60 * 60);
 
 /// The most uploads that one request presigns.
 pub const MAX_BATCH_PRESIGN: usize = 100;
@@ -109,10 +115,10 @@ impl SizeLimits {
         Err(too_large(size, self.max_multipart))
     }
 
-    /// The limit for an object that is there already: without a declared length nothing could stop it earlier.
+    /// The limit for an object with `etag` that is there already: without a declared length nothing could stop it earlier.
     #[must_use]
-    pub fn max_stored(&self, object: &StoredObject) -> u64 {
-        if object.is_multipart() {
+    pub fn max_stored(&self, etag: &str) -> u64 {
+        if is_multipart(etag) {
             self.max_multipart
         } else {
             self.max_upload

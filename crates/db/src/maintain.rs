@@ -4,6 +4,7 @@
 
 mod checkpoint;
 mod record;
+mod relocate;
 mod removals;
 mod rows;
 mod shards;
@@ -14,6 +15,7 @@ mod usage;
 
 pub use checkpoint::{Checkpoint, Hold, Lease, Sweep};
 pub use record::NewFile;
+pub use relocate::Relocated;
 pub use removals::{RemovalLimit, RemovalsLeft};
 pub use rows::KeptRow;
 pub use shards::KeyRange;

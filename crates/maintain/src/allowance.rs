@@ -19,20 +19,16 @@ const LIMIT: RemovalLimit = RemovalLimit {
 };
 
 /// The allowance as one run sees it.
+///
+/// A run never removes more than was left when it began, although the rows that it adds would allow more: so a dry run
+/// says what a run does.
 #[derive(Debug)]
 pub(crate) struct Allowance<'a> {
     db: &'a Db,
-    kind: Kind,
-}
-
-#[derive(Debug)]
-enum Kind {
-    /// `--force`: no limit, and nothing is counted.
-    Unlimited,
-    /// A dry run reserves nothing. This is what a run that applies would still have.
-    Shown(AtomicU64),
-    /// Kept in Postgres.
-    Kept,
+    /// What this run may still remove; `None` with `--force`, where nothing is counted.
+    left: Option<AtomicU64>,
+    /// Whether removals are reserved in Postgres. A dry run makes none.
+    is_kept: bool,
 }
 
 /// Removals that were granted.
@@ -46,50 +42,41 @@ pub(crate) struct Grant {
 impl<'a> Allowance<'a> {
     /// The allowance of a run with these options.
     pub(crate) async fn new(db: &'a Db, options: &Options) -> Result<Self, Error> {
-        let kind = if options.force {
-            Kind::Unlimited
-        } else if options.apply {
-            Kind::Kept
+        let left = if options.force {
+            None
         } else {
-            Kind::Shown(AtomicU64::new(db.removals_left(LIMIT).await?.left))
+            Some(AtomicU64::new(db.removals_left(LIMIT).await?.left))
         };
-        Ok(Self { db, kind })
+        let is_kept = options.apply;
+        Ok(Self { db, left, is_kept })
     }
 
     /// How many removals are left; `None` where there is no limit.
-    pub(crate) async fn left(&self) -> Result<Option<u64>, Error> {
-        match &self.kind {
-            Kind::Unlimited => Ok(None),
-            Kind::Shown(left) => Ok(Some(left.load(Ordering::Relaxed))),
-            Kind::Kept => Ok(Some(self.db.removals_left(LIMIT).await?.left)),
-        }
+    pub(crate) fn left(&self) -> Option<u64> {
+        self.left.as_ref().map(|left| left.load(Ordering::Relaxed))
     }
 
     /// Reserves removals before they are made, so that no crash leaves one uncounted. Grants `wanted` or fewer.
     pub(crate) async fn take(&self, wanted: usize) -> Result<Grant, Error> {
-        if wanted == 0 {
+        let Some(left) = self.left.as_ref().filter(|_| wanted > 0) else {
             return Ok(Grant {
                 batch: None,
-                removals: 0,
+                removals: wanted,
             });
-        }
-        let number = u64::try_from(wanted).unwrap_or(u64::MAX);
-        let (batch, granted) = match &self.kind {
-            Kind::Unlimited => (None, number),
-            Kind::Shown(left) => {
-                let before = left
-                    .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-                        Some(left.saturating_sub(number))
-                    })
-                    .unwrap_or_default();
-                (None, before.min(number))
-            }
-            Kind::Kept => {
-                let batch = Uuid::new_v4();
-                let granted = self.db.reserve_removals(LIMIT, batch, number).await?;
-                (Some(batch), granted)
-            }
         };
+        let number = u64::try_from(wanted).unwrap_or(u64::MAX);
+        let before = left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                Some(left.saturating_sub(number))
+            })
+            .unwrap_or_default();
+        let (mut batch, mut granted) = (None, before.min(number));
+        if self.is_kept && granted > 0 {
+            let new = Uuid::new_v4();
+            // Fewer where another run has removed some meanwhile.
+            granted = self.db.reserve_removals(LIMIT, new, granted).await?;
+            batch = Some(new);
+        }
         Ok(Grant {
             batch,
             removals: usize::try_from(granted).unwrap_or(usize::MAX),
@@ -98,13 +85,18 @@ impl<'a> Allowance<'a> {
 
     /// Notes how many of the granted removals were made. The others are free again.
     pub(crate) async fn settle(&self, grant: Grant, made: usize) -> Result<(), Error> {
-        match grant.batch {
-            Some(batch) if made < grant.removals => {
-                let made = u64::try_from(made).unwrap_or(u64::MAX);
-                self.db.settle_removals(batch, made).await
-            }
-            _ => Ok(()),
+        let unused = grant.removals.saturating_sub(made) as u64;
+        if unused == 0 {
+            return Ok(());
         }
+        if let Some(left) = &self.left {
+            left.fetch_add(unused, Ordering::Relaxed);
+        }
+        if let Some(batch) = grant.batch {
+            let made = u64::try_from(made).unwrap_or(u64::MAX);
+            self.db.settle_removals(batch, made).await?;
+        }
+        Ok(())
     }
 }
 

@@ -40,11 +40,11 @@ pub struct Command {
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     shards: u32,
 
-    /// Remove more than 1 % of the rows or 1,000 in 24 hours; rebuild a table that is not empty
+    /// Remove more than 1 % of the rows or 1,000 in 24 hours
     #[arg(long)]
     force: bool,
 
-    /// Fill an empty table from the bucket alone
+    /// Fill the table from the bucket, and do nothing else
     #[arg(long)]
     rebuild: bool,
 

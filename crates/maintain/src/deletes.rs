@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
 use slipway_bucket::denied;
-use slipway_core::limits::MAX_URL_SECONDS;
+use slipway_core::limits::UPLOAD_ENDS_AFTER;
 use slipway_core::{Error, FileId, ObjectKey};
 use slipway_db::maintain::{Tombstone, TombstoneCursor};
 
@@ -14,9 +14,8 @@ use crate::{Deadline, Maintain, Options, Report};
 /// How many tombstones are taken at once: what one `DeleteObjects` takes.
 const PAGE: u32 = 1000;
 
-/// A tombstone outlives every upload URL: the longest life of one, and a day, for a PUT that began just before its end
-/// and is slow.
-pub const TOMBSTONE_AGE: Duration = Duration::from_secs(MAX_URL_SECONDS + 24 * 60 * 60);
+/// A tombstone outlives every upload URL.
+pub const TOMBSTONE_AGE: Duration = UPLOAD_ENDS_AFTER;
 
 /// One run over the tombstones. Each step may be repeated and left at any point: nothing is dropped before S3 has
 /// said that there is nothing.

@@ -56,9 +56,9 @@ pub struct Options {
     pub task: Task,
     /// Whether anything is changed at all.
     pub apply: bool,
-    /// Whether more may be removed in a day than a healthy system ever loses, or a table rebuilt that is not empty.
+    /// Whether more may be removed in a day than a healthy system ever loses.
     pub force: bool,
-    /// Whether the table is filled from the bucket: it must be empty, and nothing is refused.
+    /// Whether the table is filled from the bucket, and nothing else is done.
     pub rebuild: bool,
     /// How many ranges the keys are parted into.
     pub shards: u32,
@@ -131,7 +131,7 @@ impl Maintain {
             ..Limits::default()
         };
         Ok(Self {
-            recorder,
+            recorder: recorder.for_maintenance(),
             db: Db::new(Config::from_env(env)?.with_limits(limits))?,
         })
     }

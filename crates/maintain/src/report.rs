@@ -40,7 +40,7 @@ pub enum Count {
     Elsewhere,
     /// Rows without an object that are younger than the sweep: left to the next one.
     Young,
-    /// Rows without an object that were kept, since dropping more wants `--force`.
+    /// Rows without an object, and objects to be refused, that were kept, since more want `--force`.
     Withheld,
     /// Sweeps skipped because another worker holds the lease.
     Busy,

@@ -25,7 +25,7 @@ pub struct Summary {
     pub stopped: Option<String>,
     /// The code of that.
     pub code: Option<Code>,
-    /// Whether rows were kept that only `--force` drops.
+    /// Whether rows were kept, or objects left, that only `--force` removes.
     pub needs_force: bool,
     /// How much failed.
     pub failed: u64,
@@ -162,8 +162,7 @@ impl Maintain {
             if options.apply {
                 return Box::pin(range.run(deadline)).await;
             }
-            let sweep = self.unplanned(keys).await?;
-            Box::pin(range.sweep(sweep, None, deadline)).await
+            Box::pin(range.sweep(unplanned(keys), None, deadline)).await
         });
         for result in join_all(runs).await {
             end.note(result);
@@ -178,18 +177,19 @@ impl Maintain {
         report: &'a Report,
         allowance: &'a Allowance<'a>,
     ) -> Result<Vec<(Range<'a>, KeyRange)>, Error> {
+        let is_empty = options.rebuild && self.db.has_no_rows().await?;
         let range = |shard: String, first: bool| Range {
             maintain: self,
             options,
             report,
             allowance,
             shard,
-            lenient: options.rebuild,
+            is_empty,
             first,
         };
         if options.rebuild {
             let under_way = self.db.sweeps_under_way("rebuild").await?;
-            if options.apply && !under_way.is_empty() && self.db.has_no_rows().await? {
+            if options.apply && !under_way.is_empty() && is_empty {
                 // Its rows are gone, so its checkpoints are worth nothing.
                 self.db.restart_sweeps("rebuild").await?;
             }
@@ -203,7 +203,9 @@ impl Maintain {
                     })
                     .collect());
             }
-            self.check_rebuild(options, !under_way.is_empty()).await?;
+            if options.apply && is_empty {
+                self.db.forget_usage_of_nothing().await?;
+            }
         }
         let count = options.shards.max(1);
         let bounds = self.bounds(options, count, report).await?;
@@ -258,32 +260,14 @@ impl Maintain {
         }
         Ok(bounds)
     }
+}
 
-    /// Only an empty table is rebuilt, or one whose rebuilding was interrupted.
-    async fn check_rebuild(&self, options: &Options, under_way: bool) -> Result<(), Error> {
-        if self.db.has_no_rows().await? {
-            if options.apply {
-                self.db.forget_usage_of_nothing().await?;
-            }
-            return Ok(());
-        }
-        if options.force || under_way {
-            return Ok(());
-        }
-        Err(Error::invalid_request(
-            "The table is not empty, and no rebuild was interrupted. `reconcile` adds what is missing; so does a \
-             rebuild with --force.",
-        ))
-    }
-
-    async fn unplanned(&self, range: &KeyRange) -> Result<Sweep, Error> {
-        Ok(Sweep {
-            range: range.clone(),
-            position: range.from.clone(),
-            started_at: OffsetDateTime::now_utc(),
-            lenient: self.db.has_no_rows().await?,
-            counters: String::new(),
-        })
+fn unplanned(range: &KeyRange) -> Sweep {
+    Sweep {
+        range: range.clone(),
+        position: range.from.clone(),
+        started_at: OffsetDateTime::now_utc(),
+        counters: String::new(),
     }
 }
 

@@ -1,19 +1,20 @@
 //! Sweeping a range of keys: batch after batch, with a checkpoint after each.
 
 mod act;
+mod dry;
 mod merge;
 
 use std::time::Duration;
 
 use slipway_core::Error;
 use slipway_db::maintain::{Checkpoint, Hold, Sweep};
-use slipway_record::Recorder;
 use uuid::Uuid;
 
 use crate::allowance::Allowance;
 use crate::report::{Count, Tally};
 use crate::{Deadline, Maintain, Options, Report};
 use act::Act;
+use dry::Ledger;
 use merge::Merge;
 
 /// How long a sweep stays with a worker of which nothing is heard. A batch takes a second; one for which S3 does not
@@ -32,8 +33,8 @@ pub(crate) struct Range<'a> {
     pub(crate) allowance: &'a Allowance<'a>,
     /// The sweep's name in the table of checkpoints.
     pub(crate) shard: String,
-    /// Whether nothing is refused in any case.
-    pub(crate) lenient: bool,
+    /// Whether the table is rebuilt from nothing, so that no usage counts.
+    pub(crate) is_empty: bool,
     /// Whether the users whom no key leads to are this range's to audit.
     pub(crate) first: bool,
 }
@@ -71,25 +72,19 @@ impl Range<'_> {
         deadline: Deadline<'_>,
     ) -> Result<bool, Error> {
         let Maintain { db, recorder, .. } = self.maintain;
-        let recorder: Recorder = if self.lenient || sweep.lenient {
-            recorder.lenient()
-        } else {
-            recorder.clone()
-        };
         let mut total = Tally::parse(&sweep.counters);
-        let name = recorder.bucket_name();
-        let pace = self.options.pace;
-        let mut merge = Merge::new(recorder.bucket(), name, db, pace, &sweep);
+        let mut ledger = Ledger::new(self.is_empty);
+        let mut merge = Merge::new(recorder, db, self.options.pace, &sweep);
         // The checkpoint, and how far this run has come. They part where a key failed: the checkpoint stays in front of
         // it, so that the next run begins there, and this run takes what comes after it.
         let (mut checkpoint, mut held) = (sweep.position, false);
         while !deadline.has_passed() {
             let mut act = Act::new(
                 self.maintain,
-                &recorder,
                 self.options,
                 self.report,
                 self.allowance,
+                &mut ledger,
             );
             let done = deadline
                 .limit(async {
@@ -141,7 +136,7 @@ impl Range<'_> {
         total: Tally,
         deadline: Deadline<'_>,
     ) -> Result<bool, Error> {
-        let audits = self.first && (self.options.apply || !self.options.rebuild);
+        let audits = self.first && (self.options.apply || !self.is_empty);
         if audits && !self.audit_others(deadline).await? {
             return Ok(false);
         }

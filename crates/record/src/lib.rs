@@ -4,6 +4,7 @@
 //! outcome is the same in any order and however often.
 
 mod many;
+mod terms;
 
 use std::sync::Arc;
 
@@ -15,7 +16,10 @@ use slipway_core::{Code, Error, FileRow, ObjectKey, StoredObject};
 use slipway_db::{Db, Location, Recorded};
 use slipway_storage::{self as storage, PublicBase};
 
-pub use many::RecordedMany;
+use terms::Refuses;
+
+pub use many::Swept;
+pub use terms::Listing;
 
 /// How often an object that changes while it is looked at is looked at again.
 const LOOKS: u32 = 5;
@@ -79,6 +83,19 @@ impl From<Refusal> for Error {
     }
 }
 
+/// What became of an object that may have been left undecided.
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made once a call and taken apart at once"
+)]
+enum Settled {
+    /// It was decided.
+    As(Outcome),
+    /// It would be refused for this, and nothing was changed.
+    Refusable(Code),
+}
+
 /// Records files.
 #[derive(Clone, Debug)]
 pub struct Recorder {
@@ -86,9 +103,9 @@ pub struct Recorder {
     db: Arc<Db>,
     location: storage::Location,
     public: Option<PublicBase>,
-    /// `None` where no size is too large.
-    limits: Option<SizeLimits>,
+    limits: SizeLimits,
     quota_bytes: Option<u64>,
+    refuses: Refuses,
     /// Whether the first bytes are looked at as well.
     detects: bool,
 }
@@ -106,7 +123,7 @@ impl Recorder {
         let location = storage::Location::from_env(env)?;
         let db = Arc::new(Db::new(slipway_db::Config::from_env(env)?)?);
         let public = PublicBase::from_env(env)?;
-        let limits = Some(SizeLimits::from_env(env)?);
+        let limits = SizeLimits::from_env(env)?;
         let quota_bytes = quota_bytes(env)?;
         let detects = env.flag_or("DETECT_CONTENT", true)?;
         // Whoever records tells whether it is kept: a deployment where it cannot be must not come up at all.
@@ -120,18 +137,26 @@ impl Recorder {
             public,
             limits,
             quota_bytes,
+            refuses: Refuses::All,
             detects,
         })
     }
 
-    /// The same, for files that were accepted before: nothing is refused for its size or a quota.
-    ///
-    /// A table that is made again from the bucket must have everything in it, whatever the limits have become.
+    /// The same for maintenance: an object that no upload URL can have written lately was accepted once, and is
+    /// recorded whatever the limits and the quota are now.
+    #[must_use]
+    pub fn for_maintenance(&self) -> Self {
+        Self {
+            refuses: Refuses::Young,
+            ..self.clone()
+        }
+    }
+
+    /// The same, and nothing is refused.
     #[must_use]
     pub fn lenient(&self) -> Self {
         Self {
-            limits: None,
-            quota_bytes: None,
+            refuses: Refuses::Nothing,
             ..self.clone()
         }
     }
@@ -154,6 +179,12 @@ impl Recorder {
         &self.bucket
     }
 
+    /// The plain URL of what is under `key`.
+    #[must_use]
+    pub fn file_url(&self, key: &ObjectKey) -> String {
+        self.location.public_url(self.public.as_ref(), key)
+    }
+
     /// Makes the table say what S3 has under `key`.
     pub async fn record(&self, key: &ObjectKey) -> Result<Outcome, Error> {
         let recorded = self.record_seen(key, None).await;
@@ -172,37 +203,70 @@ impl Recorder {
 
     /// `seen` is a row that S3 is asked after: S3 tells times in whole seconds, so of two uploads in one second
     /// only that order says which is the later one.
-    async fn record_seen(
+    async fn record_seen(&self, key: &ObjectKey, seen: Option<FileRow>) -> Result<Outcome, Error> {
+        let Some(object) = self.look(key).await? else {
+            return Ok(Outcome::Missing);
+        };
+        match self.settle(object, seen, true).await? {
+            Settled::As(outcome) => Ok(outcome),
+            // It refuses, and so leaves nothing to be refused.
+            Settled::Refusable(_) => {
+                Err(Error::internal("record the file", "it was left undecided"))
+            }
+        }
+    }
+
+    /// Records `object`, which was looked at after the row `seen`, and looks again for as long as it changes.
+    ///
+    /// Unless `refuses`, an object that would be refused is left as it is.
+    async fn settle(
         &self,
-        key: &ObjectKey,
+        mut object: StoredObject,
         mut seen: Option<FileRow>,
-    ) -> Result<Outcome, Error> {
-        let file_url = self.location.public_url(self.public.as_ref(), key);
+        refuses: bool,
+    ) -> Result<Settled, Error> {
+        let key = object.key.clone();
+        let file_url = self.file_url(&key);
         let location = Location {
             bucket: &self.location.bucket,
             file_url: &file_url,
         };
         for _ in 0..LOOKS {
-            let Some(object) = self.look(key).await? else {
-                return Ok(Outcome::Missing);
-            };
             let limit = self.limit_passed(&object);
             let recorded = if limit.is_some() {
-                self.db
-                    .tombstone_refused(&object, &location, Code::FileTooLarge, seen.as_ref())
-                    .await?
+                let why = Code::FileTooLarge;
+                if !refuses && seen.as_ref().is_none_or(|row| object.exceeds(row)) {
+                    return Ok(Settled::Refusable(why));
+                }
+                let recorded = self
+                    .db
+                    .tombstone_refused(&object, &location, why, seen.as_ref());
+                recorded.await?
             } else {
-                let quota = self.quota_bytes;
-                self.db
-                    .record_file(&object, &location, quota, seen.as_ref())
-                    .await?
+                let quota = self.quota_for(object.last_modified);
+                let recorded = self
+                    .db
+                    .try_record_file(&object, &location, quota, seen.as_ref());
+                match recorded.await? {
+                    Some(recorded) => recorded,
+                    None if !refuses => return Ok(Settled::Refusable(Code::QuotaExceeded)),
+                    None => {
+                        let why = Code::QuotaExceeded;
+                        let recorded =
+                            self.db
+                                .tombstone_refused(&object, &location, why, seen.as_ref());
+                        recorded.await?
+                    }
+                }
             };
             match recorded {
-                Recorded::Created(row) => return Ok(Outcome::Created(row)),
-                Recorded::Updated(row) if seen.is_none() => return Ok(Outcome::Existing(row)),
-                Recorded::Unchanged(row) => return Ok(Outcome::Existing(row)),
+                Recorded::Created(row) => return Ok(Settled::As(Outcome::Created(row))),
+                Recorded::Updated(row) if seen.is_none() => {
+                    return Ok(Settled::As(Outcome::Existing(row)));
+                }
+                Recorded::Unchanged(row) => return Ok(Settled::As(Outcome::Existing(row))),
                 Recorded::Tombstoned(why) => {
-                    self.remove(key).await;
+                    self.remove(&key).await;
                     let refusal = match (why, limit) {
                         (Code::FileTooLarge, Some(max)) => Some(Refusal::TooLarge {
                             size: object.size,
@@ -210,18 +274,24 @@ impl Recorder {
                         }),
                         _ => Refusal::before(why),
                     };
-                    return Ok(refusal.map_or(Outcome::Deleted, Outcome::Refused));
+                    let outcome = refusal.map_or(Outcome::Deleted, Outcome::Refused);
+                    return Ok(Settled::As(outcome));
                 }
                 Recorded::Stale(row) | Recorded::Updated(row) => seen = Some(row),
             }
+            let Some(again) = self.look(&key).await? else {
+                return Ok(Settled::As(Outcome::Missing));
+            };
+            object = again;
         }
         // Its owner keeps replacing it. The row says what S3 had a moment ago, and the last upload's event is to come.
-        seen.map(Outcome::Existing).ok_or_else(|| {
-            Error::unavailable(
-                "record the file",
-                "the object kept changing while it was looked at",
-            )
-        })
+        seen.map(|row| Settled::As(Outcome::Existing(row)))
+            .ok_or_else(|| {
+                Error::unavailable(
+                    "record the file",
+                    "the object kept changing while it was looked at",
+                )
+            })
     }
 
     /// What S3 has under `key`, and what its bytes are, unless nobody wants to know.
@@ -231,12 +301,6 @@ impl Recorder {
         } else {
             self.bucket.head(key).await
         }
-    }
-
-    /// The limit that `object` is over, if it is.
-    fn limit_passed(&self, object: &StoredObject) -> Option<u64> {
-        let max = self.limits?.max_stored(object);
-        (object.size > max).then_some(max)
     }
 
     /// Lets go of a live row whose object is gone, as when somebody removed it from the bucket by hand.

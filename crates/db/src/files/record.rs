@@ -11,12 +11,15 @@ use crate::failure::Failure;
 use crate::transaction::Statement;
 
 /// The later upload wins; of two in one second, which S3 does not tell apart, the one that S3 had when
-/// it was asked after the row was seen (`$14`, `$15`). A tombstone wins always.
+/// it was asked after the row was `seen`. A tombstone wins always. Where the row says the same of the object and names
+/// another bucket or URL, it is corrected in place: nothing about the object is in doubt.
 ///
-/// With `$13` the row becomes a tombstone: what S3 has is refused, and the code that says why is kept.
+/// With `refused` the row becomes a tombstone that keeps the reason, unless it is live and the object is not larger and
+/// has the same type: what was accepted once stays accepted, whatever the limits are now. This is decided where the row
+/// is written (`f`), so no reading before it can be out of date.
 ///
 /// What is known of the bytes, their type and a scanner's word, stays with their `ETag`; who has not looked at them
-/// (`$16` is null) takes nothing away.
+/// (`detected_type` is null) takes nothing away.
 ///
 /// `old` is exact, since the file's lock was taken before this statement began and everybody who adds a row
 /// or changes its size holds it. A row that is tombstoned meanwhile is not touched, and one that is dropped
@@ -26,24 +29,44 @@ use crate::transaction::Statement;
 /// quota is written, and so enforced by the CHECK, only where bytes grow: who is over a lowered quota
 /// may still delete, and replace a file by a smaller one.
 const RECORD: &str = "\
-WITH old AS (
+WITH new AS (
+    SELECT $2::uuid AS id, $3::text AS object_key, $4::text AS bucket, $5::text AS file_url,
+           $6::text AS file_name, $7::text AS content_type, $8::bigint AS size, $9::text AS etag,
+           $10::bytea AS checksum_sha256, $11::timestamptz AS upload_timestamp, $12::text AS detected_type,
+           $13::text AS refused, $14::bigint AS quota_bytes
+), seen AS (
+    SELECT $15::text AS etag, $16::timestamptz AS upload_timestamp, $17::text AS file_name,
+           $18::text AS content_type, $19::bigint AS size
+), old AS (
     SELECT * FROM s3_files WHERE user_id = $1 AND id = $2
+), compared AS (
+    SELECT old.upload_timestamp < new.upload_timestamp AS is_earlier,
+           (old.etag, old.upload_timestamp, old.file_name, old.content_type, old.size)
+             = (new.etag, new.upload_timestamp, new.file_name, new.content_type, new.size) AS is_same,
+           (old.etag, old.upload_timestamp, old.file_name, old.content_type, old.size)
+             = (seen.etag, seen.upload_timestamp, seen.file_name, seen.content_type, seen.size) AS was_seen,
+           (old.bucket, old.file_url) = (new.bucket, new.file_url) AS is_here
+    FROM old, new, seen WHERE old.deleted_at IS NULL AND old.object_key = new.object_key
+), verdict AS (
+    SELECT is_earlier OR CASE WHEN is_same THEN NOT is_here ELSE was_seen END AS is_behind FROM compared
 ), put AS (
     INSERT INTO s3_files AS f
         (user_id, id, object_key, bucket, file_url, file_name, content_type, size, etag,
          checksum_sha256, upload_timestamp, deleted_at, refused, detected_type)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, CASE WHEN $13 IS NOT NULL THEN now() END, $13, $16)
+    SELECT $1, id, object_key, bucket, file_url, file_name, content_type, size, etag,
+           checksum_sha256, upload_timestamp, CASE WHEN refused IS NOT NULL THEN now() END, refused, detected_type
+    FROM new
     ON CONFLICT (id) DO UPDATE SET
         bucket = excluded.bucket, file_url = excluded.file_url, file_name = excluded.file_name,
         content_type = excluded.content_type, size = excluded.size, etag = excluded.etag,
         checksum_sha256 = excluded.checksum_sha256, upload_timestamp = excluded.upload_timestamp,
-        deleted_at = excluded.deleted_at, refused = excluded.refused,
+        deleted_at = CASE WHEN excluded.size > f.size OR excluded.content_type <> f.content_type
+                          THEN excluded.deleted_at END,
+        refused = CASE WHEN excluded.size > f.size OR excluded.content_type <> f.content_type
+                       THEN excluded.refused END,
         detected_type = coalesce(excluded.detected_type, CASE WHEN f.etag = excluded.etag THEN f.detected_type END),
         scan_status = CASE WHEN f.etag = excluded.etag THEN f.scan_status END
-    WHERE f.deleted_at IS NULL AND f.object_key = excluded.object_key
-      AND (f.upload_timestamp < excluded.upload_timestamp
-           OR (f.etag = $14 AND f.upload_timestamp = $15
-               AND (f.etag, f.upload_timestamp) <> (excluded.etag, excluded.upload_timestamp)))
+    WHERE f.deleted_at IS NULL AND f.object_key = excluded.object_key AND (SELECT is_behind FROM verdict)
     RETURNING *
 ), moved AS (
     INSERT INTO user_usage AS u (user_id, files, bytes, quota_bytes)
@@ -51,7 +74,7 @@ WITH old AS (
            (put.deleted_at IS NULL)::int - (old.id IS NOT NULL AND old.deleted_at IS NULL)::int,
            CASE WHEN put.deleted_at IS NULL THEN put.size ELSE 0 END
              - CASE WHEN old.deleted_at IS NULL THEN coalesce(old.size, 0) ELSE 0 END,
-           $12
+           (SELECT quota_bytes FROM new)
     FROM put LEFT JOIN old ON old.id = put.id
     ON CONFLICT (user_id) DO UPDATE SET
         files = u.files + excluded.files, bytes = u.bytes + excluded.bytes,
@@ -61,11 +84,7 @@ SELECT CASE WHEN old.id IS NULL THEN 'created' ELSE 'updated' END AS outcome,
        put.deleted_at IS NOT NULL AS deleted, put.*
 FROM put LEFT JOIN old ON old.id = put.id
 UNION ALL
-SELECT CASE WHEN old.object_key = $3 AND old.deleted_at IS NULL
-             AND (old.upload_timestamp < $11
-                  OR (old.etag = $14 AND old.upload_timestamp = $15 AND (old.etag, old.upload_timestamp) <> ($9, $11)))
-            THEN 'gone' ELSE 'kept' END,
-       old.deleted_at IS NOT NULL, old.*
+SELECT CASE WHEN (SELECT is_behind FROM verdict) THEN 'gone' ELSE 'kept' END, old.deleted_at IS NOT NULL, old.*
 FROM old WHERE NOT EXISTS (SELECT FROM put)";
 
 const STEP: &str = "recording a file";
@@ -85,20 +104,35 @@ impl Db {
         quota_bytes: Option<u64>,
         seen: Option<&FileRow>,
     ) -> Result<Recorded, Error> {
-        match self.put(object, location, quota_bytes, seen, None).await {
-            Err(failure) if failure.constraint() == Some("user_usage_within_quota") => {
+        let recorded = self.try_record_file(object, location, quota_bytes, seen);
+        match recorded.await? {
+            Some(recorded) => Ok(recorded),
+            None => {
                 self.tombstone_refused(object, location, Code::QuotaExceeded, seen)
                     .await
             }
+        }
+    }
+
+    /// The same, except that bytes over the quota change nothing: `None`.
+    pub async fn try_record_file(
+        &self,
+        object: &StoredObject,
+        location: &Location<'_>,
+        quota_bytes: Option<u64>,
+        seen: Option<&FileRow>,
+    ) -> Result<Option<Recorded>, Error> {
+        match self.put(object, location, quota_bytes, seen, None).await {
+            Err(failure) if failure.constraint() == Some("user_usage_within_quota") => Ok(None),
             Err(failure) => Err(failure.into_error(STEP)),
-            Ok(rows) => outcome(&rows, object),
+            Ok(rows) => outcome(&rows, object).map(Some),
         }
     }
 
     /// Makes the file of `object` a tombstone, because the object is refused; `why` is kept.
     ///
-    /// Answers `Tombstoned` (remove the object), `Unchanged` (the same object was accepted before, or a later
-    /// one: leave it) or `Stale`, as [`Db::record_file`] does.
+    /// A live row stays live if the object is not larger and has the same type: it is then recorded as
+    /// [`Db::record_file`] would without a quota.
     pub async fn tombstone_refused(
         &self,
         object: &StoredObject,
@@ -121,13 +155,9 @@ impl Db {
         seen: Option<&FileRow>,
         refused: Option<Code>,
     ) -> Result<Vec<Row>, Failure> {
-        // Beyond 2^63 there is no object, and a quota is none.
-        let size = i64::try_from(object.size).unwrap_or(i64::MAX);
         let quota = quota_bytes.and_then(|bytes| i64::try_from(bytes).ok());
         let checksum = object.checksum_sha256.map(|sha256| sha256.0.to_vec());
         let refused = refused.map(Code::as_str);
-        let seen_etag = seen.map(|row| row.etag.as_str());
-        let seen_at = seen.map(|row| row.uploaded_at);
         let statement = Statement {
             sql: RECORD,
             params: &[
@@ -137,20 +167,28 @@ impl Db {
                 (&location.file_url, Type::TEXT),
                 (&object.file_name, Type::TEXT),
                 (&object.content_type, Type::TEXT),
-                (&size, Type::INT8),
+                (&as_bigint(object.size), Type::INT8),
                 (&object.etag, Type::TEXT),
                 (&checksum, Type::BYTEA),
                 (&object.last_modified, Type::TIMESTAMPTZ),
-                (&quota, Type::INT8),
-                (&refused, Type::TEXT),
-                (&seen_etag, Type::TEXT),
-                (&seen_at, Type::TIMESTAMPTZ),
                 (&object.detected_type, Type::TEXT),
+                (&refused, Type::TEXT),
+                (&quota, Type::INT8),
+                (&seen.map(|row| row.etag.as_str()), Type::TEXT),
+                (&seen.map(|row| row.uploaded_at), Type::TIMESTAMPTZ),
+                (&seen.map(|row| row.file_name.as_str()), Type::TEXT),
+                (&seen.map(|row| row.content_type.as_str()), Type::TEXT),
+                (&seen.map(|row| as_bigint(row.size)), Type::INT8),
             ],
             lock: Some(object.key.id()),
         };
         self.run(object.key.owner(), &statement).await
     }
+}
+
+/// No object has 2^63 bytes or more.
+fn as_bigint(size: u64) -> i64 {
+    i64::try_from(size).unwrap_or(i64::MAX)
 }
 
 fn outcome(rows: &[Row], object: &StoredObject) -> Result<Recorded, Error> {
@@ -168,7 +206,7 @@ fn outcome(rows: &[Row], object: &StoredObject) -> Result<Recorded, Error> {
         "updated" => Recorded::Updated(file),
         // It was live when the statement began, and was deleted before its turn came.
         "gone" => Recorded::Tombstoned(Code::FileDeleted),
-        _ if file.uploaded_at == object.last_modified && file.etag != object.etag => {
+        _ if file.uploaded_at == object.last_modified && !object.is_described_by(&file) => {
             Recorded::Stale(file)
         }
         _ => Recorded::Unchanged(file),

@@ -20,8 +20,6 @@ pub struct Sweep {
     pub position: String,
     /// When it began.
     pub started_at: OffsetDateTime,
-    /// Whether it began on an empty table, so that nothing is refused.
-    pub lenient: bool,
     /// What it has found and done so far, as JSON.
     pub counters: String,
 }
@@ -64,15 +62,15 @@ const LOCK: &str = "SELECT count(pg_advisory_xact_lock(hashtextextended('slipway
 
 /// The sweeps of all shards begin together, so that their ranges always fit, and only once all before them ended.
 const PLAN: &str = "\
-INSERT INTO maintenance AS m (shard, range_from, range_to, position, started_at, lenient)
-SELECT s.shard, s.range_from, s.range_to, s.range_from, now(), NOT EXISTS (SELECT FROM s3_files)
+INSERT INTO maintenance AS m (shard, range_from, range_to, position, started_at)
+SELECT s.shard, s.range_from, s.range_to, s.range_from, now()
 FROM unnest($1::text[], $2::text[], $3::text[]) AS s (shard, range_from, range_to)
 WHERE NOT EXISTS (
     SELECT FROM maintenance AS o WHERE o.shard = ANY($1)
     AND (o.position IS NOT NULL OR o.held_until > now() OR o.started_at > now() - make_interval(secs => $4)))
 ON CONFLICT (shard) DO UPDATE SET
     range_from = excluded.range_from, range_to = excluded.range_to, position = excluded.position,
-    started_at = excluded.started_at, lenient = excluded.lenient, counters = '{}', held_by = NULL, held_until = NULL";
+    started_at = excluded.started_at, counters = '{}', held_by = NULL, held_until = NULL";
 
 /// A shard that is done may begin again within its old range while others are still at theirs.
 const TAKE: &str = "\
@@ -83,7 +81,7 @@ UPDATE maintenance SET
     position = coalesce(position, range_from)
 WHERE shard = $1 AND (held_until IS NULL OR held_until <= now() OR held_by = $2)
   AND (position IS NOT NULL OR started_at <= now() - make_interval(secs => $4))
-RETURNING range_from, range_to, position, started_at, lenient, counters::text AS counters";
+RETURNING range_from, range_to, position, started_at, counters::text AS counters";
 
 const HELD: &str = "\
 SELECT held_until, ceil(extract(epoch FROM held_until - now()))::bigint AS seconds
@@ -96,7 +94,7 @@ WHERE shard = $1 AND held_by = $2 RETURNING shard";
 
 const FINISH: &str = "\
 UPDATE maintenance SET
-    position = NULL, finished_at = now(), lenient = false, counters = $3::text::jsonb,
+    position = NULL, finished_at = now(), counters = $3::text::jsonb,
     held_by = NULL, held_until = NULL
 WHERE shard = $1 AND held_by = $2 RETURNING shard";
 
@@ -181,7 +179,6 @@ impl Db {
                 },
                 position: value(row, "position", STEP)?,
                 started_at: value(row, "started_at", STEP)?,
-                lenient: value(row, "lenient", STEP)?,
                 counters: value(row, "counters", STEP)?,
             }));
         }

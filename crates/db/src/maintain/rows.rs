@@ -1,11 +1,14 @@
 //! Everybody's rows in the order of their keys, which is that of S3's lists.
 
-use slipway_core::Error;
+use std::collections::HashSet;
+
+use slipway_core::{Error, FileId, ObjectKey};
 use time::OffsetDateTime;
 use tokio_postgres::types::Type;
+use uuid::Uuid;
 
 use crate::Db;
-use crate::files::value;
+use crate::files::{file_id, value};
 
 /// What a sweep needs to know of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +17,8 @@ pub struct KeptRow {
     pub object_key: String,
     /// The bucket that holds the object.
     pub bucket: String,
+    /// The object's plain URL.
+    pub file_url: String,
     /// The object's length in bytes.
     pub size: u64,
     /// Its entity tag, without quotes.
@@ -25,7 +30,7 @@ pub struct KeptRow {
 }
 
 const ROWS: &str = "\
-SELECT object_key, bucket, size, etag, upload_timestamp, deleted_at IS NOT NULL AS deleted
+SELECT object_key, bucket, file_url, size, etag, upload_timestamp, deleted_at IS NOT NULL AS deleted
 FROM s3_files
 WHERE object_key > $1 AND ($2::text IS NULL OR object_key <= $2)
 ORDER BY object_key LIMIT $3";
@@ -35,6 +40,11 @@ SELECT count(*) AS rows FROM (
     SELECT FROM s3_files
     WHERE object_key > $1 AND ($2::text IS NULL OR object_key <= $2) AND deleted_at IS NULL LIMIT $3
 ) AS counted";
+
+/// We never make two keys with one id: such a key was put there by somebody else.
+const TAKEN: &str = "\
+SELECT f.id FROM unnest($1::uuid[], $2::text[]) AS w (id, object_key)
+JOIN s3_files AS f ON f.id = w.id AND f.object_key <> w.object_key";
 
 /// As the planner has it, which need not count: -1 where it does not know.
 const ESTIMATE: &str = "\
@@ -68,6 +78,7 @@ impl Db {
                 Ok(KeptRow {
                     object_key: value(row, "object_key", STEP)?,
                     bucket: value(row, "bucket", STEP)?,
+                    file_url: value(row, "file_url", STEP)?,
                     size: value::<i64>(row, "size", STEP)?.unsigned_abs(),
                     etag: value(row, "etag", STEP)?,
                     uploaded_at: value(row, "upload_timestamp", STEP)?,
@@ -75,6 +86,20 @@ impl Db {
                 })
             })
             .collect()
+    }
+
+    /// The ids of those keys whose id belongs to a file under another key.
+    pub async fn taken_ids(&self, keys: &[&ObjectKey]) -> Result<HashSet<FileId>, Error> {
+        let ids: Vec<Uuid> = keys.iter().map(|key| key.id().uuid()).collect();
+        let keys: Vec<&str> = keys.iter().map(|key| key.as_str()).collect();
+        let rows = self
+            .run_maintain(&[(
+                TAKEN,
+                &[(&ids, Type::UUID_ARRAY), (&keys, Type::TEXT_ARRAY)],
+            )])
+            .await
+            .map_err(|failure| failure.into_error(STEP))?;
+        rows.iter().map(|row| file_id(row, STEP)).collect()
     }
 
     /// How many live rows a range has; `most` of them are enough to know.

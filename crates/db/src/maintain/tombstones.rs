@@ -38,14 +38,22 @@ impl From<&Tombstone> for TombstoneCursor {
 }
 
 /// The index on `deleted_at` serves both walks; the second part of the order only tells apart what was deleted at once.
+///
+/// Tombstones that name another bucket are this bucket's too once the newest live file is in this one, as after a
+/// failover, or no file is live: their owners' ids and names would stay for ever. Until then a run with a wrong bucket
+/// must not drop them: their objects may still be in the right one, and would come back as files.
 const UNREMOVED: &str = "\
 SELECT id, object_key, deleted_at FROM s3_files
-WHERE deleted_at >= $1 AND (deleted_at, id) > ($1, $2) AND bucket = $3 AND removed_at IS NULL
+WHERE deleted_at >= $1 AND (deleted_at, id) > ($1, $2) AND removed_at IS NULL
+  AND (bucket = $3 OR coalesce((
+      SELECT n.bucket = $3 FROM s3_files AS n WHERE n.deleted_at IS NULL ORDER BY n.id DESC LIMIT 1), true))
 ORDER BY deleted_at, id LIMIT $4";
 
 const OLD: &str = "\
 SELECT id, object_key, deleted_at FROM s3_files
-WHERE deleted_at >= $1 AND (deleted_at, id) > ($1, $2) AND bucket = $3
+WHERE deleted_at >= $1 AND (deleted_at, id) > ($1, $2)
+  AND (bucket = $3 OR coalesce((
+      SELECT n.bucket = $3 FROM s3_files AS n WHERE n.deleted_at IS NULL ORDER BY n.id DESC LIMIT 1), true))
   AND deleted_at < now() - make_interval(secs => $5)
 ORDER BY deleted_at, id LIMIT $4";
 
@@ -63,7 +71,8 @@ RETURNING f.id";
 const STEP: &str = "walking over tombstones";
 
 impl Db {
-    /// At most `limit` tombstones of `bucket` after `after`, oldest first, whose objects nobody has removed for sure.
+    /// At most `limit` tombstones after `after` that are `bucket`'s to finish, oldest first, whose objects nobody has
+    /// removed for sure.
     pub async fn unremoved_tombstones(
         &self,
         bucket: &str,

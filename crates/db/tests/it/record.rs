@@ -165,6 +165,86 @@ async fn what_was_accepted_is_not_refused_later() {
     assert_eq!(kept, Recorded::Unchanged(row));
 }
 
+/// The limit or the list of types was changed since: only more bytes or another type are refused.
+#[tokio::test]
+async fn a_live_file_is_refused_only_for_more_bytes_or_another_type() {
+    let database = database();
+    let db = database.db();
+    let refuse = async |object: &_, seen: Option<&_>| {
+        let why = Code::FileTooLarge;
+        let refused = db.tombstone_refused(object, &HERE, why, seen);
+        refused.await.expect("answered")
+    };
+    let key = key("alice");
+    let _ = record(&db, &object(&key, 50, "a", 1)).await;
+    // Restored by copy, renamed, replaced by fewer bytes, restored to an older version.
+    let copied = object(&key, 50, "a", 2);
+    let mut renamed = object(&key, 50, "a", 3);
+    renamed.file_name = "renamed.txt".to_owned();
+    let smaller = object(&key, 49, "b", 4);
+    for later in [&copied, &renamed, &smaller] {
+        let Recorded::Updated(row) = refuse(later, None).await else {
+            panic!("kept, and recorded");
+        };
+        assert!(later.is_described_by(&row));
+        assert_eq!(refuse(later, None).await, Recorded::Unchanged(row));
+    }
+    let seen = db.find_file(&user("alice"), key.id()).await.expect("found");
+    let older = object(&key, 48, "c", 0);
+    let kept = refuse(&older, seen.as_ref()).await;
+    assert!(matches!(kept, Recorded::Updated(_)), "{kept:?}");
+    assert_eq!(
+        checked_usage(&database, "alice").await,
+        Usage {
+            files: 1,
+            bytes: 48
+        }
+    );
+    let mut other_type = object(&key, 48, "c", 5);
+    other_type.content_type = "text/html".to_owned();
+    for refused in [object(&key, 49, "d", 5), other_type] {
+        assert_eq!(
+            refuse(&refused, None).await,
+            Recorded::Tombstoned(Code::FileTooLarge)
+        );
+        assert_eq!(checked_usage(&database, "alice").await, Usage::default());
+        let _ = db
+            .purge_tombstones(&[key.id()], std::time::Duration::ZERO)
+            .await;
+        let _ = record(&db, &object(&key, 48, "c", 1)).await;
+    }
+}
+
+/// A deployment that was failed over to another bucket, or has another public URL: one statement, and no second look.
+#[tokio::test]
+async fn a_row_that_names_another_place_is_corrected() {
+    let database = database();
+    let db = database.db();
+    let file = object(&key("alice"), 5, "a", 1);
+    let _ = record(&db, &file).await;
+    let there = slipway_db::Location {
+        bucket: "replica",
+        file_url: "https://replica.example/a",
+    };
+    for outcome in ["updated", "unchanged"] {
+        let recorded = db.record_file(&file, &there, Some(1), None).await;
+        match recorded.expect("recorded") {
+            Recorded::Updated(_) if outcome == "updated" => {}
+            Recorded::Unchanged(_) if outcome == "unchanged" => {}
+            other => panic!("{outcome}: {other:?}"),
+        }
+        let sql = "SELECT bucket, file_url FROM s3_files";
+        let row = database.admin().await.query_one(sql, &[]).await;
+        let row = row.expect("a row");
+        let found: (&str, &str) = (row.get(0), row.get(1));
+        assert_eq!(found, (there.bucket, there.file_url));
+    }
+    // Another object of the same second is still looked at again before it is believed.
+    let other = object(&file.key, 5, "b", 1);
+    let stale = record(&db, &other).await;
+    assert!(matches!(stale, Recorded::Stale(_)), "{stale:?}");
+}
+
 #[tokio::test]
 async fn an_id_belongs_to_one_key() {
     let database = database();

@@ -31,6 +31,39 @@ async fn another_etag_of_the_same_second_asks_for_another_look() {
     );
 }
 
+/// A copy onto itself keeps the `ETag` of an object that was sent whole, and may fall into the second of its upload.
+#[tokio::test]
+async fn another_name_or_size_for_the_same_etag_asks_for_another_look() {
+    let database = database();
+    let db = database.db();
+    let key = key("alice");
+    let Recorded::Created(row) = record(&db, &object(&key, 5, "a", 1)).await else {
+        panic!("created");
+    };
+    let mut renamed = object(&key, 5, "a", 1);
+    renamed.file_name = "renamed.txt".to_owned();
+    assert_eq!(record(&db, &renamed).await, Recorded::Stale(row.clone()));
+    let again = db.record_file(&renamed, &HERE, None, Some(&row)).await;
+    let Recorded::Updated(named) = again.expect("recorded") else {
+        panic!("updated");
+    };
+    assert_eq!(named.file_name, "renamed.txt");
+    // Who saw the row under its first name does not take the second one away.
+    let mut third = renamed.clone();
+    third.file_name = "third.txt".to_owned();
+    let late = db.record_file(&third, &HERE, None, Some(&row)).await;
+    assert_eq!(late.expect("answered"), Recorded::Stale(named.clone()));
+    // A size that somebody has changed in the table is S3's again, and so is the usage.
+    let larger = object(&key, 6, "a", 1);
+    assert_eq!(record(&db, &larger).await, Recorded::Stale(named.clone()));
+    let again = db.record_file(&larger, &HERE, None, Some(&named)).await;
+    assert!(matches!(again, Ok(Recorded::Updated(_))), "{again:?}");
+    assert_eq!(
+        checked_usage(&database, "alice").await,
+        Usage { files: 1, bytes: 6 }
+    );
+}
+
 #[tokio::test]
 async fn a_row_that_has_changed_since_it_was_seen_is_left_alone() {
     let database = database();

@@ -3,9 +3,11 @@
 use futures_util::stream::{self, StreamExt as _};
 use slipway_bucket::denied;
 use slipway_core::{Code, Error, FileId, ObjectKey};
-use slipway_record::{Outcome, Recorder};
+use slipway_db::maintain::Relocated;
+use slipway_record::{Outcome, Swept};
 
-use super::merge::Batch;
+use super::dry::Ledger;
+use super::merge::{Batch, Missing, Pair};
 use crate::allowance::Allowance;
 use crate::report::{Count, Tally};
 use crate::{Maintain, Options, Report};
@@ -13,14 +15,33 @@ use crate::{Maintain, Options, Report};
 /// So many failures in one batch that may pass, and S3 or Postgres is not there to be asked: better to come back.
 const MOST_TRANSIENT: usize = 16;
 
+/// An object that the record step refuses, and the code that says why.
+#[derive(Debug)]
+pub(super) struct Refusable {
+    pub(super) pair: Pair,
+    pub(super) why: Code,
+}
+
+impl Refusable {
+    /// What it counts as if it is not refused after all.
+    pub(super) const fn written(&self) -> Count {
+        if self.pair.row_size.is_some() {
+            Count::Refreshed
+        } else {
+            Count::Recorded
+        }
+    }
+}
+
 /// One batch at work.
 pub(super) struct Act<'a> {
     pub(super) maintain: &'a Maintain,
-    pub(super) recorder: &'a Recorder,
     pub(super) options: &'a Options,
     report: &'a Report,
     /// What may still be removed.
     allowance: &'a Allowance<'a>,
+    /// What a dry run's changes would have made of usages.
+    pub(super) ledger: &'a mut Ledger,
     /// What came of it so far.
     pub(super) tally: Tally,
     transient: usize,
@@ -29,17 +50,17 @@ pub(super) struct Act<'a> {
 impl<'a> Act<'a> {
     pub(super) fn new(
         maintain: &'a Maintain,
-        recorder: &'a Recorder,
         options: &'a Options,
         report: &'a Report,
         allowance: &'a Allowance<'a>,
+        ledger: &'a mut Ledger,
     ) -> Self {
         Self {
             maintain,
-            recorder,
             options,
             report,
             allowance,
+            ledger,
             tally: Tally::default(),
             transient: 0,
         }
@@ -56,13 +77,30 @@ impl<'a> Act<'a> {
             self.report.list(*what, key);
         }
         self.remove(batch.deleted).await?;
-        self.record(batch.unrecorded).await?;
-        self.refresh(batch.differing).await?;
+        self.relocate(batch.moved).await?;
+        let mut refusable = if self.options.apply {
+            let mut refusable = self.record(batch.unrecorded).await?;
+            refusable.extend(self.refresh(batch.differing).await?);
+            refusable
+        } else {
+            let mut refusable = self.would_record(batch.unrecorded).await?;
+            refusable.extend(self.would_refresh(batch.differing).await?);
+            refusable
+        };
+        // What is too large goes first: it may leave room for what is over the quota.
+        refusable.sort_by_key(|one| one.why == Code::QuotaExceeded);
+        self.check_transient()?;
+        self.refuse(refusable).await?;
         let gone = self.missing(batch.missing).await?;
+        self.check_transient()?;
+        self.forget(gone).await
+    }
+
+    fn check_transient(&self) -> Result<(), Error> {
         if self.transient > MOST_TRANSIENT {
             return Err(Error::unavailable("sweep", "too much of a batch failed"));
         }
-        self.forget(gone).await
+        Ok(())
     }
 
     /// Objects of deleted files: an upload through a URL that still held, or a removal that failed.
@@ -71,7 +109,8 @@ impl<'a> Act<'a> {
             self.count_all(Count::Removed, &keys);
             return Ok(());
         }
-        let remaining = match self.recorder.bucket().delete_reporting(&keys).await {
+        let bucket = self.maintain.recorder.bucket();
+        let remaining = match bucket.delete_reporting(&keys).await {
             Ok(remaining) => remaining,
             Err(error) => return self.failed(error, &keys),
         };
@@ -88,33 +127,98 @@ impl<'a> Act<'a> {
         Ok(())
     }
 
-    async fn record(&mut self, keys: Vec<ObjectKey>) -> Result<(), Error> {
-        if keys.is_empty() || !self.options.apply {
-            self.count_all(Count::Recorded, &keys);
+    /// Rows that describe their object and name another place: S3 has just listed it here, so no HEAD is needed.
+    async fn relocate(&mut self, moved: Vec<Relocated>) -> Result<(), Error> {
+        if moved.is_empty() || !self.options.apply {
+            self.count_all(Count::Refreshed, moved.iter().map(|file| &file.key));
             return Ok(());
         }
-        let heads = self.options.pace.heads;
-        let many = self.recorder.record_many(keys, heads).await?;
-        self.count_all(Count::Recorded, &many.created);
-        for (key, outcome) in many.others {
-            self.outcome(key, outcome, Count::Recorded)?;
-        }
+        let bucket = self.maintain.recorder.bucket_name();
+        let done = self.maintain.db.relocate_files(&moved, bucket).await?;
+        let done = moved.iter().filter(|file| done.contains(&file.key.id()));
+        self.count_all(Count::Refreshed, done.map(|file| &file.key));
         Ok(())
     }
 
-    async fn refresh(&mut self, keys: Vec<ObjectKey>) -> Result<(), Error> {
-        if !self.options.apply {
-            self.count_all(Count::Refreshed, &keys);
-            return Ok(());
+    async fn record(&mut self, pairs: Vec<Pair>) -> Result<Vec<Refusable>, Error> {
+        if pairs.is_empty() {
+            return Ok(Vec::new());
         }
-        let recorder = self.recorder;
-        let mut outcomes = stream::iter(keys)
-            .map(async |key| (recorder.refresh(&key).await, key))
-            .buffer_unordered(self.options.pace.heads);
-        while let Some((outcome, key)) = outcomes.next().await {
-            self.outcome(key, outcome, Count::Refreshed)?;
+        let keys = pairs.iter().map(|pair| pair.key.clone()).collect();
+        let heads = self.options.pace.heads;
+        let swept = self.maintain.recorder.record_many(keys, heads).await?;
+        self.count_all(Count::Recorded, &swept.created);
+        let refusable = self.swept(swept, pairs, Count::Recorded)?;
+        // A key with the id of another file is not refused, whatever its size.
+        self.without_foreign(refusable, |one| &one.pair.key).await
+    }
+
+    async fn refresh(&mut self, pairs: Vec<Pair>) -> Result<Vec<Refusable>, Error> {
+        let keys = pairs.iter().map(|pair| pair.key.clone()).collect();
+        let heads = self.options.pace.heads;
+        let swept = self.maintain.recorder.refresh_many(keys, heads).await;
+        self.swept(swept, pairs, Count::Refreshed)
+    }
+
+    fn swept(
+        &mut self,
+        swept: Swept,
+        mut pairs: Vec<Pair>,
+        written: Count,
+    ) -> Result<Vec<Refusable>, Error> {
+        for (key, outcome) in swept.others {
+            self.outcome(key, outcome, written)?;
         }
-        Ok(())
+        let refusable = swept.refusable.into_iter().filter_map(|(key, why)| {
+            let at = pairs.iter().position(|pair| pair.key == key)?;
+            let pair = pairs.swap_remove(at);
+            Some(Refusable { pair, why })
+        });
+        Ok(refusable.collect())
+    }
+
+    /// Counts those keys whose id belongs to another file, and answers the others.
+    pub(super) async fn without_foreign<T>(
+        &mut self,
+        items: Vec<T>,
+        key: fn(&T) -> &ObjectKey,
+    ) -> Result<Vec<T>, Error> {
+        if items.is_empty() {
+            return Ok(items);
+        }
+        let keys: Vec<&ObjectKey> = items.iter().map(key).collect();
+        let taken = self.maintain.db.taken_ids(&keys).await?;
+        let (foreign, ours): (Vec<T>, Vec<T>) = items
+            .into_iter()
+            .partition(|item| taken.contains(&key(item).id()));
+        self.count_all(Count::Foreign, foreign.iter().map(key));
+        Ok(ours)
+    }
+
+    /// Refuses as many objects as the allowance grants, one after the other, unless one fits by now. Each is looked at
+    /// again, and the statement that makes it a tombstone decides.
+    async fn refuse(&mut self, mut refusable: Vec<Refusable>) -> Result<(), Error> {
+        let grant = self.allowance.take(refusable.len()).await?;
+        let withheld = refusable.split_off(grant.removals.min(refusable.len()));
+        self.count_all(Count::Withheld, withheld.iter().map(|one| &one.pair.key));
+        let before = self.tally.get(Count::Refused);
+        let mut result = Ok(());
+        for one in refusable {
+            result = if self.options.apply {
+                let outcome = self.maintain.recorder.refresh(&one.pair.key).await;
+                let written = one.written();
+                self.outcome(one.pair.key, outcome, written)
+            } else {
+                self.would_be_refused(&one).await
+            };
+            if result.is_err() {
+                break;
+            }
+        }
+        let refused = self.tally.get(Count::Refused) - before;
+        let refused = usize::try_from(refused).unwrap_or(usize::MAX);
+        self.allowance.settle(grant, refused).await?;
+        result
     }
 
     fn outcome(
@@ -139,42 +243,43 @@ impl<'a> Act<'a> {
     }
 
     /// Rows without an object: those for which a fresh HEAD says 404.
-    async fn missing(&mut self, keys: Vec<ObjectKey>) -> Result<Vec<ObjectKey>, Error> {
-        if keys.is_empty() {
-            return Ok(keys);
+    async fn missing(&mut self, rows: Vec<Missing>) -> Result<Vec<Missing>, Error> {
+        if rows.is_empty() {
+            return Ok(rows);
         }
-        if self.allowance.left().await? == Some(0) {
-            self.count_all(Count::Withheld, &keys);
+        if self.allowance.left() == Some(0) {
+            self.count_all(Count::Withheld, rows.iter().map(|row| &row.key));
             return Ok(Vec::new());
         }
-        let bucket = self.recorder.bucket();
-        let mut heads = stream::iter(keys)
-            .map(async |key| (bucket.head(&key).await, key))
+        let bucket = self.maintain.recorder.bucket();
+        let mut heads = stream::iter(rows)
+            .map(async |row| (bucket.head(&row.key).await, row))
             .buffer_unordered(self.options.pace.heads);
         let mut gone = Vec::new();
-        while let Some((head, key)) = heads.next().await {
+        while let Some((head, row)) = heads.next().await {
             match head {
-                Ok(None) => gone.push(key),
+                Ok(None) => gone.push(row),
                 Ok(Some(_)) => {}
-                Err(error) => self.failed(error, &[key])?,
+                Err(error) => self.failed(error, &[row.key])?,
             }
         }
         // Of the rows that may go, the first in the order of keys go: the ones that a dry run lists.
-        gone.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+        gone.sort_by(|a, b| a.key.as_str().cmp(b.key.as_str()));
         Ok(gone)
     }
 
     /// Drops as many rows as the allowance grants. Each is read again, and S3 asked again after that: a row goes only
     /// as it was then.
-    async fn forget(&mut self, mut gone: Vec<ObjectKey>) -> Result<(), Error> {
+    async fn forget(&mut self, mut gone: Vec<Missing>) -> Result<(), Error> {
         let grant = self.allowance.take(gone.len()).await?;
         let withheld = gone.split_off(grant.removals.min(gone.len()));
-        self.count_all(Count::Withheld, &withheld);
+        self.count_all(Count::Withheld, withheld.iter().map(|row| &row.key));
         let (mut made, mut result) = (0, Ok(()));
-        for key in gone {
+        for Missing { key, size } in gone {
             let forgotten = if self.options.apply {
-                self.recorder.forget(&key).await
+                self.maintain.recorder.forget(&key).await
             } else {
+                self.ledger.free(&key, size);
                 Ok(true)
             };
             match forgotten {
@@ -198,7 +303,8 @@ impl<'a> Act<'a> {
     /// Whose keys are done with: their usage must be the sum of their rows.
     pub(super) async fn audit(&mut self, owners: &[slipway_core::UserId]) -> Result<(), Error> {
         // A rebuild of an empty table drops the usages first, and a dry run of it only says that it would.
-        if owners.is_empty() || (self.options.rebuild && !self.options.apply) {
+        self.ledger.close(owners);
+        if owners.is_empty() || (self.ledger.is_empty() && !self.options.apply) {
             return Ok(());
         }
         let drifted = self.maintain.db.usage_drift(owners).await?;
@@ -239,9 +345,13 @@ impl<'a> Act<'a> {
         Ok(())
     }
 
-    fn count_all(&mut self, what: Count, keys: &[ObjectKey]) {
-        self.tally.count(what, keys.len());
+    pub(super) fn count_all<'k>(
+        &mut self,
+        what: Count,
+        keys: impl IntoIterator<Item = &'k ObjectKey>,
+    ) {
         for key in keys {
+            self.tally.count(what, 1);
             self.report.list(what, key.as_str());
         }
     }

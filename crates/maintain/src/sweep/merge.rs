@@ -3,10 +3,11 @@
 use std::cmp::Ordering;
 use std::collections::VecDeque;
 
-use slipway_bucket::{Bucket, Listed};
+use slipway_bucket::Listed;
 use slipway_core::{Error, ObjectKey, UserId};
 use slipway_db::Db;
-use slipway_db::maintain::{KeptRow, Sweep};
+use slipway_db::maintain::{KeptRow, Relocated, Sweep};
+use slipway_record::{Listing, Recorder};
 use time::OffsetDateTime;
 
 use crate::Pace;
@@ -24,19 +25,49 @@ pub(crate) struct Batch {
     /// Keys that are only counted, and as what.
     pub(crate) noted: Vec<(Count, String)>,
     /// Objects without a row.
-    pub(crate) unrecorded: Vec<ObjectKey>,
+    pub(crate) unrecorded: Vec<Pair>,
     /// Objects that their rows do not describe.
-    pub(crate) differing: Vec<ObjectKey>,
+    pub(crate) differing: Vec<Pair>,
+    /// Live rows that describe their object, and say that it is in another bucket or under another URL.
+    pub(crate) moved: Vec<Relocated>,
     /// Objects of deleted files.
     pub(crate) deleted: Vec<ObjectKey>,
     /// Rows without an object, as it seems.
-    pub(crate) missing: Vec<ObjectKey>,
+    pub(crate) missing: Vec<Missing>,
     /// Owners whose last key was passed.
     pub(crate) owners: Vec<UserId>,
 }
 
+/// A live row without an object, as it seems.
+#[derive(Debug)]
+pub(crate) struct Missing {
+    pub(crate) key: ObjectKey,
+    /// The length in the row.
+    pub(crate) size: u64,
+}
+
+/// An object, and its live row if it has one.
+#[derive(Debug)]
+pub(crate) struct Pair {
+    pub(crate) key: ObjectKey,
+    object: Listed,
+    /// The length in the row.
+    pub(crate) row_size: Option<u64>,
+}
+
+impl Pair {
+    pub(crate) fn listing(&self) -> Listing<'_> {
+        Listing {
+            size: self.object.size,
+            etag: &self.object.etag,
+            last_modified: self.object.last_modified,
+            row_size: self.row_size,
+        }
+    }
+}
+
 impl Batch {
-    /// How many keys want something done.
+    /// How many keys want something done by themselves.
     fn work(&self) -> usize {
         self.unrecorded.len() + self.differing.len() + self.deleted.len() + self.missing.len()
     }
@@ -44,8 +75,7 @@ impl Batch {
 
 /// Where the two sides are.
 pub(crate) struct Merge<'a> {
-    bucket: &'a Bucket,
-    bucket_name: &'a str,
+    recorder: &'a Recorder,
     db: &'a Db,
     pace: Pace,
     started_at: OffsetDateTime,
@@ -63,16 +93,9 @@ struct Side<T> {
 }
 
 impl<'a> Merge<'a> {
-    pub(crate) fn new(
-        bucket: &'a Bucket,
-        bucket_name: &'a str,
-        db: &'a Db,
-        pace: Pace,
-        sweep: &Sweep,
-    ) -> Self {
+    pub(crate) fn new(recorder: &'a Recorder, db: &'a Db, pace: Pace, sweep: &Sweep) -> Self {
         Self {
-            bucket,
-            bucket_name,
+            recorder,
             db,
             pace,
             started_at: sweep.started_at,
@@ -121,7 +144,8 @@ impl<'a> Merge<'a> {
         let side = &mut self.objects;
         if side.ahead.is_empty() && !side.is_all {
             let page = self
-                .bucket
+                .recorder
+                .bucket()
                 .list_after(&side.read_to, self.pace.page)
                 .await?;
             side.is_all = !page.more;
@@ -173,26 +197,49 @@ impl<'a> Merge<'a> {
             batch.owners.extend(self.owner.replace(key.owner().clone()));
         }
         match (object, row) {
-            (Some(_), None) => batch.unrecorded.push(key),
+            (Some(object), None) => batch.unrecorded.push(Pair {
+                key,
+                object,
+                row_size: None,
+            }),
             (Some(_), Some(row)) if row.deleted => batch.deleted.push(key),
-            (Some(object), Some(row)) if !self.agree(&object, &row) => batch.differing.push(key),
+            (Some(object), Some(row)) if !agree(&object, &row) => batch.differing.push(Pair {
+                key,
+                object,
+                row_size: Some(row.size),
+            }),
+            (Some(object), Some(row)) => {
+                let file_url = self.recorder.file_url(&key);
+                if row.bucket != self.recorder.bucket_name() || row.file_url != file_url {
+                    batch.moved.push(Relocated {
+                        key,
+                        file_url,
+                        etag: object.etag,
+                        size: object.size,
+                        uploaded_at: object.last_modified,
+                    });
+                }
+            }
             (None, Some(row)) if !row.deleted => {
-                if row.bucket != self.bucket_name {
+                if row.bucket != self.recorder.bucket_name() {
                     batch.noted.push((Count::Elsewhere, row.object_key));
                 } else if row.uploaded_at >= self.started_at {
                     batch.noted.push((Count::Young, row.object_key));
                 } else {
-                    batch.missing.push(key);
+                    batch.missing.push(Missing {
+                        key,
+                        size: row.size,
+                    });
                 }
             }
             _ => {}
         }
     }
+}
 
-    fn agree(&self, object: &Listed, row: &KeptRow) -> bool {
-        (object.size, &object.etag, object.last_modified) == (row.size, &row.etag, row.uploaded_at)
-            && row.bucket == self.bucket_name
-    }
+/// Whether S3 lists the object that the row describes.
+fn agree(object: &Listed, row: &KeptRow) -> bool {
+    (object.size, &object.etag, object.last_modified) == (row.size, &row.etag, row.uploaded_at)
 }
 
 impl<T> Side<T> {

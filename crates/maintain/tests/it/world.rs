@@ -17,6 +17,7 @@ use slipway_maintain::{Count, Deadline, Maintain, Options, Report, Summary, Task
 use slipway_record::{Outcome, Recorder};
 use slipway_testkit::TestDatabase;
 use tempfile::TempDir;
+use time::OffsetDateTime;
 
 pub(crate) const BUCKET: &str = "uploads";
 
@@ -129,6 +130,12 @@ impl World {
         self.server.endpoint()
     }
 
+    /// From now on, what is uploaded was uploaded so many hours ago.
+    pub(crate) fn upload_hours_ago(&self, hours: i64) {
+        let then = OffsetDateTime::now_utc() - time::Duration::hours(hours);
+        self.server.stop_clock(then);
+    }
+
     /// The variables of this world, and these besides.
     pub(crate) fn variables(&self, more: &[(&str, &str)]) -> BTreeMap<String, String> {
         capture::environment(self.env.iter().map(|(n, v)| (n.as_str(), v.as_str())));
@@ -172,6 +179,13 @@ impl World {
     pub(crate) async fn object(&self, owner: &str) -> ObjectKey {
         let key = key(owner, "Über.txt");
         self.put(&key, "Über.txt", owner.as_bytes()).await;
+        key
+    }
+
+    /// An object of so many bytes that nobody has recorded.
+    pub(crate) async fn sized(&self, owner: &str, size: usize) -> ObjectKey {
+        let key = key(owner, "a.txt");
+        self.put(&key, "a.txt", &vec![b'x'; size]).await;
         key
     }
 

@@ -1,0 +1,154 @@
+//! What a batch would do. A dry run evaluates limits and quota as the record step does, and adds up what its changes
+//! would make of usages, so that it says the same numbers as a run on the same state.
+//!
+//! The list tells size, `ETag` and time, so S3 is asked only where the type decides.
+
+use std::collections::HashMap;
+
+use slipway_core::{Code, Error, ObjectKey, UserId};
+
+use super::act::{Act, Refusable};
+use super::merge::Pair;
+use crate::report::Count;
+
+/// By how many bytes the usage of each user would be higher, or lower.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    moved: HashMap<UserId, i64>,
+    /// Whether the table is empty and is rebuilt: usages that are left of before go first.
+    is_empty: bool,
+}
+
+impl Ledger {
+    pub(super) fn new(is_empty: bool) -> Self {
+        let moved = HashMap::new();
+        Self { moved, is_empty }
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.is_empty
+    }
+
+    fn add(&mut self, key: &ObjectKey, bytes: i64) {
+        *self.moved.entry(key.owner().clone()).or_default() += bytes;
+    }
+
+    pub(super) fn free(&mut self, key: &ObjectKey, bytes: u64) {
+        self.add(key, -signed(bytes));
+    }
+
+    fn of(&self, user: &UserId) -> i64 {
+        self.moved.get(user).copied().unwrap_or_default()
+    }
+
+    /// Keys come in the order of their owners, so nothing is to come of these.
+    pub(super) fn close(&mut self, owners: &[UserId]) {
+        for owner in owners {
+            self.moved.remove(owner);
+        }
+    }
+}
+
+impl Act<'_> {
+    /// Objects that would be refused; the others are counted as recorded.
+    pub(super) async fn would_record(&mut self, pairs: Vec<Pair>) -> Result<Vec<Refusable>, Error> {
+        let pairs = self.without_foreign(pairs, |pair| &pair.key).await?;
+        self.would_put(pairs, Count::Recorded).await
+    }
+
+    /// The same for objects that their rows do not describe.
+    pub(super) async fn would_refresh(
+        &mut self,
+        pairs: Vec<Pair>,
+    ) -> Result<Vec<Refusable>, Error> {
+        self.would_put(pairs, Count::Refreshed).await
+    }
+
+    /// In the order of the record step: what a limit refuses, what needs no room in a quota, and then the others.
+    async fn would_put(
+        &mut self,
+        pairs: Vec<Pair>,
+        written: Count,
+    ) -> Result<Vec<Refusable>, Error> {
+        let (mut refusable, mut growing) = (Vec::new(), Vec::new());
+        for pair in pairs {
+            if self.would_refuse(&pair).await? {
+                let why = Code::FileTooLarge;
+                refusable.push(Refusable { pair, why });
+            } else if pair.grows_by() > 0 {
+                growing.push(pair);
+            } else {
+                self.put(&pair, written);
+            }
+        }
+        // What must fit into a quota comes after what need not.
+        growing.sort_by_key(|pair| self.quota_for(pair).is_some());
+        for pair in growing {
+            if self.has_room(&pair).await? {
+                self.put(&pair, written);
+            } else {
+                let why = Code::QuotaExceeded;
+                refusable.push(Refusable { pair, why });
+            }
+        }
+        Ok(refusable)
+    }
+
+    fn put(&mut self, pair: &Pair, written: Count) {
+        self.ledger.add(&pair.key, pair.grows_by());
+        self.count_all(written, [&pair.key]);
+    }
+
+    async fn would_refuse(&self, pair: &Pair) -> Result<bool, Error> {
+        let recorder = &self.maintain.recorder;
+        if let Some(refuses) = recorder.refuses_listed(&pair.listing()) {
+            return Ok(refuses);
+        }
+        let key = &pair.key;
+        let seen = recorder.db().find_file(key.owner(), key.id()).await?;
+        let object = recorder.bucket().head(key).await?;
+        Ok(object.is_some_and(|object| recorder.refuses(&object, seen.as_ref())))
+    }
+
+    fn quota_for(&self, pair: &Pair) -> Option<u64> {
+        let last_modified = pair.listing().last_modified;
+        self.maintain.recorder.quota_for(last_modified)
+    }
+
+    async fn has_room(&self, pair: &Pair) -> Result<bool, Error> {
+        let Some(quota) = self.quota_for(pair) else {
+            return Ok(true);
+        };
+        let owner = pair.key.owner();
+        let used = if self.ledger.is_empty {
+            0
+        } else {
+            self.maintain.recorder.db().usage(owner).await?.bytes
+        };
+        let bytes = i128::from(used) + i128::from(self.ledger.of(owner));
+        Ok(bytes + i128::from(pair.grows_by()) <= i128::from(quota))
+    }
+
+    /// What [`Act::refuse`] would come to: room may have become free.
+    pub(super) async fn would_be_refused(&mut self, one: &Refusable) -> Result<(), Error> {
+        if one.why == Code::QuotaExceeded && self.has_room(&one.pair).await? {
+            self.put(&one.pair, one.written());
+        } else {
+            let size = one.pair.row_size.unwrap_or_default();
+            self.ledger.free(&one.pair.key, size);
+            self.count_all(Count::Refused, [&one.pair.key]);
+        }
+        Ok(())
+    }
+}
+
+impl Pair {
+    /// By how many bytes its owner's usage would grow.
+    fn grows_by(&self) -> i64 {
+        signed(self.listing().size) - signed(self.row_size.unwrap_or_default())
+    }
+}
+
+fn signed(size: u64) -> i64 {
+    i64::try_from(size).unwrap_or(i64::MAX)
+}
