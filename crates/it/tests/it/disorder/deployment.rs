@@ -1,25 +1,27 @@
-//! A deployment that plays one history after the other, each from nothing.
+//! A deployment that plays one history after the other, each from nothing, under limits that change.
 
+use aws_sdk_s3::types::MetadataDirective;
 use futures_util::future::join;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use slipway_core::env::Env;
 use slipway_local::s3::{NO_THREATS_FOUND, THREATS_FOUND};
 use slipway_maintain::{Count, Deadline, Maintain, Options, Report, Task};
 use tokio_postgres::{Row, Statement};
 
-use super::model::{MAX, QUOTA};
-use crate::world::{App, World};
+use super::model::LIMITS;
+use crate::world::{App, BUCKET, World};
 
-/// One database and one bucket, and functions under four configurations.
+/// One database and one bucket, and functions under each of the limits.
 pub(crate) struct Deployment {
     /// Whether the bucket's policy refuses reads by URL of what was not found clean. The functions are the same: the
     /// gate must hold whatever URLs they give out.
     pub(crate) gated: bool,
     pub(crate) world: World,
-    /// By whether there is a quota.
-    plain: [App; 2],
+    /// By the limits.
+    plain: Vec<App>,
     /// The same where nothing may be overwritten.
-    once: [App; 2],
-    maintain: [Maintain; 2],
+    once: Vec<App>,
+    maintain: Vec<Maintain>,
     rows: Statement,
     usage: Statement,
 }
@@ -38,14 +40,26 @@ pub(crate) type Table = (Vec<(String, String)>, Vec<(String, i64, i64)>);
 
 impl Deployment {
     pub(crate) async fn new(gated: bool) -> Self {
-        let max = MAX.to_string();
-        let quota = QUOTA.to_string();
-        let world = World::behind(gated, &[("MAX_UPLOAD_BYTES", &max)]).await;
-        let quota = [("USER_QUOTA_BYTES", quota.as_str())];
-        let once = [("WRITE_ONCE", "true")];
-        let plain = [world.app(&[]), world.app(&quota)];
-        let once = [world.app(&once), world.app(&[quota[0], once[0]])];
-        let maintain = [maintain(&plain[0]).await, maintain(&plain[1]).await];
+        let world = World::behind(gated, &[]).await;
+        let (mut plain, mut once, mut maintain) = (Vec::new(), Vec::new(), Vec::new());
+        for limits in LIMITS {
+            let max = limits.max.to_string();
+            let quota = limits.quota.map(|quota| quota.to_string());
+            let mut env = vec![("MAX_UPLOAD_BYTES", max.as_str())];
+            env.extend(
+                quota
+                    .iter()
+                    .map(|quota| ("USER_QUOTA_BYTES", quota.as_str())),
+            );
+            if !limits.text {
+                env.push(("ALLOWED_CONTENT_TYPES", "image/*"));
+            }
+            let app = world.app(&env);
+            maintain.push(maintenance(&app).await);
+            plain.push(app);
+            env.push(("WRITE_ONCE", "true"));
+            once.push(world.app(&env));
+        }
         let rows = world.sql().await.prepare(ROWS).await.unwrap();
         let usage = world.sql().await.prepare(USAGE).await.unwrap();
         Self {
@@ -59,9 +73,29 @@ impl Deployment {
         }
     }
 
-    pub(crate) const fn app(&self, quota: bool, once: bool) -> &App {
+    pub(crate) fn app(&self, limits: usize, once: bool) -> &App {
         let apps = if once { &self.once } else { &self.plain };
-        &apps[quota as usize]
+        &apps[limits]
+    }
+
+    /// Copies every object onto itself, as a restored bucket is one of copies.
+    pub(crate) async fn restore(&self) {
+        let s3 = self.world.s3().await;
+        for (key, _) in self.world.objects().await {
+            let head = s3.head_object().bucket(BUCKET).key(&key);
+            // The SDK's futures are too large to hand around.
+            let head = Box::pin(head.send()).await.unwrap();
+            let source = utf8_percent_encode(&key, NON_ALPHANUMERIC);
+            let copy = s3
+                .copy_object()
+                .bucket(BUCKET)
+                .key(&key)
+                .copy_source(format!("{BUCKET}/{source}"))
+                .metadata_directive(MetadataDirective::Replace)
+                .set_metadata(head.metadata)
+                .set_content_type(head.content_type);
+            Box::pin(copy.send()).await.unwrap();
+        }
     }
 
     /// Leaves nothing of what was before.
@@ -70,7 +104,12 @@ impl Deployment {
             self.world.remove_object(&key).await;
         }
         self.world.heard().await;
-        self.sql("DELETE FROM s3_files; DELETE FROM user_usage; DELETE FROM maintenance")
+        self.lose().await;
+    }
+
+    /// As after a migration of an empty database.
+    pub(crate) async fn lose(&self) {
+        self.sql("DELETE FROM s3_files; DELETE FROM user_usage; DELETE FROM maintenance; DELETE FROM maintenance_removals")
             .await;
     }
 
@@ -104,31 +143,40 @@ impl Deployment {
     /// Runs to the end, without a fault and without usage to repair.
     pub(crate) async fn maintain(
         &self,
-        quota: bool,
+        limits: usize,
         task: Task,
         force: bool,
     ) -> Result<(), String> {
-        let mut options = Options {
+        let options = Options {
             task,
             force,
             apply: true,
             ..Options::default()
         };
-        // Where not everything fits into a quota, the first keys do.
-        options.pace.heads = 1;
+        let maintain = &self.maintain[limits];
+        let dry = Options {
+            apply: false,
+            ..options
+        };
+        let said = Report::default();
+        if task == Task::Reconcile {
+            Box::pin(maintain.run(&dry, Deadline::NEVER, &said)).await;
+        }
         let report = Report::default();
-        let maintain = &self.maintain[usize::from(quota)];
         let summary = Box::pin(maintain.run(&options, Deadline::NEVER, &report)).await;
         let fine = summary.finished && summary.failed == 0 && report.get(Count::Drifted) == 0;
-        if fine {
-            Ok(())
-        } else {
-            Err(format!("maintain: {}", summary.to_json(&report)))
+        if !fine {
+            return Err(format!("maintain: {}", summary.to_json(&report)));
         }
+        if task == Task::Reconcile && said.to_json() != report.to_json() {
+            let (said, done) = (said.to_json(), report.to_json());
+            return Err(format!("a dry run said {said:?}, and {done:?} was done"));
+        }
+        Ok(())
     }
 }
 
-async fn maintain(app: &App) -> Maintain {
+async fn maintenance(app: &App) -> Maintain {
     let get = |name: &str| app.env.get(name).cloned();
     Maintain::from_env(Env::new(&get)).await.unwrap()
 }

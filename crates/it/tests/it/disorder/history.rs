@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::model::{Asked, MAX};
+use super::model::{Asked, LIMITS, MAX};
 
 /// The longest history, in steps.
 const LONGEST: usize = 20;
@@ -44,6 +44,12 @@ pub(crate) enum Step {
     Second,
     /// A day and a half pass, and a bit more: no upload URL lives that long.
     Age,
+    /// From now on the deployment has other limits.
+    Limit { limits: usize },
+    /// The bucket is restored by copy.
+    Restore,
+    /// The database is lost, and migrated.
+    LoseDatabase,
     /// `maintain`: its first task, its second, or both.
     Maintain {
         deletes: bool,
@@ -68,15 +74,16 @@ pub(crate) enum Shape {
 pub(crate) struct History {
     /// Whether the bucket has its gate.
     pub(crate) gated: bool,
-    pub(crate) quota: bool,
+    /// Which limits the deployment begins with.
+    pub(crate) limits: usize,
     pub(crate) steps: Vec<Step>,
 }
 
 pub(crate) fn histories() -> impl Strategy<Value = History> {
-    let flags = (prop::bool::weighted(0.3), any::<bool>());
-    (flags, vec(step(), 1..=LONGEST)).prop_map(|((gated, quota), steps)| History {
+    let start = (prop::bool::weighted(0.3), 0..2_usize);
+    (start, vec(step(), 1..=LONGEST)).prop_map(|((gated, limits), steps)| History {
         gated,
-        quota,
+        limits,
         steps,
     })
 }
@@ -103,6 +110,9 @@ fn step() -> impl Strategy<Value = Step> {
         2 => file().prop_map(|file| Step::Read { file }),
         2 => Just(Step::Second),
         1 => Just(Step::Age),
+        2 => (0..LIMITS.len()).prop_map(|limits| Step::Limit { limits }),
+        1 => Just(Step::Restore),
+        1 => Just(Step::LoseDatabase),
         2 => (flag(), flag(), flag()).prop_map(|(deletes, reconcile, force)| Step::Maintain { deletes, reconcile, force }),
     ]
 }

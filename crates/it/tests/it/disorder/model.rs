@@ -2,10 +2,35 @@
 //!
 //! A file is what S3 has under its key and what the table says of it; everything else follows.
 
-/// What this deployment accepts at most, in bytes.
+/// What a deployment accepts. An operator changes it at any time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// The largest file, in bytes.
+    pub(crate) max: usize,
+    /// What a user may have.
+    pub(crate) quota: Option<usize>,
+    /// Whether text may be uploaded, which all files of these histories are.
+    pub(crate) text: bool,
+}
+
+/// The largest file of any of them.
 pub(crate) const MAX: usize = 8;
-/// What a user may have, where there is a quota.
-pub(crate) const QUOTA: usize = 12;
+
+pub(crate) const LIMITS: [Limits; 4] = [
+    Limits::new(MAX, None, true),
+    Limits::new(MAX, Some(12), true),
+    Limits::new(3, Some(5), true),
+    Limits::new(MAX, None, false),
+];
+
+/// A day and a half, and a bit more, in seconds: no upload URL lives that long.
+pub(crate) const AGE: i64 = 37 * 60 * 60;
+
+impl Limits {
+    const fn new(max: usize, quota: Option<usize>, text: bool) -> Self {
+        Self { max, quota, text }
+    }
+}
 
 /// Bytes in S3, and the second of their Last-Modified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +56,7 @@ pub(crate) type Why = &'static str;
 pub(crate) const DELETED: Why = "file_deleted";
 pub(crate) const TOO_LARGE: Why = "file_too_large";
 pub(crate) const OVER_QUOTA: Why = "quota_exceeded";
+const TYPE: Why = "type_not_allowed";
 
 /// What the table says of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +99,13 @@ pub(crate) struct Model {
     pub(crate) files: Vec<File>,
     /// Seconds on S3's clock.
     pub(crate) second: i64,
-    pub(crate) quota: bool,
+    /// What was uploaded from this second on may still be written through a URL, by the true time. S3's clock of these
+    /// histories is late by all the time that is still to pass in them.
+    pub(crate) young: i64,
+    /// Which of [`LIMITS`] hold.
+    pub(crate) limits: usize,
+    /// Rows that `maintain` dropped, and objects that it refused, in the last 24 hours, forced ones excepted.
+    removed: usize,
 }
 
 impl Model {
@@ -84,18 +116,27 @@ impl Model {
         sizes.fold((0, 0), |(files, bytes), size| (files + 1, bytes + size))
     }
 
+    fn limits(&self) -> Limits {
+        LIMITS[self.limits]
+    }
+
     /// Status and code of presigning; 200 makes a file.
     pub(crate) fn presign(&mut self, user: usize, asked: Asked) -> (u16, &'static str) {
-        let size = asked.bytes.len();
-        if asked.size && size > MAX {
+        let (size, limits) = (asked.bytes.len(), self.limits());
+        if !limits.text {
+            return (415, TYPE);
+        }
+        if asked.size && size > limits.max {
             return (413, TOO_LARGE);
         }
-        if self.quota && !asked.size {
-            return (400, "invalid_request");
-        }
-        // Who is over it, as after a rebuild, has nothing left; an empty file fits even then.
-        if self.quota && size > QUOTA.saturating_sub(self.usage(user).1) {
-            return (413, OVER_QUOTA);
+        if let Some(quota) = limits.quota {
+            if !asked.size {
+                return (400, "invalid_request");
+            }
+            // Who is over it, as after a rebuild, has nothing left; an empty file fits even then.
+            if size > quota.saturating_sub(self.usage(user).1) {
+                return (413, OVER_QUOTA);
+            }
         }
         self.files.push(File {
             user,
@@ -164,15 +205,26 @@ impl Model {
     }
 
     fn refusal(&self, file: usize, object: &Stored) -> Option<Why> {
-        let (before, after) = (self.files[file].size(), object.bytes.len());
-        let used = self.usage(self.files[file].user).1;
-        if after > MAX {
+        if self.is_too_large(file, object) {
             Some(TOO_LARGE)
-        } else if self.quota && after > before && used - before + after > QUOTA {
+        } else if self.is_over_quota(file, object) {
             Some(OVER_QUOTA)
         } else {
             None
         }
+    }
+
+    /// What is not larger than a live file of before stays accepted, whatever the limit is now.
+    fn is_too_large(&self, file: usize, object: &Stored) -> bool {
+        let (live, after) = (self.files[file].live(), object.bytes.len());
+        after > self.limits().max && live.is_none_or(|live| after > live.bytes.len())
+    }
+
+    fn is_over_quota(&self, file: usize, object: &Stored) -> bool {
+        let (before, after) = (self.files[file].size(), object.bytes.len());
+        let used = self.usage(self.files[file].user).1;
+        let quota = self.limits().quota;
+        after > before && quota.is_some_and(|quota| used - before + after > quota)
     }
 
     /// Status and code of `save-metadata`.
@@ -218,8 +270,29 @@ impl Model {
         found
     }
 
+    /// The bucket is restored by copy: its objects say that they were written now.
+    pub(crate) fn restore(&mut self) {
+        for object in self
+            .files
+            .iter_mut()
+            .filter_map(|file| file.object.as_mut())
+        {
+            object.second = self.second;
+        }
+    }
+
+    /// The database is lost, and migrated: there is no row, not even a tombstone.
+    pub(crate) fn lose_database(&mut self) {
+        for file in &mut self.files {
+            file.row = Row::None;
+        }
+        self.removed = 0;
+    }
+
     /// A day and a half pass, and a bit more.
     pub(crate) fn age(&mut self) {
+        self.second += AGE;
+        self.removed = 0;
         for file in &mut self.files {
             file.url = false;
             if let Row::Tombstone { old, .. } = &mut file.row {
@@ -245,30 +318,65 @@ impl Model {
         }
     }
 
-    /// `maintain`'s second task: bucket and table agree, but for rows that only force drops.
+    /// `maintain`'s second task: bucket and table agree, but for what only force destroys.
     pub(crate) fn reconcile(&mut self, force: bool) {
-        // What was accepted before the table was lost must not be refused now.
-        let lenient = self.files.iter().all(|file| file.row == Row::None);
-        for at in self.in_key_order(|file| file.object.is_some()) {
-            let file = &mut self.files[at];
-            match &mut file.row {
-                Row::Tombstone { removed, .. } => {
-                    file.object = None;
-                    *removed = true;
-                }
-                Row::None if lenient => file.row = file.object.clone().map_or(Row::None, Row::Live),
-                Row::None => drop(self.record(at)),
-                Row::Live(_) => {}
+        for file in &mut self.files {
+            if let Row::Tombstone { removed, .. } = &mut file.row
+                && file.object.take().is_some()
+            {
+                *removed = true;
             }
         }
-        for at in self.in_key_order(|file| file.live().is_some() && file.object.is_some()) {
-            self.record(at);
+        let unrecorded = |file: &File| file.object.is_some() && file.row == Row::None;
+        let differing = |file: &File| {
+            file.live()
+                .is_some_and(|row| file.object.as_ref().is_some_and(|object| object != row))
+        };
+        let (mut large, mut over) = (Vec::new(), Vec::new());
+        for kind in [self.in_key_order(unrecorded), self.in_key_order(differing)] {
+            let mut growing = Vec::new();
+            for at in kind {
+                let object = self.files[at].object.clone().unwrap();
+                // What was accepted once must not be refused now.
+                let young = object.second >= self.young;
+                if young && self.is_too_large(at, &object) {
+                    large.push(at);
+                } else if young && object.bytes.len() > self.files[at].size() {
+                    growing.push(at);
+                } else {
+                    self.files[at].row = Row::Live(object);
+                }
+            }
+            for at in growing {
+                let object = self.files[at].object.clone().unwrap();
+                if self.is_over_quota(at, &object) {
+                    over.push(at);
+                } else {
+                    self.files[at].row = Row::Live(object);
+                }
+            }
+        }
+        // A hundredth of so few rows is one, in 24 hours.
+        let allowed = if force {
+            usize::MAX
+        } else {
+            1_usize.saturating_sub(self.removed)
+        };
+        let mut refusable = large;
+        refusable.extend(over);
+        refusable.truncate(allowed);
+        let mut removed = 0;
+        for at in refusable {
+            removed += usize::from(matches!(self.record(at), Outcome::Gone(_)));
         }
         let mut missing = self.in_key_order(|file| file.live().is_some() && file.object.is_none());
-        // A hundredth of so few rows is one.
-        missing.truncate(if force { usize::MAX } else { 1 });
+        missing.truncate(allowed - removed);
+        removed += missing.len();
         for at in missing {
             self.files[at].row = Row::None;
+        }
+        if !force {
+            self.removed += removed;
         }
     }
 

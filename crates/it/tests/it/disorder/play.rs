@@ -9,7 +9,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::deployment::Deployment;
 use super::history::{History, Shape, Step};
-use super::model::{Asked, Model};
+use super::model::{AGE, Asked, Model};
 use super::wrap;
 use crate::world::App;
 
@@ -26,7 +26,7 @@ pub(crate) struct Play<'a> {
     pub(crate) presigned: Vec<Value>,
     /// What S3 calls bytes.
     pub(crate) etags: HashMap<Vec<u8>, String>,
-    /// When the clock of S3 stood at 0: long ago, so that nothing is too young for anybody.
+    /// When the clock of S3 stood at 0: an hour before the true time at the end of the history.
     pub(crate) began: OffsetDateTime,
     /// On their way.
     events: Vec<ObjectEvent>,
@@ -37,11 +37,17 @@ pub(crate) struct Play<'a> {
 /// Plays `history` from nothing to its end, and settles it.
 pub(crate) async fn play(deployment: &Deployment, history: &History) -> Check {
     deployment.clear().await;
-    let began = OffsetDateTime::now_utc() - Duration::hours(1);
+    let ages = history
+        .steps
+        .iter()
+        .filter(|step| matches!(step, Step::Age));
+    let young: i64 = ages.map(|_| AGE).sum();
+    let began = OffsetDateTime::now_utc() - Duration::hours(1) - Duration::seconds(young);
     let mut play = Play {
         deployment,
         model: Model {
-            quota: history.quota,
+            limits: history.limits,
+            young,
             ..Model::default()
         },
         presigned: Vec::new(),
@@ -61,7 +67,7 @@ pub(crate) async fn play(deployment: &Deployment, history: &History) -> Check {
 
 impl Play<'_> {
     pub(crate) fn app(&self) -> &App {
-        self.deployment.app(self.model.quota, false)
+        self.deployment.app(self.model.limits, false)
     }
 
     /// The file that a step means, if there is any.
@@ -107,8 +113,24 @@ impl Play<'_> {
             }
             Step::Age => {
                 self.model.age();
-                let age = "UPDATE s3_files SET deleted_at = deleted_at - interval '37 hours'";
+                self.set_clock();
+                let age = "UPDATE s3_files SET deleted_at = deleted_at - interval '37 hours';
+                    UPDATE maintenance_removals SET reserved_at = reserved_at - interval '37 hours'";
                 self.deployment.sql(age).await;
+                Ok(())
+            }
+            Step::Limit { limits } => {
+                self.model.limits = *limits;
+                Ok(())
+            }
+            Step::Restore => {
+                self.deployment.restore().await;
+                self.model.restore();
+                Ok(())
+            }
+            Step::LoseDatabase => {
+                self.deployment.lose().await;
+                self.model.lose_database();
                 Ok(())
             }
             Step::Maintain {
@@ -178,7 +200,7 @@ impl Play<'_> {
         if asked.checksum {
             ask["checksumSha256"] = wrap::checksum(&asked.bytes).into();
         }
-        let app = self.deployment.app(self.model.quota, asked.once);
+        let app = self.deployment.app(self.model.limits, asked.once);
         let answer = app.post(USERS[user], "/presign-upload", ask).await;
         let expected = self.model.presign(user, asked.clone());
         same("presign", &(answer.status, answer.code()), &expected)?;
@@ -327,7 +349,7 @@ impl Play<'_> {
             _ => Task::All,
         };
         self.deployment
-            .maintain(self.model.quota, task, force)
+            .maintain(self.model.limits, task, force)
             .await?;
         if task != Task::Reconcile {
             self.model.finish_deletes();
