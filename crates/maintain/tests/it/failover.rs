@@ -77,8 +77,8 @@ async fn the_last_users_tombstones_are_finished_as_well() {
     world.delete(&file).await;
     world.sql("UPDATE s3_files SET bucket = 'before'").await;
     age(&world, 60).await;
-    assert_eq!(world.run(&deletes()).await.numbers(), "removed 1");
-    assert_eq!(world.run(&deletes()).await.numbers(), "purged 1");
+    let ran = world.run(&deletes()).await;
+    assert_eq!(ran.numbers(), "purged 1, removed 1");
     assert!(world.rows("s3_files").await.is_empty() && world.keys().await.is_empty());
 }
 

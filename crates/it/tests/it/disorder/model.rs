@@ -105,7 +105,7 @@ pub(crate) struct Model {
     /// Which of [`LIMITS`] hold.
     pub(crate) limits: usize,
     /// Rows that `maintain` dropped, and objects that it refused, in the last 24 hours, forced ones excepted.
-    removed: usize,
+    pub(crate) removed: usize,
 }
 
 impl Model {
