@@ -1,21 +1,21 @@
-/** Uploads that were begun and not finished: before a reload, in another browser, or on another device. */
+/** Unfinished uploads, from before a reload, another browser or another device. */
 import { type Client, plainName, type UnfinishedUpload } from "@slipway/client";
 import type { Held } from "./held.ts";
 
-/** One of them. */
+/** An unfinished upload. */
 export interface Left {
   upload: UnfinishedUpload;
-  /** Bytes that S3 has; unknown until it was asked. */
+  /** Bytes that S3 has; undefined until it was requested. */
   there?: number;
 }
 
-/** Each costs a request. */
+/** The most uploads whose parts are requested. Each costs a request. */
 const ASKED = 20;
 
 export class Unfinished {
   #all: Left[] = [];
   readonly #hidden = new Set<string>();
-  /** Answers to an earlier load are too late. */
+  /** Increases with each load, so that answers to earlier ones are ignored. */
   #round = 0;
 
   constructor(
@@ -25,12 +25,12 @@ export class Unfinished {
     private readonly failed: (message: string) => void,
   ) {}
 
-  /** Those that are not in the queue, where the others can be resumed. */
+  /** The uploads that are not in the queue. Those in the queue can be resumed there. */
   shown(queued: Set<string | undefined>): Left[] {
     return this.#all.filter(({ upload: { id } }) => !queued.has(id) && !this.#hidden.has(id));
   }
 
-  /** Asks what there is. Without an answer the page is whole but for this. */
+  /** Loads the list. If this fails, only this section is missing. */
   async load(): Promise<void> {
     const round = ++this.#round;
     const found: Left[] = [];
@@ -50,12 +50,12 @@ export class Unfinished {
     }
   }
 
-  /** It was finished or given up elsewhere. */
+  /** Removes an upload that was finished or aborted elsewhere. */
   forget(id?: string): void {
     this.#all = this.#all.filter(({ upload }) => upload.id !== id);
   }
 
-  /** Hides it at once, and gives it up unless what this returns is called first. */
+  /** Hides it at once, and aborts it after the delay unless the returned function is called first. */
   discard({ upload: { id } }: Left): () => void {
     const show = () => {
       this.#hidden.delete(id);
@@ -79,12 +79,12 @@ export class Unfinished {
   }
 }
 
-/** Whether a file can be the one whose upload was begun: a page sees no more of it than its name and its size. */
+/** Whether a file can be the one of the unfinished upload. The page knows only name and size. */
 export function fits(file: File, { fileName, size }: UnfinishedUpload): boolean {
-  return file.size === size && plainName(file.name) === lastOf(fileName);
+  return file.size === size && plainName(file.name).normalize() === lastOf(fileName).normalize();
 }
 
-/** The name as a person has it on the disk: it may have come in folders. */
+/** The name on the disk, without the path of its folders. */
 export function lastOf(fileName: string): string {
   return fileName.split("/").at(-1) ?? fileName;
 }

@@ -1,22 +1,29 @@
-/** Talking to the API: the token, JSON, and answers that are errors. */
+/** Calls of the API: the token, JSON, timeouts, and error answers. */
+import { check, deadline } from "./abort.js";
 import { errorOf, SlipwayError } from "./errors.js";
+import { Pace } from "./pace.js";
 import { type RetryOptions, retrying } from "./retry.js";
 
 /** Where the API is and who is calling. */
 export interface ConnectionOptions {
-  /** The API's address, such as `https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com`. */
+  /** The address of the API, such as `https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com`. In a browser it may be relative to the page. */
   url: string;
-  /** Gives the caller's token before each request. `refused` is the one that was just answered by 401: get a fresh one. */
+  /**
+   * Returns the caller's token. It is called before each request. `refused` is the token that was just answered with
+   * 401: return a fresh one.
+   */
   token: (refused?: string) => string | Promise<string>;
-  /** Another `fetch`, as for a test or a framework's own. */
+  /** Replaces the global `fetch`, for example in tests. */
   fetch?: typeof fetch;
-  /** How failed requests are repeated, those to S3 included. */
+  /** How failed requests are repeated, including those to S3. */
   retry?: RetryOptions;
 }
 
-/** What every function of this package takes first. */
+/** The first parameter of every function of this package. */
 export interface Connection extends ConnectionOptions {
   readonly fetch: typeof fetch;
+  /** The speed of the uploads so far. */
+  readonly pace: Pace;
 }
 
 /** A request to the API. */
@@ -26,23 +33,51 @@ export interface Call {
   signal?: AbortSignal;
 }
 
-/** Opens nothing yet: it only checks and completes what is given. */
+/** API Gateway answers after 30 s at the latest, so a request without an answer by then is lost. */
+const ANSWER_MS = 40_000;
+
+/** A token callback may fail for a moment, as on a flaky network. More failures mean that there is no token. */
+const TOKEN_ATTEMPTS = 3;
+
+/** Checks the options. It sends nothing. */
 export function connect(options: ConnectionOptions): Connection {
-  const url = new URL(options.url).href.replace(/\/+$/, "");
-  return { ...options, url, fetch: options.fetch ?? ((...args) => globalThis.fetch(...args)) };
+  let url: string;
+  try {
+    url = new URL(options.url, globalThis.location?.href).href.replace(/\/+$/, "");
+  } catch (cause) {
+    throw new SlipwayError(
+      "invalid_request",
+      `The option \`url\` must be the address of the API; "${options.url}" is not one.`,
+      0,
+      { cause },
+    );
+  }
+  const { fetch = (...args) => globalThis.fetch(...args) } = options;
+  return { ...options, url, fetch, pace: new Pace() };
 }
 
-/** Makes a call, again where that may help. */
+/** Sends a request, and repeats it where that can help. */
 export async function call<T>(
   connection: Connection,
   path: string,
   { method = "GET", body, signal }: Call = {},
 ): Promise<{ data: T; status: number }> {
   let refused: string | undefined;
+  let tokenFailures = 0;
+  const tokenOf = async () => {
+    try {
+      return await connection.token(refused);
+    } catch (cause) {
+      check(signal);
+      if (cause instanceof SlipwayError) throw cause;
+      const retryable = ++tokenFailures < TOKEN_ATTEMPTS;
+      throw new SlipwayError("unauthenticated", `The token callback failed: ${cause}`, 0, { cause, retryable });
+    }
+  };
   return retrying(
     async () => {
       for (;;) {
-        const token = await connection.token(refused);
+        const token = await tokenOf();
         const response = await answered(connection, path, {
           method,
           signal,
@@ -52,15 +87,12 @@ export async function call<T>(
           },
           body: body === undefined ? undefined : JSON.stringify(body),
         });
-        if (response.ok) {
-          const data = await response.json().catch((cause) => {
-            throw lost(cause);
-          });
-          return { data: data as T, status: response.status };
+        if (response.status >= 200 && response.status < 300) {
+          return { data: response.body as T, status: response.status };
         }
-        const error = await errorOf(response);
+        const error = errorOf(response);
         if (response.status !== 401 || token === refused) throw error;
-        // Once more, and only if there is another token to try.
+        // Repeat once, and only if the callback returns another token.
         const again = refused !== undefined;
         refused = token;
         if (again) throw error;
@@ -70,16 +102,68 @@ export async function call<T>(
   );
 }
 
-async function answered(connection: Connection, path: string, init: RequestInit): Promise<Response> {
+/** One request with its whole answer, or an error that says why there is none. */
+async function answered(connection: Connection, path: string, init: RequestInit) {
+  const url = `${connection.url}${path}`;
+  const limit = deadline(ANSWER_MS, init.signal ?? undefined);
   try {
-    return await connection.fetch(`${connection.url}${path}`, { ...init, cache: "no-store" });
+    const response = await connection.fetch(url, { ...init, signal: limit.signal });
+    // An error answer may have no JSON. A success that has none was cut off.
+    const body = await response.json().catch((cause) => {
+      if (response.ok || limit.signal.aborted) throw cause;
+    });
+    return { status: response.status, headers: response.headers, body };
   } catch (cause) {
-    init.signal?.throwIfAborted();
-    throw lost(cause);
+    check(init.signal ?? undefined);
+    if (limit.signal.aborted) {
+      throw new SlipwayError("network", `The API did not answer within ${ANSWER_MS / 1000} s.`, 0, { cause });
+    }
+    throw await unanswered(connection, url, "the API", cause);
+  } finally {
+    limit.clear();
   }
 }
 
-/** No answer, or half of one. */
+/**
+ * The error for a request that got no answer.
+ *
+ * Browsers report a missing CORS rule exactly as a lost connection. A second request whose answer the page cannot
+ * read (`no-cors`) tells them apart: if that one is answered, the server is reachable, and only CORS is in the way.
+ */
+export async function unanswered(
+  connection: Connection,
+  url: string,
+  server: string,
+  cause?: unknown,
+): Promise<SlipwayError> {
+  const { location } = globalThis;
+  const elsewhere = location && new URL(url).origin !== location.origin;
+  if (elsewhere && (await isReachable(connection, url))) {
+    const message = `${server} is reachable, but its CORS rule does not allow ${location.origin}.`;
+    return new SlipwayError(
+      "cors",
+      message.replace(/^./, (first) => first.toUpperCase()),
+      0,
+      { cause },
+    );
+  }
+  return lost(cause);
+}
+
+async function isReachable(connection: Connection, url: string): Promise<boolean> {
+  const limit = deadline(5_000);
+  try {
+    // Without the query, so that no signature is spent on it.
+    await connection.fetch(url.replace(/\?.*/, ""), { mode: "no-cors", credentials: "omit", signal: limit.signal });
+    return true;
+  } catch {
+    return false;
+  } finally {
+    limit.clear();
+  }
+}
+
+/** The error for a connection that was cut, or could not be made. */
 export function lost(cause?: unknown): SlipwayError {
   return new SlipwayError("network", "The connection failed.", 0, { cause });
 }

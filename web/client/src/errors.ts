@@ -1,46 +1,48 @@
-/** What can go wrong, as codes that a program can go by. */
+/** Errors with codes that a program can act on. */
 import type { components } from "./schema.js";
 
-/** What the functions answer, and what only a client can meet. */
+/** The codes of the API, and those that only a client can find. */
 export type ErrorCode =
   | components["schemas"]["ErrorCode"]
-  /** Nothing came back: no connection, or one that was cut. */
+  /** No answer: there is no connection, it was cut, or the server did not answer in time. */
   | "network"
-  /** API Gateway answered by itself, and there is no better code for its status. */
+  /** The server is reachable, but its CORS rule does not allow the page's origin. */
+  | "cors"
+  /** API Gateway answered by itself, and no other code fits its status. */
   | "gateway"
   /** S3 refused the bytes, and repeating did not help. */
   | "upload_refused"
-  /** The file on the disk is not what it was when the upload began. */
+  /** The file on the disk differs from what it was when the upload began. */
   | "file_changed";
 
-/** What else is known of a failure. */
+/** Details of a failure. */
 export interface ErrorDetails {
   /** Finds the cause in the server's log. */
   requestId?: string;
-  /** How long the server asks to wait. */
+  /** How long the server asks the client to wait. */
   retryAfterMs?: number;
-  /** Where the status alone does not tell. */
+  /** Set where the status alone does not decide. */
   retryable?: boolean;
   cause?: unknown;
 }
 
-/** Every failure of this package but an abort, which rejects with the signal's own reason. */
+/** Every failure of this package except an abort, which rejects with the signal's own reason. */
 export class SlipwayError extends Error {
   override readonly name = "SlipwayError";
 
   constructor(
     readonly code: ErrorCode,
     message: string,
-    /** The HTTP status; 0 without one. */
+    /** The HTTP status, or 0 without an answer. */
     readonly status = 0,
     readonly details: ErrorDetails = {},
   ) {
     super(message, { cause: details.cause });
   }
 
-  /** Whether the same request may fare better in a while. */
+  /** Whether the same request may succeed later. */
   get retryable(): boolean {
-    const passing = this.code === "network" || this.status === 429 || this.status >= 500;
+    const passing = this.code === "network" || this.code === "cors" || this.status === 429 || this.status >= 500;
     return this.details.retryable ?? passing;
   }
 }
@@ -53,13 +55,13 @@ const BY_STATUS: Record<number, ErrorCode> = {
   504: "timeout",
 };
 
-/** Reads a failed answer: `{code, error}` from a function, `{message}` from API Gateway, or neither. */
-export async function errorOf(response: Response): Promise<SlipwayError> {
-  const body = await response.json().catch(() => ({}));
+/** Reads an error answer: `{code, error}` of a function, `{message}` of API Gateway, or neither. */
+export function errorOf(response: { status: number; headers: Headers; body?: unknown }): SlipwayError {
+  const { status, headers, body } = response;
   const { code, error, message, requestId } = (body ?? {}) as Record<string, string | undefined>;
-  const fitting = (code as ErrorCode) ?? BY_STATUS[response.status] ?? "gateway";
-  const seconds = Number(response.headers.get("Retry-After") ?? Number.NaN);
-  return new SlipwayError(fitting, error ?? message ?? `The server answered ${response.status}.`, response.status, {
+  const fitting = (code as ErrorCode) ?? BY_STATUS[status] ?? "gateway";
+  const seconds = Number(headers.get("Retry-After") ?? Number.NaN);
+  return new SlipwayError(fitting, error ?? message ?? `The server answered ${status}.`, status, {
     requestId,
     retryAfterMs: Number.isFinite(seconds) ? seconds * 1000 : undefined,
   });

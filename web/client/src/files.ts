@@ -1,22 +1,23 @@
-/** Files that are there: listing, getting, downloading, removing, and how much there is. */
-import { type Call, type Connection, call, lost } from "./connection.js";
+/** Lists, reads and deletes files. */
+import { check } from "./abort.js";
+import { type Call, type Connection, call, unanswered } from "./connection.js";
 import { errorOf, SlipwayError } from "./errors.js";
 import { retrying } from "./retry.js";
 import type { components } from "./schema.js";
 
 type Schemas = components["schemas"];
 
-/** A file as S3 has it. */
+/** A file. */
 export type StoredFile = Schemas["File"];
 
-/** How much the caller has stored. */
+/** How many files and bytes the caller has stored. */
 export type Usage = Omit<Schemas["Usage"], "success">;
 
 /** What to list. */
 export interface ListOptions {
   /** Only files whose type begins with this, such as `image/`. */
   contentType?: string;
-  /** The most files per request, 1 to 1000; 50 without it. */
+  /** The most files per request, 1 to 1000. Default: 50. */
   pageSize?: number;
   signal?: AbortSignal;
 }
@@ -24,7 +25,7 @@ export interface ListOptions {
 /** A page of the list. */
 export type Page = Omit<Schemas["FilePage"], "success">;
 
-/** One page, for those who keep the cursor themselves. */
+/** One page. Pass its `nextCursor` as `cursor` for the next one. */
 export async function listPage(
   connection: Connection,
   { contentType, pageSize, signal, cursor }: ListOptions & { cursor?: string | null } = {},
@@ -33,11 +34,12 @@ export async function listPage(
   if (contentType) query.set("contentType", contentType);
   if (pageSize) query.set("limit", String(pageSize));
   if (cursor) query.set("cursor", cursor);
-  const search = query.size > 0 ? `?${query}` : "";
-  return (await call<Page>(connection, `/files${search}`, { signal })).data;
+  // Not `query.size`: browsers before 2023 lack it, and would drop every parameter.
+  const search = String(query);
+  return (await call<Page>(connection, `/files${search && `?${search}`}`, { signal })).data;
 }
 
-/** All files, newest first. Pages are fetched as they are needed. */
+/** All files, newest first. Pages are requested as they are needed. */
 export async function* list(connection: Connection, options: ListOptions = {}): AsyncGenerator<StoredFile, void> {
   let cursor: string | null | undefined;
   do {
@@ -47,7 +49,7 @@ export async function* list(connection: Connection, options: ListOptions = {}): 
   } while (cursor);
 }
 
-/** One file with a fresh read URL. With `download` the URL makes a browser save it under its original name. */
+/** One file with a fresh read URL. With `download`, a browser saves it under its original name. */
 export async function get(
   connection: Connection,
   id: string,
@@ -58,7 +60,7 @@ export async function get(
   return (await call<Schemas["FileResponse"]>(connection, path, { signal })).data.file;
 }
 
-/** The bytes, straight from S3. For a browser's own download, send it to the `url` of `get(id, {download: true})`. */
+/** The content, from S3. To let the browser save a file, open the `url` of `get(id, { download: true })` instead. */
 export async function download(
   connection: Connection,
   id: string,
@@ -71,31 +73,33 @@ export async function download(
   }
   return retrying(
     async () => {
-      const response = await connection.fetch(url, { signal }).catch((cause) => {
-        signal?.throwIfAborted();
-        throw lost(cause);
+      // Without the cache: an `<img>` without `crossorigin` may have stored the same URL, without the CORS headers
+      // that a script needs.
+      const response = await connection.fetch(url, { signal, cache: "no-store" }).catch(async (cause) => {
+        check(signal);
+        throw await unanswered(connection, url, "S3", cause);
       });
-      if (!response.ok) throw await errorOf(response);
+      if (!response.ok) throw errorOf(response);
       return response;
     },
     { ...connection.retry, signal },
   );
 }
 
-/** Removes a file for good. One that is gone already is removed as well. */
+/** Deletes a file. Succeeds as well if it is deleted already. */
 export async function remove(connection: Connection, id: string, options: Pick<Call, "signal"> = {}): Promise<void> {
   try {
     await call(connection, `/files/${encodeURIComponent(id)}`, { method: "DELETE", ...options });
   } catch (error) {
-    // The answer to an earlier try may have been lost.
+    // The answer to an earlier attempt may have been lost.
     if (!(error instanceof SlipwayError && error.code === "not_found")) throw error;
   }
 }
 
-/** How many ids one request takes. */
+/** The most ids in one request. */
 const AT_ONCE = 1000;
 
-/** Removes many files, and tells which of the ids were none of the caller's. */
+/** Deletes many files. `missing` are the ids that are not the caller's. */
 export async function removeMany(
   connection: Connection,
   ids: string[],
@@ -115,7 +119,7 @@ export async function removeMany(
   return all;
 }
 
-/** Files and bytes of the caller, and the quota if there is one. */
+/** Files and bytes of the caller, and the quota if one is set. */
 export async function usage(connection: Connection, options: Pick<Call, "signal"> = {}): Promise<Usage> {
   const { success: _, ...usage } = (await call<Schemas["Usage"]>(connection, "/usage", options)).data;
   return usage;

@@ -1,4 +1,4 @@
-/** Slipway from a browser, or from anything else with `fetch`. */
+/** The client of Slipway for browsers, Node.js, React Native and other runtimes with `fetch`. */
 import { type Connection, type ConnectionOptions, connect } from "./connection.js";
 import { download, get, list, listPage, remove, removeMany, usage } from "./files.js";
 import { discard, inspect, unfinished } from "./multipart.js";
@@ -19,7 +19,7 @@ type Bound<F> = F extends (connection: Connection, ...rest: infer Rest) => infer
   ? (...rest: Rest) => Result
   : never;
 
-/** Everything with its connection given. A bundler keeps all of it; the single functions after `connect` can be shaken. */
+/** All functions, bound to a connection. A bundler keeps all of them; single functions after `connect` can be tree-shaken. */
 export interface Client {
   upload: Bound<typeof upload>;
   unfinished: Bound<typeof unfinished>;

@@ -1,4 +1,4 @@
-/** Which unfinished upload belongs to which file: all that a page has to remember to go on after a reload. */
+/** Remembers which unfinished upload belongs to which file. A page needs nothing else to continue after a reload. */
 
 /** Where it is remembered. `localStorage` fits as it is. */
 export interface ResumeStore {
@@ -7,7 +7,7 @@ export interface ResumeStore {
   removeItem(key: string): void;
 }
 
-/** The browser's storage, or none: private windows and other runtimes refuse it. */
+/** `localStorage`, or undefined: private windows and other runtimes refuse it. */
 export function defaultStore(): ResumeStore | undefined {
   try {
     return globalThis.localStorage;
@@ -16,39 +16,41 @@ export function defaultStore(): ResumeStore | undefined {
   }
 }
 
-/** What tells one file from another without reading it. A plain Blob has too little of that to be known again. */
+/** Identifies a file without reading it. A plain Blob has too few properties for that. */
 export function fingerprint(file: Blob, fileName: string): string | undefined {
   if (!("lastModified" in file)) return undefined;
-  return [fileName, file.size, file.type, file.lastModified].join("|");
+  return [fileName.normalize(), file.size, file.type, file.lastModified].join("|");
 }
 
-/** One file's entry. A store that is full or locked costs the resume, never the upload. */
+/** The entry of one file. If the store is full or locked, the upload cannot be resumed, but it does not fail. */
 export class Entry {
+  /** Identifies file and API; undefined for a file that cannot be identified. */
+  readonly key: string | undefined;
   readonly #store: ResumeStore | undefined;
-  readonly #key: string;
 
   constructor(store: ResumeStore | undefined, url: string, print: string | undefined) {
-    this.#store = print === undefined ? undefined : store;
-    this.#key = `slipway:${url}|${print}`;
+    this.key = print === undefined ? undefined : `slipway:${url}|${print}`;
+    this.#store = store;
   }
 
   read(): string | undefined {
-    return quietly(() => this.#store?.getItem(this.#key)) ?? undefined;
+    return this.#quietly((store, key) => store.getItem(key)) ?? undefined;
   }
 
   write(id: string): void {
-    quietly(() => this.#store?.setItem(this.#key, id));
+    this.#quietly((store, key) => store.setItem(key, id));
   }
 
   clear(): void {
-    quietly(() => this.#store?.removeItem(this.#key));
+    this.#quietly((store, key) => store.removeItem(key));
   }
-}
 
-function quietly<T>(work: () => T): T | undefined {
-  try {
-    return work();
-  } catch {
-    return undefined;
+  #quietly<T>(work: (store: ResumeStore, key: string) => T): T | undefined {
+    if (!this.#store || this.key === undefined) return undefined;
+    try {
+      return work(this.#store, this.key);
+    } catch {
+      return undefined;
+    }
   }
 }

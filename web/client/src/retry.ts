@@ -1,11 +1,12 @@
-/** Doing something again: pauses that grow, end early when the network is back, and end at once on an abort. */
+/** Repeats what failed, after pauses that grow. An abort ends a pause, and so does a network that comes back. */
+import { check, reasonOf } from "./abort.js";
 import { SlipwayError } from "./errors.js";
 
-/** How often, and how patiently. */
+/** How often and how long to repeat. */
 export interface RetryOptions {
-  /** The most attempts; 8 without it, which is about two minutes of trying. */
+  /** The most attempts. Default: 8, which takes up to a minute. */
   attempts?: number;
-  /** The first pause; each is up to twice the last. */
+  /** The first pause. Each is up to twice as long as the one before. */
   firstPauseMs?: number;
   /** The longest pause. */
   longestPauseMs?: number;
@@ -13,74 +14,62 @@ export interface RetryOptions {
 
 const DEFAULTS = { attempts: 8, firstPauseMs: 500, longestPauseMs: 30_000 };
 
-/** Runs `attempt` until it does not fail in a way that passes. Time without a network is waited out, and counts for nothing. */
+/** A server may ask for any `Retry-After`. A person does not wait an hour. */
+const LONGEST_RETRY_AFTER_MS = 60_000;
+
+/** A CORS rule that is missing does not appear by waiting. A few attempts exclude a coincidence. */
+const CORS_ATTEMPTS = 3;
+
+/**
+ * Runs `attempt` until it succeeds or fails for good. An attempt without a network does not count: `navigator.onLine` decides that,
+ * and since it can be wrong, the next attempt is made after the longest pause whatever it says.
+ */
 export async function retrying<T>(
   attempt: () => Promise<T>,
   options: RetryOptions & { signal?: AbortSignal } = {},
 ): Promise<T> {
   const { attempts, firstPauseMs, longestPauseMs } = { ...DEFAULTS, ...options };
+  const { signal } = options;
   for (let n = 1; ; n++) {
-    options.signal?.throwIfAborted();
+    check(signal);
     try {
       return await attempt();
     } catch (error) {
-      options.signal?.throwIfAborted();
+      check(signal);
       if (!(error instanceof SlipwayError && error.retryable)) throw error;
-      if (error.code === "network" && isOffline()) {
-        await online(options.signal);
+      if (error.code === "network" && globalThis.navigator?.onLine === false) {
+        await sleep(longestPauseMs, signal);
         n--;
-      } else {
-        if (n >= attempts) throw error;
-        const ceiling = Math.min(firstPauseMs * 2 ** (n - 1), longestPauseMs);
-        // Half of it at random, so that many clients do not come back together.
-        const pause = error.details.retryAfterMs ?? ceiling * (0.5 + Math.random() / 2);
-        await sleep(pause, options.signal);
+        continue;
       }
+      if (n >= (error.code === "cors" ? Math.min(attempts, CORS_ATTEMPTS) : attempts)) throw error;
+      const ceiling = Math.min(firstPauseMs * 2 ** (n - 1), longestPauseMs);
+      // Half of the pause is random, so that many clients do not come back at the same moment.
+      const pause = error.details.retryAfterMs ?? ceiling * (0.5 + Math.random() / 2);
+      await sleep(Math.min(pause, LONGEST_RETRY_AFTER_MS), signal);
     }
   }
 }
 
-/** A pause that an abort ends, and the network's return too. */
+/** A pause. It ends early when the network comes back, and rejects when `signal` is aborted. */
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
-  return wait(signal, (done) => {
-    const timer = setTimeout(done, ms);
+  return new Promise((resolve, reject) => {
     const target = globalThis as Partial<EventTarget>;
-    target.addEventListener?.("online", done);
-    return () => {
+    const end = () => {
       clearTimeout(timer);
       target.removeEventListener?.("online", done);
-    };
-  });
-}
-
-/** Whether the browser knows that there is no network. It may be wrong only the other way. */
-function isOffline(): boolean {
-  return globalThis.navigator?.onLine === false;
-}
-
-function online(signal?: AbortSignal): Promise<void> {
-  return wait(signal, (done) => {
-    // Looked at again now and then: a laptop that slept may have missed the event.
-    const timer = setInterval(() => isOffline() || done(), 5_000);
-    globalThis.addEventListener?.("online", done);
-    return () => {
-      clearInterval(timer);
-      globalThis.removeEventListener?.("online", done);
-    };
-  });
-}
-
-function wait(signal: AbortSignal | undefined, begin: (done: () => void) => () => void): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const end = begin(() => {
-      end();
       signal?.removeEventListener("abort", abort);
+    };
+    const done = () => {
+      end();
       resolve();
-    });
+    };
     const abort = () => {
       end();
-      reject(signal?.reason);
+      reject(reasonOf(signal));
     };
-    signal?.addEventListener("abort", abort, { once: true });
+    const timer = setTimeout(done, ms);
+    target.addEventListener?.("online", done);
+    signal?.addEventListener("abort", abort);
   });
 }

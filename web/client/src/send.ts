@@ -1,48 +1,66 @@
-/** Sending bytes to S3: with progress where there is XMLHttpRequest, by `fetch` elsewhere. */
-import { type Connection, lost } from "./connection.js";
+/** Sends bytes to S3: by XMLHttpRequest, which reports progress, or by `fetch` where there is none. */
+import { check, linked, reasonOf } from "./abort.js";
+import { type Connection, unanswered } from "./connection.js";
 import { SlipwayError } from "./errors.js";
 
 /** One PUT. */
 export interface Put {
   url: string;
-  /** Exactly these are sent: they are part of the signature. */
+  /** Sent exactly as given: they are part of the signature. */
   headers: Record<string, string>;
   body: Blob;
   signal?: AbortSignal;
-  /** How many bytes of the body are on their way. */
+  /** How many bytes of the body were sent. */
   onSent?: (bytes: number) => void;
 }
 
-/** A connection on which nothing moves for as long is given up, and the bytes are sent again. */
+/** A connection on which nothing moves for this long is aborted, and the bytes are sent again. */
 const STALLED_MS = 60_000;
 
-/** Puts the bytes, and resolves with S3's status: 2xx, or one that the caller has an answer to. */
+/** While nothing moves, the file is checked this often: Firefox waits without an error for a file that has changed. */
+const CHECK_MS = 5_000;
+
+/**
+ * How long the answer may take after the last byte. Proxies and virus scanners take all bytes at once and send them on at the
+ * speed of their own connection, so this depends on the size: 64 KiB/s, and two minutes at least.
+ */
+const answerMs = (size: number) => Math.max(120_000, size / 64);
+
+/** Sends the bytes. Resolves with S3's status: 2xx, or one of `known`, which the caller handles. */
 export async function put(connection: Connection, request: Put, known: number[]): Promise<number> {
-  request.signal?.throwIfAborted();
+  const { signal, body } = request;
+  check(signal);
+  await checkFile(body);
   const viaXhr = typeof XMLHttpRequest === "function";
-  const sending = viaXhr ? byXhr(request) : byFetch(connection, request);
-  const { status, text } = await sending.catch(async (error) => {
-    request.signal?.throwIfAborted();
-    await stillReadable(request.body);
-    throw error;
+  const { status, text } = await (viaXhr ? byXhr(request) : byFetch(connection, request)).catch(async (error) => {
+    check(signal);
+    await checkFile(body);
+    if (error instanceof SlipwayError) throw error;
+    throw await unanswered(connection, request.url, "S3", error);
   });
   if ((status >= 200 && status < 300) || known.includes(status)) return status;
   throw refusal(status, text);
 }
 
-/** A file that was changed or removed on the disk looks like a broken connection, and no repeating helps. */
-async function stillReadable(body: Blob): Promise<void> {
-  await body
-    .slice(0, 1)
+/**
+ * Fails with `file_changed` if the file was changed or removed on the disk. Such a file looks like a broken connection, and repeating
+ * does not help. Chromium rejects the read; Firefox resolves with fewer bytes.
+ */
+async function checkFile(body: Blob): Promise<void> {
+  // React Native cannot read a blob.
+  if (typeof body.arrayBuffer !== "function" || body.size === 0) return;
+  let cause: unknown;
+  const last = await body
+    .slice(body.size - 1)
     .arrayBuffer()
-    .catch((cause) => {
-      throw new SlipwayError("file_changed", "The file has changed on the disk or is gone. Choose it again.", 0, {
-        cause,
-      });
+    .catch((error) => {
+      cause = error;
     });
+  if (last?.byteLength === 1) return;
+  throw new SlipwayError("file_changed", "The file has changed on the disk or is gone. Choose it again.", 0, { cause });
 }
 
-/** What S3 answers by 4xx although the same bytes may fare better: it got others than we sent, too slowly, or two at once. */
+/** Codes of S3's 4xx after which the same bytes may succeed: it received other bytes, too slowly, or two requests at once. */
 const AGAIN = new Set([
   "BadDigest",
   "ConditionalRequestConflict",
@@ -53,52 +71,64 @@ const AGAIN = new Set([
   "XAmzContentSHA256Mismatch",
 ]);
 
-/** S3 says why in XML. Its code is short and says more than its sentence. */
+/** S3 reports the reason in XML. */
 function refusal(status: number, text: string): SlipwayError {
   const code = /<Code>([^<]*)<\/Code>/.exec(text)?.[1] ?? "no reason given";
   const retryable = status >= 500 || AGAIN.has(code);
-  return new SlipwayError("upload_refused", `S3 refused the upload (${status} ${code}).`, status, { retryable });
+  const hint = code === "RequestTimeTooSkewed" ? " The clock of the server that signs differs from S3's." : "";
+  const message = `S3 refused the upload (${status} ${code}).${hint}`;
+  return new SlipwayError("upload_refused", message, status, { retryable });
 }
 
 type Answer = { status: number; text: string };
 
 async function byFetch(connection: Connection, request: Put): Promise<Answer> {
   const { url, headers, body, signal, onSent } = request;
+  const { controller, unlink } = linked(signal);
   try {
-    const response = await connection.fetch(url, { method: "PUT", headers, body, signal });
+    const response = await connection.fetch(url, { method: "PUT", headers, body, signal: controller.signal });
     const text = await response.text();
     if (response.ok) onSent?.(body.size);
     return { status: response.status, text };
-  } catch (cause) {
-    signal?.throwIfAborted();
-    throw lost(cause);
+  } finally {
+    unlink();
   }
 }
 
 function byXhr({ url, headers, body, signal, onSent }: Put): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const xhr = new XMLHttpRequest();
-    let watch: ReturnType<typeof setTimeout>;
-    const moves = () => {
-      clearTimeout(watch);
-      watch = setTimeout(() => xhr.abort(), STALLED_MS);
+    let reason: unknown;
+    let allowed = STALLED_MS;
+    let moved = Date.now();
+    const stop = (why: unknown) => {
+      reason = why;
+      xhr.abort();
     };
-    const abort = () => xhr.abort();
+    const watch = setInterval(() => {
+      const still = Date.now() - moved;
+      if (still >= allowed) stop(new SlipwayError("network", `Nothing moved for ${Math.round(still / 1000)} s.`));
+      else if (still >= CHECK_MS && allowed === STALLED_MS) checkFile(body).catch(stop);
+    }, CHECK_MS);
+    const abort = () => stop(reasonOf(signal));
     xhr.open("PUT", url);
     for (const [name, value] of Object.entries(headers)) xhr.setRequestHeader(name, value);
     xhr.upload.onprogress = (event) => {
-      moves();
+      moved = Date.now();
       onSent?.(event.loaded);
     };
+    xhr.upload.onload = () => {
+      moved = Date.now();
+      allowed = answerMs(body.size);
+    };
     xhr.onload = () => resolve({ status: xhr.status, text: xhr.responseText });
-    xhr.onerror = () => reject(lost());
-    xhr.onabort = () => reject(signal?.aborted ? signal.reason : lost(new Error("nothing moved")));
+    xhr.onerror = () => reject(new Error("XMLHttpRequest failed"));
+    xhr.onabort = () => reject(reason);
     xhr.onloadend = () => {
-      clearTimeout(watch);
+      clearInterval(watch);
       signal?.removeEventListener("abort", abort);
     };
-    signal?.addEventListener("abort", abort, { once: true });
-    moves();
+    signal?.addEventListener("abort", abort);
     xhr.send(body);
   });
 }

@@ -1,43 +1,44 @@
-/** Uploading a file: in one PUT, or in parts where it is large. */
+/** Uploads a file: in one PUT, or in parts if it is large. */
 import type { Connection } from "./connection.js";
+import { SlipwayError } from "./errors.js";
 import type { StoredFile } from "./files.js";
 import { uploadInParts } from "./multipart.js";
 import { plainName, plainType } from "./names.js";
 import type { ResumeStore } from "./resume.js";
 import { uploadAtOnce } from "./single.js";
 
-/** How far an upload is. */
+/** The progress of an upload. */
 export interface Progress {
-  /** Bytes that are on their way or there. It falls back when something has to be sent again. */
+  /** Bytes that were sent. It decreases when something has to be sent again. */
   sent: number;
-  /** All bytes. */
+  /** All bytes. It is 0 for an empty file. */
   total: number;
-  /** Bytes that an earlier try had brought there, and that were not sent again. */
+  /** Bytes that an earlier attempt had stored, and that were not sent again. */
   resumed: number;
 }
 
-/** How to upload; everything may be left out. */
+/** How to upload. Everything is optional. */
 export interface UploadOptions {
-  /** The name to keep; the file's own without it. */
+  /** The name to store. Default: the file's own. */
   fileName?: string;
-  /** The media type; the file's own without it. */
+  /** The media type. Default: the file's own. */
   contentType?: string;
   onProgress?: (progress: Progress) => void;
-  /** Told once the upload has an id, which will be the file's. `resumable` is true for parts. */
+  /** Called once the upload has an id, which becomes the id of the file. `resumable` is true for uploads in parts. */
   onStart?: (upload: { id: string; resumable: boolean }) => void;
-  /** Ends it. Parts that are there stay: the same call goes on from them, after a reload as well. */
+  /** Aborts the upload. Parts that are stored stay: the same call continues from them, after a reload as well. */
   signal?: AbortSignal;
-  /** Files with more bytes go in parts, and can be resumed; 100 MiB without it. */
+  /** Files with more bytes are sent in parts and can be resumed. Default: 100 MiB. */
   partsAbove?: number;
-  /** Goes on with this upload, one of `unfinished()`, instead of the one that is remembered for the file. Name and size must be the same. */
+  /** Continues this upload, one of `unfinished()`, instead of the one that is remembered for the file. Name and size must be equal. */
   uploadId?: string;
-  /** How long a part should be; the server chooses without it. */
+  /** The length of a part. Default: 5 to 16 MiB, by the speed of the connection. */
   partSize?: number;
-  /** How many parts are sent at once; 4 without it. */
+  /** The most parts that are sent at once. Default: 4; fewer on a slow connection. */
   parallel?: number;
-  /** Where to remember unfinished uploads; `localStorage` without it, and nowhere with `false`. */
+  /** Where to remember unfinished uploads. Default: `localStorage`; `false`: nowhere. */
   resume?: ResumeStore | false;
-  /** Whether S3 checks a SHA-256 of the file; without it up to 64 MiB in one PUT, where hashing is quick. */
+  /** Whether S3 verifies a SHA-256 of the file. Default: for files up to 64 MiB that are sent in one PUT. */
   checksum?: boolean;
 }
 
@@ -52,11 +53,15 @@ export interface Job {
 
 const PARTS_ABOVE = 100 * 1024 * 1024;
 
-/** The most that S3 takes in one PUT. */
+/** The most that S3 accepts in one PUT. */
 const LARGEST_PUT = 5 * 1024 ** 3;
 
 /** Uploads a file, and resolves once it is in the list. */
 export async function upload(connection: Connection, file: Blob, options: UploadOptions = {}): Promise<StoredFile> {
+  if (typeof (file as Partial<Blob> | undefined)?.slice !== "function" || typeof file.size !== "number") {
+    const hint = "In Node.js, `fs.openAsBlob(path)` makes one of a file on the disk.";
+    throw new SlipwayError("invalid_request", `upload() needs a File or a Blob. ${hint}`);
+  }
   const own = file as Partial<File>;
   const fileName = plainName(options.fileName ?? own.name ?? "file");
   const contentType = options.contentType || plainType(file.type);

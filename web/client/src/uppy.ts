@@ -34,7 +34,7 @@ export function useSlipway<M extends Meta, B extends Body>(
     // Until there is the real one, the file's own id stands for it.
     generateObjectKey: ({ id }: UppyFile<M, B>) => id,
     getChunkSize: chunkSize,
-    signRequest: (request: Request) => sign(slipway, request, file),
+    signRequest: (request: Request) => sign(slipway, request, file).catch(plain),
   } as ConstructorParameters<typeof AwsS3<M, B>>[1]);
 }
 
@@ -51,11 +51,22 @@ async function record<M extends Meta, B extends Body>(
     const body = { ...file.response?.body, file: recorded.file } as unknown as B;
     uppy.setFileState(id, { response: { ...file.response, status: 200, body } });
   } catch (error) {
-    uppy.emit("upload-error", file, error as Error);
+    uppy.emit("upload-error", file, plainError(error));
   }
 }
 
-type FileOf = (key: string) => { name?: string; type?: string; size: number | null } | undefined;
+/** Uppy appends `error.details` to the message as text, which would be "[object Object]". The whole error is the `cause`. */
+function plainError(error: unknown): Error {
+  return error instanceof SlipwayError ? new Error(error.message, { cause: error }) : (error as Error);
+}
+
+function plain(error: unknown): never {
+  throw plainError(error);
+}
+
+type FileOf = (
+  key: string,
+) => { name?: string; type?: string; size: number | null; meta?: Record<string, unknown> } | undefined;
 
 /** Every request that the plugin would make. Parts and whole files go to S3; what S3's own API would answer to the
  * others, ours has answered already: it is handed on as a `data:` URL. A page with a Content Security Policy must
@@ -82,8 +93,11 @@ async function sign(slipway: Connection, request: Request, file: FileOf): Promis
 
 function describe(file: ReturnType<FileOf>): Schemas["MultipartIntent"] {
   if (!file) throw new SlipwayError("not_found", "Uppy no longer has this file.");
+  // The dashboard keeps an edited name in `meta.name`, and the path of a file in a dropped folder in `relativePath`.
+  const { relativePath, name } = file.meta ?? {};
+  const folder = String(relativePath ?? "").replace(/^\/+|[^/]*$/g, "");
   return {
-    fileName: plainName(file.name ?? "file"),
+    fileName: plainName(folder + String(name || file.name || "file")),
     contentType: plainType(file.type ?? ""),
     size: file.size ?? 0,
   };

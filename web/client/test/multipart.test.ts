@@ -1,4 +1,4 @@
-/** Parts: all of them, each once, whatever comes between. */
+/** Multipart uploads: every part is sent once, whatever fails. */
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { all, cut, Memory, pattern, someone } from "./world.ts";
@@ -6,7 +6,7 @@ import { all, cut, Memory, pattern, someone } from "./world.ts";
 const MIB = 1024 * 1024;
 const PARTS = { partsAbove: MIB, partSize: 5 * MIB, checksum: false };
 
-/** Four parts, the last a short one. */
+/** Four parts, the last one shorter. */
 const large = () => new File([pattern(16 * MIB)], "large.bin", { lastModified: 1 });
 
 const partOf = (url: string) => Number(new URL(url).searchParams.get("partNumber"));
@@ -94,7 +94,7 @@ test("completing whose answer is lost, or takes longer, ends in the file", async
 test("a part that S3 lost is sent again", async () => {
   const { client, net } = await someone();
   let lost = 0;
-  // It answers, and keeps nothing.
+  // S3 answers but stores nothing.
   net.fault = ({ method, url }) =>
     method === "PUT" && partOf(url) === 2 && lost++ === 0 ? Promise.resolve(new Response("")) : undefined;
   expect(await client.upload(large(), { ...PARTS, resume: false })).toMatchObject({ size: 16 * MIB });
@@ -105,7 +105,7 @@ test("a remembered upload that became a file is that file, and one that is over 
   const { client, net } = await someone();
   const resume = new Memory();
   const file = await client.upload(large(), { ...PARTS, resume: false });
-  // As if the page had been closed before the answer came.
+  // As if the page had been closed before the answer arrived.
   const stop = new AbortController();
   net.fault = ({ method }) => {
     if (method !== "PUT") return undefined;
@@ -149,7 +149,7 @@ test("an upload that was begun elsewhere is finished here, by its id and with it
   for (const other of [shorter, new File([large()], "other.bin")]) {
     await expect(client.upload(other, options)).rejects.toMatchObject({ code: "file_changed" });
   }
-  // However small it is, it goes on in parts.
+  // An upload that was begun in parts continues in parts, whatever its size.
   const file = await client.upload(large(), { ...options, partsAbove: 100 * MIB });
   expect(file).toMatchObject({ id: uploadId, size: 16 * MIB });
   expect(net.taken.map(({ url }) => partOf(url)).sort()).toEqual([1, 2, 3, 4]);

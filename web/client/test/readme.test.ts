@@ -1,4 +1,4 @@
-/** The README's samples, as they stand there. */
+/** The README's samples run unchanged. */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -34,7 +34,7 @@ test("the README's samples run", async () => {
     for (const [i, sample] of found.entries()) {
       const imports: string[] = sample.match(/^import .*$/gm) ?? [];
       const rest = sample.replace(/^import .*$/gm, "").replace(/"https:[^"]*"/, "url");
-      // Each names things as it likes; the last goes on with a client like the first's.
+      // The samples use different names. The last one uses the client of the first.
       const second = i === 2;
       if (second) imports.push('import { createClient } from "@slipway/client";');
       const client = second ? "const slipway = createClient({ url, token });" : "";

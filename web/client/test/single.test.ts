@@ -1,4 +1,4 @@
-/** One PUT: what is sent, what is repeated, and what is given up. */
+/** Uploads in one PUT: what is sent, what is repeated, and what fails. */
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { SlipwayError } from "../src/index.ts";
@@ -85,7 +85,7 @@ test("an answer of the API that is lost, or a 503, is asked for again", async ()
     if (method === "PUT") return undefined;
     const n = (seen.get(path) ?? 0) + 1;
     seen.set(path, n);
-    // The first is done, and its answer never comes.
+    // The first request succeeds, but its answer is lost.
     if (n === 1) return pass().then(cut);
     if (n === 2) return Promise.resolve(Response.json({ message: "Service Unavailable" }, { status: 503 }));
     return undefined;

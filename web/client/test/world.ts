@@ -1,11 +1,11 @@
-/** What the client's tests share: a user of the real stack, and a network that fails where it is told to. */
+/** Shared by the client's tests: a user of the real stack, and a network that fails on demand. */
 import { inject } from "vitest";
 import { tokenFor } from "../../testing/stack.ts";
 import { type ConnectionOptions, createClient } from "../src/index.ts";
 
 let users = 0;
 
-/** Somebody nobody has heard of. */
+/** Creates a new user. */
 export async function someone(options: Partial<ConnectionOptions> = {}) {
   const user = `client-${process.pid}-${Date.now()}-${users++}`;
   const stack = inject("stack");
@@ -15,14 +15,14 @@ export async function someone(options: Partial<ConnectionOptions> = {}) {
     url: stack.api,
     token: () => token,
     fetch: net.fetch,
-    // Quick, so that a test waits for nothing.
+    // Short pauses, so that tests do not wait.
     retry: { firstPauseMs: 5, longestPauseMs: 20 },
     ...options,
   });
   return { client, net, token, user };
 }
 
-/** A request on its way. */
+/** A request that was sent. */
 export interface Sent {
   method: string;
   url: string;
@@ -33,10 +33,10 @@ export interface Sent {
 
 type Fault = (sent: Sent, pass: (url?: string) => Promise<Response>) => Promise<Response> | undefined;
 
-/** Counts every request, and lets a test stand between. */
+/** Records every request, and lets a test intercept it. */
 export class Net {
   readonly log: Sent[] = [];
-  /** Returns nothing for what it does not care about. */
+  /** Returns undefined for requests that it does not intercept. */
   fault: Fault = () => undefined;
 
   readonly fetch: typeof fetch = async (input, init) => {
@@ -52,23 +52,23 @@ export class Net {
     return response;
   };
 
-  /** The PUTs that S3 has taken. */
+  /** The PUTs that S3 has accepted. */
   get taken(): Sent[] {
     return this.log.filter(({ method, status }) => method === "PUT" && status === 200);
   }
 
-  /** Calls of the API at a path. */
+  /** The requests with a method and a path. */
   calls(method: string, path: string | RegExp): Sent[] {
     return this.log.filter((sent) => sent.method === method && sent.path.match(path));
   }
 }
 
-/** What `fetch` does when a cable is pulled. */
+/** The rejection of `fetch` when the network fails. */
 export function cut(): Promise<never> {
   return Promise.reject(new TypeError("fetch failed"));
 }
 
-/** A store as `localStorage` is. */
+/** A store like `localStorage`. */
 export class Memory {
   readonly entries = new Map<string, string>();
   getItem = (key: string) => this.entries.get(key) ?? null;
@@ -76,14 +76,14 @@ export class Memory {
   removeItem = (key: string) => void this.entries.delete(key);
 }
 
-/** Bytes in which no two parts are alike. */
+/** Bytes in which no two parts are equal. */
 export function pattern(size: number): Uint8Array<ArrayBuffer> {
   const words = new Uint32Array(Math.ceil(size / 4));
   for (let i = 0; i < words.length; i++) words[i] = Math.imul(i, 2654435761);
   return new Uint8Array(words.buffer, 0, size);
 }
 
-/** Everything an iterator yields; newer runtimes have it as `Array.fromAsync`. */
+/** Collects an iterator; newer runtimes have `Array.fromAsync`. */
 export async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   const found: T[] = [];
   for await (const item of items) found.push(item);

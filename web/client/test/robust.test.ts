@@ -1,0 +1,209 @@
+/** What applications, disks, proxies and servers do wrong, and what the client makes of it. */
+import { afterEach, expect, test, vi } from "vitest";
+import { connect, createClient, SlipwayError } from "../src/index.ts";
+import { retrying } from "../src/retry.ts";
+import { all, cut, Memory, pattern, someone } from "./world.ts";
+
+const MIB = 1024 * 1024;
+const hello = () => new File(["Hello, Slipway"], "hello.txt", { type: "text/plain", lastModified: 1 });
+const large = (name = "large.bin") => new File([pattern(11 * MIB)], name, { lastModified: 1 });
+const PARTS = { partsAbove: MIB, partSize: 5 * MIB, checksum: false };
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+test("an exception in a callback is reported and does not end the upload", async () => {
+  const { client } = await someone();
+  const reported: unknown[] = [];
+  vi.stubGlobal("reportError", (error: unknown) => reported.push(error));
+  const callbacks = {
+    onStart: () => {
+      throw new Error("in onStart");
+    },
+    onProgress: () => {
+      throw new Error("in onProgress");
+    },
+  };
+  expect(await client.upload(hello(), callbacks)).toMatchObject({ size: 14 });
+  expect(await client.upload(large(), { ...PARTS, resume: false, ...callbacks })).toMatchObject({ size: 11 * MIB });
+  expect(reported.map(String)).toContain("Error: in onStart");
+  expect(reported.map(String)).toContain("Error: in onProgress");
+});
+
+test("a file that is shorter on the disk than it was is found before it is sent", async () => {
+  const { client, net } = await someone();
+  // Firefox resolves with fewer bytes, where Chromium rejects.
+  class Shrunk extends File {
+    override slice(): Blob {
+      return new Blob([]);
+    }
+  }
+  const file = new Shrunk(["Hello, Slipway"], "hello.txt", { type: "text/plain" });
+  await expect(client.upload(file, { checksum: false })).rejects.toMatchObject({ code: "file_changed" });
+  expect(net.calls("PUT", "")).toHaveLength(0);
+});
+
+test("the same file in two uploads at once has two ids, and one can be cancelled", async () => {
+  const { client } = await someone();
+  const [resume, stop] = [new Memory(), new AbortController()];
+  const ids: string[] = [];
+  const options = { ...PARTS, resume, onStart: ({ id }: { id: string }) => ids.push(id) };
+  const first = client.upload(large(), options);
+  const second = client.upload(large(), { ...options, signal: stop.signal });
+  await expect.poll(() => ids.length).toBe(2);
+  expect(ids[0]).not.toBe(ids[1]);
+  stop.abort(new Error("cancelled"));
+  await second.catch(() => undefined);
+  await client.discard(ids[1] ?? "");
+  expect(await first).toMatchObject({ size: 11 * MIB });
+});
+
+test("an upload continues although the name is composed here and decomposed there", async () => {
+  const { client, net } = await someone();
+  const [resume, stop] = [new Memory(), new AbortController()];
+  net.fault = ({ method, url }) => {
+    if (method !== "PUT" || new URL(url).searchParams.get("partNumber") === "1") return undefined;
+    stop.abort(new Error("closed"));
+    return cut();
+  };
+  const begun = client.upload(large("Übergröße.bin".normalize("NFC")), {
+    ...PARTS,
+    resume,
+    parallel: 1,
+    signal: stop.signal,
+  });
+  await expect(begun).rejects.toThrow("closed");
+  net.fault = () => undefined;
+  let resumed = 0;
+  const onProgress = (progress: { resumed: number }) => (resumed = progress.resumed);
+  await client.upload(large("Übergröße.bin".normalize("NFD")), { ...PARTS, resume, onProgress });
+  expect(resumed).toBe(5 * MIB);
+});
+
+test("a browser that believes to be offline and is not still uploads", async () => {
+  const { client, net } = await someone();
+  vi.stubGlobal("navigator", { onLine: false });
+  let failures = 0;
+  net.fault = ({ method }) => (method === "PUT" && failures++ < 2 ? cut() : undefined);
+  expect(await client.upload(hello())).toMatchObject({ size: 14 });
+});
+
+test("an API that never answers ends in an error that says so", async () => {
+  vi.useFakeTimers();
+  const never: typeof fetch = (_, init) =>
+    new Promise((_, reject) => init?.signal?.addEventListener("abort", () => reject(init.signal?.reason)));
+  const client = createClient({ url: "http://localhost:1", token: () => "t", fetch: never, retry: { attempts: 2 } });
+  const usage = client.usage();
+  const failed = expect(usage).rejects.toMatchObject({
+    code: "network",
+    message: "The API did not answer within 40 s.",
+  });
+  await vi.advanceTimersByTimeAsync(120_000);
+  await failed;
+});
+
+test("no server makes a person wait an hour", async () => {
+  vi.useFakeTimers();
+  let attempts = 0;
+  const done = retrying(async () => {
+    if (attempts++ > 0) return "done";
+    throw new SlipwayError("unavailable", "later", 503, { retryAfterMs: 3_600_000 });
+  });
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(await done).toBe("done");
+});
+
+test("a token callback that fails once is called again, and one that always fails is an error with its cause", async () => {
+  const { token: good } = await someone();
+  let calls = 0;
+  const once = await someone({
+    token: () => {
+      if (calls++ === 0) throw new TypeError("Failed to fetch");
+      return good;
+    },
+  });
+  expect(await all(once.client.list())).toEqual([]);
+  const cause = new TypeError("Failed to fetch");
+  const { client, net } = await someone({ token: () => Promise.reject(cause) });
+  await expect(client.usage()).rejects.toMatchObject({ code: "unauthenticated", cause });
+  expect(net.log).toHaveLength(0);
+});
+
+test("a missing CORS rule is told from a lost connection", async () => {
+  vi.stubGlobal("location", { origin: "https://app.example.com", href: "https://app.example.com/" });
+  const asked: string[] = [];
+  // A browser hides the answer of a server whose rule does not name the page, and only `no-cors` gets one.
+  const browser: typeof fetch = async (input, init) => {
+    asked.push(`${init?.mode ?? "cors"} ${input}`);
+    if (init?.mode === "no-cors") return new Response();
+    throw new TypeError("Failed to fetch");
+  };
+  const options = { url: "https://api.example.com", token: () => "t", fetch: browser };
+  const client = createClient({ ...options, retry: { firstPauseMs: 1, longestPauseMs: 2 } });
+  await expect(client.usage()).rejects.toMatchObject({
+    code: "cors",
+    message: "The API is reachable, but its CORS rule does not allow https://app.example.com.",
+  });
+  expect(asked.filter((each) => each.startsWith("cors "))).toHaveLength(3);
+});
+
+test("the reason for S3's refusal of a skewed clock is named", async () => {
+  const { client, net } = await someone();
+  net.fault = ({ method }) =>
+    method === "PUT"
+      ? Promise.resolve(new Response("<Error><Code>RequestTimeTooSkewed</Code></Error>", { status: 403 }))
+      : undefined;
+  await expect(client.upload(hello())).rejects.toThrow("The clock of the server that signs differs from S3's.");
+});
+
+test("runtimes without the newest functions list, filter, upload and resume", async () => {
+  // Missing in Safari 15.4, Chrome 100, Firefox 100 and React Native 0.74.
+  const missing: [object, PropertyKey][] = [
+    [URLSearchParams.prototype, "size"],
+    [AbortSignal, "any"],
+    [AbortSignal, "timeout"],
+    [AbortSignal.prototype, "throwIfAborted"],
+    [AbortSignal.prototype, "reason"],
+    [Promise, "withResolvers"],
+    [Blob.prototype, "arrayBuffer"],
+  ];
+  const kept = missing.map(([owner, name]) => Object.getOwnPropertyDescriptor(owner, name));
+  for (const [owner, name] of missing) Reflect.deleteProperty(owner, name);
+  try {
+    const { client } = await someone();
+    for (const type of ["text/plain", "image/png", "text/css"]) {
+      await client.upload(new File(["x"], type.replace("/", "."), { type }));
+    }
+    const names = (await all(client.list({ pageSize: 1 }))).map(({ fileName }) => fileName);
+    expect(names).toEqual(["text.css", "image.png", "text.plain"]);
+    expect(await all(client.list({ contentType: "image/" }))).toHaveLength(1);
+    const { signal } = new AbortController();
+    expect(await client.upload(large(), { ...PARTS, resume: false, signal })).toMatchObject({ size: 11 * MIB });
+    const stopped = new AbortController();
+    stopped.abort();
+    await expect(client.usage({ signal: stopped.signal })).rejects.toMatchObject({ name: "AbortError" });
+  } finally {
+    missing.forEach(([owner, name], at) => {
+      const descriptor = kept[at];
+      if (descriptor) Object.defineProperty(owner, name, descriptor);
+    });
+  }
+});
+
+test("options that cannot be used are named", async () => {
+  expect(() => connect({ url: "/api", token: () => "t" })).toThrow(
+    'The option `url` must be the address of the API; "/api" is not one.',
+  );
+  vi.stubGlobal("location", { href: "https://app.example.com/page?x", origin: "https://app.example.com" });
+  expect(connect({ url: "/api/", token: () => "t" }).url).toBe("https://app.example.com/api");
+  vi.unstubAllGlobals();
+
+  const { client } = await someone();
+  for (const parallel of [0, -1, Number.NaN, 0.5]) {
+    expect(await client.upload(large(), { ...PARTS, resume: false, parallel })).toMatchObject({ size: 11 * MIB });
+  }
+  const stream = (await import("node:stream")).Readable.from(["x"]);
+  await expect(client.upload(stream as unknown as Blob)).rejects.toThrow("fs.openAsBlob(path)");
+});
