@@ -1,10 +1,10 @@
-/** Sources to one script, as a bundler would make it for a page. */
+/** Bundles sources into one script for a page. */
 import { resolve } from "node:path";
 import { build } from "vite";
 
 const WEB = resolve(import.meta.dirname, "..");
 
-/** Bundles a module that stands nowhere but in `source`. `types` is its extension: `tsx` where it has markup. */
+/** Bundles the module with the text `source`. `types` is its extension: `tsx` if it contains markup. */
 export async function bundle(source: string, types: "ts" | "tsx" = "ts"): Promise<string> {
   const id = `\0entry.${types}`;
   const output = await build({

@@ -1,4 +1,4 @@
-/** The code samples of a page of documentation, by the heading that they stand under. */
+/** The code samples of a Markdown page, with the heading above each. */
 import { readFile } from "node:fs/promises";
 
 export interface Sample {

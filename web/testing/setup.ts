@@ -1,4 +1,4 @@
-/** One stack for all tests of a run. `STACK='{"api": …}'` brings another, which is left running. */
+/** Starts one stack for all tests of a run. `STACK='{"api": …}'` uses a running one instead. */
 import type { TestProject } from "vitest/node";
 import { type Stack, startStack } from "./stack.ts";
 
@@ -8,7 +8,7 @@ declare module "vitest" {
   }
 }
 
-/** Small enough to be met, large enough for everything else. */
+/** Small enough that tests can exceed them, large enough for everything else. */
 export const LIMITS = {
   MAX_MULTIPART_BYTES: String(400 * 1024 * 1024),
   USER_QUOTA_BYTES: String(350 * 1024 * 1024),

@@ -1,4 +1,4 @@
-/** The local stack for tests: `cargo dev` with a state and ports of its own. */
+/** The local stack for tests: `cargo dev` with its own state and ports. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { chmod, mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -10,34 +10,34 @@ import { promisify } from "node:util";
 const ROOT = resolve(import.meta.dirname, "../..");
 const run = promisify(execFile);
 
-/** The first start may build the functions. */
+/** An upper bound: the first start builds the functions. */
 const PATIENCE_MS = 20 * 60_000;
 
-/** What tests are told of a running stack. */
+/** The addresses of a running stack. */
 export interface Stack {
   api: string;
   s3: string;
-  /** The web page; empty where it was not built. */
+  /** The web page; empty if it was not built. */
   page: string;
-  /** What makes tokens, with its arguments but the user. */
+  /** The program that creates tokens, with its arguments except the user. */
   tokens: string[];
 }
 
-/** A token for a user, who needs no account. */
+/** Creates a token for a user, who needs no account. */
 export async function tokenFor(stack: Stack, user: string, seconds = 3600): Promise<string> {
   const [program = "", ...args] = stack.tokens;
   const { stdout } = await run(program, [...args, "token", user, "--seconds", String(seconds)], { cwd: ROOT });
   return stdout.trim();
 }
 
-/** Starts a stack, and resolves with how to stop it once it is up. */
+/** Starts a stack, and resolves once it is ready. */
 export async function startStack(
   env: Record<string, string> = {},
   ...options: string[]
 ): Promise<{ stack: Stack; stop: () => Promise<void> }> {
   const program = process.env.SLIPWAY_DEV ?? (await build());
   const state = await mkdtemp(join(tmpdir(), "slipway-web-"));
-  // Postgres runs as somebody else.
+  // Postgres runs as another user.
   await chmod(state, 0o755);
   const tools = join(ROOT, ".slipway/tools");
   await mkdir(tools, { recursive: true });
@@ -68,7 +68,7 @@ async function build(): Promise<string> {
   return join(ROOT, "target/debug/slipway-dev");
 }
 
-/** Reads what the stack prints until it is up: lines such as `  S3         http://…`. */
+/** Reads the output of the stack until it is ready: lines such as `  S3         http://…`. */
 function banner(child: ChildProcess): Promise<Record<string, string>> {
   return new Promise((resolve, reject) => {
     const found: Record<string, string> = {};
@@ -77,7 +77,7 @@ function banner(child: ChildProcess): Promise<Record<string, string>> {
     const timer = setTimeout(() => failed("is not up in time"), PATIENCE_MS);
     child.on("exit", () => failed("ended"));
     if (!child.stdout) return failed("has no output");
-    // It goes on reading after the banner, or the stack would wait for room.
+    // It continues to read after the banner, because the stack would block on a full pipe.
     createInterface(child.stdout).on("line", (line) => {
       said.push(line);
       if (process.env.STACK_LOG) console.log(line);

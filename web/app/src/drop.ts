@@ -1,17 +1,17 @@
-/** Files out of what a browser hands over: picked, dropped with their folders, or pasted. */
+/** Reads files from an input, a drop (with its folders) or a paste. */
 
-/** A file and the name to keep: with its folders, where it came in some. */
+/** A file and the name to store, including the path of its folders. */
 export interface Picked {
   file: File;
   name: string;
 }
 
-/** Of an `<input type="file">`, with `webkitdirectory` or without. */
+/** Reads an `<input type="file">`, with or without `webkitdirectory`. */
 export function picked(files: Iterable<File>): Picked[] {
   return [...files].map((file) => ({ file, name: file.webkitRelativePath || file.name }));
 }
 
-/** Of a drop or a paste. What the browser gives holds only until the event is over, so that it is taken out at once. */
+/** Reads a drop or a paste. The entries are collected at once, because the browser invalidates them after the event. */
 export async function transferred(data: DataTransfer): Promise<Picked[]> {
   const entries = [...data.items]
     .filter(({ kind }) => kind === "file")
@@ -31,14 +31,14 @@ async function walk(entry: FileSystemEntry): Promise<Picked[]> {
   const reader = (entry as FileSystemDirectoryEntry).createReader();
   const found: Picked[] = [];
   for (;;) {
-    // A hundred at a time, until there are none.
+    // The browser returns at most a hundred entries per call.
     const some = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
     if (some.length === 0) return found;
     for (const child of some) found.push(...(await walk(child)));
   }
 }
 
-/** A pasted screenshot is always `image.png`: give each a name of its own. */
+/** Browsers name every pasted screenshot `image.png`, so each gets a name of its own. */
 export function named(files: Picked[], now = new Date()): Picked[] {
   const stamp = now.toISOString().slice(0, 19).replace("T", " ").replaceAll(":", ".");
   return files.map((each) => (each.name === "image.png" ? { ...each, name: `Screenshot ${stamp}.png` } : each));

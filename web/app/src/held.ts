@@ -1,12 +1,12 @@
-/** What a person may take back: it is held for a few seconds, and done then. */
+/** Delays an action for a few seconds, in which it can be undone. */
 
-/** How long. */
+/** The delay. */
 export const UNDO_MS = 6_000;
 
 export class Held {
   readonly #waiting = new Map<ReturnType<typeof setTimeout>, () => Promise<void>>();
 
-  /** Holds `work` back. What this returns takes it back, and is true where that was still possible. */
+  /** Delays `work`. The returned function cancels it, and returns whether that was still possible. */
   hold(work: () => Promise<void>): () => boolean {
     const timer = setTimeout(() => {
       this.#waiting.delete(timer);
@@ -19,7 +19,7 @@ export class Held {
     };
   }
 
-  /** Does it all now: the page is being left. */
+  /** Runs everything now, because the page is being closed. */
   async flush(): Promise<void> {
     const all = [...this.#waiting];
     this.#waiting.clear();

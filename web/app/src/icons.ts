@@ -1,4 +1,4 @@
-/** The icons, as parts of the page's own script. They say nothing to a screen reader: what they stand on has a name. */
+/** The icons, bundled with the script. They are hidden from screen readers; their buttons have names. */
 import arrowDownTray from "heroicons/24/outline/arrow-down-tray.svg?raw";
 import arrowLeftStartOnRectangle from "heroicons/24/outline/arrow-left-start-on-rectangle.svg?raw";
 import arrowPath from "heroicons/24/outline/arrow-path.svg?raw";
@@ -52,7 +52,7 @@ const ICONS = {
 
 export type IconName = keyof typeof ICONS;
 
-/** An icon of Heroicons. */
+/** An icon from Heroicons. */
 export function icon(name: IconName) {
   return unsafeHTML(ICONS[name]);
 }

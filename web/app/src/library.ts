@@ -1,8 +1,8 @@
-/** The files that are there: pages as they are needed, and deleting that can be taken back. */
+/** The list of files: loads pages as needed, and deletes with undo. */
 import type { Client, StoredFile, Usage } from "@slipway/client";
 import type { Held } from "./held.ts";
 
-/** Files that are gone from the list, and not yet from the bucket. */
+/** Files that are hidden, and whose delete can still be undone. */
 export interface Pending {
   files: StoredFile[];
   undo: () => void;
@@ -11,14 +11,14 @@ export interface Pending {
 export class Library {
   files: StoredFile[] = [];
   usage?: Usage;
-  /** A prefix of the type; empty for everything. */
+  /** A prefix of the content type; empty for all files. */
   filter = "";
   state: "loading" | "more" | "end" | "failed" = "loading";
   problem?: string;
   readonly selected = new Set<string>();
   #cursor: string | null = null;
   readonly #hidden = new Set<string>();
-  /** Answers to what was asked before the last reload are too late. */
+  /** Increases with each reload, so that answers to earlier requests are ignored. */
   #round = 0;
 
   constructor(
@@ -28,7 +28,7 @@ export class Library {
     private readonly failed: (message: string) => void,
   ) {}
 
-  /** What is shown. */
+  /** The files to show. */
   get shown(): StoredFile[] {
     return this.#hidden.size === 0 ? this.files : this.files.filter(({ id }) => !this.#hidden.has(id));
   }
@@ -42,14 +42,14 @@ export class Library {
     await this.more();
   }
 
-  /** The next page, unless one is on its way or there is none. */
+  /** Loads the next page, unless one is being loaded or there is none. */
   async more(): Promise<void> {
     if (this.state !== "more" && this.state !== "failed") return;
     const round = this.#round;
     this.state = "loading";
     this.changed();
     try {
-      // A filtered page may be empty and not the last.
+      // A filtered page may be empty although another one follows.
       for (;;) {
         const page = await this.client.listPage({ contentType: this.filter, pageSize: 60, cursor: this.#cursor });
         if (round !== this.#round) return;
@@ -67,7 +67,7 @@ export class Library {
     this.changed();
   }
 
-  /** A file that has just been uploaded, at its place: newest first, by id. */
+  /** Adds a file that was just uploaded, in the order of the list: newest first, by id. */
   add(file: StoredFile): void {
     if (!file.contentType.toLowerCase().startsWith(this.filter)) return;
     const at = this.files.findIndex(({ id }) => id <= file.id);
@@ -77,12 +77,12 @@ export class Library {
   }
 
   async measure(): Promise<void> {
-    // Without it the page is whole but for one bar.
+    // If this fails, only the usage bar is missing.
     this.usage = await this.client.usage().catch(() => this.usage);
     this.changed();
   }
 
-  /** Another URL for one whose time has come; the same again while it holds. */
+  /** Returns a fresh URL if the file's URL has expired, else the same one. */
   async refresh(id: string): Promise<string | null | undefined> {
     const fresh = await this.client.get(id).catch(() => undefined);
     const at = this.files.findIndex((file) => file.id === id);
@@ -104,7 +104,7 @@ export class Library {
     this.changed();
   }
 
-  /** Hides files at once, and deletes them unless `undo` comes first. */
+  /** Hides files at once, and deletes them after the delay unless it is undone. */
   remove(ids: string[]): Pending {
     const files = this.files.filter(({ id }) => ids.includes(id));
     for (const { id } of files) {

@@ -1,4 +1,4 @@
-/** The page: who is it, then uploads and files. */
+/** The entry point: signs in, then shows uploads and files. */
 import "@awesome.me/webawesome/dist/styles/webawesome.css";
 import "@awesome.me/webawesome/dist/components/button/button.js";
 import "@awesome.me/webawesome/dist/components/dialog/dialog.js";
@@ -22,7 +22,7 @@ async function start(): Promise<void> {
   const offered = takeToken();
   const config = await readConfig();
   const begin = (session: Session) => followTheme(signedIn(root, config, session, over));
-  // Whoever it was, there is a way in again.
+  // After any failure the user can sign in again.
   const over = async (problem: string) => {
     const out = await findSession(config, signInAgain);
     if (out && !isSession(out)) ask({ ...out, problem });
@@ -36,7 +36,7 @@ async function start(): Promise<void> {
   };
   const found = await findSession(config, signInAgain, offered);
   if (!found) {
-    // The page that waits closes this window; unless it is gone.
+    // The page that opened this window closes it, unless that page is gone.
     render(html`<main class="sign-in"><p>You are signed in, and can close this window.</p></main>`, root);
     return;
   }

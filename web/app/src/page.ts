@@ -1,4 +1,4 @@
-/** What all views share: the state, and what can be done. */
+/** The state and the actions that all views share. */
 import type { Client, StoredFile, UnfinishedUpload } from "@slipway/client";
 import type { Held } from "./held.ts";
 import type { Library } from "./library.ts";
@@ -6,17 +6,17 @@ import type { Session } from "./session.ts";
 import type { Left, Unfinished } from "./unfinished.ts";
 import type { Uploads } from "./uploads.ts";
 
-/** The page of somebody who is signed in. */
+/** The page of a signed-in user. */
 export interface Page {
   client: Client;
   session: Session;
   uploads: Uploads;
   unfinished: Unfinished;
   library: Library;
-  /** Deletes that can still be taken back. */
+  /** Deletes that can still be undone. */
   held: Held;
   view: "grid" | "list";
-  /** The file in the preview. */
+  /** The file that the preview shows. */
   open?: StoredFile;
   dragging: boolean;
   changed(): void;
@@ -25,12 +25,12 @@ export interface Page {
   download(file: StoredFile): Promise<void>;
   copyLink(file: StoredFile): Promise<void>;
   choose(folder: boolean): void;
-  /** Asks for the file of an unfinished upload, and goes on with it. */
+  /** Opens a file dialogue for an unfinished upload, and continues it. */
   resume(upload: UnfinishedUpload): void;
   discard(left: Left): void;
 }
 
-/** How a toast looks, and what it offers. */
+/** The look of a toast, and its button. */
 export interface Say {
   variant?: "success" | "danger" | "neutral";
   action?: { label: string; run: () => void };

@@ -1,16 +1,16 @@
-/** Signing in by OpenID Connect: authorization code with PKCE, and a session that renews itself while the provider lets it. */
+/** Signs in by OpenID Connect: authorization code with PKCE, and a session that is renewed as long as the provider allows. */
 import { SlipwayError } from "@slipway/client";
 import { ErrorResponse, type User, UserManager, WebStorageStateStore } from "oidc-client-ts";
 import type { OidcConfig } from "./config.ts";
 import type { AskAgain, Session, SignedOut } from "./session.ts";
 
-/** A token is renewed when it has less left than a slow request takes. */
+/** A token is renewed when it expires sooner than a slow request takes. */
 const MARGIN_SECONDS = 30;
 
-/** Marks the answer to a sign-in that a page waits for in another window. */
+/** Marks a sign-in in a second window, whose result the first window waits for. */
 const IN_A_WINDOW = "window";
 
-/** Takes the provider's answer if there is one in the address, or finds the session of this tab. */
+/** Reads the provider's response from the address, or the session of this tab. */
 export async function fromProvider(oidc: OidcConfig, again: AskAgain): Promise<Session | SignedOut | undefined> {
   const manager = managerOf(oidc);
   const redirect = async () => {
@@ -30,14 +30,14 @@ export async function fromProvider(oidc: OidcConfig, again: AskAgain): Promise<S
     } catch (error) {
       return { redirect, problem: explain(error) };
     } finally {
-      // The code is of no use to anybody now; it still does not belong into a bookmark.
+      // The code is used up, but it must not end up in a bookmark.
       history.replaceState(null, "", location.pathname);
     }
   }
   const user = await manager.getUser();
   if (!user) return { redirect };
   const session = new Provided(manager, oidc, user, again);
-  // After a reload the token may be too old, and still renewable.
+  // After a reload the token may have expired and still be renewable.
   if (!isFresh(user, oidc) && !(await session.renewed())) return { redirect };
   return session;
 }
@@ -52,9 +52,9 @@ function managerOf(oidc: OidcConfig): UserManager {
     scope: oidc.scope ?? "openid profile email",
     resource: oidc.resource,
     extraQueryParams: oidc.audience ? { audience: oidc.audience } : {},
-    // Tokens end with the tab. What else is kept, for minutes, is the state of a sign-in, which another window must see.
+    // Tokens are stored for the tab only. The state of a sign-in is stored for minutes, because another window must read it.
     userStore: new WebStorageStateStore({ store: sessionStorage }),
-    // Ours: several requests at once must not use one refresh token twice.
+    // Renewal is ours: concurrent requests must not use one refresh token twice.
     automaticSilentRenew: false,
   });
 }
@@ -63,9 +63,9 @@ class Provided implements Session {
   readonly name: string;
   readonly #subject: string;
   #renewing?: Promise<User>;
-  /** What asks the provider without anybody's help, and would store what it gets. */
+  /** Requests to the provider that run in the background and store their result. */
   #asking?: Promise<unknown>;
-  /** Requests that are still under way must not bring it back. */
+  /** Requests that are still running must not restore the session. */
   #over = false;
 
   constructor(
@@ -82,7 +82,7 @@ class Provided implements Session {
     this.#mustLast();
     const user = await this.manager.getUser();
     const token = user && tokenOf(user, this.oidc);
-    // Somebody else may just be signing in, in a window of this page.
+    // Another sign-in may be running in a second window of this page.
     const ours = user?.profile.sub === this.#subject;
     if (user && ours && token && token !== refused && isFresh(user, this.oidc)) return token;
     this.#renewing ??= this.#renew().finally(() => {
@@ -91,7 +91,7 @@ class Provided implements Session {
     return tokenOf(await this.#renewing, this.oidc);
   }
 
-  /** Whether there is a token to be had without asking anybody. */
+  /** Whether a token is available without user interaction. */
   async renewed(): Promise<boolean> {
     return this.#quietly().then(Boolean, () => false);
   }
@@ -103,11 +103,11 @@ class Provided implements Session {
 
   async signOut(): Promise<void> {
     await this.#end();
-    // Not every provider can; the token then ends by itself.
+    // Not every provider supports it. The token then expires.
     await this.manager.revokeTokens(["refresh_token"]).catch(() => undefined);
     const { oidc, manager } = this;
     try {
-      // Cognito's own names; others know `post_logout_redirect_uri`.
+      // Cognito's parameters; other providers use `post_logout_redirect_uri`.
       const extraQueryParams = {
         client_id: oidc.clientId,
         logout_uri: manager.settings.post_logout_redirect_uri ?? "",
@@ -155,7 +155,7 @@ class Provided implements Session {
     if (this.#over) throw new SlipwayError("unauthenticated", "You are signed out.", 401);
   }
 
-  /** By the refresh token; undefined where there is none, or the provider takes it no more. */
+  /** Renews by the refresh token. Undefined if there is none, or if the provider refuses it. */
   async #quietly(): Promise<User | undefined> {
     const user = await this.manager.getUser();
     if (!user?.refresh_token) return undefined;
@@ -163,7 +163,7 @@ class Provided implements Session {
       return (await this.manager.signinSilent({ resource: this.oidc.resource })) ?? undefined;
     } catch (error) {
       if (error instanceof ErrorResponse) return undefined;
-      // The provider is not reached, which passes.
+      // The provider is not reachable at the moment.
       throw new SlipwayError("network", "The sign-in service cannot be reached.", 0, { cause: error });
     }
   }
@@ -178,7 +178,7 @@ function isFresh(user: User, { token }: OidcConfig): boolean {
   return end === undefined || end - Date.now() / 1000 > MARGIN_SECONDS;
 }
 
-/** What went wrong, for a person. Only a provider's answer to a question of ours is shown: anybody can make an address. */
+/** A message for the user. Only the provider's response to our own request is shown, because anyone can craft an address. */
 function explain(error: unknown): string {
   if (error instanceof ErrorResponse) {
     const why = error.error_description ?? error.error ?? "";

@@ -1,11 +1,11 @@
-/** How fast bytes go, and how long the rest takes: over the last seconds, so that a pause or a burst is soon forgotten. */
+/** Measures speed and remaining time over the last seconds, so that a pause or a burst has no lasting effect. */
 
 const WINDOW_MS = 8_000;
 
 export class Rate {
   #samples: { at: number; bytes: number }[] = [];
 
-  /** `bytes` is everything that was sent so far, and falls back when something is sent again. */
+  /** `bytes` is the total sent so far. It decreases when something is sent again. */
   sample(bytes: number, at: number): void {
     const last = this.#samples.at(-1);
     if (last && bytes < last.bytes) this.#samples = [];
@@ -13,12 +13,12 @@ export class Rate {
     while ((this.#samples[1]?.at ?? at) < at - WINDOW_MS) this.#samples.shift();
   }
 
-  /** Forgets: what follows is another journey. */
+  /** Resets the measurement. */
   reset(): void {
     this.#samples = [];
   }
 
-  /** Bytes a second; 0 as long as nothing is known. */
+  /** Bytes per second; 0 until something was measured. */
   get perSecond(): number {
     const [first, last] = [this.#samples[0], this.#samples.at(-1)];
     const seconds = first && last ? (last.at - first.at) / 1000 : 0;

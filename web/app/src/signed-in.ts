@@ -1,4 +1,4 @@
-/** The page of somebody who is signed in: the state, its drawing, and what the whole window hears. */
+/** The page of a signed-in user: its state, its rendering, and the events of the window. */
 import { createClient, SlipwayError, type StoredFile } from "@slipway/client";
 import { html, render } from "lit";
 import type { Config } from "./config.ts";
@@ -18,7 +18,7 @@ import { preview } from "./views/preview.ts";
 import { queue } from "./views/queue.ts";
 import { unfinished } from "./views/unfinished.ts";
 
-/** Draws the page into `root`, and returns what draws it again. `over` ends it, when the session does. */
+/** Renders the page into `root`, and returns a function that renders it again. `over` is called when the session ends. */
 export function signedIn(root: HTMLElement, config: Config, session: Session, over: (why: string) => void): () => void {
   let leaving = false;
   let due = false;
@@ -28,7 +28,7 @@ export function signedIn(root: HTMLElement, config: Config, session: Session, ov
     drawn = performance.now();
     if (!ended) render(view(page), root);
   };
-  // What a person does shows at once; of what reports by itself, some ten a second are enough.
+  // User actions are rendered at once. Progress is rendered about ten times a second.
   let drawn = 0;
   const changed = () => {
     if (due) return;
@@ -39,7 +39,7 @@ export function signedIn(root: HTMLElement, config: Config, session: Session, ov
   const client = createClient({
     url: config.api,
     token: (refused) => session.token(refused),
-    // A request made while the page is left must outlive it.
+    // A request made while the page is closed must outlive it.
     fetch: async (input, init) => {
       const response = await fetch(input, { ...init, keepalive: leaving });
       if (response.status === 401 && String(input).startsWith(config.api)) refused();
@@ -47,7 +47,7 @@ export function signedIn(root: HTMLElement, config: Config, session: Session, ov
     },
   });
   const refused = async () => {
-    // The client asks for a fresh token by itself; only if that is no good either is it over.
+    // The client requests a fresh token by itself. The session is over only if that one is refused as well.
     await new Promise((resolve) => setTimeout(resolve, 2_000));
     const works = await client.usage().then(
       () => true,
@@ -137,7 +137,7 @@ function view(page: Page) {
   `;
 }
 
-/** The browser's own dialogue for files. */
+/** Opens the browser's file dialogue. */
 function ask(how: Partial<HTMLInputElement>, chosen: (files: File[]) => void): void {
   const input = document.createElement("input");
   Object.assign(input, { ...how, type: "file" });
@@ -149,7 +149,7 @@ async function tell(work: () => Promise<void>): Promise<void> {
   await work().catch((error: Error) => say(error.message, { variant: "danger" }));
 }
 
-/** The URL answers as an attachment, so that the browser's own download takes it. */
+/** The URL is an attachment, so the browser downloads it. */
 function save(file: StoredFile): void {
   const link = document.createElement("a");
   Object.assign(link, { href: file.url ?? "", download: file.fileName });

@@ -1,4 +1,4 @@
-/** Dark or light: as the system says, until a person does. */
+/** The dark or light theme: the system's, until the user chooses. */
 
 const KEPT = "slipway-theme";
 const system = matchMedia("(prefers-color-scheme: dark)");
@@ -12,7 +12,7 @@ export function setTheme(dark: boolean): void {
   apply();
 }
 
-/** Follows the system from now on; `changed` hears of every change. */
+/** Follows the system from now on, and calls `changed` on every change. */
 export function followTheme(changed: () => void): void {
   heard = changed;
   system.addEventListener("change", apply);

@@ -1,11 +1,11 @@
-/** Short messages at the edge of the page, which screen readers hear as well. */
+/** Short messages at the edge of the page, which screen readers announce. */
 import "@awesome.me/webawesome/dist/components/toast-item/toast-item.js";
 import type WaToast from "@awesome.me/webawesome/dist/components/toast/toast.js";
 import type { Say } from "./page.ts";
 
 let stack: WaToast | undefined;
 
-/** Says something, with a button where there is something to do about it. */
+/** Shows a message, with a button if there is an action. */
 export function say(message: string, { variant = "neutral", action, duration = 5_000 }: Say = {}): void {
   if (!stack) {
     stack = document.createElement("wa-toast") as WaToast;

@@ -1,4 +1,4 @@
-/** The queue: what is to be uploaded, what is on its way, and what came of it. */
+/** The upload queue: waiting, running, finished and failed uploads. */
 import { type Client, SlipwayError, type StoredFile } from "@slipway/client";
 import { Rate } from "./rate.ts";
 
@@ -10,20 +10,20 @@ export interface Item {
   name: string;
   state: State;
   sent: number;
-  /** Bytes that an earlier try had brought to S3. */
+  /** Bytes that an earlier attempt had stored. */
   resumed: number;
   problem?: string;
-  /** Whether trying again may help. */
+  /** Whether a retry may help. */
   hopeless?: boolean;
-  /** The upload's id, once it has one and can be resumed. */
+  /** The id of the upload, once it has one and can be resumed. */
   id?: string;
   stop?: AbortController;
 }
 
-/** Browsers open six connections to a host that has no HTTP/2: for six small files, or for two large ones of three parts each. */
+/** Browsers open six connections to a host without HTTP/2: enough for six small files, or two large ones with three parts each. */
 const CONNECTIONS = 6;
 const PARALLEL = 3;
-/** Above this a file goes in parts, so that a pause loses little. */
+/** Larger files are sent in parts, so that a pause loses little. */
 const PARTS_ABOVE = 32 * 1024 * 1024;
 
 export class Uploads {
@@ -38,7 +38,7 @@ export class Uploads {
     private readonly failed: (item: Item) => void,
   ) {}
 
-  /** Those with an `id` go on with the upload of that name. */
+  /** Entries with an `id` continue that upload. */
   add(files: { file: File; name: string; id?: string }[]): void {
     if (!this.active) this.rate.reset();
     for (const each of files) {
@@ -54,18 +54,18 @@ export class Uploads {
     this.#pump();
   }
 
-  /** Goes on with what was paused, or tries again what failed. */
+  /** Resumes a paused upload, or retries a failed one. */
   resume(item: Item): void {
     if (item.state !== "paused" && item.state !== "failed") return;
     Object.assign(item, { state: "waiting", problem: undefined });
     this.#pump();
   }
 
-  /** Takes it out, and what S3 has of it as well. */
+  /** Removes an upload from the queue, and its parts from S3. */
   cancel(item: Item): void {
     item.stop?.abort();
     this.items.splice(this.items.indexOf(item), 1);
-    // What cannot be dropped now ends by itself after a week.
+    // If this fails, the server aborts it after a week.
     if (item.id && item.state !== "done") void this.client.discard(item.id).catch(() => undefined);
     this.#pump();
   }
@@ -78,7 +78,7 @@ export class Uploads {
     for (const item of this.items) if (!item.hopeless) this.resume(item);
   }
 
-  /** Takes out what is over. */
+  /** Removes finished uploads. */
   clear(): void {
     const left = this.items.filter(({ state }) => state !== "done" && state !== "failed");
     this.items.splice(0, this.items.length, ...left);
@@ -93,7 +93,7 @@ export class Uploads {
     return this.items.some(({ state }) => state === "sending" || state === "waiting");
   }
 
-  /** Bytes of everything that has not failed. */
+  /** The bytes of all uploads that have not failed. */
   get total(): { sent: number; size: number } {
     const total = { sent: 0, size: 0 };
     for (const { state, sent, file } of this.items) {
@@ -137,7 +137,7 @@ export class Uploads {
       Object.assign(item, { state: "done", sent: item.file.size });
       this.finished(file);
     } catch (error) {
-      // A pause, or it was taken out; its state says so already.
+      // It was paused or removed, and its state is set already.
       if (!stop.signal.aborted) {
         Object.assign(item, { state: "failed", ...explain(error) });
         this.failed(item);
@@ -147,7 +147,7 @@ export class Uploads {
   }
 
   #sample(): void {
-    // What was there before was not sent now.
+    // Bytes of an earlier attempt do not count for the speed.
     const sent = this.items.reduce((sum, item) => sum + Math.max(item.sent - item.resumed, 0), 0);
     this.rate.sample(sent, performance.now());
     this.changed();
@@ -158,7 +158,7 @@ function connections({ file, id }: Item): number {
   return id || file.size > PARTS_ABOVE ? PARALLEL : 1;
 }
 
-/** Where only another file or another day helps, there is no "try again". */
+/** Errors that a retry cannot solve, so that no "Try again" is offered. */
 const HOPELESS = new Set(["file_too_large", "type_not_allowed", "invalid_request", "file_changed"]);
 
 function explain(error: unknown): { problem: string; hopeless: boolean } {

@@ -1,4 +1,4 @@
-/** The page's own arithmetic. */
+/** The page's calculations. */
 import type { UnfinishedUpload } from "@slipway/client";
 import { expect, test } from "vitest";
 import { named } from "../src/drop.ts";

@@ -1,4 +1,4 @@
-/** Chromium as Debian has it, behind a network of ours. */
+/** Debian's Chromium, behind a proxy that the tests control. */
 import { existsSync } from "node:fs";
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { inject } from "vitest";
@@ -19,11 +19,11 @@ const QUIET = [
 export async function openBrowser(): Promise<Browser> {
   const executablePath = process.env.CHROMIUM ?? PLACES.find((place) => existsSync(place));
   if (!executablePath) throw new Error("Chromium is not here: `apt-get install chromium`, or set CHROMIUM to its path");
-  // Without a proxy of its own, a context could not have one.
+  // A context can have a proxy only if the browser has one.
   return chromium.launch({ executablePath, args: ["--no-sandbox", ...QUIET], proxy: { server: "per-context" } });
 }
 
-/** Somebody with a browser window, a network, and a page that has errors only where a test says so. */
+/** A user with a browser window and a network. A test fails on page errors that it does not expect. */
 export class Visitor {
   private constructor(
     readonly stack: Stack,
@@ -41,12 +41,12 @@ export class Visitor {
     const [token, network] = await Promise.all([tokenFor(stack, name), Network.start()]);
     const context = await browser.newContext({
       viewport: { width: 1280, height: 900 },
-      // Chromium would go around it for this machine's own addresses.
+      // By default, Chromium does not use the proxy for loopback addresses.
       proxy: { server: network.url, bypass: "<-loopback>" },
       permissions: ["clipboard-read", "clipboard-write"],
       ...options,
     });
-    // Only a bound, for machines that do much else.
+    // An upper bound for busy machines.
     context.setDefaultTimeout(100_000);
     const page = await context.newPage();
     const errors: string[] = [];
@@ -54,7 +54,7 @@ export class Visitor {
     return new Visitor(stack, name, token, network, context, page, errors);
   }
 
-  /** Opens the page as `cargo dev` prints it. */
+  /** Opens the page at the address that `cargo dev` prints. */
   async open(): Promise<Page> {
     await this.page.goto(`${this.stack.page.split("#")[0]}#token=${this.token}`);
     await this.page.getByRole("heading", { name: "Files", exact: true }).waitFor();

@@ -1,4 +1,4 @@
-/** The page as CloudFront serves it: what `cargo dev page` makes, under the headers that `template.yaml` has for it. */
+/** The page as CloudFront serves it: the output of `cargo dev page`, with the headers of `template.yaml`. */
 import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
@@ -23,7 +23,7 @@ export class Hosted {
   #headers: Record<string, string> = {};
 
   private constructor(private readonly server: Server) {
-    // A name, so that it is another site than the provider's.
+    // A host name, so that it is a different site than the provider's.
     this.url = `http://localhost:${(server.address() as AddressInfo).port}/`;
     server.on("request", ({ url = "/" }, response) => {
       const path = new URL(url, this.url).pathname;
@@ -33,21 +33,21 @@ export class Hosted {
     });
   }
 
-  /** Listens, with nothing to serve yet: others must know the address first. */
+  /** Listens with nothing to serve yet, because others need the address first. */
   static async start(): Promise<Hosted> {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     return new Hosted(server);
   }
 
-  /** Has `program` make the page for a deployment with these outputs, and serves it from now on. */
+  /** Runs `program` to build the page for a deployment with these outputs, and serves it from now on. */
   async publish(program: string, outputs: Record<string, string>, ...options: string[]): Promise<void> {
     const folder = await mkdtemp(join(tmpdir(), "slipway-page-"));
     const file = join(folder, "outputs.json");
     await writeFile(file, JSON.stringify(outputs));
     const args = ["page", "--outputs", file, "--into", join(folder, "page"), ...options];
     const { stdout } = await run(program, args, { cwd: ROOT });
-    // It may have built the page before, and said so.
+    // It may have printed that it has built the page.
     const plan = JSON.parse(stdout.slice(stdout.indexOf("[\n"))) as Item[];
     for (const item of plan) {
       this.#files.set(item.key, { ...item, body: await readFile(join(folder, "page", item.key)) });
@@ -62,7 +62,7 @@ export class Hosted {
   }
 }
 
-/** Every header of the resource `PageHeaders`; what is not known here fails, so that nothing is left out. */
+/** Every header of the resource `PageHeaders`. An unknown property fails, so that none is left out. */
 async function headersOfTheTemplate(): Promise<Record<string, string>> {
   const template = parse(await readFile(join(ROOT, "template.yaml"), "utf8"), { logLevel: "silent" });
   const { SecurityHeadersConfig, CustomHeadersConfig } =

@@ -1,24 +1,24 @@
-/** The network between the browser and everything else: a plain HTTP proxy that counts, and fails where it is told to. */
+/** The network of the browser: an HTTP proxy that counts requests and fails on demand. */
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** A request that has come by. */
+/** A request that the proxy has seen. */
 export interface Passed {
   method: string;
   url: URL;
-  /** Bytes of its body that came by. */
+  /** Bytes of its body that the proxy has seen. */
   bytes: number;
-  /** What the server answered; none where the connection was cut. */
+  /** The status of the answer; undefined if the connection was cut. */
   status?: number;
 }
 
-/** What to do with a request: `cut` it after so many bytes, send it to another `url`, `answer` it here, or never. */
+/** What to do with a request: `cut` it after that many bytes, send it to another `url`, `answer` it here, or `hold` it. */
 export type Fault = { cut: number } | { url: string } | { answer: number } | "hold" | undefined;
 
 export class Network {
   readonly log: Passed[] = [];
   fault: (passing: Passed) => Fault = () => undefined;
-  /** The most bytes a second that each request brings up. */
+  /** The most bytes per second that each request sends. */
   pace = Number.POSITIVE_INFINITY;
   #server: Server;
 
@@ -38,7 +38,7 @@ export class Network {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** PUTs that S3 has taken. */
+  /** PUTs that S3 has accepted. */
   get taken(): Passed[] {
     return this.log.filter(({ method, status }) => method === "PUT" && status === 200);
   }
@@ -49,7 +49,7 @@ export class Network {
   }
 
   #pass(incoming: IncomingMessage, outgoing: ServerResponse): void {
-    // A proxy is asked for the whole address.
+    // A request to a proxy has an absolute URL.
     const url = new URL(incoming.url ?? "");
     const passed: Passed = { method: incoming.method ?? "GET", url, bytes: 0 };
     this.log.push(passed);

@@ -1,21 +1,21 @@
-/** A provider of OpenID Connect on this machine: `oidc-provider`, which is certified, with its own sign-in pages. */
+/** A local OpenID Connect provider: the certified `oidc-provider`, with its own sign-in pages. */
 import { createPublicKey, generateKeyPairSync } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import Provider, { type Configuration } from "oidc-provider";
 
-/** What the API is called there, and so in every token. */
+/** The API's identifier, which is the audience of every token. */
 export const RESOURCE = "https://files.example.com";
 
 const HOUR = 3600;
 const WEEK = 7 * 24 * HOUR;
 
 export class Identity {
-  /** How long the first access token lasts; later ones last an hour. */
+  /** The lifetime of the first access token. Later ones last an hour. */
   firstSeconds = HOUR;
-  /** Whether sessions can be renewed. */
+  /** Whether refresh tokens are issued. */
   renews = true;
-  /** Grants of the token endpoint, in order. */
+  /** The grants of the token endpoint, in order. */
   readonly grants: string[] = [];
 
   private constructor(
@@ -24,7 +24,7 @@ export class Identity {
     private readonly server: Server,
   ) {}
 
-  /** Starts one that knows a single client, `page`: a public one, at these addresses. */
+  /** Starts a provider with one public client, `page`, at these addresses. */
   static async start(page: string): Promise<Identity> {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -66,7 +66,7 @@ function configuration(identity: Identity, page: string, jwk: object): Configura
     conformIdTokenClaims: false,
     findAccount: (_, accountId) => ({ accountId, claims: () => ({ sub: accountId, name: accountId }) }),
     issueRefreshToken: async (_, client) => identity.renews && client.grantTypeAllowed("refresh_token"),
-    // One's own application asks nobody for consent.
+    // First-party applications need no consent.
     async loadExistingGrant({ oidc }) {
       const grant = new oidc.provider.Grant({ clientId: oidc.client?.clientId, accountId: oidc.session?.accountId });
       grant.addOIDCScope("openid profile email");

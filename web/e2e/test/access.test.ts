@@ -1,4 +1,4 @@
-/** For everybody: no serious fault by axe in any state, no sideways scrolling on a phone, and a way in. */
+/** Accessibility: axe finds no serious fault in any state, nothing scrolls sideways on a phone, and users can sign in. */
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
@@ -20,7 +20,7 @@ interface Violation {
   nodes: { target: string[]; failureSummary: string }[];
 }
 
-/** Serious and critical faults, as text. */
+/** Serious and critical violations, as text. */
 async function faults(page: Page): Promise<string[]> {
   const violations = (await page.evaluate(`${axe}; axe.run().then(({ violations }) => violations)`)) as Violation[];
   return violations
@@ -31,18 +31,18 @@ async function faults(page: Page): Promise<string[]> {
     );
 }
 
-/** What fades in has half a contrast for a moment; a real fault stays. */
+/** An element that fades in has less contrast for a moment. A real violation stays. */
 async function clean(page: Page, state: string): Promise<void> {
   await expect.poll(() => faults(page), { message: state, timeout: 30_000, interval: 300 }).toEqual([]);
 }
 
-/** Whether nothing is drawn over it, as the head of the page might be. */
+/** Whether nothing covers the element, such as the header. */
 function isOnTop(element: Element): boolean {
   const { left, top, width } = element.getBoundingClientRect();
   return element.contains(document.elementFromPoint(left + width / 2, top + 4));
 }
 
-/** Begins an upload that nobody goes on with. */
+/** Begins an upload and leaves it unfinished. */
 async function begin({ stack, token }: Visitor, fileName: string): Promise<void> {
   const answer = await fetch(`${stack.api}/multipart-uploads`, {
     method: "POST",

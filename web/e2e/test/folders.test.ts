@@ -1,4 +1,4 @@
-/** Folders keep their shape in the names of their files, and the clipboard is a way in as well. */
+/** Folders become paths in the names of their files, and files can be pasted. */
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { createClient } from "../../client/src/index.ts";
 import { openBrowser, Visitor } from "../src/browser.ts";
 import { done, file } from "../src/files.ts";
 
-/** More than a browser hands over at once. */
+/** More entries than a browser returns per call. */
 const MANY = 130;
 const NAMES = [
   "Holiday/Day 1/Ünterwegs.txt",
@@ -43,7 +43,7 @@ afterAll(async () => {
   await rm(root, { recursive: true });
 });
 
-/** The names as the API has them. */
+/** The names that the API returns. */
 async function stored(): Promise<string[]> {
   const client = createClient({ url: visitor.stack.api, token: () => visitor.token });
   const names = [];
@@ -52,7 +52,7 @@ async function stored(): Promise<string[]> {
 }
 
 test("a folder that is dropped keeps its folders in the names", async () => {
-  // What a file manager does: no script of a page can make a drop that has folders.
+  // As a file manager does it. A script cannot create a drop with folders.
   const devtools = await visitor.context.newCDPSession(page);
   const data = { items: [], files: [join(root, "Holiday"), join(root, "beside.txt")], dragOperationsMask: 1 };
   const drag = (type: "dragEnter" | "dragOver" | "drop") =>

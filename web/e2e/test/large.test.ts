@@ -1,4 +1,4 @@
-/** Large files, on networks that do not last. */
+/** Large files on unreliable networks. */
 import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { openBrowser, Visitor } from "../src/browser.ts";
@@ -29,14 +29,14 @@ afterAll(async () => {
 const parts = () => visitor.network.taken.map(({ url }) => Number(url.searchParams.get("partNumber")));
 const sent = () => visitor.network.taken.reduce((sum, { bytes }) => sum + bytes, 0);
 
-/** Every part once, and no byte that S3 has taken twice. */
+/** Every part was sent once, and S3 accepted no byte twice. */
 function onceEach() {
   const numbers = parts().sort((a, b) => a - b);
   expect(numbers).toEqual(Array.from({ length: numbers.length }, (_, i) => i + 1));
   expect(sent()).toBe(SIZE);
 }
 
-/** From now on nothing comes through, and what is on its way is cut. */
+/** Cuts all connections, and lets no new one through. */
 function cutAfter(taken: number): Promise<void> {
   return new Promise((resolve) => {
     let isCut = false;
@@ -74,7 +74,7 @@ test("reload in the middle: the same file goes on where it stopped", async () =>
   visitor.network.fault = () => undefined;
   await page.reload();
   await left(page, "film.mp4").waitFor();
-  // What was under way as the page was left may still have come through.
+  // Requests that were running when the page was closed may have succeeded.
   await choose(page, large.path);
   await row(page, "film.mp4").getByText("were there already").waitFor();
   await done(page, 1);

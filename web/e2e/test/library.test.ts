@@ -1,4 +1,4 @@
-/** What is there: looking at it, sharing it, and deleting it with a second thought. */
+/** The library: preview, sharing, and delete with undo. */
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { openBrowser, Visitor } from "../src/browser.ts";
@@ -87,7 +87,7 @@ test("the keyboard reaches a file, opens it, closes it and deletes it", async ()
   await page.keyboard.press("Enter");
   const dialog = page.locator("wa-dialog");
   await dialog.getByText("Hello, Slipway").waitFor();
-  // Uploaded side by side, any of them may be the first.
+  // They are uploaded concurrently, so their order varies.
   const first = (await page.locator(".library .file-name").first().innerText()) === "notes.txt";
   await page.keyboard.press(first ? "ArrowRight" : "ArrowLeft");
   await page.getByRole("dialog", { name: "notes.txt" }).waitFor({ state: "hidden" });
@@ -95,12 +95,12 @@ test("the keyboard reaches a file, opens it, closes it and deletes it", async ()
   await dialog.getByText("Hello, Slipway").waitFor();
   await page.keyboard.press("Escape");
   await page.getByRole("dialog").waitFor({ state: "hidden" });
-  // Back where it was, so that the next key goes on from there.
+  // The focus returns, so that the keyboard continues from there.
   expect(await focused()).toBe("Open notes.txt");
   await tabTo("Delete notes.txt");
   await page.keyboard.press("Enter");
   await file(page, "notes.txt").waitFor({ state: "detached" });
-  // On to its neighbour, not to the top of the page.
+  // The focus moves to the neighbour, not to the top of the page.
   expect(await focused()).toMatch(/^Open (dot.png|other.txt)$/);
   await tabTo("Open other.txt");
   await page.keyboard.press("Space");

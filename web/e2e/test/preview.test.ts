@@ -1,4 +1,4 @@
-/** Every kind of file is really shown: what is looked at is what the browser has drawn or decoded. */
+/** Every kind of file is shown: the tests check the pixels or the media that the browser has decoded. */
 import type { Browser, Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { openBrowser, Visitor } from "../src/browser.ts";
@@ -19,7 +19,7 @@ beforeAll(async () => {
   await choose(page, [...made, text("short.txt", "Grüße, 世界"), text("long.txt", LINES), text("empty.txt", "")]);
   await done(page, 7);
 });
-// Whatever one of them leaves open is no trouble of the next.
+// Closes what a test has left open.
 beforeEach(async () => {
   await page.reload();
   await file(page, "red.png").waitFor();
@@ -30,7 +30,7 @@ afterAll(async () => {
   await browser.close();
 });
 
-/** Opens the preview of a file, lets `look` at it, and closes it. */
+/** Opens the preview of a file, runs `look`, and closes it. */
 async function preview(name: string, look: (stage: Locator) => Promise<void>): Promise<void> {
   await page.getByRole("button", { name: `Open ${name}` }).click();
   await page.getByRole("dialog", { name }).waitFor();
@@ -41,7 +41,7 @@ async function preview(name: string, look: (stage: Locator) => Promise<void>): P
 
 const red = (shown: Locator) => expect.poll(async () => share(page, await shown.screenshot(), RED));
 
-/** How far a player has come, and what it knows. */
+/** The position and the metadata of a player. */
 const player = (found: Locator) =>
   found.evaluate((element) => {
     const { readyState, duration, currentTime } = element as HTMLMediaElement;
@@ -62,7 +62,7 @@ test("a video, which plays", async () => {
     const video = stage.locator("video");
     const shown = { videoWidth: 320, videoHeight: 240 };
     await expect.poll(() => player(video)).toMatchObject(shown);
-    // The controls are dark, and the rest is the film.
+    // The controls are dark; the rest is the video.
     await red(video).toBeGreaterThan(0.5);
     await video.evaluate((video) => (video as HTMLVideoElement).play());
     await expect.poll(async () => (await player(video)).currentTime).toBeGreaterThan(0);
@@ -102,7 +102,7 @@ test("text: all of it, the beginning of much, and none", async () => {
 test("images and videos have thumbnails, and the others an icon of their kind", async () => {
   const thumb = (name: string) => file(page, name).locator(".thumb");
   await expect.poll(() => player(thumb("red.webm"))).toMatchObject({ videoWidth: 320 });
-  // The checkbox is in the picture.
+  // The checkbox covers a part of the picture.
   await red(thumb("red.webm")).toBeGreaterThan(0.9);
   await red(thumb("red.png")).toBeGreaterThan(0.9);
   for (const [name, kind] of [

@@ -1,4 +1,4 @@
-/** web/README.md: its commands are there, and its config.json makes the page what it says. */
+/** web/README.md: its commands exist, and its config.json has the described effect. */
 import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
@@ -26,7 +26,7 @@ beforeAll(async () => {
 afterAll(() => browser.close());
 
 test("every command is one of npm's own or a script of its package", async () => {
-  // These two run the tests and install what they need: whoever reads this has just done both.
+  // These two run the tests and install dependencies, which has just happened.
   const own = ["npm ci", "npm test", "npm test -- client"];
   const scripts = commands.filter((command) => !own.includes(command));
   expect(scripts.length).toBe(commands.length - own.length);
@@ -39,7 +39,7 @@ test("every command is one of npm's own or a script of its package", async () =>
 
 test("the page with reload is served, and asks the API of `cargo dev`", async () => {
   expect(commands).toContain("npm run dev -w app");
-  // A group of its own, so that what npm starts ends with it.
+  // A process group of its own, so that the processes which npm starts end with it.
   const npm = spawn("npm", ["run", "dev", "-w", "app", "--", "--port", "0"], { cwd: WEB, detached: true });
   try {
     let url = "";

@@ -1,4 +1,4 @@
-/** docs/recipes.md: every sample runs, as it stands there. */
+/** docs/recipes.md: every sample runs unchanged. */
 import { execFile } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => browser.close());
 
-/** The only sample in a language under a heading. Those that no test has asked for are found out at the end. */
+/** The only sample in a language under a heading. The last test fails for samples that no test has used. */
 function sample(heading: string, language: string): string {
   const fitting = found.filter((each) => each.heading === heading && each.language === language);
   expect(fitting, `${heading}, ${language}`).toHaveLength(1);
@@ -31,7 +31,7 @@ function sample(heading: string, language: string): string {
 }
 const used = new Set<Sample>();
 
-/** Runs a script on a page of somebody who has nothing yet, and looks at what came of it. */
+/** Runs a script on the page of a new user, runs `act`, and returns the names of the user's files. */
 async function inPage(source: string, types: "ts" | "tsx", act: (page: Page, visitor: Visitor) => Promise<void>) {
   const code = await bundle(source, types);
   const visitor = await Visitor.arrive(browser, { bypassCSP: true });
@@ -152,7 +152,7 @@ test("Uppy goes on with what S3 has, as Golden Retriever does after a reload", a
     const data = "new Blob([new Uint8Array(101 * 1024 * 1024)])";
     await page.evaluate(`uppy.addFile({ name: "film.mp4", type: "video/mp4", data: ${data} })`);
     const taken = () => network.taken.map(({ url }) => url.searchParams.get("partNumber"));
-    // The third part never comes to an end.
+    // The third part never finishes.
     let held = true;
     network.fault = ({ url }) => (held && url.searchParams.get("partNumber") === "3" ? { cut: 1 } : undefined);
     await page.evaluate("void (globalThis.result = uppy.upload())");

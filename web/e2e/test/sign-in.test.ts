@@ -1,4 +1,4 @@
-/** Signing in by OpenID Connect, on the page as the template hosts it. */
+/** Sign-in by OpenID Connect, on the page as the template hosts it. */
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { type Stack, startStack } from "../../testing/stack.ts";
@@ -28,7 +28,7 @@ afterAll(async () => {
 
 let visitor: Visitor;
 let page: Page;
-/** What the page's policy has refused. */
+/** Violations of the page's Content Security Policy. */
 let refused: string[];
 beforeEach(async () => {
   Object.assign(identity, { firstSeconds: 3600, renews: true });
@@ -50,7 +50,7 @@ afterEach(async () => {
   expect(visitor.errors).toEqual([]);
 });
 
-/** Uses the provider's own form. */
+/** Uses the provider's sign-in form. */
 async function fill(at: Page, user: string): Promise<void> {
   await at.getByPlaceholder("Enter any login").fill(user);
   await at.getByPlaceholder("and password").fill("any");
@@ -87,7 +87,7 @@ test("in, an upload, a look at it, a reload, out, and nothing of it for the next
   await expect.poll(() => page.frames().some((frame) => frame.url().startsWith(stack.s3))).toBe(true);
   await page.keyboard.press("Escape");
 
-  // Nothing of it where others, or a later person at this browser, would find it.
+  // No token is stored where another site, or a later user of this browser, could read it.
   expect(page.url()).toBe(hosted.url);
   expect(await page.evaluate(() => JSON.stringify(localStorage))).not.toMatch(/access_token|id_token|eyJ/);
   await page.reload();
@@ -129,7 +129,7 @@ test("the policy lets the page talk to nobody else, and run nothing else", async
     return "ran" in window;
   });
   expect(ran).toBe(false);
-  // The header and the page's own policy both refuse the script.
+  // Both the header and the policy in the page refuse the script.
   const directives = () => refused.map((line) => line.split(" ")[3]);
   await expect.poll(directives).toEqual(["connect-src", "script-src-elem", "script-src-elem"]);
 });
@@ -146,7 +146,7 @@ test("a session that the API takes no more ends with a way in again", async () =
   await page.getByText("Nothing here yet").waitFor();
 });
 
-/** As if so much time had passed that the token is over. */
+/** Pretends that the token has expired. */
 async function expire(): Promise<void> {
   await page.evaluate(() => {
     const key = Object.keys(sessionStorage).find((key) => key.startsWith("oidc.user")) ?? "";
@@ -166,7 +166,7 @@ test("a session renews itself, once for all requests of a moment", async () => {
   await page.getByText("Nothing here yet").waitFor();
   expect(identity.grants.length).toBe(3);
 
-  // A token that the API takes no more, whatever the page thinks of it.
+  // A token that the API refuses although the page considers it valid.
   let refusals = 0;
   visitor.network.fault = ({ method, url }) =>
     method === "POST" && url.pathname === "/presign-upload" && refusals++ === 0 ? { answer: 401 } : undefined;
@@ -175,7 +175,7 @@ test("a session renews itself, once for all requests of a moment", async () => {
   expect(refusals).toBe(2);
   expect(identity.grants.length).toBe(4);
 
-  // A refresh token holds once: who uses it twice loses the session.
+  // A refresh token is valid once. Using it twice ends the session.
   await expire();
   await choose(page, [text("one.txt"), text("two.txt"), text("three.txt")]);
   await done(page, 4);
@@ -230,7 +230,7 @@ test("who cancels, or comes with an answer to no question, is told so", async ()
     expect(page.url()).toBe(hosted.url);
   }
 
-  // The token is for another question than was asked.
+  // The nonce of the token does not match the request.
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByPlaceholder("Enter any login").waitFor();
   const other = await visitor.context.newPage();

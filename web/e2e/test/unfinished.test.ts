@@ -1,4 +1,4 @@
-/** Uploads that were begun and not finished: gone on with from any browser, or given up. */
+/** Unfinished uploads: resumed in any browser, or discarded. */
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { openBrowser, Visitor } from "../src/browser.ts";
@@ -30,7 +30,7 @@ const part = (url: URL) => Number(url.searchParams.get("partNumber"));
 const taken = ({ network }: Visitor) => network.taken.map(({ url }) => part(url));
 const discards = () => visitor.network.log.filter(({ method }) => method === "DELETE").map(({ status }) => status);
 
-/** Begins an upload of which S3 gets the first two parts, in a browser that is then gone. */
+/** Begins an upload, sends two parts, and closes the browser. */
 async function begun(): Promise<void> {
   const other = await Visitor.arrive(browser, {}, visitor.user);
   other.network.fault = ({ url }) => (part(url) > 2 ? { cut: 1 } : undefined);
@@ -91,7 +91,7 @@ test("discarding is undone before it is done, comes back where it fails, and the
 
   visitor.network.fault = () => undefined;
   await discard();
-  // Leaving the page is no way out of it.
+  // Closing the page does not cancel it.
   await page.reload();
   await expect.poll(discards).toEqual([403, 200]);
   await page.reload();

@@ -1,4 +1,4 @@
-/** Putting files in: small ones, many, and those that are refused. */
+/** Uploads: small files, many files, and refused ones. */
 import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { openBrowser, Visitor } from "../src/browser.ts";
@@ -81,7 +81,7 @@ test("500 files at once arrive, and the list grows as it is scrolled", async () 
     Array.from({ length: 500 }, (_, i) => text(`file-${String(i).padStart(3, "0")}.txt`, String(i))),
   );
   await done(page, 500);
-  // The rows are those that matter; the rest is a figure.
+  // Only the relevant rows are shown; the others are counted.
   expect(await row(page, "file-").count()).toBe(100);
   await page.getByText("and 400 more").waitFor();
   await page.reload();

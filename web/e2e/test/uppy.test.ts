@@ -1,4 +1,4 @@
-/** Uppy with Golden Retriever: a reload in the middle of an upload in parts, and no part sent twice. */
+/** Uppy with Golden Retriever: after a reload during a multipart upload, no part is sent twice. */
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createClient } from "../../client/src/index.ts";
@@ -24,14 +24,14 @@ afterAll(async () => {
   await film.remove();
 });
 
-/** A page of an app that uses Uppy, freshly loaded. */
+/** Loads the page of an application that uses Uppy. */
 async function load({ page, stack }: Visitor, code: string): Promise<void> {
   await page.goto(`${stack.page.split("/#")[0]}/config.json`);
   await page.addScriptTag({ content: code, type: "module" });
   await page.waitForFunction("globalThis.uppy");
 }
 
-/** Picks the file as a person does, so that it is the very same again after a reload. */
+/** Chooses the file by an input, so that it is the same file again after a reload. */
 async function pick(page: Page): Promise<void> {
   await page.evaluate(() => {
     document.body.innerHTML = '<input type="file" aria-label="File" />';
@@ -43,7 +43,7 @@ async function pick(page: Page): Promise<void> {
   }`);
 }
 
-/** Whether Golden Retriever has written down the upload and, where it keeps files at all, the file. */
+/** Whether Golden Retriever has stored the upload and, if it stores files, the file. */
 const kept = (page: Page, files: number) =>
   page.evaluate(
     (wanted) =>
@@ -64,7 +64,7 @@ const kept = (page: Page, files: number) =>
 
 const numbers = ({ network }: Visitor) => network.taken.map(({ url }) => url.searchParams.get("partNumber"));
 
-/** Uploads until S3 has two parts, reloads, waits for Golden Retriever, and goes on. */
+/** Uploads until S3 has two parts, reloads, waits for Golden Retriever, and continues. */
 async function interrupted(source: string, files: number, meanwhile: (page: Page) => Promise<void>): Promise<void> {
   const code = await bundle(`${source}\nglobalThis.uppy = uppy;`);
   const visitor = await Visitor.arrive(browser, { bypassCSP: true });
@@ -79,7 +79,7 @@ async function interrupted(source: string, files: number, meanwhile: (page: Page
   network.fault = ({ url }) => (held && url.searchParams.get("partNumber") === "3" ? "hold" : undefined);
   await page.evaluate("void uppy.upload()");
   await expect.poll(() => numbers(visitor)).toEqual(["1", "2"]);
-  // Golden Retriever writes down what happened twice a second at most.
+  // Golden Retriever stores the state at most twice a second.
   await expect.poll(() => kept(page, files)).toBe(true);
 
   await load(visitor, code);

@@ -1,4 +1,4 @@
-/** Where files come in: by a drop anywhere, a paste, or the two buttons. */
+/** Adds files: by a drop anywhere, a paste, or one of two buttons. */
 import { html, type TemplateResult } from "lit";
 import { icon } from "../icons.ts";
 import type { Page } from "../page.ts";

@@ -1,4 +1,4 @@
-/** The head of the page: the name, how much is used, the theme, and who it is. */
+/** The header: name, usage, theme and user. */
 import { html, nothing, type TemplateResult } from "lit";
 import * as format from "../format.ts";
 import { icon } from "../icons.ts";

@@ -1,4 +1,4 @@
-/** The files: as a gallery or as a list, with what can be done with one or many. */
+/** The files as a gallery or a list, with actions for one or many. */
 import type { StoredFile } from "@slipway/client";
 import { html, nothing, type TemplateResult } from "lit";
 import { guard } from "lit/directives/guard.js";
@@ -39,7 +39,7 @@ export function library(page: Page): TemplateResult {
         ${repeat(
           files,
           ({ id }) => id,
-          // Drawn again only where something of it has changed: there may be thousands.
+          // A file is rendered again only if it has changed: there may be thousands.
           (file) => guard([file, library.selected.has(file.id), tries(file)], () => entry(page, file)),
         )}
       </ul>
@@ -111,11 +111,11 @@ function remove(page: Page, { id }: StoredFile): void {
   const gone = document.activeElement?.closest(".file");
   const neighbour = gone?.nextElementSibling ?? gone?.previousElementSibling;
   page.remove([id]);
-  // Or the keyboard would be back at the top of the page.
+  // Otherwise the focus would move to the top of the page.
   neighbour?.querySelector<HTMLElement>(".open")?.focus();
 }
 
-/** What is below the last file: more of them, once it comes into view, or why there are none. */
+/** The end of the list: loads the next page when it becomes visible, or says why there are no files. */
 function end(page: Page, shown: number): TemplateResult | typeof nothing {
   const { library } = page;
   if (library.state === "failed") {

@@ -1,4 +1,4 @@
-/** A look at one file, and at its neighbours by the arrow keys. */
+/** The preview of one file. The arrow keys show its neighbours. */
 import type { StoredFile } from "@slipway/client";
 import { html, nothing, type TemplateResult } from "lit";
 import { keyed } from "lit/directives/keyed.js";
@@ -10,16 +10,16 @@ import { button } from "./queue.ts";
 
 export function preview(page: Page): TemplateResult {
   const { open } = page;
-  // The list may have a fresher URL.
+  // The list may have a newer URL.
   const file = open && (page.library.files.find(({ id }) => id === open.id) ?? open);
   const close = (event: Event) => {
-    // A component inside tells of its own closing by the same event.
+    // Components inside the dialogue fire the same event when they close.
     if (event.target !== event.currentTarget) return;
     page.open = undefined;
     page.changed();
   };
   const label = file?.fileName ?? "Preview";
-  // `live`: it closes itself, and may be opened for another file before that has been drawn.
+  // `live`: the dialogue closes itself, and may be opened for another file before the next rendering.
   return html`
     <wa-dialog class="preview" label=${label} ?open=${live(file !== undefined)} light-dismiss @wa-after-hide=${close} @keydown=${(e: KeyboardEvent) => keys(page, e)}>
       ${file ? body(page, file) : nothing}
@@ -59,7 +59,7 @@ function content(page: Page, file: StoredFile): TemplateResult {
     case "audio":
       return html`<audio crossorigin="anonymous" src=${url} controls aria-label=${name} @error=${once(refresh)}></audio>`;
     case "pdf":
-      // Phones mostly open one in an app of its own.
+      // Most phones open PDFs in an app of their own.
       return navigator.pdfViewerEnabled
         ? html`<iframe src=${url} title=${name}></iframe>`
         : nothingToShow("This browser shows no PDF inside of a page. Download it to open it.");
@@ -79,7 +79,7 @@ function nothingToShow(why: string): TemplateResult {
 
 const TEXT_BYTES = 200_000;
 
-/** The last one: drawing again is no reason to fetch again. */
+/** The last text that was loaded. A rendering must not request it again. */
 let read: { url: string; text: Promise<TemplateResult> } | undefined;
 
 function textOf(url: string): Promise<TemplateResult> {
@@ -90,7 +90,7 @@ function textOf(url: string): Promise<TemplateResult> {
 async function text(url: string): Promise<TemplateResult> {
   try {
     const response = await fetch(url, { headers: { Range: `bytes=0-${TEXT_BYTES - 1}` } });
-    // An empty file has no first byte.
+    // A range request for an empty file fails.
     if (response.status === 416) return nothingToShow("The file is empty.");
     if (!response.ok) throw new Error(String(response.status));
     const text = await response.text();
@@ -110,7 +110,7 @@ function once(run: () => void): () => void {
 
 function keys(page: Page, event: KeyboardEvent): void {
   const at = event.target as Element;
-  // Players and text have arrows of their own.
+  // Players and text use the arrow keys themselves.
   if (at.matches("video, audio, pre")) return;
   if (event.key === "ArrowLeft") step(page, -1);
   if (event.key === "ArrowRight") step(page, 1);

@@ -1,4 +1,4 @@
-/** The uploads: how far each is, how far all are, and what can be done about them. */
+/** The upload queue: the progress of each upload and of all, with their actions. */
 import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import * as format from "../format.ts";
@@ -11,7 +11,7 @@ export function queue(page: Page): TemplateResult | typeof nothing {
   if (uploads.items.length === 0) return nothing;
   const clear = () => {
     uploads.clear();
-    // What failed half-way can still be finished.
+    // A failed multipart upload can still be resumed.
     void page.unfinished.load();
   };
   return html`
@@ -42,12 +42,12 @@ export function queue(page: Page): TemplateResult | typeof nothing {
   `;
 }
 
-/** Nobody reads more rows than this, and drawing them takes time from sending. */
+/** The most rows that are shown. Rendering more takes time from sending. */
 const SHOWN = 100;
 
 const ORDER: Record<State, number> = { sending: 0, failed: 1, paused: 2, waiting: 3, done: 4 };
 
-/** Of many, what moves or needs somebody. */
+/** With many uploads, only those that are running or need the user are shown. */
 function shown(items: Item[]): Item[] {
   if (items.length <= SHOWN) return items;
   return [...items].sort((a, b) => ORDER[a.state] - ORDER[b.state] || a.key - b.key).slice(0, SHOWN);
@@ -57,7 +57,7 @@ function retryable(item: Item): boolean {
   return item.state === "failed" && !item.hopeless;
 }
 
-/** Said aloud by screen readers, and so of counts alone: it would never be silent otherwise. */
+/** The text that screen readers announce. It contains only counts, because they would announce every percent. */
 function summary({ uploads }: Page): string {
   const left = uploads.is("waiting", "sending").length;
   const parts = [
@@ -126,7 +126,7 @@ function status(item: Item): string {
   return `${LABEL[item.state]} · ${format.bytes(item.sent)} of ${size}${resumed}`;
 }
 
-/** A button with an icon. Where there is no room its name is for the ear alone, and it is the browser's own button: a
+/** A button with an icon. On narrow screens only screen readers get its name. It is a native button: a
  * list has thousands of them. */
 export function button(label: string, name: IconName, run: () => void, bare = false): TemplateResult {
   return bare

@@ -1,7 +1,7 @@
-/** Over the page: a session has ended, and everything waits for a person to sign in again. */
+/** A dialogue over the page: the session has ended, and requests wait until the user signs in again. */
 import { html, nothing, render, type TemplateResult } from "lit";
 
-/** Resolves once `attempt`, which a click begins, has not failed. */
+/** Resolves when `attempt`, which a click starts, succeeds. */
 export function signInAgain(attempt: () => Promise<void>): Promise<void> {
   const place = document.createElement("div");
   document.body.append(place);
@@ -23,7 +23,7 @@ export function signInAgain(attempt: () => Promise<void>): Promise<void> {
 }
 
 function dialog(tries: () => Promise<void>, problem: string | undefined, busy: boolean): TemplateResult {
-  // There is nothing behind it that would work.
+  // Nothing behind the dialogue works without a session.
   const stay = (event: Event) => event.preventDefault();
   return html`
     <wa-dialog label="Your session has ended" open without-header @wa-hide=${stay}>

@@ -1,4 +1,4 @@
-/** Before anything else: who is it? */
+/** The sign-in form. */
 import { html, nothing, type TemplateResult } from "lit";
 import { icon } from "../icons.ts";
 import type { Session, SignedOut } from "../session.ts";

@@ -1,4 +1,4 @@
-/** A small picture of a file: its own, or one of its kind. */
+/** The thumbnail of a file: its own picture, or the icon of its kind. */
 import type { StoredFile } from "@slipway/client";
 import { html, type TemplateResult } from "lit";
 import { keyed } from "lit/directives/keyed.js";
@@ -15,13 +15,13 @@ const ICONS: Record<ReturnType<typeof kind>, IconName> = {
   other: "document",
 };
 
-/** Above this a picture is no thumbnail any more. */
+/** Larger pictures are not used as thumbnails. */
 const LARGEST = 30_000_000;
 
-/** URLs that did not work. Each is replaced once; what then fails is no picture. */
+/** URLs that failed. Each is replaced once; a second failure means that the file is not a picture. */
 const broken = new Map<string, number>();
 
-/** How often it has failed. */
+/** How often a file has failed. */
 export function tries({ id }: StoredFile): number {
   return broken.get(id) ?? 0;
 }
@@ -35,12 +35,12 @@ export function thumbnail(page: Page, file: StoredFile): TemplateResult {
   }
   const failed = async () => {
     broken.set(file.id, failures + 1);
-    // The URL may have ended. If there is no other, it is no picture.
+    // The URL may have expired. If a fresh one is the same, the file is not a picture.
     const fresh = failures === 0 ? await page.library.refresh(file.id) : undefined;
     if (!fresh || fresh === file.url) broken.set(file.id, 2);
     page.changed();
   };
-  // `crossorigin`: a cached answer to a request without an origin would break a later fetch of the same URL.
+  // `crossorigin`: a response that was cached without CORS headers would break a later fetch of the same URL.
   const picture =
     what === "image"
       ? html`<img class="thumb" crossorigin="anonymous" loading="lazy" decoding="async" alt="" src=${file.url} @error=${failed} />`

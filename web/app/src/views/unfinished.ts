@@ -1,4 +1,4 @@
-/** What was begun and not finished, to go on with or to give up. */
+/** The unfinished uploads, which can be resumed or discarded. */
 import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import * as format from "../format.ts";
