@@ -1,4 +1,4 @@
-//! A file as the API shows it.
+//! The `file` object of the API.
 
 use slipway_core::{Error, FileRow, Sha256, UrlBlocked};
 use time::OffsetDateTime;
@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use crate::JsonBody;
 use crate::time::rfc3339;
 
-/// The `file` of every reply that has one.
+/// A file in a response.
 #[derive(Debug)]
 pub struct FileBody<'a> {
     row: &'a FileRow,
@@ -14,10 +14,10 @@ pub struct FileBody<'a> {
 }
 
 impl<'a> FileBody<'a> {
-    /// What a file takes in an answer, its URL with the session token of a role included; only a guess.
+    /// The estimated length of a file in a response, with a URL that contains a session token.
     pub const BYTES: usize = 2500;
 
-    /// `row`, readable at a URL until its end (`None`: for good), or not readable yet, if ever.
+    /// The file of `row`, with its URL and the time when the URL expires (`None`: never), or with the reason why it has none.
     #[must_use]
     pub const fn new(
         row: &'a FileRow,
@@ -26,7 +26,7 @@ impl<'a> FileBody<'a> {
         Self { row, url }
     }
 
-    /// Appends it to `body`. By hand, since a page has a thousand of them, and their URLs are most of what it is.
+    /// Appends the JSON to `body`. It is written by hand, because a page has up to a thousand files and their URLs are most of it.
     pub fn write(&self, body: &mut JsonBody) -> Result<(), Error> {
         let row = self.row;
         body.raw("{");
@@ -54,7 +54,7 @@ impl<'a> FileBody<'a> {
         body.text_or_null(url)?;
         body.key("urlExpiresAt");
         body.text_or_null(ends.as_deref())?;
-        // There only where there is no URL, so that a deployment without a scanner answers what it always did.
+        // Present only if there is no URL, so that responses do not change for deployments without a scanner.
         if let Err(blocked) = self.url {
             body.key("urlBlocked");
             body.text(blocked.as_str())?;

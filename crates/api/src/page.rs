@@ -1,16 +1,16 @@
-//! What every list reads from its query: how long a page is, and where it begins.
+//! The query parameters of every list: `limit` and `cursor`.
 
 use slipway_core::limits::MAX_PAGE_FILES;
 use slipway_core::{Cursor, Error, FileId};
 
 use crate::Request;
 
-/// `limit`, else `default`.
+/// The parameter `limit`, or `default`.
 pub fn limit(request: &Request, default: u32) -> Result<u32, Error> {
     let Some(text) = request.query("limit")? else {
         return Ok(default);
     };
-    // Rust reads a plus sign, which no other client of ours would mean.
+    // Rust's parser accepts a leading plus sign, which the API does not.
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse()
         .ok()
@@ -23,7 +23,7 @@ pub fn limit(request: &Request, default: u32) -> Result<u32, Error> {
         })
 }
 
-/// The id in `cursor`: the page begins below it.
+/// The id in `cursor`. The page starts below it.
 pub fn before(request: &Request) -> Result<Option<FileId>, Error> {
     let cursor = request.query("cursor")?.map(Cursor::decode).transpose()?;
     Ok(cursor.map(|cursor| cursor.0))

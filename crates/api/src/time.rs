@@ -1,4 +1,4 @@
-//! Times as the API writes them.
+//! The time format of the API.
 
 use slipway_core::Error;
 use time::OffsetDateTime;

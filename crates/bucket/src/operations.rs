@@ -1,4 +1,4 @@
-//! What S3 is asked without its SDK, by the names of its API.
+//! The S3 operations that do not use the SDK, by their names in the S3 API.
 
 use bytes::Bytes;
 use http::request::Builder;
@@ -9,13 +9,13 @@ use slipway_core::{Error, ObjectKey, Sha256};
 use crate::s3::S3;
 
 impl S3 {
-    /// What S3 says of an object, its checksum included: that is told only when asked for.
+    /// Requests the metadata of an object. S3 returns the checksum only on request.
     pub(crate) fn head_object(&self, key: &ObjectKey) -> Result<Request<Bytes>, Error> {
         let ask = self.about(Method::HEAD, key);
         whole(ask.header("x-amz-checksum-mode", "ENABLED"), Bytes::new())
     }
 
-    /// The first `count` bytes of an object.
+    /// Requests the first `count` bytes of an object.
     pub(crate) fn get_object(
         &self,
         key: &ObjectKey,
@@ -26,19 +26,19 @@ impl S3 {
         whole(ask.header("range", range), Bytes::new())
     }
 
-    /// That an object goes.
+    /// Deletes an object.
     pub(crate) fn delete_object(&self, key: &ObjectKey) -> Result<Request<Bytes>, Error> {
         whole(self.about(Method::DELETE, key), Bytes::new())
     }
 
-    /// That all of `document` go; `any` is one of them.
+    /// Deletes all objects of `document`. `any` is one of their keys.
     pub(crate) fn delete_objects(
         &self,
         any: &ObjectKey,
         document: String,
     ) -> Result<Request<Bytes>, Error> {
         let object = self.location.object_url(any);
-        // A key has three segments; what is before them is the bucket's.
+        // A key has three segments. The rest of the URL is the bucket's.
         let bucket = object.rsplitn(4, '/').nth(3).unwrap_or_default();
         let checksum: [u8; 32] = digest(&SHA256, document.as_bytes())
             .as_ref()
@@ -46,7 +46,7 @@ impl S3 {
             .map_err(|error| Error::internal("hash a request to S3", error))?;
         let ask = Request::post(format!("{bucket}/?delete="))
             .header("content-type", "application/xml")
-            // S3 wants a checksum, of whichever kind.
+            // S3 requires a checksum of any kind.
             .header("x-amz-checksum-sha256", Sha256(checksum).to_base64());
         whole(ask, document.into())
     }

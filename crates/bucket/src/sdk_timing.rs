@@ -1,4 +1,4 @@
-//! Times every call of the SDK, whichever it is: retries count, calls side by side count once.
+//! Measures the time of all SDK calls. Retries count; concurrent calls count once.
 
 use aws_sdk_s3::config::interceptors::BeforeSerializationInterceptorContextRef;
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
@@ -7,7 +7,7 @@ use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use slipway_core::BusyClock;
 use slipway_core::busy::Wait;
 
-/// Keeps a wait with each call: it ends with the call, also where that is dropped half way.
+/// Attaches a wait to each call. It ends with the call, also when the call is dropped early.
 #[derive(Debug)]
 pub(crate) struct Timing(pub(crate) BusyClock);
 

@@ -1,11 +1,11 @@
-//! As much XML as is needed of what S3 answers: elements without attributes, whose text needs no unescaping.
+//! Reads the part of XML that S3's answers need: elements without attributes, whose text needs no unescaping.
 
 /// The text of the first element `name` in `xml`.
 pub(crate) fn text<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
     elements(xml, name).next()
 }
 
-/// What is within each element `name` in `xml`.
+/// The content of each element `name` in `xml`.
 pub(crate) fn elements<'a>(xml: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
     let (opening, closing) = (format!("<{name}>"), format!("</{name}>"));
     let mut rest = xml;

@@ -1,9 +1,9 @@
-//! How long something was waited for, however many waits overlapped.
+//! Measures how long a request waits for S3 or Postgres. Overlapping waits count once.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Adds up the time in which at least one wait was under way. Clones share the sum.
+/// Sums up the time in which at least one wait was running. Clones share the sum.
 #[derive(Clone, Debug, Default)]
 pub struct BusyClock(Arc<Mutex<State>>);
 
@@ -14,12 +14,12 @@ struct State {
     total: Duration,
 }
 
-/// One wait; it ends when this is dropped, as it is where a call is given up half way.
+/// One wait. It ends when it is dropped, also when a call is aborted.
 #[derive(Debug)]
 pub struct Wait(BusyClock);
 
 impl BusyClock {
-    /// Begins a wait.
+    /// Starts a wait.
     #[must_use]
     pub fn wait(&self) -> Wait {
         let mut state = self.state();
@@ -28,7 +28,7 @@ impl BusyClock {
         Wait(self.clone())
     }
 
-    /// The sum so far, of waits that have ended and those under way.
+    /// The sum so far, including waits that are running.
     #[must_use]
     pub fn total(&self) -> Duration {
         let state = self.state();
@@ -36,7 +36,7 @@ impl BusyClock {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing that holds the lock can panic.
+        // No code that holds the lock can panic.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

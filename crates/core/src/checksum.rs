@@ -1,20 +1,20 @@
-//! SHA-256 checksums as S3 spells them: base64 of 32 bytes.
+//! SHA-256 checksums in S3's format: base64 of 32 bytes.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// A SHA-256 of a whole object.
+/// The SHA-256 of a whole object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sha256(pub [u8; 32]);
 
 impl Sha256 {
-    /// Reads canonical base64 of exactly 32 bytes. A composite checksum (`…-3`) is not one.
+    /// Parses canonical base64 of exactly 32 bytes. Composite checksums (`…-3`) are refused.
     #[must_use]
     pub fn from_base64(text: &str) -> Option<Self> {
         STANDARD.decode(text).ok()?.try_into().ok().map(Self)
     }
 
-    /// As the `x-amz-checksum-sha256` header and the API carry it.
+    /// The base64 form of the `x-amz-checksum-sha256` header and of the API.
     #[must_use]
     pub fn to_base64(self) -> String {
         STANDARD.encode(self.0)

@@ -1,4 +1,4 @@
-//! Where a page of a list ended, as an opaque text that only we can have made.
+//! Cursors: opaque texts that mark the end of a page.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,10 +10,10 @@ use crate::id::FileId;
 
 const TAG_BYTES: usize = 5;
 
-/// The last id that a page looked at; the next page begins below it.
+/// The last id that a page has examined. The next page starts below it.
 ///
-/// The tag tells a cursor of ours from a guess or a typo. It is no secret: a forged one could only
-/// begin a page of the caller's own files elsewhere.
+/// A tag detects typos and guesses. It is not a secret: a forged cursor could only start a page of
+/// the caller's own files at another place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor(pub FileId);
 
@@ -28,7 +28,7 @@ impl Cursor {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Fails with `invalid_request` on a cursor that we did not make.
+    /// Fails with `invalid_request` if the cursor was not created by [`Cursor::encode`].
     pub fn decode(text: &str) -> Result<Self, Error> {
         Self::try_decode(text).ok_or_else(|| {
             Error::invalid_request(

@@ -2,7 +2,7 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// Everything but RFC 8187's `attr-char`.
+/// All characters except RFC 8187's `attr-char`.
 const NOT_ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'!')
     .remove(b'#')
@@ -17,9 +17,9 @@ const NOT_ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'|')
     .remove(b'~');
 
-/// `attachment` with the exact name (`filename*`, RFC 6266 and RFC 8187), and a plain one for old clients.
+/// `attachment` with the exact name (`filename*`, RFC 6266 and RFC 8187), and an ASCII name for old clients.
 ///
-/// `ascii_name` must be free of quotes and backslashes, as the names in our keys are.
+/// `ascii_name` must not contain quotes or backslashes. Names in our keys never do.
 #[must_use]
 pub fn attachment(file_name: &str, ascii_name: &str) -> String {
     format!(

@@ -1,9 +1,9 @@
-//! Typed reading of configuration from an injected getter, so that tests never touch the process environment.
+//! Reads typed configuration through an injected getter, so that tests do not change the process environment.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Why a function cannot start: which variable, and what is wrong with it. Never the value, which may be a secret.
+/// Why a function cannot start: the variable and the problem. It never contains the value, which may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
     variable: &'static str,
@@ -11,7 +11,7 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    /// `variable` is unusable because of `problem`.
+    /// The value of `variable` cannot be used because of `problem`.
     #[must_use]
     pub fn new(variable: &'static str, problem: impl Into<String>) -> Self {
         Self {
@@ -29,7 +29,7 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// Where configuration comes from: the process environment, or a map in a test.
+/// The source of configuration: the process environment, or a map in tests.
 #[derive(Clone, Copy)]
 pub struct Env<'a>(&'a dyn Fn(&str) -> Option<String>);
 
@@ -40,25 +40,25 @@ impl fmt::Debug for Env<'_> {
 }
 
 impl<'a> Env<'a> {
-    /// Reads through `get`.
+    /// Reads variables by calling `get`.
     #[must_use]
     pub const fn new(get: &'a dyn Fn(&str) -> Option<String>) -> Self {
         Self(get)
     }
 
-    /// The value, if set to anything but white space: templates can only leave a variable empty, not unset.
+    /// The value, unless it is unset or blank. A template cannot leave a variable unset, only empty.
     #[must_use]
     pub fn optional(&self, variable: &'static str) -> Option<String> {
         (self.0)(variable).filter(|value| !value.trim().is_empty())
     }
 
-    /// The value, or an error that names the variable.
+    /// The value. Fails with an error that names the variable if it is unset.
     pub fn required(&self, variable: &'static str) -> Result<String, ConfigError> {
         self.optional(variable)
             .ok_or_else(|| ConfigError::new(variable, "is not set"))
     }
 
-    /// The value as a `T`, `None` when unset.
+    /// The value parsed as `T`; `None` if it is unset.
     pub fn parsed<T: FromStr>(
         &self,
         variable: &'static str,
@@ -74,7 +74,7 @@ impl<'a> Env<'a> {
             .transpose()
     }
 
-    /// A whole number between `min` and `max`, `default` when unset.
+    /// A whole number from `min` to `max`; `default` if it is unset.
     pub fn number(
         &self,
         variable: &'static str,
@@ -93,12 +93,12 @@ impl<'a> Env<'a> {
         }
     }
 
-    /// `true` or `false` (also `1` and `0`), `false` when unset.
+    /// `true` or `false` (also `1` and `0`); `false` if it is unset.
     pub fn flag(&self, variable: &'static str) -> Result<bool, ConfigError> {
         self.flag_or(variable, false)
     }
 
-    /// The same with another default.
+    /// The same, with `default` if it is unset.
     pub fn flag_or(&self, variable: &'static str, default: bool) -> Result<bool, ConfigError> {
         match self.optional(variable).as_deref().map(str::trim) {
             None => Ok(default),

@@ -1,30 +1,30 @@
-//! The id of a file: a UUID version 7, made at presign, the same in the key, the table and the API.
+//! The id of a file: a UUID version 7, generated at presign, and the same in the key, the table and the API.
 
 use std::fmt;
 
 use uuid::{Uuid, Variant, Version};
 
-/// A UUIDv7 (RFC 9562, section 5.7): its order is the order in which uploads were asked for.
+/// A UUIDv7 (RFC 9562, section 5.7). Its order is the order in which uploads were presigned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(Uuid);
 
 impl FileId {
-    /// A new id; later calls in one process give greater ids.
+    /// A new id. Later calls in one process return greater ids.
     #[must_use]
     pub fn new() -> Self {
         Self(Uuid::now_v7())
     }
 
-    /// The one canonical spelling: 36 lower-case characters with hyphens, version 7. `None` for anything else.
+    /// Parses the canonical form: 36 lower-case characters with hyphens, version 7. `None` for anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        // `Uuid` reads several spellings; a key must have exactly one.
+        // `Uuid` accepts several forms; a key must have exactly one.
         let canonical = text.len() == 36 && !text.bytes().any(|byte| byte.is_ascii_uppercase());
         let uuid = canonical.then(|| Uuid::try_parse(text).ok()).flatten()?;
         Self::from_uuid(uuid)
     }
 
-    /// The id in `uuid`, if that is a version 7.
+    /// The id of `uuid`; `None` unless it is a version 7.
     #[must_use]
     pub fn from_uuid(uuid: Uuid) -> Option<Self> {
         let ours =
@@ -32,7 +32,7 @@ impl FileId {
         ours.then_some(Self(uuid))
     }
 
-    /// Its spelling, written into `buffer`.
+    /// The canonical form, written into `buffer`.
     pub fn encode(self, buffer: &mut [u8; 36]) -> &str {
         self.0.as_hyphenated().encode_lower(buffer)
     }

@@ -1,4 +1,4 @@
-//! Object keys: `{owner}/{id}/{name}`. The key says whose the object is, and which row it belongs to.
+//! Object keys: `{owner}/{id}/{name}`. The key determines the owner of an object and its row.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use crate::file_name::{FileName, KeyName};
 use crate::id::FileId;
 use crate::user::UserId;
 
-/// A key of ours, taken apart. S3 allows 1024 bytes; the longest of ours has 867.
+/// A parsed key. S3 allows 1024 bytes; the longest of our keys has 867.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectKey {
     owner: UserId,
@@ -39,7 +39,7 @@ impl ObjectKey {
         }
     }
 
-    /// How every key of `owner` begins, and no other key.
+    /// The prefix of all keys of `owner`, and of no other key.
     #[must_use]
     pub fn prefix_of(owner: &UserId) -> String {
         let mut text = String::new();
@@ -48,7 +48,7 @@ impl ObjectKey {
         text
     }
 
-    /// Fails with `invalid_key` unless `text` is exactly what [`ObjectKey::new`] could have made.
+    /// Fails with `invalid_key` unless `text` is exactly what [`ObjectKey::new`] could have created.
     pub fn parse(text: &str) -> Result<Self, Error> {
         Self::try_parse(text).ok_or_else(|| {
             Error::new(
@@ -69,13 +69,13 @@ impl ObjectKey {
             .then(|| Self::from_parts(owner, id, name))
     }
 
-    /// Who owns the object.
+    /// The owner of the object.
     #[must_use]
     pub const fn owner(&self) -> &UserId {
         &self.owner
     }
 
-    /// The file's id.
+    /// The id of the file.
     #[must_use]
     pub const fn id(&self) -> FileId {
         self.id
@@ -87,7 +87,7 @@ impl ObjectKey {
         &self.name
     }
 
-    /// The key as S3 knows it.
+    /// The key as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text

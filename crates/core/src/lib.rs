@@ -1,4 +1,4 @@
-//! The rules of Slipway, and nothing else: no I/O, no clock but what ids and durations need, no AWS, no SQL, no HTTP.
+//! The rules of Slipway as pure code: no I/O, no AWS, no SQL, no HTTP, and no clock except for ids and durations.
 
 pub mod busy;
 pub mod checksum;

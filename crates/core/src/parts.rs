@@ -1,17 +1,17 @@
-//! The arithmetic of multipart uploads: how long each part is, and which are not there.
+//! The arithmetic of multipart uploads: the length of each part, and the missing parts.
 
 use std::fmt::Write as _;
 
 use crate::error::{Code, Error};
 use crate::limits::{DEFAULT_PART_BYTES, MAX_PART_BYTES, MAX_PARTS, MIN_PART_BYTES};
 
-/// Part sizes that we choose are whole mebibytes.
+/// The part sizes that we choose are multiples of a mebibyte.
 const STEP: u64 = 1024 * 1024;
 
-/// How many runs of part numbers a sentence names.
+/// The most ranges of part numbers that a message names.
 const MOST_RUNS: usize = 20;
 
-/// How a file of a known length is cut: parts of one size, and a last one with what is left.
+/// The division of a file into parts: all of one size, except the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parts {
     size: u64,
@@ -19,9 +19,9 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// Parts of the size `asked` for, or of the usual one; larger where there would be over 10,000.
+    /// Parts of the requested size, or of the default size; larger if there would be more than 10,000.
     ///
-    /// Fails with `invalid_request` for a file without bytes, and for a part size that S3 would not take.
+    /// Fails with `invalid_request` for an empty file, and for a part size that S3 does not accept.
     pub fn plan(size: u64, asked: Option<u64>) -> Result<Self, Error> {
         if size == 0 {
             return Err(Error::invalid_request(
@@ -43,7 +43,7 @@ impl Parts {
         Ok(Self { size, part_size })
     }
 
-    /// Parts that were planned before; `None` if nobody can have planned them.
+    /// Parts that were planned earlier; `None` if they cannot be the result of [`Parts::plan`].
     #[must_use]
     pub fn planned(size: u64, part_size: u64) -> Option<Self> {
         let parts = Self { size, part_size };
@@ -56,19 +56,19 @@ impl Parts {
         self.size
     }
 
-    /// The length of every part but the last.
+    /// The length of every part except the last.
     #[must_use]
     pub const fn part_size(self) -> u64 {
         self.part_size
     }
 
-    /// How many there are.
+    /// The number of parts.
     #[must_use]
     pub fn count(self) -> u16 {
         u16::try_from(self.size.div_ceil(self.part_size)).unwrap_or(u16::MAX)
     }
 
-    /// The exact length of part `number`, which counts from 1; `None` where there is no such part.
+    /// The exact length of part `number`, counted from 1; `None` if there is no such part.
     #[must_use]
     pub fn size_of(self, number: u16) -> Option<u64> {
         let before = u64::from(number.checked_sub(1)?).checked_mul(self.part_size)?;
@@ -76,7 +76,8 @@ impl Parts {
         Some(left.min(self.part_size))
     }
 
-    /// Fails with `parts_missing`, naming those that are not among `there` (number and length) as they must be.
+    /// Fails with `parts_missing` unless `there` (numbers and lengths) contains every part with its exact length. The error names the
+    /// missing ones.
     pub fn check(self, there: impl IntoIterator<Item = (u16, u64)>) -> Result<(), Error> {
         let mut missing = vec![true; usize::from(self.count())];
         for (number, size) in there {
@@ -99,7 +100,7 @@ impl Parts {
     }
 }
 
-/// First and last number of each unbroken run.
+/// The first and last number of each contiguous range.
 fn runs(numbers: impl Iterator<Item = u16>) -> Vec<(u16, u16)> {
     let mut runs: Vec<(u16, u16)> = Vec::new();
     for number in numbers {
@@ -111,7 +112,7 @@ fn runs(numbers: impl Iterator<Item = u16>) -> Vec<(u16, u16)> {
     runs
 }
 
-/// Such as `2, 5-9, 12`; an answer must not grow with ten thousand parts.
+/// Ranges such as `2, 5-9, 12`. Their number is limited, because there may be 10,000 parts.
 fn named(runs: &[(u16, u16)]) -> String {
     let mut text = String::new();
     for (at, (first, last)) in runs.iter().take(MOST_RUNS).enumerate() {

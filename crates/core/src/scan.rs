@@ -1,22 +1,22 @@
-//! What a malware scanner has said of a file, and whether the file may be read then.
+//! Results of a malware scan, and whether a file may be read.
 
 use crate::env::{ConfigError, Env};
 
-/// What a scanner has said of one object, in `s3_files.scan_status`; null there as long as it has said nothing.
+/// The scan result of one object, stored in `s3_files.scan_status`. Null means that there is no result yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ScanStatus {
-    /// It found nothing.
+    /// No threat was found.
     NoThreats,
-    /// It found something. For these bytes that is final.
+    /// A threat was found. This is final for these bytes.
     Threats,
-    /// It cannot look into files like this one: encrypted, too large, of a kind it does not know.
+    /// The scanner does not support the file: it is encrypted, too large, or of an unknown kind.
     Unsupported,
-    /// It could not do its work.
+    /// The scan failed.
     Failed,
 }
 
 impl ScanStatus {
-    /// Every status, for tests.
+    /// All statuses, for tests.
     pub const ALL: [Self; 4] = [
         Self::NoThreats,
         Self::Threats,
@@ -24,7 +24,7 @@ impl ScanStatus {
         Self::Failed,
     ];
 
-    /// As the table has it.
+    /// The form in the table.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -35,7 +35,7 @@ impl ScanStatus {
         }
     }
 
-    /// From the table. What is not known there has certainly not been found harmless.
+    /// Parses the form in the table. An unknown value counts as a failed scan.
     #[must_use]
     pub fn from_stored(text: &str) -> Self {
         Self::ALL
@@ -45,21 +45,21 @@ impl ScanStatus {
     }
 }
 
-/// Why a file has no read URL, where `REQUIRE_SCAN` is on.
+/// Why a file has no read URL while `REQUIRE_SCAN` is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UrlBlocked {
-    /// The scanner has not said anything yet.
+    /// There is no scan result yet.
     ScanPending,
-    /// The scanner found something.
+    /// The scanner found a threat.
     ScanThreats,
-    /// The scanner could not do its work.
+    /// The scan failed.
     ScanFailed,
-    /// The scanner cannot look into files like this one.
+    /// The scanner does not support files like this one.
     ScanUnsupported,
 }
 
 impl UrlBlocked {
-    /// Every reason, for the test that holds `openapi.yaml` to this list.
+    /// All reasons, for the test that compares `openapi.yaml` with this list.
     pub const ALL: [Self; 4] = [
         Self::ScanPending,
         Self::ScanThreats,
@@ -67,7 +67,7 @@ impl UrlBlocked {
         Self::ScanUnsupported,
     ];
 
-    /// What is in the way of reading a file of this status; `None`: nothing is.
+    /// Why a file with this status cannot be read; `None` if it can.
     #[must_use]
     pub const fn by(status: Option<ScanStatus>) -> Option<Self> {
         match status {

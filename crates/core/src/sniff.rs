@@ -1,19 +1,18 @@
-//! What a file is by its first bytes, whatever it calls itself.
+//! Detects the type of a file from its first bytes.
 
-/// How many bytes are looked at; more would tell no more.
+/// The number of bytes that are read. More would not improve the detection.
 pub const SNIFF_BYTES: usize = 512;
 
-/// The type that `head`, the first bytes of a file, give away; `None` for text and for the unknown.
+/// The type of a file that starts with `head`; `None` for plain text and for unknown types.
 ///
-/// Markup comes before everything: it is what a browser would run, and libraries look for it less closely than
-/// a browser does. The WHATWG MIME Sniffing standard's patterns for HTML are the model, and SVG is added,
-/// with or without a prolog.
+/// Markup is checked first, because browsers execute it and libraries detect it less strictly than browsers do. The
+/// patterns for HTML are those of the WHATWG MIME Sniffing standard. SVG is added, with or without a prolog.
 #[must_use]
 pub fn detect(head: &[u8]) -> Option<&'static str> {
     markup(head).or_else(|| infer::get(head).map(|kind| kind.mime_type()))
 }
 
-/// Tags that make a browser take text for HTML (MIME Sniffing, section 7.1).
+/// Tags that make a browser treat text as HTML (MIME Sniffing, section 7.1).
 const HTML_TAGS: [&str; 17] = [
     "!doctype html",
     "html",
@@ -38,7 +37,7 @@ fn markup(head: &[u8]) -> Option<&'static str> {
     let text = as_ascii(head);
     let text = text.trim_start();
     if let Some(at) = text.find("<svg") {
-        // In XML anything may stand before the root: a prolog, comments, a doctype with entities.
+        // In XML a prolog, comments or a doctype with entities may precede the root.
         let before = &text[..at];
         if before.is_empty() || before.starts_with('<') {
             return Some("image/svg+xml");
@@ -62,8 +61,8 @@ fn opens(tag: &str, name: &str) -> bool {
     })
 }
 
-/// The ASCII of `head` in lower case: without a byte order mark, and without the zero bytes of UTF-16, so that
-/// an encoding hides nothing.
+/// The ASCII characters of `head` in lower case, without a byte order mark and without the zero bytes of UTF-16, so that
+/// an encoding cannot hide markup.
 fn as_ascii(head: &[u8]) -> String {
     head.iter()
         .filter(|byte| byte.is_ascii() && **byte != 0)

@@ -1,4 +1,4 @@
-//! Who owns a file: the `sub` of a verified token, and its spelling in object keys.
+//! The owner of a file: the `sub` of a verified token, and its escaped form in object keys.
 
 use std::fmt::{self, Write as _};
 
@@ -6,12 +6,12 @@ use ring::digest::{SHA256, digest};
 
 /// The verified subject of a token: 1 to 255 bytes.
 ///
-/// A NUL is refused: Postgres `text` cannot hold it, so it could never be compared with a row.
+/// A NUL is refused: Postgres cannot store it in `text`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct UserId(String);
 
 impl UserId {
-    /// The longest `sub`, in bytes. Escaped it is three times as long, which still fits an object key.
+    /// The longest `sub`, in bytes. Escaping makes it at most three times as long, which still fits into an object key.
     pub const MAX_BYTES: usize = 255;
 
     /// `None` if `sub` is empty, too long, or holds a NUL.
@@ -22,14 +22,14 @@ impl UserId {
         fits.then_some(Self(sub))
     }
 
-    /// The `sub` as the token gave it.
+    /// The `sub` of the token.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// What the log shows instead of the `sub`, which may be an address or a name: the first 16 hex digits of its
-    /// SHA-256. It tells users apart, and can be computed for a user that is asked about.
+    /// The form for logs: the first 16 hex digits of the SHA-256 of the `sub`, which may be an e-mail address or a name. It
+    /// distinguishes users, and an operator can compute it for a given user.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         let digest = digest(&SHA256, self.0.as_bytes());
@@ -42,7 +42,7 @@ impl UserId {
             })
     }
 
-    /// Writes the first segment of this user's keys: bytes outside `A–Za–z0–9-_.@` become `~XX`.
+    /// Writes the first segment of this user's keys. Bytes outside `A–Za–z0–9-_.@` become `~XX`.
     ///
     /// `.` and `..` are escaped as well, since URL parsers resolve them as path segments.
     pub(crate) fn write_escaped(&self, out: &mut String) {
@@ -73,7 +73,7 @@ impl UserId {
             };
         }
         let user = Self::parse(String::from_utf8(bytes).ok()?)?;
-        // Two spellings of one owner would be two keys for one right: only the canonical one counts.
+        // Only the canonical form is accepted, so that one owner has one prefix.
         let mut canonical = String::with_capacity(segment.len());
         user.write_escaped(&mut canonical);
         (canonical == segment).then_some(user)

@@ -1,4 +1,4 @@
-//! Making the one connection: name, TCP, TLS and login under one deadline, host after host.
+//! Opens the connection: name lookup, TCP, TLS and login under one deadline, one host after another.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,12 +13,12 @@ use crate::failure::Failure;
 use crate::session::Session;
 
 impl Db {
-    /// Connects to the first server that answers and suits.
+    /// Connects to the first server that answers and is suitable.
     pub(crate) async fn connect(&self) -> Result<Session, Failure> {
         let deadline = Instant::now() + self.config.limits.connect;
         let mut failure = Failure::Timeout("connecting");
         for (at, server) in self.config.servers.iter().enumerate() {
-            // A host that swallows packets must leave time for those after it.
+            // A host that drops packets must leave time for the next ones.
             let share = share(deadline, self.config.servers.len() - at);
             failure = match timeout_at(share, self.connect_to(server, share)).await {
                 Ok(Ok(session)) => return Ok(session),
@@ -71,7 +71,7 @@ impl Db {
     }
 }
 
-/// The end of the first of `parts` equal shares of the time until `deadline`.
+/// The end of the first of `parts` equal parts of the time until `deadline`.
 fn share(deadline: Instant, parts: usize) -> Instant {
     let left = deadline.saturating_duration_since(Instant::now());
     let parts = u32::try_from(parts).unwrap_or(u32::MAX).max(1);

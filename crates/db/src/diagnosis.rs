@@ -1,4 +1,4 @@
-//! Looking at a database from outside: what keeps the functions from working with it, as a stable name and a sentence.
+//! Diagnoses a database: finds what prevents the functions from working with it, as a stable name and a sentence.
 
 use std::time::Duration;
 
@@ -11,35 +11,35 @@ use crate::Db;
 use crate::failure::Failure;
 use crate::migrations::{Found, MIGRATIONS, MigrateError, applied, find};
 
-/// What one look came to.
+/// The result of one check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What was looked at: `database`, `schema`, `roles`, `row-security`, `writes`.
+    /// The subject: `database`, `schema`, `roles`, `row-security`, `writes`.
     pub check: &'static str,
-    /// Whether it is well.
+    /// The state of the subject.
     pub state: State,
-    /// What was seen, in a sentence without secrets.
+    /// A description without secrets.
     pub said: String,
 }
 
-/// Whether something is well.
+/// The state of a subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// It is.
+    /// It works.
     Well,
-    /// It is not: the stable name of what is wrong.
+    /// It does not work: the stable name of the fault.
     Fault(&'static str),
-    /// It could not be looked at.
+    /// It could not be checked.
     Unseen,
 }
 
-/// The tables that hold users' rows.
+/// The tables with rows of users.
 const TABLES: [&str; 3] = ["s3_files", "user_usage", "multipart_uploads"];
 
-/// What statements run as.
+/// The roles as which statements run.
 const ROLES: [&str; 2] = ["slipway_app", "slipway_maintain"];
 
-/// Whether its rows can be seen at all: an owner and a superuser see them, others by no policy.
+/// Whether the login can see rows at all: an owner and a superuser can, other logins have no policy.
 const HISTORY: &str = "\
 SELECT has_table_privilege(oid, 'SELECT') AND NOT row_security_active(oid) FROM pg_class
 WHERE oid = to_regclass('slipway_migrations')";
@@ -47,7 +47,7 @@ WHERE oid = to_regclass('slipway_migrations')";
 const BYPASSING: &str = "\
 SELECT rolname::text FROM pg_roles WHERE rolname = $1 AND (rolsuper OR rolbypassrls)";
 
-/// Tables that show a role other people's rows: without row security, or its own.
+/// Tables that show a role the rows of other users: row-level security is off, or the role owns the table.
 const OPEN: &str = "\
 SELECT t.name FROM unnest($1) AS t (name) JOIN pg_class AS c ON c.oid = to_regclass(t.name)
 WHERE NOT c.relrowsecurity OR c.relowner IN (SELECT oid FROM pg_roles WHERE rolname = ANY ($2))";
@@ -65,8 +65,7 @@ INSERT INTO user_usage AS u (user_id, files, bytes) VALUES ($1, 0, 0)
 ON CONFLICT (user_id) DO UPDATE SET files = u.files";
 
 impl Db {
-    /// Looks at everything that can be looked at, in the order in which one thing needs the other. Changes nothing:
-    /// what it writes, to see whether that works, is rolled back.
+    /// Runs all checks in the order of their dependencies. Changes nothing: the writes of one check are rolled back.
     pub async fn diagnose(&self) -> Vec<Finding> {
         let session = match self.connect().await {
             Ok(session) => session,
@@ -76,7 +75,7 @@ impl Db {
         let client = &session.client;
         let mut findings = vec![within(limit, "database", self.server(client)).await];
         let schema = within(limit, "schema", schema(client)).await;
-        // Without tables there are no roles to take, and nothing to secure.
+        // Without tables there is nothing more to check.
         let is_there = !matches!(
             schema.state,
             State::Fault("schema_missing" | "schema_foreign")
@@ -276,7 +275,7 @@ async fn writes(client: &Client) -> Result<Finding, Failure> {
     }
 }
 
-/// Whether the connection ended, rather than what was said on it being wrong.
+/// Whether the connection failed, as opposed to the statement.
 fn is_cut(error: &tokio_postgres::Error) -> bool {
     let cause = std::error::Error::source(error);
     error.is_closed() || cause.is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
@@ -286,7 +285,7 @@ fn finding(check: &'static str, state: State, said: String) -> Finding {
     Finding { check, state, said }
 }
 
-/// A look that fails has seen nothing, and says why.
+/// The finding of a check that failed.
 async fn within(
     limit: Duration,
     check: &'static str,

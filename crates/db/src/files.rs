@@ -1,4 +1,4 @@
-//! `s3_files`: one row for each object, live or a tombstone.
+//! The table `s3_files`: one row for each object. A row is live or a tombstone.
 
 mod delete;
 mod find;
@@ -16,9 +16,9 @@ pub use scan::Scanned;
 /// Where an object is, beside its key.
 #[derive(Clone, Copy, Debug)]
 pub struct Location<'a> {
-    /// The bucket that holds it.
+    /// The bucket.
     pub bucket: &'a str,
-    /// Its plain URL, signed by nobody.
+    /// The unsigned URL.
     pub file_url: &'a str,
 }
 

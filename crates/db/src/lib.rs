@@ -1,15 +1,15 @@
-//! Postgres: one connection for each execution environment, every statement, the migrations.
+//! Postgres: one connection per execution environment, all statements, and the migrations.
 //!
 //! - Every statement runs in a transaction of its own that takes the role `slipway_app` and names the
 //!   caller, so row-level security holds whatever the statement says. `BEGIN`, the settings, the
 //!   statement and `COMMIT` go out together: one round trip.
 //! - Nothing is prepared, so that transaction poolers (Neon's `-pooler`, `PgBouncer`) work.
 //! - Every statement may be run twice: a broken connection costs one bounded retry, never a wrong answer.
-//! - Who changes files locks their rows, in the order of their ids, before the row of `user_usage`:
-//!   two calls can never wait for each other.
+//! - Statements that change files lock their rows in the order of their ids, and then the row of
+//!   `user_usage`. Two calls therefore never deadlock.
 //!
-//! `tokio_postgres` logs statements at debug, and `postgres-protocol`'s users may log parameters: the
-//! log filter of a function must keep both at info or above.
+//! `tokio_postgres` logs statements at debug level. The log filter of a function must keep it at info
+//! or above.
 
 pub mod config;
 mod connect;
@@ -40,20 +40,20 @@ pub use usage::Usage;
 use session::Session;
 use tls::Tls;
 
-/// What init may spend on a connection, whatever `connect_timeout` says: Lambda ends an init after 10 s.
+/// The longest time for a connection during init, whatever `connect_timeout` says. Lambda aborts an init after 10 s.
 const WARM_UP: Duration = Duration::from_secs(4);
 
-/// The database: one connection, made when it is first needed and used until it breaks.
+/// The database: one connection, opened on first use and kept until it breaks.
 pub struct Db {
     config: Config,
     tls: Tls,
-    /// Taken out while in use: a call that is dropped half way takes its connection with it.
+    /// Taken out while in use, so that a call that is dropped early closes its connection.
     session: Mutex<Option<Session>>,
     clock: BusyClock,
 }
 
 impl Db {
-    /// Reads the certificates to trust, which is the costly part of TLS; does not connect.
+    /// Parses the trusted certificates, which is the expensive part of TLS. It does not connect.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         Ok(Self {
             tls: Tls::new(&config)?,
@@ -63,13 +63,13 @@ impl Db {
         })
     }
 
-    /// How long Postgres has been waited for, connecting included.
+    /// The time spent waiting for Postgres, including connecting.
     #[must_use]
     pub const fn clock(&self) -> &BusyClock {
         &self.clock
     }
 
-    /// Connects ahead of the first request. A failure is no more than logged: the first request will tell.
+    /// Connects before the first request. A failure is only logged; the first request reports it.
     pub async fn warm_up(&self) {
         let mut slot = self.session.lock().await;
         if slot.is_some() {

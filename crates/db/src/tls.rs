@@ -9,11 +9,11 @@ use tokio_postgres::config::{SslMode, SslNegotiation};
 
 use crate::config::{self, Config};
 
-/// A connector that verifies chain and host; none where the connection is plain.
+/// A connector that verifies chain and host; `None` for a plain connection.
 pub(crate) struct Tls(pub(crate) Option<TlsConnector>);
 
 impl Tls {
-    /// Reads `sslrootcert`, or what the system trusts (`SSL_CERT_FILE`, if set).
+    /// Reads `sslrootcert`, or the system's certificate authorities (`SSL_CERT_FILE`, if set).
     pub(crate) fn new(config: &Config) -> Result<Self, ConfigError> {
         if config.login.get_ssl_mode() == SslMode::Disable {
             return Ok(Self(None));

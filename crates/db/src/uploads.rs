@@ -1,4 +1,4 @@
-//! `multipart_uploads`: one row for each upload that is neither recorded nor forgotten.
+//! The table `multipart_uploads`: one row for each multipart upload that is not recorded yet.
 
 use slipway_core::{Error, FileId, ObjectKey, Parts, UserId};
 use time::OffsetDateTime;
@@ -10,7 +10,7 @@ use crate::Db;
 use crate::files::{file_id, object_key, value};
 use crate::transaction::Statement;
 
-/// An upload that S3 has begun.
+/// An upload that was created in S3.
 #[derive(Clone, Copy, Debug)]
 pub struct NewUpload<'a> {
     /// Where the file will be.

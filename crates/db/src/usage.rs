@@ -1,4 +1,4 @@
-//! `user_usage`: how many files a user has, and how many bytes. It always equals the sum of the live rows.
+//! The table `user_usage`: the number of files and bytes of each user. It always equals the sum over the live rows.
 
 use slipway_core::{Error, UserId};
 
@@ -6,19 +6,19 @@ use crate::Db;
 use crate::failure::Failure;
 use crate::transaction::Statement;
 
-/// What a user has stored; deleted files do not count.
+/// What a user has stored. Deleted files do not count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// How many files.
+    /// The number of files.
     pub files: u64,
-    /// How many bytes they have together.
+    /// Their total size in bytes.
     pub bytes: u64,
 }
 
 const USAGE: &str = "SELECT files, bytes FROM user_usage WHERE user_id = $1";
 
 impl Db {
-    /// What `user` has stored: nothing, if nobody knows the user yet.
+    /// What `user` has stored: zero for a user without files.
     pub async fn usage(&self, user: &UserId) -> Result<Usage, Error> {
         const STEP: &str = "reading the usage";
         let statement = Statement {

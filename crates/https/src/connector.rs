@@ -1,4 +1,4 @@
-//! How a connection is made: TCP, TLS where the address asks for it, and a limit on both together.
+//! Opens connections: TCP, TLS for `https`, and one time limit for both.
 
 use std::error::Error;
 use std::fmt;
@@ -17,7 +17,7 @@ use tower_service::Service;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Makes connections.
+/// Opens connections.
 #[derive(Clone, Debug)]
 pub struct Connector {
     inner: HttpsConnector<HttpConnector>,
@@ -28,7 +28,7 @@ impl Connector {
     pub(crate) fn new(tls: TlsConnector, limit: Duration) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
-        // Requests are written whole; waiting to fill a packet only costs time.
+        // Requests are written at once, so Nagle's algorithm would only add latency.
         tcp.set_nodelay(true);
         let inner = HttpsConnector::from((tcp, tls.into()));
         Self { inner, limit }
@@ -51,7 +51,7 @@ impl Service<Uri> for Connector {
     }
 }
 
-/// No connection stood within the limit.
+/// The connection was not established within the limit.
 #[derive(Debug)]
 pub struct Late;
 

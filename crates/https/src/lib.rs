@@ -1,7 +1,8 @@
-//! HTTPS on the TLS that Postgres has brought along and on the Lambda runtime's HTTP, so that neither is linked twice.
+//! An HTTPS client on native-tls (linked for Postgres) and hyper (linked by the Lambda runtime), so that a binary contains
+//! one TLS and one HTTP stack.
 //!
-//! [`client`] keeps its connections: the S3 client is built on it. [`send`] is for the two calls that come once:
-//! asking Secrets Manager at init, and answering CloudFormation. [`Signer`] is for what goes to AWS.
+//! [`client`] reuses its connections; the S3 client is built on it. [`send`] makes a single request: to Secrets Manager at
+//! init, and to CloudFormation. [`Signer`] signs requests to AWS.
 
 mod connector;
 mod sigv4;
@@ -22,15 +23,15 @@ use tokio::time::timeout;
 pub use connector::{Connector, Late};
 pub use sigv4::Signer;
 
-/// More than either of the two ever answers: a secret has 64 KiB at most.
+/// The longest response that [`send`] reads. A secret has at most 64 KiB.
 const MOST_BYTES: usize = 256 * 1024;
 
-/// A client that keeps its connections until they break.
+/// A client that reuses its connections until they break.
 pub type Client<B> = legacy::Client<Connector, B>;
 
-/// TLS that trusts what the system does (`SSL_CERT_FILE`, if set).
+/// TLS with the system's certificate authorities, or those in `SSL_CERT_FILE`.
 ///
-/// Its certificates are parsed once in a process: the whole bundle of a Linux costs tens of milliseconds.
+/// The certificates are parsed once per process: the bundle of a Linux distribution takes tens of milliseconds.
 pub fn tls() -> Result<TlsConnector, native_tls::Error> {
     static TLS: OnceLock<TlsConnector> = OnceLock::new();
     if let Some(tls) = TLS.get() {
@@ -40,7 +41,7 @@ pub fn tls() -> Result<TlsConnector, native_tls::Error> {
     Ok(TLS.get_or_init(|| tls).clone())
 }
 
-/// A client whose connections stand within `limit`, TLS included, or not at all.
+/// A client whose connections fail unless they are established within `limit`, including TLS.
 pub fn client<B>(limit: Duration) -> Result<Client<B>, native_tls::Error>
 where
     B: Body + Send + 'static + Unpin,
@@ -48,28 +49,28 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let mut builder = legacy::Client::builder(TokioExecutor::new());
-    // Without a timer, idle connections would stay for ever.
+    // Without a timer, idle connections would never be closed.
     builder.pool_timer(TokioTimer::new());
     Ok(builder.build(Connector::new(tls()?, limit)))
 }
 
-/// What came back.
+/// A response.
 #[derive(Debug)]
 pub struct Answer {
-    /// Its status, whatever it is.
+    /// The status.
     pub status: StatusCode,
-    /// Its body.
+    /// The body.
     pub body: Bytes,
 }
 
-/// Why there is no answer. It names no address: in a signed URL that is a secret.
+/// Why there is no response. It does not contain the URL, which may be signed and so a secret.
 #[derive(Debug)]
 pub enum Error {
-    /// The address is none that we would send to.
+    /// The URL is not allowed: only `https`, or `http` on loopback.
     Address(&'static str),
-    /// The step that failed, and why.
+    /// The step that failed, and the cause.
     Failed(&'static str, String),
-    /// Nothing came in time.
+    /// There was no response in time.
     Timeout,
 }
 
@@ -89,9 +90,9 @@ fn failed(step: &'static str) -> impl FnOnce(&dyn fmt::Display) -> Error {
     move |error| Error::Failed(step, error.to_string())
 }
 
-/// Sends `request`, whose URI is absolute, and answers what came back within `limit`.
+/// Sends `request`, which has an absolute URI, and returns the response that arrives within `limit`.
 ///
-/// `https` verifies chain and host. `http` is for loopback alone.
+/// `https` verifies the certificate chain and the host. `http` is allowed on loopback only.
 pub async fn send(request: Request<Bytes>, limit: Duration) -> Result<Answer, Error> {
     check(request.uri())?;
     timeout(limit, exchange(request, limit))
@@ -114,7 +115,7 @@ fn check(uri: &Uri) -> Result<(), Error> {
     }
 }
 
-/// Hyper's own words are "client error (Connect)"; the cause says more, and no address.
+/// The cause of hyper's "client error (Connect)", which is more specific and contains no address.
 fn innermost<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a dyn std::error::Error {
     let mut error = error;
     while let Some(source) = error.source() {
@@ -142,7 +143,7 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_secs(20);
 
-    /// A server that answers `answer` to whatever comes, and tells what came.
+    /// A server that answers one request with `answer`, and returns that request.
     async fn serve(answer: &'static str) -> (String, tokio::task::JoinHandle<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));

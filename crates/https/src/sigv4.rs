@@ -1,4 +1,4 @@
-//! SigV4 in the headers of a request to AWS. Source: "Create a signed AWS API request", IAM User Guide.
+//! Signs requests to AWS with SigV4 in their headers. Source: "Create a signed AWS API request", IAM User Guide.
 
 use std::fmt::Write as _;
 
@@ -13,27 +13,27 @@ const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256
 const DATE: HeaderName = HeaderName::from_static("x-amz-date");
 const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
-/// Who signs, and for which service where.
+/// Signs for one service in one region.
 #[derive(Clone, Copy)]
 pub struct Signer<'a> {
-    /// As in a credential scope: `s3`, `secretsmanager`.
+    /// The service in the credential scope: `s3`, `secretsmanager`.
     pub service: &'a str,
     /// The AWS region.
     pub region: &'a str,
-    /// Who signs.
+    /// The access key id.
     pub access_key_id: &'a str,
-    /// What they sign with.
+    /// The secret access key.
     pub secret_access_key: &'a str,
-    /// What proves that temporary keys are valid.
+    /// The session token of temporary credentials.
     pub session_token: Option<&'a str>,
 }
 
 impl Signer<'_> {
-    /// Adds the headers that every call needs, and the signature of all that are there then.
+    /// Adds the headers that every request needs, and signs all headers.
     ///
-    /// The URI is absolute and encoded as it is to be sent; its parameters are in order, and one without a value ends in `=`.
-    /// Each header is there once, without spaces around its value. The path is signed as it is sent, which is S3's rule; other services' is to encode it once more, so that only `/` is
-    /// the same to them.
+    /// The URI must be absolute and encoded as it is sent, with parameters in order, and `=` after a parameter without a
+    /// value. Each header must occur once, without spaces around its value. The path is signed as sent. Only S3 expects
+    /// that: other services encode it twice, so use `/` as their path.
     pub fn sign(
         &self,
         request: &mut Request<Bytes>,
@@ -53,7 +53,7 @@ impl Signer<'_> {
         headers.insert(HOST, host);
         headers.insert(DATE, HeaderValue::from_str(&stamp)?);
         if self.service == "s3" {
-            // S3's own rule.
+            // Only S3 requires this header.
             headers.insert(CONTENT_SHA256, HeaderValue::from_str(&hash)?);
         }
         if let Some(token) = self.session_token {
@@ -77,7 +77,7 @@ impl Signer<'_> {
     }
 }
 
-/// The canonical request, and the names of its headers.
+/// The canonical request, and its signed header names.
 fn canonical(request: &Request<Bytes>, hash: &str) -> (Vec<u8>, String) {
     let mut headers: Vec<_> = request.headers().iter().collect();
     headers.sort_unstable_by_key(|(name, _)| name.as_str());
@@ -98,7 +98,7 @@ fn canonical(request: &Request<Bytes>, hash: &str) -> (Vec<u8>, String) {
     (canonical, names)
 }
 
-/// A value that nobody prints.
+/// A value that `Debug` does not show.
 fn secret(value: &str) -> Result<HeaderValue, InvalidHeaderValue> {
     let mut value = HeaderValue::from_str(value)?;
     value.set_sensitive(true);
@@ -138,7 +138,7 @@ mod tests {
     const S3: &str = "https://b.s3.eu-central-1.amazonaws.com";
     const SECRETS: &str = "https://secretsmanager.eu-central-1.amazonaws.com";
 
-    /// What its clients go by in the SDK.
+    /// The settings of the SDK's clients for this service.
     fn settings(service: &str) -> SigningSettings {
         let mut settings = SigningSettings::default();
         if service == "s3" {
@@ -149,7 +149,7 @@ mod tests {
         settings
     }
 
-    /// The signature that the SDK makes.
+    /// The signature of the SDK's signer.
     fn theirs(signer: &Signer<'_>, request: &Request<Bytes>, now: OffsetDateTime) -> String {
         let token = signer.session_token.map(str::to_owned);
         let (id, key) = (signer.access_key_id, signer.secret_access_key);

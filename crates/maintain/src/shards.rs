@@ -2,7 +2,7 @@
 
 use slipway_db::maintain::KeyRange;
 
-/// The bytes that an owner may begin with, in their order.
+/// The bytes with which an owner may start, in order.
 const ALPHABET: &[u8] = b"-.0123456789@ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~";
 
 /// One range more than there are bounds: each ends with its bound, the last never.

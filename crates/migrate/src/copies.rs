@@ -1,4 +1,4 @@
-//! The copies that bring a tutorial's objects under keys of ours, as lines for a shell.
+//! Prints the copies that move a tutorial's objects to our keys, as shell commands.
 
 use std::error::Error;
 use std::io::Write;
@@ -6,7 +6,7 @@ use std::io::Write;
 use slipway_db::Db;
 use slipway_db::migrations::TutorialCopy;
 
-/// Prints one `aws s3 cp` for each object that has no row yet. Run again, it prints what is left.
+/// Prints one `aws s3 cp` for each object that has no row yet. Run again, it prints the remaining ones.
 pub(crate) async fn print(
     db: &Db,
     bucket: &str,
@@ -28,12 +28,12 @@ pub(crate) async fn print(
 fn line(bucket: &str, copy: &TutorialCopy) -> String {
     let from = quoted(&format!("s3://{bucket}/{}", copy.from));
     let to = quoted(&format!("s3://{bucket}/{}", copy.to));
-    // Plain base64url: nothing to quote.
+    // base64url needs no quotes.
     let name = copy.file_name.to_metadata();
     format!("aws s3 cp {from} {to} --metadata name={name}")
 }
 
-/// In single quotes, so that a shell takes nothing in it for a command.
+/// Quotes `text` for a shell.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }

@@ -1,7 +1,7 @@
-//! A deployment by CloudFormation: its request comes as an event, and its answer goes to an address in it.
+//! The custom resource of CloudFormation: its request arrives as an event, and the response is sent to a URL in it.
 //!
-//! Source: "Custom resource request and response reference", AWS CloudFormation User Guide. Whatever happens is
-//! answered, since CloudFormation waits for it: a failure with its reason. The address is signed, so nothing quotes it.
+//! Source: "Custom resource request and response reference", AWS CloudFormation User Guide. Every outcome is
+//! reported, a failure with its reason, because CloudFormation waits for it. The URL is signed, so no message contains it.
 
 use std::error::Error;
 use std::time::{Duration, SystemTime};
@@ -15,17 +15,17 @@ use tokio::time::{sleep, timeout};
 
 use crate::{Applied, Migrate};
 
-/// Kept of the time that Lambda gives, for the answer.
+/// The part of the function's time that is reserved for the response.
 const RESERVE: Duration = Duration::from_secs(20);
-/// Where nobody says how much time there is.
+/// The time limit without a deadline from Lambda.
 const DEFAULT_BUDGET: Duration = Duration::from_mins(4);
-/// One try to answer; there are three.
+/// The time limit of one attempt to respond. There are three.
 const ANSWER: Duration = Duration::from_secs(5);
 const TRIES: u32 = 3;
-/// An answer has 4,096 bytes at most; this much of them is for the reason.
+/// The longest reason. A response has at most 4,096 bytes.
 const MOST_REASON: usize = 1000;
 
-/// What CloudFormation asks for.
+/// The request of CloudFormation.
 #[derive(Deserialize)]
 #[expect(clippy::struct_field_names, reason = "CloudFormation's own names")]
 #[serde(rename_all = "PascalCase")]
@@ -52,20 +52,20 @@ struct Answer<'a> {
 }
 
 impl Request {
-    /// The request in `event`, if CloudFormation sent it.
+    /// The request in `event`; `None` if CloudFormation did not send it.
     #[must_use]
     pub fn parse(event: &Value) -> Option<Self> {
         Self::deserialize(event).ok()
     }
 
-    /// Does what is asked and answers. It fails only where the answer did not arrive: then Lambda tries again.
+    /// Handles the request and responds. It fails only if the response did not arrive; Lambda then retries.
     pub async fn handle(
         &self,
         migrate: Result<&Migrate, &ConfigError>,
         context: &Context,
     ) -> Result<Value, Box<dyn Error + Send + Sync>> {
         let done = match self.request_type.as_str() {
-            // The database is nobody's to clear away, and its schema does not go back.
+            // A delete leaves the database as it is.
             "Delete" => Ok(json!({})),
             "Create" | "Update" => migrated(migrate, budget(context)).await,
             other => Err(format!("there is no request type {other}")),
@@ -81,7 +81,7 @@ impl Request {
         let answer = Answer {
             status,
             reason,
-            // One for ever: another would make CloudFormation delete the old one.
+            // Always the same: another id would make CloudFormation delete the old resource.
             physical_resource_id: self
                 .physical_resource_id
                 .as_deref()
@@ -100,7 +100,7 @@ impl Request {
         for attempt in 0..TRIES {
             sleep(Duration::from_millis(500) * attempt).await;
             let request = http::Request::put(&self.response_url)
-                // As it is signed: without a type.
+                // The URL is signed for a request without a content type.
                 .header(http::header::CONTENT_TYPE, "")
                 .body(body.clone().into())
                 .map_err(|_| "CloudFormation gave no address to answer to")?;
@@ -124,7 +124,7 @@ async fn migrated(
         Ok(Ok(Applied { applied, version })) => {
             Ok(json!({ "Version": version.to_string(), "Applied": applied.join(",") }))
         }
-        // A deployment that is rolled back, or goes back: the newer schema suits the older code.
+        // A rollback or an older version: the newer schema works with older code.
         Ok(Err(MigrateError::Newer { version, known })) => {
             tracing::warn!(version, known, "the database is ahead; it is left as it is");
             Ok(json!({ "Version": version.to_string(), "Applied": "" }))

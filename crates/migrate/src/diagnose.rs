@@ -1,4 +1,4 @@
-//! `migrate --diagnose`: what the database looks like to the functions, for `cargo dev doctor` and for people.
+//! `migrate --diagnose`: checks the database as the functions see it, for `cargo dev doctor` and for people.
 
 use std::error::Error;
 use std::io::Write;
@@ -18,7 +18,7 @@ struct Line<'a> {
     said: &'a str,
 }
 
-/// Prints what is found, a line each. It goes by `DATABASE_URL` as the functions do, pooler included.
+/// Prints one line per finding. It uses `DATABASE_URL` as the functions do, including a pooler.
 pub(crate) async fn run(
     env: Env<'_>,
     out: &mut impl Write,

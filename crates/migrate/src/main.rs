@@ -1,4 +1,4 @@
-//! Applies the migrations: as a command, or as a Lambda whose every invocation applies what is missing.
+//! Applies the migrations: as a command, or as a Lambda that applies missing ones on every invocation.
 
 use std::io::{self, Write};
 use std::process::ExitCode;

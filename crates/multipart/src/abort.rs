@@ -1,4 +1,4 @@
-//! Giving an upload up.
+//! Aborts an upload.
 
 use serde::Serialize;
 use slipway_api::{Reply, Request};
@@ -13,10 +13,10 @@ struct Done {
 }
 
 impl Multipart {
-    /// From the mark on nobody signs for it or completes it; then S3 drops its parts. If S3 fails now, the call may
-    /// be repeated, and `maintain` does it otherwise.
+    /// Marks the upload as aborted, so that no more URLs are signed and it is not completed, and then aborts it in S3. If S3
+    /// fails, the call can be repeated; otherwise `maintain` finishes it.
     ///
-    /// Where a completion was faster, there is an object: then the file stays, and it is for the caller to delete it.
+    /// If a completion was faster, there is an object. The file then stays, and the caller can delete it.
     pub(crate) async fn abort(&self, request: &Request, id: &str) -> Result<Reply, Error> {
         let (user, id) = (request.user(), parsed(id)?);
         let upload = self.db().mark_aborted(user, id).await?;

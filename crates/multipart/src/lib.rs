@@ -1,8 +1,8 @@
-//! `/multipart-uploads`: large files in parts, which may come in any order, again, and days later.
+//! `/multipart-uploads`: large files in parts, which may arrive in any order, repeatedly, and days later.
 //!
-//! S3 has the parts and says which are there; a row has the rest, so a client keeps nothing but the file's id.
-//! An upload is *open* until its file is recorded or it is given up. Whichever of completing and giving up S3
-//! takes first holds: both look at the object afterwards, and answer by what they find.
+//! S3 stores the parts and lists them. A row stores the rest, so a client only keeps the id of the file. An upload is *open*
+//! until its file is recorded or it is aborted. If a completion and an abort run at the same time, S3 decides: both check
+//! for the object afterwards, and respond accordingly.
 
 mod abort;
 mod complete;
@@ -20,7 +20,7 @@ use slipway_db::{Db, UploadRow};
 use slipway_record::Recorder;
 use slipway_storage::{Credentials, Location, ReadUrls, Signer, UploadUrls};
 
-/// What multipart uploads need: rules, signers for both directions, and the record step.
+/// The context of the function: limits, signers for uploads and reads, and the record step.
 #[derive(Debug)]
 pub struct Multipart {
     allowed: AllowedTypes,
@@ -33,7 +33,7 @@ pub struct Multipart {
 }
 
 impl Multipart {
-    /// Reads what presigning and recording read.
+    /// Reads the variables of presigning and of recording.
     pub async fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
         let allowed = env
             .optional("ALLOWED_CONTENT_TYPES")
@@ -56,7 +56,7 @@ impl Multipart {
         self.recorder.db()
     }
 
-    /// The caller's open upload, or 404.
+    /// The caller's open upload. Fails with `not_found` if there is none.
     async fn open_upload(&self, user: &UserId, id: &str) -> Result<UploadRow, Error> {
         let found = self.db().find_upload(user, parsed(id)?).await?;
         found.filter(|upload| upload.open).ok_or_else(no_upload)
@@ -89,7 +89,7 @@ fn parsed(id: &str) -> Result<FileId, Error> {
     FileId::parse(id).ok_or_else(no_upload)
 }
 
-/// The same for one that never was, is over, or is somebody else's.
+/// One error for an upload that does not exist, is not open, or belongs to another user.
 fn no_upload() -> Error {
     Error::new(
         Code::NotFound,

@@ -1,4 +1,4 @@
-//! The caller's open uploads, newest first.
+//! Lists the caller's open uploads, newest first.
 
 use serde::Serialize;
 use slipway_api::time::rfc3339;
@@ -9,7 +9,7 @@ use slipway_db::UploadRow;
 
 use crate::Multipart;
 
-/// An upload as the API shows it.
+/// An upload in a response.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct UploadBody<'a> {
@@ -46,7 +46,7 @@ impl<'a> UploadBody<'a> {
 }
 
 impl Multipart {
-    /// A thousand on a page, unless the client wants fewer: few have more than one page of them.
+    /// Returns a page of 1,000 unless the client requests fewer. Few users have more than one page.
     pub(crate) async fn list(&self, request: &Request) -> Result<Reply, Error> {
         let limit = page::limit(request, MAX_PAGE_FILES)?;
         let before = page::before(request)?;

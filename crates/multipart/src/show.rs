@@ -1,4 +1,4 @@
-//! One upload, with what S3 has of it.
+//! Shows one upload, with the parts that S3 has.
 
 use serde::Serialize;
 use slipway_api::{Reply, Request};

@@ -1,12 +1,12 @@
-//! Text as SigV4 wants it, appended to bytes that are hashed as they are.
+//! Encoders for SigV4. They append to a buffer that is then hashed.
 
 const LOWER: &[u8; 16] = b"0123456789abcdef";
 const UPPER: &[u8; 16] = b"0123456789ABCDEF";
 
-/// `text` with all but RFC 3986's unreserved characters as `%XX`.
+/// Appends `text`, with all characters except RFC 3986's unreserved ones as `%XX`.
 pub(crate) fn write_encoded(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
-    // Most is plain. Without an early end, many bytes are looked at at once.
+    // Most texts need no encoding. A loop without an early exit is vectorised.
     if bytes
         .iter()
         .fold(true, |plain, byte| plain & is_unreserved(*byte))
@@ -14,7 +14,8 @@ pub(crate) fn write_encoded(text: &str, out: &mut Vec<u8>) {
         out.extend_from_slice(bytes);
         return;
     }
-    // Four bytes at once, of which the next overwrites what does not count: no branch, which bytes of a name would mislead.
+    // Write four bytes every time and advance by the encoded length (1 or 3). The loop then has no branch that depends on the
+    // data. This halves the time for the longest name (3.2 to 1.6 µs; `cargo dev bench signer` has the whole URL).
     let mut at = out.len();
     out.resize(at + 3 * bytes.len() + 1, 0);
     for &byte in bytes {
@@ -25,7 +26,7 @@ pub(crate) fn write_encoded(text: &str, out: &mut Vec<u8>) {
     out.truncate(at);
 }
 
-/// How each byte is spelled, and in how many.
+/// The encoded form of each byte, and its length.
 static ENCODED: [[u8; 4]; 256] = {
     let mut encoded = [[0; 4]; 256];
     let mut byte = 0_u8;
@@ -43,12 +44,12 @@ static ENCODED: [[u8; 4]; 256] = {
     }
 };
 
-/// `bytes` in lower-case hexadecimal.
+/// Appends `bytes` in lower-case hexadecimal.
 pub(crate) fn write_hex(bytes: &[u8], out: &mut Vec<u8>) {
     out.extend(bytes.iter().flat_map(|byte| digits(*byte, LOWER)));
 }
 
-/// `number` in decimal.
+/// Appends `number` in decimal.
 pub(crate) fn write_number(number: u64, out: &mut Vec<u8>) {
     if number >= 10 {
         write_number(number / 10, out);
@@ -56,7 +57,7 @@ pub(crate) fn write_number(number: u64, out: &mut Vec<u8>) {
     out.push(b'0' + (number % 10) as u8);
 }
 
-/// A number below 100 in two digits.
+/// Appends a number below 100 as two digits.
 pub(crate) fn write_two_digits(number: u8, out: &mut Vec<u8>) {
     out.extend_from_slice(&[b'0' + number / 10, b'0' + number % 10]);
 }

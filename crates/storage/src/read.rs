@@ -1,4 +1,4 @@
-//! Read URLs: the same file has the same URL for a while, so that a browser's cache works.
+//! Read URLs. A file has the same URL for a while, so that browser caches work.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ use time::{Duration, OffsetDateTime};
 use crate::location::PublicBase;
 use crate::signer::{Request, Signer};
 
-/// Makes read URLs: signed ones, or plain ones where files are public.
+/// Creates read URLs: signed ones, or plain ones if files are public.
 #[derive(Debug)]
 pub struct ReadUrls {
     signer: Signer,
@@ -22,7 +22,7 @@ pub struct ReadUrls {
     requires_scan: bool,
 }
 
-/// The moment that read URLs are signed for: now, rounded down, so that URLs repeat within the window.
+/// The time at which read URLs are signed: now, rounded down to a window, so that URLs repeat within it.
 #[derive(Clone, Debug)]
 pub struct Window {
     start: OffsetDateTime,
@@ -40,22 +40,22 @@ impl ReadUrls {
         })
     }
 
-    /// The window that `now` lies in. It is half a URL's life, so every URL has at least half of it left.
+    /// The window of `now`. A window is half the lifetime of a URL, so every URL is valid for at least the other half.
     #[must_use]
     pub fn window(&self, now: OffsetDateTime) -> Window {
         let length = (self.seconds / 2).max(1);
         let into = now.unix_timestamp().rem_euclid(length.cast_signed());
         let start = now.replace_nanosecond(0).unwrap_or(now) - Duration::seconds(into);
-        // A cached answer may live as long as the shortest life a URL of this window is handed out with.
+        // A response may be cached for the shortest remaining lifetime of a URL from this window.
         Window {
             start,
             cache_control: format!("private, max-age={length}"),
         }
     }
 
-    /// The file's URL, and its end (`None` where files are public); or why it has none.
+    /// The URL of the file and its expiry (`None` if files are public), or the reason why there is no URL.
     ///
-    /// It answers as an attachment if `download`, or if the type could run in a browser.
+    /// The response is an attachment if `download` is set, or if a browser could execute the type.
     pub fn get(
         &self,
         file: &FileRow,
@@ -68,7 +68,7 @@ impl ReadUrls {
         if let Some(public) = &self.public {
             return Ok((public.object_url(&file.object_key), None));
         }
-        // Always said: a PUT may bring a disposition of its own, which S3 would answer with.
+        // Always set: otherwise S3 would return the Content-Disposition that the PUT sent.
         let disposition: Cow<str> = if download || !shown_inline(file) {
             attachment(&file.file_name, file.object_key.name().as_str()).into()
         } else {
@@ -91,7 +91,7 @@ impl ReadUrls {
     }
 }
 
-/// Both what S3 calls it and what its bytes say must be inert.
+/// Whether both the content type in S3 and the type of the first bytes are inert.
 fn shown_inline(file: &FileRow) -> bool {
     is_inert(&file.content_type) && file.detected_type.as_deref().is_none_or(is_inert)
 }

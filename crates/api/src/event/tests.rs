@@ -1,4 +1,4 @@
-//! Ours reads what `lambda_http` reads.
+//! Our event parser returns the same as `lambda_http`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// What both say of an event: method, path, query, the token's header and body.
+/// What both parsers return for an event: method, path, query, the header with the token, and the body.
 type Said = (String, String, Vec<(String, String)>, Vec<String>, Vec<u8>);
 
 fn ours(event: &RawValue) -> Said {
@@ -155,7 +155,7 @@ fn a_body_is_too_large_by_what_it_decodes_to() {
     assert!(read("!".repeat(MAX_BODY_BYTES * 3 / 2), true) == Body::TooLarge);
 }
 
-/// Names and values, encoded or not: a REST API has decoded them.
+/// Names and values, encoded or not: a REST API decodes them.
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         "[a-zA-Z0-9%+=&;. ~-]{0,12}",
@@ -165,7 +165,7 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn http_api() -> impl Strategy<Value = Value> {
-    // What is no URL makes `lambda_http` panic.
+    // `lambda_http` panics on a path that is not part of a URL.
     let encoded = || "[a-zA-Z0-9+=&;./~-]{0,8}(%[0-9a-fA-F]{2}|%|%2){0,3}";
     let raw = vec((encoded(), encoded()), 0..4).prop_map(|pairs| {
         let pairs: Vec<String> = pairs.iter().map(|(a, b)| format!("{a}={b}")).collect();

@@ -1,4 +1,4 @@
-//! The cryptography of `jsonwebtoken` on `ring`, which signs our URLs anyway: no second crypto library is linked.
+//! The cryptography of `jsonwebtoken`, on `ring`. It signs our URLs already, so no second crypto library is linked.
 
 use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{ErrorKind, Result};
@@ -12,9 +12,9 @@ static PROVIDER: CryptoProvider = CryptoProvider {
     key_utils: KeyUtils::new_unimplemented(),
 };
 
-/// Makes `ring` the provider of this process; later calls change nothing.
+/// Installs `ring` as the provider of this process. Later calls have no effect.
 pub(super) fn install() {
-    // An error only says that a provider is there already.
+    // An error means that a provider is installed already.
     let _ = PROVIDER.install_default();
 }
 

@@ -1,11 +1,11 @@
-//! `host=… user=… password='…'`, the other form that libpq reads, taken apart into options.
+//! Parses `host=… user=… password='…'`, libpq's other format, into options.
 
 use std::iter::Peekable;
 use std::str::Chars;
 
 use super::options::Options;
 
-/// The options in `text`. A value with blanks stands in single quotes; `\` escapes `'` and `\`.
+/// The options in `text`. A value with blanks is in single quotes; `\` escapes `'` and `\`.
 pub(super) fn options(text: &str) -> Result<Options, String> {
     let mut options = Options::default();
     let mut chars = text.chars().peekable();

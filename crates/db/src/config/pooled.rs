@@ -1,11 +1,11 @@
-//! Neon's pooled hosts: the same database answers directly at the name without `-pooler`.
+//! Neon's pooled hosts. The name without `-pooler` connects directly to the same database.
 
 use super::Config;
 
 impl Config {
-    /// The same database past Neon's pooler: `ep-x-pooler.region…` answers directly at `ep-x.region…`.
+    /// The same database without Neon's pooler: `ep-x-pooler.region…` becomes `ep-x.region…`.
     ///
-    /// Other hosts stay as they are; give migrations an unpooled URL of their own there.
+    /// Other hosts stay as they are. Give migrations an unpooled URL of their own there.
     #[must_use]
     pub fn direct(mut self) -> Self {
         for server in &mut self.servers {

@@ -1,4 +1,4 @@
-//! `postgres://user:password@host:port,host/dbname?key=value`, taken apart into options.
+//! Parses `postgres://user:password@host:port,host/dbname?key=value` into options.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use super::options::Options;
 const SPECIAL: &str =
     "; write special characters of the password as %XX (@ is %40, / is %2F, ? is %3F)";
 
-/// What follows `postgres://`; also of `postgresql+asyncpg://` and `jdbc:postgresql://`.
+/// The part after `postgres://`, and after `postgresql+asyncpg://` and `jdbc:postgresql://`.
 pub(super) fn scheme(text: &str) -> Option<&str> {
     let (scheme, rest) = text.split_once("://")?;
     let scheme = scheme.strip_prefix("jdbc:").unwrap_or(scheme);
@@ -19,7 +19,7 @@ pub(super) fn scheme(text: &str) -> Option<&str> {
     matches!(scheme, "postgres" | "postgresql").then_some(rest)
 }
 
-/// Whether `text` is a URL of something else; `://` may also stand in a password.
+/// Whether `text` is a URL with another scheme. A password may contain `://` as well.
 pub(super) fn is_other(text: &str) -> bool {
     text.split_once("://")
         .is_some_and(|(scheme, _)| !scheme.contains('='))
@@ -35,11 +35,11 @@ pub(super) fn hinted(text: &str, problem: String) -> String {
     problem
 }
 
-/// The options in what follows `postgres://`.
+/// The options in the part after `postgres://`.
 pub(super) fn options(rest: &str) -> Result<Options, String> {
     let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (authority, dbname) = place.split_once('/').unwrap_or((place, ""));
-    // A password with a slash or a question mark ends early: what follows would pass for host and options.
+    // An unescaped slash or question mark in a password would end it early, and the rest would be read as host and options.
     if dbname.contains('@') || query.contains('@') {
         return Err(format!("has an @ where none belongs{SPECIAL}"));
     }
@@ -74,7 +74,7 @@ pub(super) fn options(rest: &str) -> Result<Options, String> {
     Ok(options)
 }
 
-/// `a:1,[::1]:2` as names and ports; a port that is not given is empty.
+/// Splits `a:1,[::1]:2` into names and ports. A missing port is empty.
 fn host_list(hosts: &str) -> Result<(Vec<String>, Vec<String>), String> {
     let mut names = Vec::new();
     let mut ports = Vec::new();

@@ -1,4 +1,4 @@
-//! Hiding files: at once, for good. Their objects go afterwards.
+//! Deletes files: they are hidden at once. Their objects are removed afterwards.
 
 use slipway_core::{Error, FileId, ObjectKey, UserId};
 use time::OffsetDateTime;
@@ -9,10 +9,10 @@ use super::row::{file_id, object_key};
 use crate::Db;
 use crate::transaction::Statement;
 
-/// Locks the rows in the order of their ids, tombstones those that live, and takes them off the usage.
+/// Locks the rows in the order of their ids, turns live ones into tombstones, and subtracts them from the usage.
 ///
-/// `$3` is this call's own time. If the answer to a first attempt was lost, the second finds rows with exactly
-/// that time, and reports them as well: they were deleted by this call.
+/// `$3` is the time of this call. If the answer to the first attempt was lost, the second one finds rows with exactly
+/// that time and reports them as well, because this call has deleted them.
 const DELETE: &str = "\
 WITH mine AS (
     SELECT id, object_key, deleted_at FROM s3_files
@@ -32,7 +32,7 @@ SELECT id, object_key FROM mine WHERE deleted_at = $3
 ORDER BY id";
 
 impl Db {
-    /// Makes the live ones among `ids` of `user` tombstones, and answers which those were.
+    /// Turns the live files among `ids` of `user` into tombstones, and returns them.
     pub async fn delete_files(
         &self,
         user: &UserId,

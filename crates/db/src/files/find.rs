@@ -1,4 +1,4 @@
-//! One file by its id.
+//! Finds a file by its id.
 
 use slipway_core::{Error, FileId, FileRow, UserId};
 use tokio_postgres::types::Type;
@@ -20,7 +20,7 @@ impl Db {
         })
     }
 
-    /// What is known of file `id` of `user`: another's file is unknown.
+    /// The state of file `id` of `user`. A file of another user is unknown.
     pub async fn file_state(&self, user: &UserId, id: FileId) -> Result<FileState, Error> {
         const STEP: &str = "looking up a file";
         let statement = Statement {

@@ -1,4 +1,4 @@
-//! Dropping a row whose object is not there.
+//! Drops a row whose object does not exist.
 
 use slipway_core::{Error, FileRow, ObjectKey};
 use tokio_postgres::types::Type;
@@ -19,9 +19,9 @@ WITH gone AS (
 SELECT size FROM gone";
 
 impl Db {
-    /// Drops the live row under `key`, if it still is what was `seen` before a HEAD found no object.
+    /// Drops the live row of `key` if it has not changed since `seen`, which was read before a HEAD found no object.
     ///
-    /// Answers whether this call dropped it; after a lost answer, the second attempt finds nothing to drop.
+    /// Returns whether this call dropped it. After a lost answer, the second attempt finds no row and returns false.
     pub async fn forget_missing(&self, key: &ObjectKey, seen: &FileRow) -> Result<bool, Error> {
         let statement = Statement {
             sql: FORGET,
@@ -31,7 +31,7 @@ impl Db {
                 (&seen.etag, Type::TEXT),
                 (&seen.uploaded_at, Type::TIMESTAMPTZ),
             ],
-            // Whoever records the file at the same time counts on the row it saw.
+            // A concurrent record step relies on the row that it has read.
             lock: Some(key.id()),
         };
         let rows = self

@@ -1,4 +1,4 @@
-//! A page of a user's files, newest first.
+//! Lists a page of a user's files, newest first.
 
 use slipway_core::limits::MAX_FILTERED_ROWS;
 use slipway_core::{Error, UserId};
@@ -10,13 +10,13 @@ use super::{FilePage, Page};
 use crate::Db;
 use crate::transaction::Statement;
 
-/// Walks the index (`user_id`, `deleted_at`, `id`) backwards and stops when the page is full, or after `$4` rows: the
-/// row it stops at then comes along, whether it matches or not, to say where the next page begins.
+/// Walks the index (`user_id`, `deleted_at`, `id`) backwards and stops when the page is full, or after `$4` rows. The row at which
+/// it stops is returned as well, whether it matches or not, because the next page starts there.
 ///
-/// `deleted_at` is null in all of them, and yet in every order: no other index has this one, so that Postgres cannot take
-/// the primary key instead and walk over everybody's newer files.
+/// `deleted_at` is always null here, but stays in ORDER BY on purpose: only our index offers this order, so the planner
+/// cannot scan the primary key across other users' newer files.
 ///
-/// Only what a page shows: half of a row's bytes are the rest.
+/// Only the columns of a page are selected, which are half of the bytes of a row.
 const LIST: &str = "\
 SELECT id, object_key, file_name, content_type, detected_type, scan_status, size, etag, checksum_sha256,
        upload_timestamp, matches, last_looked_at
@@ -45,7 +45,7 @@ impl Db {
         const STEP: &str = "listing files";
         let prefix = page.content_type_prefix.as_deref().unwrap_or_default();
         if prefix.contains('\0') {
-            // Postgres cannot hold a NUL, so no type begins like this.
+            // Postgres cannot store a NUL, so no type starts with one.
             return Ok(FilePage {
                 files: Vec::new(),
                 next: None,
@@ -71,7 +71,7 @@ impl Db {
         let mut next = None;
         for row in &rows {
             if files.len() == limit {
-                // One more than fits: the next page begins behind the last that does.
+                // One row more than requested shows that there is a next page.
                 next = files.last().map(|file: &slipway_core::FileRow| file.id);
                 break;
             }
@@ -92,14 +92,14 @@ mod tests {
 
     use super::LIST;
 
-    /// 20,000 files: whose, and which of them are deleted, say expressions of `n`, which ascends as ids do.
+    /// Inserts 20,000 files. `user` and `deleted` are SQL expressions of `n`, which ascends like the ids.
     const FILES: &str = "\
 INSERT INTO s3_files (id, object_key, bucket, file_url, user_id, file_name, content_type, size, etag, upload_timestamp, deleted_at)
 SELECT id, u || '/' || id || '/a', 'b', 'u', u, 'a', 'text/plain', 0, 'e', now(), CASE WHEN DELETED THEN now() END
 FROM (SELECT n, OWNER AS u, ('ffffffff-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid AS id
       FROM generate_series(1, 20000) AS n) AS ids";
 
-    /// How Postgres finds the first 51 files of `user7`, with row-level security on.
+    /// The plan for the first 51 files of `user7`, with row-level security on.
     async fn plan(owner: &str, deleted: &str) -> String {
         let database = database();
         let admin = database.admin().await;
@@ -129,7 +129,7 @@ FROM (SELECT n, OWNER AS u, ('ffffffff-0000-7000-8000-' || lpad(n::text, 12, '0'
         plan.join("\n")
     }
 
-    /// The index backwards, no sort, no row in vain, and an end when the page is full: one row more than the page.
+    /// The plan scans the index backwards, sorts nothing, discards no row, and stops one row after the page.
     fn assert_short_walk(plan: &str) {
         assert!(
             plan.contains("Index Scan Backward using s3_files_user_id_deleted_at_id"),
@@ -153,7 +153,7 @@ FROM (SELECT n, OWNER AS u, ('ffffffff-0000-7000-8000-' || lpad(n::text, 12, '0'
         assert_short_walk(&plan("'user' || n % 50", "n % 50 = 7 AND n > 5000").await);
     }
 
-    /// The primary key backwards would meet 10,000 files of others first, and Postgres does not know.
+    /// A backward scan of the primary key would read 10,000 files of other users first, which the planner does not know.
     #[tokio::test]
     async fn what_others_have_uploaded_since_is_not_walked_over() {
         let owner = "CASE WHEN n <= 10000 THEN 'user7' ELSE 'user' || n % 6 END";

@@ -1,4 +1,4 @@
-//! What a malware scanner has said of a file.
+//! Stores the scan result of a file.
 
 use slipway_core::{Error, ObjectKey, ScanStatus};
 use tokio_postgres::types::Type;
@@ -7,21 +7,21 @@ use super::row::value;
 use crate::Db;
 use crate::transaction::Statement;
 
-/// What became of a scanner's word.
+/// The outcome of storing a scan result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scanned {
-    /// The row says so now.
+    /// The row has the result now.
     Set,
-    /// The row said the same, or what weighs more.
+    /// The row had the same result, or one of a higher rank.
     Kept,
-    /// It is not about the bytes that the row describes, or there is no live row.
+    /// The result is for other bytes than the row describes, or there is no live row.
     Stale,
 }
 
-/// Of two words on the same bytes the later one in this order stays, whichever came first: a threat is final, and
-/// a scan that did not come about says nothing against one that did.
+/// For one ETag, the result with the higher rank below is kept, in whatever order they arrive. `threats` is final, and a failed scan
+/// never replaces a completed one.
 ///
-/// The `ETag` is compared in the row that is changed, so that a word never moves on to the bytes of an overwrite.
+/// The ETag is compared in the row that is updated, so that a result never applies to the bytes of an overwrite.
 const SET: &str = "\
 WITH weights AS (
     SELECT ARRAY['failed', 'unsupported', 'no_threats', 'threats'] AS ascending
@@ -36,7 +36,7 @@ WITH weights AS (
 SELECT EXISTS (SELECT FROM scanned) AS is_set FROM file WHERE etag = $4";
 
 impl Db {
-    /// Keeps what a scanner said of the object under `key` that had `etag`, if the row describes that object.
+    /// Stores the scan result of the object with `key` and `etag`, if the row describes that object.
     pub async fn set_scan_status(
         &self,
         key: &ObjectKey,
@@ -52,7 +52,7 @@ impl Db {
                 (&etag, Type::TEXT),
                 (&status.as_str(), Type::TEXT),
             ],
-            // Whoever records an overwrite of the file meanwhile counts on the row it saw.
+            // A concurrent record step relies on the row that it has read.
             lock: Some(key.id()),
         };
         let rows = self

@@ -1,4 +1,4 @@
-//! The record step for many files that have no row yet: one statement for all of them.
+//! The record step for many files without a row, in one statement.
 
 use std::collections::HashSet;
 
@@ -10,12 +10,12 @@ use uuid::Uuid;
 use crate::Db;
 use crate::files::file_id;
 
-/// An object that has no row yet, as far as its finder knows.
+/// An object that has no row, as far as is known.
 #[derive(Clone, Debug)]
 pub struct NewFile {
-    /// What S3 said of it.
+    /// What S3 reported.
     pub object: StoredObject,
-    /// Its plain URL, signed by nobody.
+    /// The unsigned URL.
     pub file_url: String,
 }
 
@@ -46,7 +46,7 @@ SELECT id FROM put";
 
 const STEP: &str = "recording files";
 
-/// One array for each column.
+/// One array per column.
 #[derive(Default)]
 struct Columns {
     ids: Vec<Uuid>,
@@ -120,7 +120,7 @@ impl Columns {
         self.urls.push(file_url);
         self.names.push(object.file_name);
         self.types.push(object.content_type);
-        // Beyond 2^63 there is no object.
+        // No object is larger than 2^63.
         self.sizes
             .push(i64::try_from(object.size).unwrap_or(i64::MAX));
         self.etags.push(object.etag);

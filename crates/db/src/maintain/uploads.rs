@@ -1,4 +1,4 @@
-//! Uploads that are over, or that nobody has finished for long.
+//! Uploads that are finished, aborted or abandoned.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -10,20 +10,20 @@ use uuid::Uuid;
 use crate::Db;
 use crate::files::{file_id, object_key, value};
 
-/// An upload whose row has no more use, once S3 has nothing of it.
+/// An upload whose row can be dropped once S3 has no parts of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OldUpload {
-    /// The id that the file has, or would have had.
+    /// The id of the file, whether it exists or not.
     pub id: FileId,
-    /// Where it is, or would have been.
+    /// The key of the file, whether it exists or not.
     pub key: ObjectKey,
     /// S3's id of the upload.
     pub upload_id: String,
-    /// Whether the table says what became of the file: it is there, or was deleted.
+    /// Whether the file has a row: it is live or deleted.
     pub recorded: bool,
 }
 
-/// One that was given up keeps its row for a day, so that giving it up again is answered well.
+/// An aborted upload keeps its row for a day, so that a repeated abort succeeds.
 const OLD: &str = "\
 SELECT * FROM (
     SELECT m.id, m.object_key, m.upload_id, m.created_at, m.aborted_at,
@@ -44,8 +44,8 @@ const DROP_OF: &str = "DELETE FROM multipart_uploads WHERE user_id = $1 RETURNIN
 const STEP: &str = "walking over uploads";
 
 impl Db {
-    /// At most `limit` uploads behind `after`, by id, that are recorded, older than `age`, or were given up longer
-    /// than `aborted` ago.
+    /// At most `limit` uploads after the id `after` that are recorded, older than `age`, or were aborted more than
+    /// `aborted` ago.
     pub async fn old_uploads(
         &self,
         after: Option<FileId>,
@@ -78,7 +78,7 @@ impl Db {
             .collect()
     }
 
-    /// Which of S3's `uploads` have a row.
+    /// The `uploads` of S3 that have a row.
     pub async fn known_uploads(
         &self,
         uploads: &[(FileId, &str)],
@@ -97,7 +97,7 @@ impl Db {
             .collect()
     }
 
-    /// Drops the rows of these uploads, and answers how many. S3 must have nothing of them.
+    /// Drops the rows of these uploads, and returns their number. S3 must have no parts of them.
     pub async fn drop_uploads(&self, ids: &[FileId]) -> Result<usize, Error> {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
         let rows = self
@@ -107,7 +107,7 @@ impl Db {
         Ok(rows.len())
     }
 
-    /// Drops the rows of all uploads of `user`, and answers how many. S3 must have nothing of them.
+    /// Drops the rows of all uploads of `user`, and returns their number. S3 must have no parts of them.
     pub async fn drop_uploads_of(&self, user: &UserId) -> Result<usize, Error> {
         let rows = self
             .run_maintain(&[(DROP_OF, &[(&user.as_str(), Type::TEXT)])])

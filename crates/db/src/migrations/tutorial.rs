@@ -1,17 +1,17 @@
-//! Keeping the rows of an `s3_files` that a tutorial made (`id SERIAL PRIMARY KEY, object_key, file_url, user_id,
+//! Imports the rows of an `s3_files` table from a tutorial (`id SERIAL PRIMARY KEY, object_key, file_url, user_id,
 //! upload_timestamp`).
 //!
-//! Such a row cannot become one of ours by itself. Its key does not hold its owner and its id, and nobody knows
-//! the object's size, `ETag` or type: a row made up from it would break what always holds. The bucket is the
-//! truth here, so the import goes by way of the bucket:
+//! Such a row cannot be converted. Its key does not contain its owner and its id, and the size, ETag and type of the
+//! object are unknown: a row made up from it would violate the invariants. The bucket is the truth here, so the import
+//! copies the objects:
 //!
-//! 1. The table is renamed to `s3_files_tutorial`, whole and readable, and ours is made beside it.
+//! 1. The table is renamed to `s3_files_tutorial` and stays readable. Our table is created next to it.
 //! 2. Each row gets the id (a UUIDv7 of its `upload_timestamp`, so that lists keep their order) and the key that its object
 //!    will have, in two new columns, `slipway_id` and `slipway_key`.
 //! 3. `migrate --tutorial-copies BUCKET` prints the copy to make in S3 for each row that has none yet. A copied
 //!    object is recorded like any other, from what S3 says of it: by its event, or by `maintain`.
 //!
-//! All of it can be run again; the old objects and rows stay until their owner removes them.
+//! Every step can be repeated. The old objects and rows stay until their owner removes them.
 
 use slipway_core::{FileId, FileName, ObjectKey, UserId};
 use time::OffsetDateTime;
@@ -24,27 +24,27 @@ use super::apply::{begin, execute, within};
 use super::foreign::{self, Found};
 use crate::Db;
 
-/// What became of the rows.
+/// The result of the import.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TutorialImport {
-    /// How many rows there are.
+    /// The number of rows.
     pub rows: i64,
-    /// How many have no key of ours, because their user or name cannot be in one (empty, too long, control characters).
+    /// The number of rows whose user or name cannot be part of a key (empty, too long, control characters).
     pub without_key: i64,
 }
 
-/// The copy that makes the object of a tutorial's row one of ours.
+/// The copy that turns the object of a tutorial's row into one of ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TutorialCopy {
-    /// Where it is.
+    /// The old key.
     pub from: String,
-    /// Where it belongs.
+    /// The new key.
     pub to: ObjectKey,
-    /// The name it will be listed under: the last part of its old key.
+    /// The name in lists: the last part of its old key.
     pub file_name: FileName,
 }
 
-/// Names of constraints, indexes and sequences are the schema's, and ours want them.
+/// Names of constraints, indexes and sequences are unique in a schema, and ours need them.
 const RENAME: &str = "\
 DO $$
 DECLARE
@@ -89,7 +89,7 @@ WHERE t.slipway_key IS NOT NULL AND t.slipway_id > $1
 ORDER BY t.slipway_id LIMIT 1000";
 
 impl Db {
-    /// Puts the tutorial's table aside, makes ours, and gives each old row the key its object will have.
+    /// Renames the tutorial's table, creates ours, and assigns each old row the key that its object will have.
     pub async fn import_tutorial_table(&self) -> Result<TutorialImport, MigrateError> {
         let session = self.direct_session().await?;
         let client = &session.client;
@@ -116,7 +116,7 @@ impl Db {
         .await
     }
 
-    /// The next copies to make in S3, after the one to `after`: at most 1000, none when all are recorded.
+    /// The next copies to make in S3, after the one to `after`: at most 1000, and none when all are recorded.
     pub async fn tutorial_copies(
         &self,
         after: Option<FileId>,
@@ -142,7 +142,7 @@ impl Db {
     }
 }
 
-/// Gives up to 1000 rows their id and key; false when all have them.
+/// Assigns an id and a key to up to 1000 rows. Returns false when all have them.
 async fn plan(client: &Client) -> Result<bool, MigrateError> {
     let failed = |error| MigrateError::database("planning the copies", error);
     let rows = rows(client, WITHOUT_ID).await?;
