@@ -117,9 +117,10 @@ def check_bucket(made, properties, policy, seconds_put, seconds_get):
     s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": cors})
     (rule,) = s3.get_bucket_cors(Bucket=bucket)["CORSRules"]
     assert rule["AllowedMethods"] == ["PUT", "GET", "HEAD"], rule
-    assert rule["AllowedHeaders"] == ["content-type", "if-none-match", "x-amz-checksum-*"], rule
+    assert rule["AllowedHeaders"] == ["content-type", "if-none-match", "range", "if-range", "x-amz-checksum-*"], rule
     assert rule["AllowedOrigins"] == ["https://app.example.com"], rule
-    assert rule["ExposeHeaders"] == ["ETag"], rule
+    exposed = ["ETag", "Content-Length", "Content-Range", "Content-Disposition", "Accept-Ranges"]
+    assert rule["ExposeHeaders"] == exposed, rule
     rules = [{"ID": one.pop("Id"), "Filter": {}, **one} for one in properties["LifecycleConfiguration"]["Rules"]]
     s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
     rules = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
