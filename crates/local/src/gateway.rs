@@ -215,9 +215,7 @@ impl Api {
             return Err(said(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests"));
         }
         let authorized = self.authorize(&parts.headers)?;
-        let body = body::read(body, &parts.headers)
-            .await
-            .map_err(|status| said(status, status.canonical_reason().unwrap_or_default()))?;
+        let body = body::read(body, &parts.headers).await?;
         let mut event = event::payload(&parts, &body, &route.path);
         if let Some(claims) = authorized {
             event["requestContext"]["authorizer"] =
@@ -227,8 +225,7 @@ impl Api {
         match route.function.invoke(&event, limit).await {
             Outcome::Answered(answer) => reply::passed_on(&answer).ok_or_else(reply::failed),
             Outcome::Failed(error) if error["errorType"] == REQUEST_TOO_LARGE => {
-                let status = StatusCode::PAYLOAD_TOO_LARGE;
-                Err(said(status, "Request Entity Too Large"))
+                Err(reply::too_large())
             }
             Outcome::Failed(_) => Err(reply::failed()),
             Outcome::TimedOut => Err(said(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")),

@@ -25,7 +25,7 @@ fn the_whole_flow_goes_through_cargo_lambda_watch() {
     let mode = metadata(&env_file).expect("the file").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     // Else the first request of each function would wait for it.
-    slipway_e2e::binary("files");
+    let _ = slipway_e2e::binary("files");
     let log = folder.path().join("watch.log");
     let watch = watch(port, &env_file, &log);
     let shown = || std::fs::read_to_string(&log).unwrap_or_default();

@@ -1,10 +1,12 @@
 //! Reading a request's body, up to the limit.
 
 use bytes::Bytes;
-use http::StatusCode;
 use http::header::{CONTENT_LENGTH, HeaderMap};
-use http_body_util::BodyExt as _;
+use http::{Response, StatusCode};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
+
+use super::reply;
 
 /// "Payload size: 10 MB".
 const MAX_BODY: usize = 10 * 1024 * 1024;
@@ -12,14 +14,17 @@ const MAX_BODY: usize = 10 * 1024 * 1024;
 /// A client that sends more than this is cut off: until then it is heard, so that it can read the answer.
 const MAX_HEARD: usize = 10 * MAX_BODY;
 
-/// The whole body, or the status of the refusal.
-pub(super) async fn read(mut body: Incoming, headers: &HeaderMap) -> Result<Bytes, StatusCode> {
+/// The whole body, or the refusal.
+pub(super) async fn read(
+    mut body: Incoming,
+    headers: &HeaderMap,
+) -> Result<Bytes, Response<Full<Bytes>>> {
     let declared = headers.get(CONTENT_LENGTH);
     let declared = declared.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     let (mut kept, mut heard) = (Vec::new(), 0);
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else {
-            return Err(StatusCode::BAD_REQUEST);
+            return Err(reply::said(StatusCode::BAD_REQUEST, "Bad Request"));
         };
         if let Some(data) = frame.data_ref() {
             heard += data.len();
@@ -31,7 +36,7 @@ pub(super) async fn read(mut body: Incoming, headers: &HeaderMap) -> Result<Byte
         }
     }
     if heard > MAX_BODY {
-        return Err(StatusCode::PAYLOAD_TOO_LARGE);
+        return Err(reply::too_large());
     }
     Ok(kept.into())
 }

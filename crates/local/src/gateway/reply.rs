@@ -29,6 +29,11 @@ pub(super) fn failed() -> Response<Full<Bytes>> {
     said(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
 }
 
+/// The answer to a request that API Gateway or Lambda does not take.
+pub(super) fn too_large() -> Response<Full<Bytes>> {
+    said(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large")
+}
+
 /// The function's answer as a response; none if it has no such shape.
 ///
 /// "If your Lambda function returns valid JSON and doesn't return a `statusCode`", the JSON is the body, with status 200.

@@ -28,12 +28,7 @@ async fn a_request_over_a_limit_does_not_reach_the_function() {
     // 10 MB are API Gateway's, of which Lambda takes an event of 6.
     for bytes in [10 * MIB + 1, 10 * MIB, 6 * MIB] {
         let refused = (413, said("Request Entity Too Large"));
-        let (status, body) = post(bytes).await;
-        assert_eq!(status, 413, "{bytes}");
-        assert!(
-            body == refused.1 || body == said("Payload Too Large"),
-            "{body}"
-        );
+        assert_eq!(post(bytes).await, refused, "{bytes}");
     }
     // Its answer, which holds it, must be below 6 MB as well.
     assert_eq!(post(2 * MIB).await.0, 200);
