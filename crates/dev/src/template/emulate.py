@@ -87,7 +87,8 @@ def matches(statement, principal, action, resource, context):
         return False
     if not any(fnmatch.fnmatchcase(action, pattern) for pattern in listed(statement["Action"])):
         return False
-    if not any(fnmatch.fnmatchcase(resource, pattern) for pattern in listed(statement["Resource"])):
+    named = listed(statement.get("Resource", statement.get("NotResource")))
+    if any(fnmatch.fnmatchcase(resource, pattern) for pattern in named) == ("NotResource" in statement):
         return False
     return all(
         tests(operator, context.get(key), wanted)
@@ -97,6 +98,9 @@ def matches(statement, principal, action, resource, context):
 
 
 def tests(operator, actual, wanted):
+    if operator == "StringNotEquals":
+        # Also true where the key is absent.
+        return actual not in listed(wanted)
     if actual is None:
         return False
     if operator == "NumericGreaterThan":
@@ -144,6 +148,23 @@ def check_bucket(made, properties, policy, seconds_put, seconds_get):
         header = {**tls, "s3:authType": "REST-HEADER", "s3:signatureAge": "900000"}
         assert decides(policy, function, action, resource, header) == "nothing", action
     assert decides(policy, function, "s3:ListBucket", f"arn:aws:s3:::{bucket}", {"aws:SecureTransport": "false"}) == "deny"
+
+
+def check_gate(made, open_policy, policy):
+    """With RequireScan a read URL serves what the scanner has tagged clean, and previews."""
+    tag = "s3:ExistingObjectTag/GuardDutyMalwareScanStatus"
+    file = f"arn:aws:s3:::{made['Bucket']}/{OURS}"
+    preview = file.replace("cat.png", "!preview")
+    function = "arn:aws:iam::123456789012:role/function"
+    just = {"aws:SecureTransport": "true", "s3:signatureAge": "1000"}
+    query = {**just, "s3:authType": "REST-QUERY-STRING"}
+    header = {**just, "s3:authType": "REST-HEADER"}
+    for tags, verdict in (({}, "deny"), ({tag: "THREATS_FOUND"}, "deny"), ({tag: "NO_THREATS_FOUND"}, "nothing")):
+        assert decides(policy, function, "s3:GetObject", file, {**query, **tags}) == verdict, tags
+        assert decides(policy, function, "s3:GetObject", preview, {**query, **tags}) == "nothing", tags
+        assert decides(policy, function, "s3:GetObject", file, {**header, **tags}) == "nothing", tags
+        assert decides(policy, function, "s3:PutObject", file, {**query, **tags}) == "nothing", tags
+        assert decides(open_policy, function, "s3:GetObject", file, {**query, **tags}) == "nothing", tags
 
 
 def check_queues(made, policy):
@@ -199,6 +220,8 @@ def main():
         for rule in bucket["CorsConfiguration"]["CorsRules"]:
             rule["AllowedOrigins"] = rule["AllowedOrigins"].split(",")
         check_bucket(made, bucket, policies["BucketPolicy"], *seconds)
+        scanned = json.loads((folder / "scanned.json").read_text())["Resources"]["BucketPolicy"]
+        check_gate(made, policies["BucketPolicy"], made.fill(scanned["Properties"]["PolicyDocument"]))
         check_queues(made, policies["QueuePolicy"])
         print("made and used:", ", ".join(MADE + sorted(policies)))
 
