@@ -108,10 +108,7 @@ impl Delete {
         let keys: Vec<ObjectKey> = hidden.iter().map(|(_, key)| key.clone()).collect();
         match self.bucket.delete_reporting(&keys).await {
             Ok(remaining) => {
-                for (id, _) in hidden
-                    .iter()
-                    .filter(|(_, key)| remaining.contains(key))
-                {
+                for (id, _) in hidden.iter().filter(|(_, key)| remaining.contains(key)) {
                     tracing::warn!(fileId = %id, "the object remains; maintain removes it");
                 }
             }

@@ -266,7 +266,7 @@ export interface components {
          */
         FileName: string;
         /**
-         * @description A media type such as `image/png` or `text/plain; charset=utf-8`. After the first `;` any printable ASCII is allowed and kept as given,
+         * @description A media type such as `image/png` or `text/plain; charset=utf-8`. After the first `;` any printable ASCII is allowed and kept as given (a tab becomes a space),
          *     since browsers write `video/webm;codecs=vp8,opus`.
          */
         ContentType: string;

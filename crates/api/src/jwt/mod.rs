@@ -77,4 +77,6 @@ impl std::fmt::Debug for Verifier {
 }
 
 #[cfg(test)]
+mod key_tests;
+#[cfg(test)]
 mod tests;

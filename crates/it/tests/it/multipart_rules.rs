@@ -41,7 +41,7 @@ async fn what_an_upload_may_be() {
         (json!({ "fileName": "" }), 400, "invalid_request"),
         (json!({ "fileName": "a\nb" }), 400, "invalid_request"),
         (
-            json!({ "fileName": "ü".repeat(257) }),
+            json!({ "fileName": "ü".repeat(385) }),
             400,
             "invalid_request",
         ),
