@@ -40,7 +40,7 @@ impl StdError for Refused {}
 pub(crate) fn is_denial(status: u16, code: Option<&str>) -> bool {
     match (status, code) {
         (401 | 403, Some(code)) => code != "InvalidObjectState",
-        (401 | 403, None) | (400, None) => true,
+        (400 | 401 | 403, None) => true,
         (_, Some(code)) => CODES.contains(&code) || code.starts_with("KMS."),
         (_, None) => false,
     }

@@ -214,7 +214,9 @@ impl Api {
         {
             return Err(said(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests"));
         }
-        let authorized = self.authorize(&parts.headers)?;
+        let authorized = self
+            .authorize(&parts.headers)
+            .map_err(|Unauthorized| reply::unauthorized())?;
         let body = body::read(body, &parts.headers).await?;
         let mut event = event::payload(&parts, &body, &route.path);
         if let Some(claims) = authorized {
@@ -233,7 +235,7 @@ impl Api {
     }
 
     /// The claims of the caller if there is an authorizer.
-    fn authorize(&self, headers: &HeaderMap) -> Result<Option<Value>, Response<Full<Bytes>>> {
+    fn authorize(&self, headers: &HeaderMap) -> Result<Option<Value>, Unauthorized> {
         let Some(authorizer) = &self.options.authorizer else {
             return Ok(None);
         };
@@ -247,10 +249,13 @@ impl Api {
         });
         match token.and_then(|token| authorizer(token)) {
             Some(claims) => Ok(Some(event::as_strings(&claims))),
-            None => Err(reply::unauthorized()),
+            None => Err(Unauthorized),
         }
     }
 }
+
+/// The authorizer refused the token, or there is none.
+struct Unauthorized;
 
 fn size_of_head(request: &Request<Incoming>) -> usize {
     let target = request.uri().path_and_query();

@@ -39,16 +39,15 @@ impl<'a> Der<'a> {
     /// The tag and the contents of the next value.
     pub(super) fn any(&mut self) -> Option<(u8, &'a [u8])> {
         let ([tag, length], rest) = self.0.split_first_chunk()?;
-        let (length, rest) = match length {
-            0..0x80 => (usize::from(*length), rest),
+        let (length, rest) = if *length < 0x80 {
+            (usize::from(*length), rest)
+        } else {
             // Longer ones first say how many bytes their length has.
-            _ => {
-                let (length, rest) = rest.split_at_checked(usize::from(length & 0x7f))?;
-                let length = length.iter().try_fold(0_usize, |sum, byte| {
-                    sum.checked_mul(256)?.checked_add(usize::from(*byte))
-                })?;
-                (length, rest)
-            }
+            let (length, rest) = rest.split_at_checked(usize::from(length & 0x7f))?;
+            let length = length.iter().try_fold(0_usize, |sum, byte| {
+                sum.checked_mul(256)?.checked_add(usize::from(*byte))
+            })?;
+            (length, rest)
         };
         let (contents, rest) = rest.split_at_checked(length)?;
         self.0 = rest;

@@ -127,9 +127,9 @@ impl fmt::Display for MigrateError {
                         writeln!(f, "    CREATE ROLE {role} NOLOGIN NOBYPASSRLS;")?;
                     }
                 }
-                write!(
+                writeln!(
                     f,
-                    "    GRANT slipway_app, slipway_maintain TO \"{login}\";\n"
+                    "    GRANT slipway_app, slipway_maintain TO \"{login}\";"
                 )
             }
             Self::Stopped { applied, why } => write!(

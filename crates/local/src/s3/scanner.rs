@@ -53,6 +53,7 @@ impl Scanner {
     }
 
     /// The same with a `result` such as `UNSUPPORTED`, for the object that had `etag`. It is tagged if it is still there.
+    #[expect(clippy::must_use_candidate, reason = "it tags the object")]
     pub fn report(&self, key: &str, etag: &str, result: &str) -> Value {
         if let Some(object) = self.0.find(key) {
             let _ = self.tag(key, result, &object.tags, |now| now.etag == etag);

@@ -68,14 +68,14 @@ impl S3 for Bucket {
         &self,
         req: S3Request<GetObjectTaggingInput>,
     ) -> Reply<GetObjectTaggingOutput> {
-        tags::get(&self.0, req)
+        tags::get(&self.0, &req)
     }
 
     async fn delete_object_tagging(
         &self,
         req: S3Request<DeleteObjectTaggingInput>,
     ) -> Reply<DeleteObjectTaggingOutput> {
-        tags::delete(&self.0, req)
+        tags::delete(&self.0, &req)
     }
 
     async fn list_objects_v2(

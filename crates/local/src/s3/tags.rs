@@ -46,7 +46,7 @@ pub(super) fn put(
 /// `GetObjectTagging`.
 pub(super) fn get(
     store: &Store,
-    request: S3Request<GetObjectTaggingInput>,
+    request: &S3Request<GetObjectTaggingInput>,
 ) -> S3Result<S3Response<GetObjectTaggingOutput>> {
     let object = store.find(&request.input.key).ok_or_else(no_such_key)?;
     let tags = object.tags.iter().map(|(name, value)| Tag {
@@ -62,7 +62,7 @@ pub(super) fn get(
 /// `DeleteObjectTagging`.
 pub(super) fn delete(
     store: &Store,
-    request: S3Request<DeleteObjectTaggingInput>,
+    request: &S3Request<DeleteObjectTaggingInput>,
 ) -> S3Result<S3Response<DeleteObjectTaggingOutput>> {
     store.set_tags(&request.input.key, Tags::new(), |_| true)?;
     let mut response = S3Response::new(DeleteObjectTaggingOutput::default());

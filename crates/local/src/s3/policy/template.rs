@@ -11,7 +11,7 @@ const NOTHING: &str = "AWS::NoValue";
 
 /// The template, and what its parameters are.
 struct Template<'a> {
-    template: Value,
+    document: Value,
     bucket: &'a str,
     parameters: &'a [(&'a str, &'a str)],
 }
@@ -26,12 +26,12 @@ impl Document {
     ) -> Result<Self, PolicyError> {
         let yaml = serde_yaml_ng::from_str(text).map_err(|error| error.to_string())?;
         let template = Template {
-            template: plain(yaml)?,
+            document: plain(yaml)?,
             bucket,
             parameters,
         };
         let policy =
-            &template.template["Resources"]["BucketPolicy"]["Properties"]["PolicyDocument"];
+            &template.document["Resources"]["BucketPolicy"]["Properties"]["PolicyDocument"];
         let policy = template.value(policy)?.ok_or("there is no bucket policy")?;
         Self::parse(&policy)
     }
@@ -52,18 +52,18 @@ impl Template<'_> {
                 let kept: Vec<_> = entries.collect::<Result<_, _>>()?;
                 Ok(Some(kept.into_iter().flatten().collect()))
             }
-            Value::Object(members) => match function(members) {
-                Some((name, argument)) => self.call(name, argument),
-                None => {
-                    let mut kept = Map::new();
-                    for (name, member) in members {
-                        if let Some(value) = self.value(member)? {
-                            kept.insert(name.clone(), value);
-                        }
-                    }
-                    Ok(Some(kept.into()))
+            Value::Object(members) => {
+                if let Some((name, argument)) = function(members) {
+                    return self.call(name, argument);
                 }
-            },
+                let mut kept = Map::new();
+                for (name, member) in members {
+                    if let Some(value) = self.value(member)? {
+                        kept.insert(name.clone(), value);
+                    }
+                }
+                Ok(Some(kept.into()))
+            }
             other => Ok(Some(other.clone())),
         }
     }
@@ -71,8 +71,7 @@ impl Template<'_> {
     fn call(&self, name: &str, argument: &Value) -> Result<Option<Value>, PolicyError> {
         match (name, argument) {
             ("Ref", Value::String(what)) if what == NOTHING => Ok(None),
-            ("Ref", Value::String(what)) => Ok(Some(self.named(what)?.into())),
-            ("Fn::GetAtt", Value::String(what)) => Ok(Some(self.named(what)?.into())),
+            ("Ref" | "Fn::GetAtt", Value::String(what)) => Ok(Some(self.named(what)?.into())),
             ("Fn::Sub", Value::String(text)) => Ok(Some(self.filled(text)?.into())),
             ("Fn::If", Value::Array(choice)) => match choice.as_slice() {
                 [Value::String(condition), yes, no] => {
@@ -87,7 +86,7 @@ impl Template<'_> {
     /// A parameter, or what is known of the bucket.
     fn named(&self, what: &str) -> Result<String, PolicyError> {
         let given = self.parameters.iter().find(|(name, _)| *name == what);
-        let default = &self.template["Parameters"][what]["Default"];
+        let default = &self.document["Parameters"][what]["Default"];
         match (what, given, default) {
             ("Bucket", ..) => Ok(self.bucket.to_owned()),
             ("Bucket.Arn", ..) => Ok(format!("arn:aws:s3:::{}", self.bucket)),
@@ -113,7 +112,7 @@ impl Template<'_> {
     }
 
     fn condition(&self, name: &str) -> Result<bool, PolicyError> {
-        match &self.template["Conditions"][name] {
+        match &self.document["Conditions"][name] {
             Value::Null => Err(format!("the condition {name} is not known").into()),
             condition => self.test(condition),
         }
