@@ -72,6 +72,8 @@ pub(crate) enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
+    /// Print where the running stack has its bucket and its database, for `eval` in a shell
+    Env,
     /// Print a token for a user, alone
     Token {
         /// The user: `sub` in the token

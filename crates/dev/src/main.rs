@@ -43,6 +43,7 @@ fn main() -> ExitCode {
         Some(Command::Bench { args }) => bench(args),
         Some(Command::Token { user, seconds }) => token(&cli.state(), user, *seconds),
         Some(Command::Bucket(options)) => return exit(bucket::run(options)),
+        Some(Command::Env) => env(&cli.state()),
         Some(Command::Doctor(options)) => return exit(examine(&cli.state(), options)),
     };
     exit(done.map(|()| true))
@@ -61,6 +62,12 @@ fn exit(done: io::Result<bool>) -> ExitCode {
 
 fn examine(folder: &Path, options: &doctor::Options) -> io::Result<bool> {
     doctor::run(options, &State::make(folder)?)
+}
+
+/// Prints the variables of the running stack alone, so that `eval "$(cargo dev env)"` works.
+fn env(folder: &Path) -> io::Result<()> {
+    let variables = stack::variables(&State::make(folder)?)?;
+    write!(io::stdout(), "{variables}")
 }
 
 /// Prints a token alone, so that `TOKEN=$(cargo dev token alice)` works.

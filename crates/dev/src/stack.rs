@@ -32,6 +32,9 @@ use site::Site;
 
 pub(crate) use compile::migrate_program;
 
+/// The variables of the stack that runs, in its state.
+const VARIABLES: &str = "variables.env";
+
 /// Where `cargo lambda watch` listens unless it is told otherwise.
 const WATCH_PORT: u16 = 9000;
 
@@ -43,6 +46,13 @@ pub(crate) fn run(cli: &Cli) -> io::Result<()> {
 /// Runs what `cargo lambda watch` needs, and writes where it is into `env_file`, until it is told to stop.
 pub(crate) fn run_services(cli: &Cli, env_file: &Path) -> io::Result<()> {
     until_stopped(serve_services(cli, env_file))
+}
+
+/// The variables of the stack that runs with this state, as lines for `eval` in a shell.
+pub(crate) fn variables(state: &State) -> io::Result<String> {
+    state.running()?;
+    let text = std::fs::read_to_string(state.path(VARIABLES))?;
+    Ok(env_file::exports(&text))
 }
 
 fn until_stopped(work: impl Future<Output = io::Result<()>>) -> io::Result<()> {
@@ -91,6 +101,7 @@ async fn serve(cli: &Cli) -> io::Result<()> {
     let origins = public::origins(site.as_ref().map(|site| site.port), &cli.origins)?;
     let _gateway = public::open(cli.port, &base.router, &running.fleet, origins).await?;
     running.fleet.ready().await;
+    env_file::write(&state.path(VARIABLES), &base.services.env)?;
     let migrate = base.binaries.get("migrate");
     state.announce(&base.services.outputs(cli.port, migrate.map(AsRef::as_ref)))?;
     let page = site.as_ref().map(|site| site.url());
@@ -106,6 +117,7 @@ async fn serve_services(cli: &Cli, env_file: &Path) -> io::Result<()> {
     let mut running = base.functions();
     running.fleet.ready().await;
     env_file::write(env_file, &base.services.env)?;
+    env_file::write(&state.path(VARIABLES), &base.services.env)?;
     let migrate = base.binaries.get("migrate");
     state.announce(
         &base

@@ -27,8 +27,14 @@ pub(super) fn claim(path: &Path) -> io::Result<()> {
 /// Writes it, for its owner alone: it holds keys and a password.
 pub(super) fn write(path: &Path, env: &Env) -> io::Result<()> {
     let fresh = path.with_added_extension(std::process::id().to_string());
+    // What an earlier process with this number left behind may be readable by others.
+    if let Err(error) = fs::remove_file(&fresh)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        return Err(error);
+    }
     let mut options = fs::OpenOptions::new();
-    let options = options.create(true).truncate(true).write(true).mode(0o600);
+    let options = options.create_new(true).write(true).mode(0o600);
     options.open(&fresh)?.write_all(text(env).as_bytes())?;
     fs::rename(fresh, path)
 }
@@ -44,6 +50,25 @@ fn text(env: &Env) -> String {
         let _ = writeln!(text, "{name}={quote}{value}{quote}");
     }
     text
+}
+
+/// What [`write`] wrote, as lines for `eval` in a shell.
+pub(super) fn exports(text: &str) -> String {
+    let mut lines = String::new();
+    for (name, quoted) in text.lines().filter_map(|line| line.split_once('=')) {
+        if name.starts_with('#') {
+            continue;
+        }
+        let inner = quoted.get(1..quoted.len().saturating_sub(1));
+        let value = inner.unwrap_or_default().replace("\\n", "\n");
+        // Writing to a String cannot fail.
+        let _ = if value.is_empty() {
+            writeln!(lines, "unset {name}")
+        } else {
+            writeln!(lines, "export {name}='{}'", value.replace('\'', r"'\''"))
+        };
+    }
+    lines
 }
 
 #[cfg(test)]
@@ -66,6 +91,10 @@ mod tests {
         let expected =
             format!("{MARK}\nJWT_PUBLIC_KEY=\"-----BEGIN\\nabc\\n\"\nAWS_SESSION_TOKEN=\"\"\n");
         assert_eq!(fs::read_to_string(&path).unwrap(), expected);
+        assert_eq!(
+            exports(&expected),
+            "export JWT_PUBLIC_KEY='-----BEGIN\nabc\n'\nunset AWS_SESSION_TOKEN\n"
+        );
         assert_eq!(
             fs::metadata(&path).unwrap().permissions().mode() & 0o777,
             0o600

@@ -12,4 +12,5 @@ mod newcomer;
 mod openapi;
 mod reload;
 mod scanned;
+mod upkeep;
 mod watch;

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::harness::{EXE, Stack, bash, eventually, free_port};
-use crate::{attack, reload};
+use crate::{attack, reload, upkeep};
 
 #[test]
 fn the_printed_lines_work_as_pasted_and_nothing_is_left_behind() {
@@ -98,5 +98,7 @@ fn the_printed_lines_work_as_pasted_and_nothing_is_left_behind() {
     again.transcript = token;
     let list = again.list();
     assert!(list.contains("event.txt"), "{list}");
+    // Last, since one of the lines deletes all files.
+    upkeep::works_as_pasted(folder.path());
     again.kill();
 }
