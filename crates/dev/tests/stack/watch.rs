@@ -58,7 +58,7 @@ fn the_whole_flow_goes_through_cargo_lambda_watch() {
         curl -sS "$API/files/$ID" -H "$AUTH"; echo
         curl -sS -X DELETE "$API/files/$ID" -H "$AUTH"; echo
         curl -sS "$API/files/$ID" -H "$AUTH"; echo
-        PARTS=$(curl -sS "$API/multipart-uploads" -H "$AUTH" -d '{"fileName": "a", "contentType": "a/b", "size": 9000000}')
+        PARTS=$(curl -sS "$API/multipart-uploads" -H "$AUTH" -d '{"fileName": "a", "contentType": "a/b", "size": 9000000, "partSize": 5242880}')
         ID=$(printf %s "$PARTS" | sed 's/.*"id":"\([^"]*\)".*/\1/')
         curl -sS "$API/multipart-uploads/$ID/parts" -H "$AUTH" -d '{"partNumbers": [1, 2]}'; echo
         curl -sS -X DELETE "$API/multipart-uploads/$ID" -H "$AUTH"; echo
