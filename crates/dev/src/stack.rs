@@ -104,7 +104,7 @@ async fn serve(cli: &Cli) -> io::Result<()> {
     env_file::write(&state.path(VARIABLES), &base.services.env)?;
     let migrate = base.binaries.get("migrate");
     state.announce(&base.services.outputs(cli.port, migrate.map(AsRef::as_ref)))?;
-    let page = site.as_ref().map(|site| site.url());
+    let page = site.as_ref().map(Site::url);
     banner::print(cli.port, &state, &base.services, page.as_deref())?;
     // Everything runs by itself from here; a failed server alone ends the stack.
     base.services.watch().await

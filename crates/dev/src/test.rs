@@ -65,8 +65,8 @@ pub(crate) fn run(options: &TestOptions, state: &Path) -> io::Result<()> {
     result
 }
 
-fn one(stage: &Stage, options: &TestOptions, state: &Path) -> io::Result<()> {
-    let logs = state.join("test-logs");
+fn one(stage: &Stage, options: &TestOptions, folder: &Path) -> io::Result<()> {
+    let logs = folder.join("test-logs");
     let log = logs.join(stage.name);
     // Its own alone: the others may have run before, or be running.
     forget(&log)?;
@@ -88,12 +88,12 @@ fn one(stage: &Stage, options: &TestOptions, state: &Path) -> io::Result<()> {
             wanted.iter().try_for_each(|args| cargo::run(args, &log))
         }
         Run::Stack => stack(options, &log),
-        Run::Deny => deny(state),
+        Run::Deny => deny(folder),
         Run::Web => web::run(),
-        Run::Template => template::check(state),
-        Run::Release => release::run(state),
+        Run::Template => template::check(folder),
+        Run::Release => release::run(folder),
         Run::Secrets => secrets::check(&logs),
-        Run::Servers => servers::run(state),
+        Run::Servers => servers::run(folder),
     }
 }
 
@@ -103,8 +103,9 @@ fn flaky(stage: &str) -> String {
     let begins = |line: &&str| line.split_whitespace().next() == Some(stage);
     list.lines()
         .filter(begins)
-        .map(|line| format!("\nknown to be flaky: {line}"))
-        .collect()
+        .fold(String::new(), |text, line| {
+            text + "\nknown to be flaky: " + line
+        })
 }
 
 /// Runs stacks one after another, and lets schemathesis loose on one.

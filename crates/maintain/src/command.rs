@@ -27,6 +27,10 @@ const TICK: Duration = Duration::from_millis(200);
 /// continues there.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "maintain")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the command line"
+)]
 pub struct Command {
     /// What to do (`all` if omitted)
     #[arg(value_enum)]

@@ -115,15 +115,15 @@ pub struct Maintain {
 impl Maintain {
     /// Reads what the record step needs.
     pub async fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
-        Self::with_recorder(env, Recorder::from_env(env).await?)
+        Self::with_recorder(env, &Recorder::from_env(env).await?)
     }
 
     /// The same with credentials that are renewed while it runs.
     pub async fn with_keys(env: Env<'_>, keys: Keys) -> Result<Self, ConfigError> {
-        Self::with_recorder(env, Recorder::with_keys(env, keys).await?)
+        Self::with_recorder(env, &Recorder::with_keys(env, keys).await?)
     }
 
-    fn with_recorder(env: Env<'_>, recorder: Recorder) -> Result<Self, ConfigError> {
+    fn with_recorder(env: Env<'_>, recorder: &Recorder) -> Result<Self, ConfigError> {
         // Nobody waits for an answer, and the sum of a large user's rows takes a while.
         let limits = Limits {
             statement: Duration::from_mins(1),

@@ -84,8 +84,8 @@ impl Sample {
         while let Some((at, page)) = pages.next().await {
             let page = page?;
             let theirs = page.objects.iter();
-            let theirs = theirs.filter(|object| object.key.starts_with(&owners[at]));
-            let (count, last) = (theirs.clone().count(), theirs.last());
+            let mut theirs = theirs.filter(|object| object.key.starts_with(&owners[at]));
+            let (count, last) = (theirs.clone().count(), theirs.next_back());
             if page.more && count == page.objects.len() {
                 busy.push(at);
             } else {

@@ -212,10 +212,10 @@ fn told(error: &MigrateError) -> String {
 async fn a_login_without_createrole_is_told_the_way_and_the_way_works() {
     // Its own server: the roles belong to the whole cluster.
     let server = Postgres::start(guard(), &PostgresOptions::temporary(cache())).expect("it starts");
-    let make = "CREATE ROLE \"plain login\" LOGIN PASSWORD 'secret';
+    let login = "CREATE ROLE \"plain login\" LOGIN PASSWORD 'secret';
         CREATE DATABASE first OWNER \"plain login\";
         CREATE DATABASE second OWNER \"plain login\"";
-    administer(&server, make).await;
+    administer(&server, login).await;
     let db = |database: &str| {
         let url = format!(
             "postgres://plain%20login:secret@127.0.0.1:{}/{database}",
@@ -237,8 +237,8 @@ async fn a_login_without_createrole_is_told_the_way_and_the_way_works() {
     );
 
     // Somebody else has made them: everything is applied, and it cannot take the roles.
-    let made = "CREATE ROLE slipway_app NOLOGIN; CREATE ROLE slipway_maintain NOLOGIN";
-    administer(&server, made).await;
+    let roles = "CREATE ROLE slipway_app NOLOGIN; CREATE ROLE slipway_maintain NOLOGIN";
+    administer(&server, roles).await;
     let error = db("second").migrate().await.expect_err("it may not");
     let text = error.to_string();
     assert!(

@@ -30,9 +30,9 @@ pub(super) fn build(
     workspace: &Workspace,
     router: &[Line],
 ) -> io::Result<(Vec<Function>, Binaries)> {
-    let routed: BTreeSet<&str> = router.iter().map(|line| line.function.as_str()).collect();
+    let served: BTreeSet<&str> = router.iter().map(|line| line.function.as_str()).collect();
     let mut names: Vec<(&str, Binary)> = Vec::new();
-    for name in &routed {
+    for name in &served {
         names.push((name, serving(workspace, name)?));
     }
     for name in EVENT_FUNCTIONS {
@@ -52,7 +52,7 @@ pub(super) fn build(
     };
     let functions = names
         .iter()
-        .map(|(name, binary)| Ok(Function::new(name, path(binary)?, routed.contains(name))));
+        .map(|(name, binary)| Ok(Function::new(name, path(binary)?, served.contains(name))));
     Ok((functions.collect::<io::Result<_>>()?, binaries))
 }
 

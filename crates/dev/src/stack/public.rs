@@ -40,17 +40,17 @@ pub(super) async fn open(
     fleet: &Fleet,
     origins: Vec<String>,
 ) -> io::Result<Gateway> {
-    let routes = router.iter().map(|line| {
+    let served = router.iter().map(|line| {
         Ok(Route {
             method: Method::from_bytes(line.method.as_bytes()).map_err(io::Error::other)?,
             path: line.path.clone(),
             function: fleet.lambda(&line.function)?,
         })
     });
-    let routes = routes.collect::<io::Result<Vec<_>>>()?;
+    let served = served.collect::<io::Result<Vec<_>>>()?;
     let options = Options {
         listen: (Ipv4Addr::LOCALHOST, port).into(),
-        ..Options::new(routes, origins)
+        ..Options::new(served, origins)
     };
     Gateway::start_with(options).await
 }

@@ -26,7 +26,7 @@ const CEPH: &str = include_str!("servers/ceph.sh");
 const BUCKET: &str = "slipway-test";
 
 /// How long a server may take to start: Ceph makes its pools first.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A server that can be started.
 struct Server {

@@ -232,7 +232,7 @@ impl Load {
             "s3": { "bucket": { "name": "slipway-local" }, "object": { "key": key, "size": 1, "eTag": "?" } },
         }] });
         let lambda = self.recorder.lambda().await;
-        let told = lambda.invoke_for(&event, Duration::from_secs(60), PATIENCE);
+        let told = lambda.invoke_for(&event, Duration::from_mins(1), PATIENCE);
         let outcome = told.await;
         assert!(matches!(outcome, Outcome::Answered(_)), "{outcome:?}");
     }

@@ -157,7 +157,7 @@ mod tests {
             line(&report, 0, 0, ten),
             "0 objects, 2,000 recorded, 0 removed, 0 failed"
         );
-        assert_eq!(spoken(Duration::from_secs(7260)), "2 h 1 min");
+        assert_eq!(spoken(Duration::from_mins(121)), "2 h 1 min");
         assert_eq!(grouped(1_234_567), "1,234,567");
         assert_eq!(grouped(123), "123");
     }
