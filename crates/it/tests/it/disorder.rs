@@ -17,6 +17,8 @@
 //! | `maintain` drops tombstones however young they are | 1 |
 //! | `save-metadata` does not ask whose key it is | 2 |
 //! | the list asks for nobody's rows in particular, and row-level security is off | 1 |
+//! | a live file is refused for a limit that was lowered since | 8 |
+//! | maintenance refuses what was accepted before the table was lost | 7 |
 //!
 //! `SLIPWAY_SEED` plays the same histories again, `SLIPWAY_HISTORIES` as many as are asked for.
 
@@ -33,6 +35,8 @@ mod check;
 mod deployment;
 #[path = "disorder/history.rs"]
 mod history;
+#[path = "disorder/limits.rs"]
+mod limits;
 #[path = "disorder/model.rs"]
 mod model;
 #[path = "disorder/play.rs"]

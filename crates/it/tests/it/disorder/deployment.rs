@@ -8,7 +8,7 @@ use slipway_local::s3::{NO_THREATS_FOUND, THREATS_FOUND};
 use slipway_maintain::{Count, Deadline, Maintain, Options, Report, Task};
 use tokio_postgres::{Row, Statement};
 
-use super::model::LIMITS;
+use super::limits::LIMITS;
 use crate::world::{App, BUCKET, World};
 
 /// One database and one bucket, and functions under each of the limits.

@@ -4,9 +4,10 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::model::{Asked, LIMITS, MAX};
+use super::limits::{LIMITS, MAX};
+use super::model::Asked;
 
-/// The longest history, in steps.
+/// The longest history, in steps, without a bad day.
 const LONGEST: usize = 20;
 
 /// One step. Users and files are numbers: a file is counted back from the newest, around the end.
@@ -46,7 +47,9 @@ pub(crate) enum Step {
     Age,
     /// From now on the deployment has other limits.
     Limit { limits: usize },
-    /// The bucket is restored by copy.
+    /// Everything that is on its way arrives.
+    Quiet,
+    /// A second passes, and the bucket is restored by copy.
     Restore,
     /// The database is lost, and migrated.
     LoseDatabase,
@@ -81,10 +84,55 @@ pub(crate) struct History {
 
 pub(crate) fn histories() -> impl Strategy<Value = History> {
     let start = (prop::bool::weighted(0.3), 0..2_usize);
-    (start, vec(step(), 1..=LONGEST)).prop_map(|((gated, limits), steps)| History {
-        gated,
-        limits,
-        steps,
+    let bad = prop::option::of((bad_day(), vec(step(), 0..4)));
+    let steps = vec(step(), 1..=LONGEST);
+    (start, steps, bad).prop_map(|((gated, limits), mut steps, bad)| {
+        if let Some((bad, after)) = bad {
+            steps.extend(bad);
+            steps.extend(after);
+        }
+        History {
+            gated,
+            limits,
+            steps,
+        }
+    })
+}
+
+/// What operators go through: files that were accepted long ago or lately, a disaster, limits that were lowered, and
+/// somebody who uploads before maintenance comes. Steps by chance hardly ever meet in this order.
+fn bad_day() -> impl Strategy<Value = Vec<Step>> {
+    let disaster = select(vec![
+        vec![Step::LoseDatabase],
+        vec![Step::Restore],
+        vec![Step::Restore, Step::LoseDatabase],
+    ]);
+    let upload = (0..2_usize, asked()).prop_map(|(user, asked)| Step::Presign {
+        user,
+        asked,
+        put: true,
+    });
+    let confirmed = (0..2_usize).prop_map(|by| Step::Save { by, file: 0 });
+    let meanwhile = prop::option::of((upload, confirmed));
+    let (age, force) = (any::<bool>(), any::<bool>());
+    let limit = (0..LIMITS.len()).prop_map(|limits| Step::Limit { limits });
+    (age, disaster, meanwhile, limit, force).prop_map(|(age, disaster, meanwhile, limit, force)| {
+        let mut steps = vec![Step::Quiet];
+        steps.extend(age.then_some(Step::Age));
+        steps.extend(disaster);
+        if let Some((upload, confirmed)) = meanwhile {
+            steps.extend([upload, confirmed]);
+        }
+        let (deletes, reconcile) = (false, true);
+        steps.extend([
+            limit,
+            Step::Maintain {
+                deletes,
+                reconcile,
+                force,
+            },
+        ]);
+        steps
     })
 }
 
@@ -112,6 +160,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Age),
         2 => (0..LIMITS.len()).prop_map(|limits| Step::Limit { limits }),
         1 => Just(Step::Restore),
+        1 => Just(Step::Quiet),
         1 => Just(Step::LoseDatabase),
         2 => (flag(), flag(), flag()).prop_map(|(deletes, reconcile, force)| Step::Maintain { deletes, reconcile, force }),
     ]

@@ -123,7 +123,10 @@ impl Play<'_> {
                 self.model.limits = *limits;
                 Ok(())
             }
+            Step::Quiet => self.quiet().await,
             Step::Restore => {
+                self.model.second += 1;
+                self.set_clock();
                 self.deployment.restore().await;
                 self.model.restore();
                 Ok(())
@@ -360,8 +363,8 @@ impl Play<'_> {
         self.check_objects().await
     }
 
-    /// Everything arrives, and maintain runs: whatever was before, all agree now.
-    async fn settle(&mut self) -> Check {
+    /// Everything arrives.
+    async fn quiet(&mut self) -> Check {
         // Removing what is refused or deleted is told as well.
         while !self.events.is_empty() {
             for event in std::mem::take(&mut self.events) {
@@ -369,6 +372,12 @@ impl Play<'_> {
             }
             self.hear().await;
         }
+        Ok(())
+    }
+
+    /// Everything arrives, and maintain runs: whatever was before, all agree now.
+    async fn settle(&mut self) -> Check {
+        self.quiet().await?;
         self.maintain(true, true, true).await?;
         self.check_table().await?;
         self.check_end().await

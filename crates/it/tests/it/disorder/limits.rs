@@ -1,0 +1,28 @@
+//! The limits that a deployment may have in these histories.
+
+/// What a deployment accepts. An operator changes it at any time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// The largest file, in bytes.
+    pub(crate) max: usize,
+    /// What a user may have.
+    pub(crate) quota: Option<usize>,
+    /// Whether text may be uploaded, which all files of these histories are.
+    pub(crate) text: bool,
+}
+
+/// The largest file of any of them.
+pub(crate) const MAX: usize = 8;
+
+pub(crate) const LIMITS: [Limits; 4] = [
+    Limits::new(MAX, None, true),
+    Limits::new(MAX, Some(12), true),
+    Limits::new(3, Some(5), true),
+    Limits::new(MAX, None, false),
+];
+
+impl Limits {
+    const fn new(max: usize, quota: Option<usize>, text: bool) -> Self {
+        Self { max, quota, text }
+    }
+}
