@@ -20,6 +20,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::Outcome;
 use super::queue::{Invocation, MAX_PAYLOAD, Queue, error};
+use crate::gateway::is_local_host;
 use crate::guard::Program;
 
 /// What an environment does, for a caller that measures or reports it.
@@ -248,6 +249,14 @@ async fn serve(listener: TcpListener, environment: Arc<Environment>) {
 
 async fn answer(environment: &Environment, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let (parts, body) = request.into_parts();
+    // Events hold tokens. A page that resolves its own name to this address sends that name as the host, and browsers
+    // mark every request that a page makes; a runtime sends neither.
+    let from_page = ["origin", "sec-fetch-site"]
+        .iter()
+        .any(|name| parts.headers.contains_key(*name));
+    if from_page || !is_local_host(&parts.headers) {
+        return empty(StatusCode::FORBIDDEN);
+    }
     let path: Vec<&str> = parts.uri.path().split('/').skip(1).collect();
     if path.first().copied() != Some("2018-06-01") {
         return empty(StatusCode::NOT_FOUND);

@@ -26,7 +26,6 @@ pub struct Queue {
 struct State {
     waiting: VecDeque<Invocation>,
     awaited: HashMap<String, oneshot::Sender<Outcome>>,
-    count: u64,
 }
 
 /// An event on its way to an environment.
@@ -50,8 +49,8 @@ impl Queue {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let deadline_ms = (now.unwrap_or_default() + timeout).as_millis();
         let mut state = self.state();
-        state.count += 1;
-        let id = format!("00000000-0000-4000-8000-{:012}", state.count);
+        // Random, so that nobody else can answer an invocation by guessing its id.
+        let id = uuid::Uuid::new_v4().to_string();
         state.awaited.insert(id.clone(), sender);
         state.waiting.push_back(Invocation {
             id,

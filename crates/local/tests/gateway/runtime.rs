@@ -54,6 +54,29 @@ async fn a_process_that_ends_fails_its_own_event_alone() {
     assert!(matches!(waiting.await.unwrap(), Outcome::Failed(_)));
 }
 
+/// Events hold tokens, and any page may send requests to any port of this machine.
+#[tokio::test]
+async fn a_page_gets_no_event() {
+    let lambda = Lambda::without_environment();
+    let environment = RuntimeApi::start(lambda.queue(), None).await.unwrap();
+    let _waiting = lambda.queue().push("1".to_owned(), LONG);
+    let port = environment.address().port();
+    let url = format!("http://127.0.0.1:{port}/2018-06-01/runtime/invocation/next");
+    for (name, value) in [
+        // A name of its own that resolves to this machine.
+        ("host", format!("evil.example:{port}")),
+        ("origin", "https://evil.example".to_owned()),
+        ("sec-fetch-site", "cross-site".to_owned()),
+    ] {
+        let asked = Client::new().get(&url).header(name, value).send().await;
+        let answer = asked.unwrap();
+        assert_eq!(answer.status(), 403, "{name}");
+        assert_eq!(answer.text().await.unwrap(), "", "{name}");
+    }
+    let runtime = Client::new().get(&url).send().await.unwrap();
+    assert_eq!(runtime.text().await.unwrap(), "1");
+}
+
 #[tokio::test]
 async fn an_event_that_is_not_awaited_any_more_is_not_given() {
     let lambda = Lambda::without_environment();
