@@ -37,7 +37,16 @@ impl Endpoint {
             };
             return Err(problem(&format!("{scheme}://{text}")));
         };
-        let (scheme, default_port) = match scheme.to_ascii_lowercase().as_str() {
+        let scheme = scheme.to_ascii_lowercase();
+        // First of all: no message below may repeat a secret. A secret may contain a slash.
+        if let Some((_, address)) = rest.rsplit_once('@') {
+            let scheme = if scheme == "http" { "http" } else { "https" };
+            let instead = problem(&format!("{scheme}://{address}"));
+            return Err(format!(
+                "{instead}, and the credentials in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            ));
+        }
+        let (scheme, default_port) = match scheme.as_str() {
             "http" => ("http", ":80"),
             "https" => ("https", ":443"),
             _ => return Err(problem(&format!("https://{rest}"))),
@@ -46,12 +55,6 @@ impl Endpoint {
             return Err(problem(&format!("{scheme}://{address}")));
         }
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-        if let Some((_, authority)) = authority.rsplit_once('@') {
-            let instead = problem(&format!("{scheme}://{authority}"));
-            return Err(format!(
-                "{instead}, and the credentials in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-            ));
-        }
         let authority = authority.to_ascii_lowercase();
         if !is_authority(&authority) {
             return Err(problem(FORM));
@@ -234,6 +237,16 @@ mod tests {
             ),
             ("http://s3.example.com", format!("must be https://s3.example.com: {clear}")),
             ("http://203.0.113.7:9000", format!("must be https://203.0.113.7:9000: {clear}")),
+            (
+                "s3://id:sec/ret@s3.example.com",
+                "must be https://s3.example.com, and the credentials in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+                    .to_owned(),
+            ),
+            (
+                "https://id:secret@s3.example.com?x",
+                "must be https://s3.example.com?x, and the credentials in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+                    .to_owned(),
+            ),
             ("s3.example.com", "must be https://s3.example.com".to_owned()),
             ("127.0.0.1:9000", "must be http://127.0.0.1:9000".to_owned()),
             ("localhost:9000/photos", "must be http://localhost:9000/photos".to_owned()),
