@@ -55,6 +55,14 @@ impl<'de, T: Deserialize<'de>, const MAX: usize> Visitor<'de> for Counting<T, MA
     }
 }
 
+/// The error for a body over the limit.
+pub(crate) fn too_large() -> Error {
+    Error::new(
+        Code::RequestTooLarge,
+        format!("The request's body has more than {MAX_BODY_BYTES} bytes. Send less at once."),
+    )
+}
+
 /// How much of what is wrong with a body is told.
 const MAX_PROBLEM_CHARS: usize = 300;
 
@@ -67,14 +75,7 @@ pub(crate) fn parse<T: DeserializeOwned>(body: &Body) -> Result<T, Error> {
                 "The request's body is not the base64 that it is said to be.",
             ));
         }
-        Body::TooLarge => {
-            return Err(Error::new(
-                Code::RequestTooLarge,
-                format!(
-                    "The request's body has more than {MAX_BODY_BYTES} bytes. Send less at once."
-                ),
-            ));
-        }
+        Body::TooLarge => return Err(too_large()),
     };
     if body.trim_ascii().is_empty() {
         return Err(Error::invalid_request("The request needs a JSON body."));

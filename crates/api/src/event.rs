@@ -2,7 +2,7 @@
 //!
 //! `lambda_http` makes an `http::Request` of an event: it tries one kind of event after the other, checks every
 //! header and parses an address that nobody asks for, which is more than half of what its smallest function costs
-//! (docs/performance.md). So the runtime is its, the reading is ours, and a test holds ours to its.
+//! (docs/performance.md). So we parse events ourselves, and a test compares our parser with theirs.
 
 use std::collections::BTreeMap;
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
+use slipway_core::limits::MAX_ID_CHARS;
 use slipway_core::{Error, FileId, UserId};
 
 use crate::body::{self, Body};
@@ -101,6 +102,23 @@ impl Request {
             });
         }
         name
+    }
+
+    /// Fails if the body, or an id in the path, is longer than any valid one.
+    pub(crate) fn check_lengths(&self) -> Result<(), Error> {
+        if self.body == Body::TooLarge {
+            return Err(body::too_large());
+        }
+        if self
+            .segments
+            .iter()
+            .any(|segment| segment.chars().count() > MAX_ID_CHARS)
+        {
+            return Err(Error::invalid_request(format!(
+                "The id in the path has more than {MAX_ID_CHARS} characters."
+            )));
+        }
+        Ok(())
     }
 
     /// The JSON body as a `T`.

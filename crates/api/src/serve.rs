@@ -85,7 +85,11 @@ pub async fn answer(
             line.route = request.route_name();
             // Unwinding is safe to cross: what a panic interrupts, the connection to Postgres above all,
             // is dropped by its owner and made anew.
-            let handled = AssertUnwindSafe(function.handle(&request))
+            let handled = async {
+                request.check_lengths()?;
+                function.handle(&request).await
+            };
+            let handled = AssertUnwindSafe(handled)
                 .catch_unwind()
                 .instrument(line.span.clone());
             let result = match tokio::time::timeout(budget, handled).await {

@@ -1121,6 +1121,7 @@ export interface operations {
             400: components["responses"]["InvalidRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["GatewayForbidden"];
+            413: components["responses"]["BodyTooLarge"];
             429: components["responses"]["GatewayThrottled"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];
@@ -1236,9 +1237,11 @@ export interface operations {
                     "application/json": components["schemas"]["MultipartUpload"];
                 };
             };
+            400: components["responses"]["InvalidRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["GatewayForbidden"];
             404: components["responses"]["NoSuchUpload"];
+            413: components["responses"]["BodyTooLarge"];
             429: components["responses"]["GatewayThrottled"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];
@@ -1275,9 +1278,11 @@ export interface operations {
                     "application/json": components["schemas"]["MultipartAborted"];
                 };
             };
+            400: components["responses"]["InvalidRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["GatewayForbidden"];
             404: components["responses"]["NoSuchUpload"];
+            413: components["responses"]["BodyTooLarge"];
             429: components["responses"]["GatewayThrottled"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];
@@ -1431,6 +1436,7 @@ export interface operations {
                     "application/json": components["schemas"]["MultipartCompleting"];
                 };
             };
+            400: components["responses"]["InvalidRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["GatewayForbidden"];
             404: components["responses"]["NoSuchUpload"];
@@ -1474,7 +1480,7 @@ export interface operations {
              *     - `file_too_large`: it is larger than this deployment accepts.
              *     - `quota_exceeded`: it does not fit into the caller's quota.
              *
-             *     `{"message": …}` says that the request body itself has more than 6 MB.
+             *     `request_too_large` says that the request's body has more than 1 MiB, `{"message": …}` that it has more than 6 MB.
              */
             413: {
                 headers: {
@@ -1543,6 +1549,7 @@ export interface operations {
             400: components["responses"]["InvalidRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["GatewayForbidden"];
+            413: components["responses"]["BodyTooLarge"];
             429: components["responses"]["GatewayThrottled"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];
@@ -1603,6 +1610,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["GatewayForbidden"];
             404: components["responses"]["NotFound"];
+            413: components["responses"]["BodyTooLarge"];
             429: components["responses"]["GatewayThrottled"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];
@@ -1639,9 +1647,11 @@ export interface operations {
                     "application/json": components["schemas"]["DeleteFileResponse"];
                 };
             };
+            400: components["responses"]["InvalidRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["GatewayForbidden"];
             404: components["responses"]["NotFound"];
+            413: components["responses"]["BodyTooLarge"];
             429: components["responses"]["GatewayThrottled"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];
@@ -1719,8 +1729,10 @@ export interface operations {
                     "application/json": components["schemas"]["Usage"];
                 };
             };
+            400: components["responses"]["InvalidRequest"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["GatewayForbidden"];
+            413: components["responses"]["BodyTooLarge"];
             429: components["responses"]["GatewayThrottled"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];

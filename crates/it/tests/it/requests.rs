@@ -67,6 +67,20 @@ async fn every_route_with_a_body_refuses_a_large_one() {
         let answer = world.send(post(path).text(&padded(MAX_BODY_BYTES + 1)));
         answer.await.refused(413, "request_too_large");
     }
+    // Nor do routes without a body read one.
+    let id = format!("/multipart-uploads/{}", begun["id"].as_str().unwrap());
+    for (method, path) in [
+        ("GET", "/files"),
+        ("GET", "/usage"),
+        ("GET", id.as_str()),
+        ("DELETE", id.as_str()),
+        ("POST", &format!("{id}/complete")),
+    ] {
+        let large = Event::new(method, path)
+            .by("alice")
+            .text(&padded(MAX_BODY_BYTES + 1));
+        world.send(large).await.refused(413, "request_too_large");
+    }
     // Who is calling comes first.
     let nobody = Event::new("POST", "/presign-upload").text(&padded(MAX_BODY_BYTES + 1));
     world.send(nobody).await.refused(401, "unauthenticated");
@@ -119,6 +133,19 @@ async fn arrays_are_counted_while_they_are_parsed() {
 #[tokio::test]
 async fn an_id_of_more_than_64_characters_is_no_id() {
     let world = World::new().await;
+    for (method, folder) in [
+        ("GET", "/files"),
+        ("DELETE", "/files"),
+        ("GET", "/multipart-uploads"),
+        ("DELETE", "/multipart-uploads"),
+    ] {
+        let with = async |id: String| {
+            let event = Event::new(method, &format!("{folder}/{id}")).by("alice");
+            world.send(event).await
+        };
+        with("x".repeat(65)).await.refused(400, "invalid_request");
+        with("x".repeat(64)).await.refused(404, "not_found");
+    }
     let file = world.upload("alice", "a.txt", "text/plain", b"hello").await;
     for (long, fits) in [
         ("x".repeat(64), true),
