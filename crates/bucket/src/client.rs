@@ -41,8 +41,8 @@ pub struct Bucket {
 impl Bucket {
     /// A client for `location`. Connects with the first request.
     ///
-    /// All it goes by is given, as to the signer of URLs, so that the two never disagree about where the bucket
-    /// is. Nothing is searched for: neither `~/.aws` nor `AWS_ENDPOINT_URL` counts, and no cold start waits for it.
+    /// It uses the same location as the signer of URLs, so that the two always agree. It reads no files such as
+    /// `~/.aws`, which would delay a cold start.
     pub fn connect(location: &Location, credentials: &Credentials) -> Result<Self, ConfigError> {
         Self::connect_with(location, credentials.clone().into())
     }

@@ -36,6 +36,12 @@ impl Remaining {
         self.0.contains_key(key.as_str())
     }
 
+    /// S3's code for the object under `key`, if that remains.
+    #[must_use]
+    pub fn code(&self, key: &ObjectKey) -> Option<&str> {
+        self.0.get(key.as_str()).map(String::as_str)
+    }
+
     /// The error of the batch, where S3 refused the credentials or what they may do.
     #[must_use]
     pub fn denied(&self) -> Option<Error> {

@@ -108,8 +108,10 @@ impl Delete {
         let keys: Vec<ObjectKey> = hidden.iter().map(|(_, key)| key.clone()).collect();
         match self.bucket.delete_reporting(&keys).await {
             Ok(remaining) => {
-                for (id, _) in hidden.iter().filter(|(_, key)| remaining.contains(key)) {
-                    tracing::warn!(fileId = %id, "the object remains; maintain removes it");
+                for (id, key) in hidden {
+                    if let Some(code) = remaining.code(key) {
+                        tracing::warn!(fileId = %id, s3Code = code, "the object remains; maintain removes it");
+                    }
                 }
             }
             Err(error) => tracing::warn!(

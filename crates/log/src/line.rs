@@ -66,6 +66,9 @@ where
                 line.json.extend_from_slice(fields.as_str().as_bytes());
             }
         }
+        if *meta.level() <= Level::WARN {
+            line.spans = line.json.len();
+        }
         event.record(&mut line);
         // Where it was said helps with what should not have happened.
         if *meta.level() <= Level::WARN {
@@ -110,6 +113,9 @@ impl<'w> FormatFields<'w> for SpanFields {
 #[derive(Default)]
 struct Line {
     json: Vec<u8>,
+    /// How much of `json` must not be repeated by a field of the event: code below a request may name what the
+    /// request's span has named. Lines of requests themselves repeat nothing, and are not searched.
+    spans: usize,
     has_code: bool,
     metrics: Vec<(&'static str, u64)>,
 }
@@ -134,7 +140,19 @@ impl Line {
 
     fn field(&mut self, field: &Field, value: impl Serialize) {
         self.has_code |= field.name() == "code";
-        self.put(field.name(), value);
+        if !self.is_in_spans(field.name()) {
+            self.put(field.name(), value);
+        }
+    }
+
+    /// Within a text the quotes would be escaped, so this finds nothing but the name of a field.
+    fn is_in_spans(&self, name: &str) -> bool {
+        if self.spans == 0 {
+            return false;
+        }
+        let key = format!(",\"{name}\":");
+        let spans = self.json.get(..self.spans).unwrap_or_default();
+        spans.windows(key.len()).any(|at| at == key.as_bytes())
     }
 
     fn put_metrics(&mut self, now: OffsetDateTime) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
-use slipway_bucket::denied;
+use slipway_bucket::{Remaining, denied};
 use slipway_core::limits::UPLOAD_ENDS_AFTER;
 use slipway_core::{Error, FileId, ObjectKey};
 use slipway_db::maintain::{Tombstone, TombstoneCursor};
@@ -147,7 +147,7 @@ impl Deletes<'_> {
         if let Some(error) = remaining.denied() {
             return Err(error);
         }
-        log_remaining(left.iter().map(|one| &one.key));
+        log_remaining(left.iter().map(|one| &one.key), &remaining);
         self.report
             .count_keys(Count::Failed, left.iter().map(|one| one.key.as_str()));
         Ok(())
@@ -159,11 +159,12 @@ fn keys(tombstones: &[Tombstone]) -> impl Iterator<Item = &str> {
 }
 
 /// Names the objects that S3 did not remove, one line each.
-pub(crate) fn log_remaining<'a>(keys: impl Iterator<Item = &'a ObjectKey>) {
+pub(crate) fn log_remaining<'a>(keys: impl Iterator<Item = &'a ObjectKey>, remaining: &Remaining) {
     for key in keys {
         tracing::warn!(
             fileId = %key.id(),
             owner = key.owner().fingerprint(),
+            s3Code = remaining.code(key),
             "the object remains; the next run removes it"
         );
     }

@@ -122,7 +122,7 @@ impl<'a> Act<'a> {
         if let Some(error) = remaining.denied() {
             return Err(error);
         }
-        crate::deletes::log_remaining(left.iter());
+        crate::deletes::log_remaining(left.iter(), &remaining);
         self.count_all(Count::Failed, &left);
         Ok(())
     }
