@@ -1,5 +1,5 @@
-//! The command that finishes deletes, ends abandoned uploads, and makes bucket and table agree. In Lambda's environment it
-//! serves invocations, as `slipway-maintain-function` does.
+//! The command that finishes deletes, aborts abandoned uploads, and makes bucket and table agree. The Lambda function is
+//! `slipway-maintain-function`.
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -13,12 +13,7 @@ use tracing::Level;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let done = if process("AWS_LAMBDA_RUNTIME_API").is_some() {
-        lambda().await.map(|()| true)
-    } else {
-        command().await
-    };
-    match done {
+    match command().await {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -30,14 +25,6 @@ async fn main() -> ExitCode {
 
 fn process(name: &str) -> Option<String> {
     std::env::var(name).ok()
-}
-
-async fn lambda() -> Result<(), Error> {
-    let secret = Fetched::from_env(Env::new(&process)).await?;
-    let get = |name: &str| secret.get(name).or_else(|| process(name));
-    let env = Env::new(&get);
-    slipway_log::init(env)?;
-    Maintain::from_env(env).await?.serve().await
 }
 
 async fn command() -> Result<bool, Error> {

@@ -175,7 +175,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "maintain",
-        binary: "maintain",
+        binary: "maintain-function",
         kind: Kind::Event,
         postgres: true,
         s3: true,
