@@ -35,12 +35,6 @@ FROM s3_files
 WHERE object_key > $1 AND ($2::text IS NULL OR object_key <= $2)
 ORDER BY object_key LIMIT $3";
 
-const COUNT: &str = "\
-SELECT count(*) AS rows FROM (
-    SELECT FROM s3_files
-    WHERE object_key > $1 AND ($2::text IS NULL OR object_key <= $2) AND deleted_at IS NULL LIMIT $3
-) AS counted";
-
 /// We never make two keys with one id: such a key was put there by somebody else.
 const TAKEN: &str = "\
 SELECT f.id FROM unnest($1::uuid[], $2::text[]) AS w (id, object_key)
@@ -100,19 +94,6 @@ impl Db {
             .await
             .map_err(|failure| failure.into_error(STEP))?;
         rows.iter().map(|row| file_id(row, STEP)).collect()
-    }
-
-    /// How many live rows a range has; `most` of them are enough to know.
-    pub async fn count_rows(&self, after: &str, to: Option<&str>, most: u32) -> Result<u64, Error> {
-        self.number(&[(
-            COUNT,
-            &[
-                (&after, Type::TEXT),
-                (&to, Type::TEXT),
-                (&i64::from(most), Type::INT8),
-            ],
-        )])
-        .await
     }
 
     /// About how many rows there are: 0 where nobody has counted yet.

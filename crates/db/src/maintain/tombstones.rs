@@ -39,21 +39,24 @@ impl From<&Tombstone> for TombstoneCursor {
 
 /// The index on `deleted_at` serves both walks; the second part of the order only tells apart what was deleted at once.
 ///
-/// Tombstones that name another bucket are this bucket's too once the newest live file is in this one, as after a
-/// failover, or no file is live: their owners' ids and names would stay for ever. Until then a run with a wrong bucket
-/// must not drop them: their objects may still be in the right one, and would come back as files.
+/// Tombstones that name another bucket are finished too once the ten newest live files are in this bucket, as after a
+/// failover, or if no file is live: otherwise the ids and names of their owners would never be deleted. Until then a run
+/// with a wrong bucket must not drop them: their objects may still be in the right one, and would come back as files.
+/// One live file is not enough to decide it: a single upload through a wrongly configured deployment makes one.
 const UNREMOVED: &str = "\
 SELECT id, object_key, deleted_at FROM s3_files
 WHERE deleted_at >= $1 AND (deleted_at, id) > ($1, $2) AND removed_at IS NULL
   AND (bucket = $3 OR coalesce((
-      SELECT n.bucket = $3 FROM s3_files AS n WHERE n.deleted_at IS NULL ORDER BY n.id DESC LIMIT 1), true))
+      SELECT bool_and(newest.bucket = $3)
+      FROM (SELECT bucket FROM s3_files WHERE deleted_at IS NULL ORDER BY id DESC LIMIT 10) AS newest), true))
 ORDER BY deleted_at, id LIMIT $4";
 
 const OLD: &str = "\
 SELECT id, object_key, deleted_at FROM s3_files
 WHERE deleted_at >= $1 AND (deleted_at, id) > ($1, $2)
   AND (bucket = $3 OR coalesce((
-      SELECT n.bucket = $3 FROM s3_files AS n WHERE n.deleted_at IS NULL ORDER BY n.id DESC LIMIT 1), true))
+      SELECT bool_and(newest.bucket = $3)
+      FROM (SELECT bucket FROM s3_files WHERE deleted_at IS NULL ORDER BY id DESC LIMIT 10) AS newest), true))
   AND deleted_at < now() - make_interval(secs => $5)
 ORDER BY deleted_at, id LIMIT $4";
 
