@@ -61,9 +61,12 @@ fn claims_fault(target: &Target, claims: &Value) -> Option<(Fault, String)> {
             format!("it expired {} ago", ago(now - exp)),
         ));
     }
-    if let Some(nbf) = claims["nbf"].as_f64().filter(|nbf| *nbf > now) {
-        let why = format!("it is valid only in {}", ago(nbf - now));
-        return Some((fault::TOKEN_EARLY, why));
+    // The functions allow that much for clocks that differ.
+    for name in ["nbf", "iat"] {
+        if let Some(early) = claims[name].as_f64().filter(|time| *time > now + 60.0) {
+            let why = format!("it is valid only in {} ({name})", ago(early - now));
+            return Some((fault::TOKEN_EARLY, why));
+        }
     }
     if let Some(issuer) = target
         .issuer
