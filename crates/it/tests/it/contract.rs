@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use slipway_core::Code;
+use slipway_core::{Code, UrlBlocked};
 
 use crate::spec::{document, operations, problems, resolved, validator};
 use crate::world::router;
@@ -176,6 +176,14 @@ fn every_reference_points_somewhere_and_every_component_is_referred_to() {
             );
         }
     }
+}
+
+#[test]
+fn every_reason_for_a_missing_url_is_described_and_no_other() {
+    let file = &document()["components"]["schemas"]["File"];
+    let described = file["properties"]["urlBlocked"]["enum"].as_array().unwrap();
+    let known = UrlBlocked::ALL.map(UrlBlocked::as_str);
+    assert_eq!(*described, known);
 }
 
 fn walk<'a>(value: &'a Value, referred: &mut BTreeSet<&'a str>) {
