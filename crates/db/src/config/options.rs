@@ -155,7 +155,10 @@ impl Draft {
         }
         if self.login.get_ssl_negotiation() == SslNegotiation::Direct {
             if self.ssl_mode == Some(SslMode::Disable) {
-                return Err("has sslnegotiation=direct, which needs TLS, together with sslmode=disable".to_owned());
+                return Err(
+                    "has sslnegotiation=direct, which needs TLS, together with sslmode=disable"
+                        .to_owned(),
+                );
             }
             self.ssl_mode = Some(SslMode::Require);
         }

@@ -138,7 +138,7 @@ async fn lines() -> (Vec<Value>, String) {
         let get = |name: &str| env.get(name).cloned();
         let maintain = Maintain::from_env(Env::new(&get)).await.expect("it starts");
         let mut context = Context::default();
-        context.request_id = REQUEST_ID.to_owned();
+        REQUEST_ID.clone_into(&mut context.request_id);
         // It fails where S3 lets it do nothing.
         let _ = maintain.handle(LambdaEvent::new(json!({}), context)).await;
     }

@@ -78,7 +78,7 @@ async fn gone(app: &App, url: &Value) {
     assert!([403, 404].contains(&status), "{status}");
 }
 
-fn ask(more: Value) -> Value {
+fn ask(more: &Value) -> Value {
     let mut ask = json!({ "fileName": NAME, "contentType": "text/plain" });
     let more = more.as_object().cloned().unwrap_or_default();
     ask.as_object_mut().expect("an object").extend(more);
@@ -105,7 +105,7 @@ async fn uploads(table: &mut Table, app: &App) {
         .await;
     table
         .row("refuses another type than was signed", async {
-            let presigned = app.presign(user, ask(json!({}))).await;
+            let presigned = app.presign(user, ask(&json!({}))).await;
             let status = put(app, &presigned, Some(("content-type", "text/html")), BYTES).await;
             assert_eq!(status, 403);
         })
@@ -113,7 +113,7 @@ async fn uploads(table: &mut Table, app: &App) {
     table
         .row("refuses another length than was signed", async {
             let presigned = app
-                .presign(user, ask(json!({ "size": BYTES.len() + 1 })))
+                .presign(user, ask(&json!({ "size": BYTES.len() + 1 })))
                 .await;
             assert_eq!(put(app, &presigned, None, BYTES).await, 403);
         })
@@ -124,7 +124,7 @@ async fn uploads(table: &mut Table, app: &App) {
         .row(
             "refuses bytes that do not match the signed SHA-256",
             async {
-                let presigned = app.presign(user, ask(checked.clone())).await;
+                let presigned = app.presign(user, ask(&checked)).await;
                 let other = vec![b'x'; BYTES.len()];
                 assert_eq!(put(app, &presigned, None, &other).await, 400);
             },
@@ -132,7 +132,7 @@ async fn uploads(table: &mut Table, app: &App) {
         .await;
     table
         .row("keeps the SHA-256 and returns it", async {
-            let presigned = app.presign(user, ask(checked.clone())).await;
+            let presigned = app.presign(user, ask(&checked)).await;
             assert_eq!(put(app, &presigned, None, BYTES).await, 200);
             let saved = app.save(user, &presigned).await.expect(201);
             assert_eq!(saved["file"]["checksumSha256"], json!(sum));
@@ -140,7 +140,7 @@ async fn uploads(table: &mut Table, app: &App) {
         .await;
     table
         .row("refuses a URL that was tampered with", async {
-            let mut presigned = app.presign(user, ask(json!({}))).await;
+            let mut presigned = app.presign(user, ask(&json!({}))).await;
             let url = presigned["presignedUrl"].as_str().expect("a URL");
             presigned["presignedUrl"] = url.replace("x-amz-meta-name=", "x-amz-meta-name=x").into();
             assert_eq!(put(app, &presigned, None, BYTES).await, 403);
@@ -156,7 +156,7 @@ async fn urls(table: &mut Table, world: &World, app: &App, variables: &[(&str, &
     table
         .row("refuses a URL that has expired", async {
             let short = with(("UPLOAD_URL_SECONDS", "1"));
-            let presigned = short.presign("urls", ask(json!({}))).await;
+            let presigned = short.presign("urls", ask(&json!({}))).await;
             tokio::time::sleep(Duration::from_millis(2500)).await;
             assert_eq!(put(&short, &presigned, None, BYTES).await, 403);
         })
@@ -164,7 +164,7 @@ async fn urls(table: &mut Table, world: &World, app: &App, variables: &[(&str, &
     table
         .row("`WRITE_ONCE`: the second PUT is 412", async {
             let once = with(("WRITE_ONCE", "true"));
-            let presigned = once.presign("urls", ask(json!({}))).await;
+            let presigned = once.presign("urls", ask(&json!({}))).await;
             assert_eq!(put(&once, &presigned, None, BYTES).await, 200);
             assert_eq!(put(&once, &presigned, None, BYTES).await, 412);
         })
@@ -291,7 +291,7 @@ async fn cors(table: &mut Table, app: &App) {
         .row(
             "CORS by the template's rule (after `cargo dev bucket`)",
             async {
-                let presigned = app.presign("cors", ask(json!({}))).await;
+                let presigned = app.presign("cors", ask(&json!({}))).await;
                 let url = presigned["presignedUrl"].as_str().expect("a URL");
                 let origin = "http://localhost:3001";
                 let preflight = app

@@ -10,7 +10,7 @@ use slipway_local::lambda::{Lambda, Outcome, RuntimeApi, Step};
 use crate::function::Function;
 
 /// Only a bound.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 #[tokio::test]
 async fn an_environment_that_is_retired_finishes_its_event_and_gets_no_other() {

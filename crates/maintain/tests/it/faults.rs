@@ -182,7 +182,7 @@ async fn one_object_that_s3_does_not_show_holds_nothing_up() {
         .filter(|key| !done.contains(key))
         .cloned()
         .collect();
-    assert_eq!(missing, [stuck.clone()]);
+    assert_eq!(missing, std::slice::from_ref(&stuck));
     fault.heal();
     let again = run(&maintain, &small(force())).await;
     assert!(again.summary.finished && again.summary.is_ok());
