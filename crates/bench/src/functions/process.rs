@@ -293,4 +293,29 @@ mod tests {
         }
         assert!(clock.now().unwrap().at > before.at);
     }
+
+    #[test]
+    fn a_process_is_measured_from_poll_to_poll() {
+        let folder = tempfile::tempdir().unwrap();
+        // A function that answers with its event.
+        let script = r#"API="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation"
+            while curl -s -D head -o event "$API/next"; do
+                ID=$(tr -d '\r' < head | sed -n 's/^lambda-runtime-aws-request-id: //p')
+                curl -s "$API/$ID/response" --data-binary @event
+            done"#;
+        let launch = Launch {
+            command: ["sh", "-c", script].map(OsString::from).into(),
+            env: vec![("PATH".to_owned(), std::env::var_os("PATH").unwrap())],
+            folder: folder.path().to_owned(),
+        };
+        let clock = OnceLock::new();
+        let log = folder.path().join("log");
+        let (mut instance, start) = Instance::start(&launch, log, None, &clock).unwrap();
+        assert!(start.cpu <= clock.get().unwrap().now().unwrap().cpu);
+        for event in [r#"{"a":1}"#, r#"{"b":2}"#] {
+            let invocation = instance.invoke(event).unwrap();
+            assert_eq!(invocation.answer, event.as_bytes());
+            assert!(invocation.answered.at < instance.polled().at);
+        }
+    }
 }
