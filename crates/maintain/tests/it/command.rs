@@ -1,6 +1,5 @@
 //! The program as people and Lambda run it.
 
-use std::path::Path;
 use std::process::Output;
 use std::time::Duration;
 
@@ -87,7 +86,8 @@ async fn it_fails_where_it_wants_a_person() {
 #[tokio::test]
 async fn as_a_lambda_it_does_what_the_event_says() {
     let world = World::new().await;
-    let lambda = Lambda::start(guard(), Path::new(PROGRAM), world.variables(&[]))
+    let program = slipway_e2e::binary("maintain-function");
+    let lambda = Lambda::start(guard(), &program, world.variables(&[]))
         .await
         .unwrap();
     let invoke = async |event: Value| lambda.invoke(&event, Duration::from_secs(30)).await;
