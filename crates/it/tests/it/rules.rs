@@ -14,7 +14,7 @@ use crate::world::router;
 const SUPPORT: [&str; 6] = ["dev", "testkit", "it", "e2e", "local", "bench"];
 
 /// The libraries, and the arrows out of each. Every other crate is a function, which may use them all.
-const LIBRARIES: [(&str, &[&str]); 10] = [
+const LIBRARIES: [(&str, &[&str]); 11] = [
     ("core", &[]),
     ("api", &["core"]),
     ("storage", &["core"]),
