@@ -12,7 +12,7 @@ use crate::jwt::Verifier;
 /// Who is calling: verified by one configured key, or by an authorizer in front of the function, and
 /// never by both. There is no default user, and no way to switch this off.
 ///
-/// `requestContext.authorizer` is a claim of whoever invoked the function. Behind API Gateway with
+/// `requestContext.authorizer` is written by the caller of the function. Behind API Gateway with
 /// an authorizer that is API Gateway itself. Anywhere else it may be the client: a function URL, a
 /// test tool or a local emulator passes on what it is given. A configured key says that no
 /// authorizer is expected, so that the field is then ignored.

@@ -81,7 +81,7 @@ impl Failure {
     /// `timeout` and `unavailable` for what may pass, `internal` for what will not: above all 403, which is
     /// never taken for "missing" (without `s3:ListBucket` S3 answers it for a missing object).
     ///
-    /// The cause is the same text for every failure of a kind. S3's id of the request is beside it.
+    /// The cause is the same text for every failure of a kind. S3's request id is a field of its own.
     pub(crate) fn into_error(self, what: &'static str, bucket: &str) -> Error {
         let request = self.request().map(str::to_owned);
         self.classified(what, bucket).of_s3_request(request)

@@ -17,7 +17,7 @@ use time::format_description::well_known::Rfc3339;
 const ACCESS_KEY: &str = "AWS_ACCESS_KEY_ID";
 const REGION: &str = "AWS_REGION";
 
-/// What was found besides the environment's own variables.
+/// The credentials and region that the environment does not set.
 #[derive(Default)]
 pub struct Found {
     region: Option<String>,

@@ -59,7 +59,7 @@ CREATE TEMPORARY TABLE slipway_doctor ON COMMIT DROP AS SELECT generate_series(1
 const AS_APP: &str = "\
 SELECT set_config('role', 'slipway_app', true), set_config('app.user_id', $1, true)";
 
-/// Of a user who has no row, unless somebody is called so: then that one stays as it is.
+/// Writes the usage of a user that does not exist. If it does exist, its row stays as it is.
 const WRITE: &str = "\
 INSERT INTO user_usage AS u (user_id, files, bytes) VALUES ($1, 0, 0)
 ON CONFLICT (user_id) DO UPDATE SET files = u.files";

@@ -120,7 +120,7 @@ async fn cors(server: &Server, rule: &CorsRule, replace: bool) -> io::Result<boo
 }
 
 /// Blocks public access, as far as the server has it, and checks that an upload still works: Ceph
-/// 16 denies every PUT to a bucket with `BlockPublicAcls`. Then checks that nobody lists the bucket
+/// 16 denies every PUT to a bucket with `BlockPublicAcls`. Then checks that the public cannot list the bucket
 /// without a signature.
 async fn block(server: &Server) -> io::Result<()> {
     const BLOCK: &str = "publicAccessBlock";

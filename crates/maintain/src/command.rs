@@ -184,7 +184,7 @@ fn print_key(count: Count, key: &str) {
         Count::Drifted => json!({ "user": key, "count": count.name() }),
         _ => json!({ "key": key, "count": count.name() }),
     };
-    // A reader that has gone, such as `head`, is no reason to stop.
+    // A reader that has exited, such as `head`, must not stop the run.
     let _ = writeln!(io::stdout(), "{line}");
 }
 

@@ -82,7 +82,7 @@ impl Erase<'_> {
         Ok(true)
     }
 
-    /// The error of a user of whom there is no trace. A misspelled `sub` must not look like a completed erasure.
+    /// The error for a user without rows, objects or usage. A misspelled `sub` must not look like a completed erasure.
     fn nothing(&self) -> Error {
         let sub = self.user.as_str();
         let mut text = format!(

@@ -263,7 +263,7 @@ mod tests {
                 unknown()
             ])
         );
-        // And in a queue, without raw delivery; a confirmation is no notification.
+        // In a queue without raw delivery. A subscription confirmation is not a notification.
         let body = |kind: &str| {
             json!({ "Type": kind, "MessageId": "m", "TopicArn": "arn:aws:sns:us-east-1:1:t",
                 "Message": two.to_string(), "Timestamp": "2023-06-30T03:34:25.518Z" })

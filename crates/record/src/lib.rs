@@ -1,7 +1,19 @@
 //! The one idempotent step that records what S3 has under a key.
 //!
-//! Whoever hears of an object first, the client's call, an event or the reconciler, takes this step; the
-//! outcome is the same in any order and however often.
+//! The client's `save-metadata` call, an S3 event, a completed multipart upload and the reconciler all run
+//! this step. It works the same in any order and any number of times, because it takes nothing from its
+//! caller but the key:
+//!
+//! 1. A HEAD (and a ranged GET of the first bytes) asks S3 what is there.
+//! 2. One statement compares that with the row and writes it. The statement decides: a newer object wins, a
+//!    duplicate changes nothing, a tombstone is final. Usage moves by what the statement has changed.
+//! 3. If the statement made or found a tombstone, the object is removed. If that fails, `maintain` removes it.
+//!
+//! S3 reports times in whole seconds. If the row and the HEAD have the same second and differ, the step
+//! repeats the HEAD after it has read the row: that answer is known to be the later one.
+//!
+//! Limits and quota refuse only what is new, larger than its row, or of another type than its row. A limit
+//! that was lowered, or a bucket that was restored by a copy, never removes a file that was accepted.
 
 mod many;
 mod terms;
@@ -126,7 +138,7 @@ impl Recorder {
         let limits = SizeLimits::from_env(env)?;
         let quota_bytes = quota_bytes(env)?;
         let detects = env.flag_or("DETECT_CONTENT", true)?;
-        // Whoever records tells whether it is kept: a deployment where it cannot be must not come up at all.
+        // Validate `REQUIRE_SCAN` here too, so that a deployment that cannot enforce it fails at init.
         require_scan(env)?;
         let bucket = Bucket::connect_with(&location, keys)?;
         db.warm_up().await;

@@ -57,8 +57,8 @@ export interface paths {
         };
         /**
          * List the caller's unfinished uploads, newest first
-         * @description Those that are neither complete nor given up. Ask again with `cursor` set to `nextCursor` until that is null.
-         *     One that nobody finishes within 7 days is ended.
+         * @description Uploads that are neither completed nor aborted. Request the next page with `cursor` set to `nextCursor`, until
+         *     that is null. An upload that is not finished within 7 days is aborted.
          */
         get: operations["listMultipartUploads"];
         put?: never;

@@ -167,7 +167,7 @@ impl Draft {
         self.login.ssl_mode(match self.ssl_mode {
             None if here => SslMode::Disable,
             Some(mode) if here || mode == SslMode::Disable => mode,
-            // `prefer` is only safe where nobody can stand between: an attacker on the network
+            // `prefer` is only safe without an attacker in between: an attacker on the network
             // answers "no TLS" and then asks for the password in clear text.
             _ => SslMode::Require,
         });

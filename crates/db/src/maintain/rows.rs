@@ -35,7 +35,7 @@ FROM s3_files
 WHERE object_key > $1 AND ($2::text IS NULL OR object_key <= $2)
 ORDER BY object_key LIMIT $3";
 
-/// We never make two keys with one id: such a key was put there by somebody else.
+/// Presigning never creates two keys with one id, so such an object was put there by other means.
 const TAKEN: &str = "\
 SELECT f.id FROM unnest($1::uuid[], $2::text[]) AS w (id, object_key)
 JOIN s3_files AS f ON f.id = w.id AND f.object_key <> w.object_key";

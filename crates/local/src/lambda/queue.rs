@@ -49,7 +49,7 @@ impl Queue {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let deadline_ms = (now.unwrap_or_default() + timeout).as_millis();
         let mut state = self.state();
-        // Random, so that nobody else can answer an invocation by guessing its id.
+        // Random, so that no other process can answer an invocation by guessing its id.
         let id = uuid::Uuid::new_v4().to_string();
         state.awaited.insert(id.clone(), sender);
         state.waiting.push_back(Invocation {

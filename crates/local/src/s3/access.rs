@@ -1,4 +1,4 @@
-//! Who may do what: whoever holds the one key pair, to the one bucket, unless the bucket policy denies it.
+//! Access control: the holder of the one key pair may do everything to the one bucket that the bucket policy does not deny.
 
 use std::sync::Arc;
 use std::time::Duration;

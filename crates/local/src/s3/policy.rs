@@ -1,4 +1,4 @@
-//! What a bucket's owner decides beside its keys: which pages may call, whether the world may read, and the bucket policy.
+//! The settings of a bucket: its CORS rule, whether it is public, and its bucket policy.
 
 mod condition;
 mod document;

@@ -103,7 +103,7 @@ fn checked(pairs: impl Iterator<Item = (String, String)>) -> S3Result<Tags> {
     Ok(tags)
 }
 
-/// What is on disk; a damaged record is no tag.
+/// The tags on disk. A damaged record counts as no tags.
 pub(super) fn load(directory: &Path) -> io::Result<Vec<Record>> {
     fs::create_dir_all(directory)?;
     let mut records = Vec::new();

@@ -300,7 +300,7 @@ impl<'a> Act<'a> {
         result
     }
 
-    /// Whose keys are done with: their usage must be the sum of their rows.
+    /// Audits owners whose keys have all been compared: their usage must equal the sum of their rows.
     pub(super) async fn audit(&mut self, owners: &[slipway_core::UserId]) -> Result<(), Error> {
         // A rebuild of an empty table drops the usages first, and a dry run of it only says that it would.
         self.ledger.close(owners);

@@ -145,7 +145,7 @@ impl Statement {
             Some("Allow") => false,
             _ => return Err("Effect must be Allow or Deny".into()),
         };
-        // Everybody, or in a role's policy whoever has the role.
+        // Every principal, or in a role's policy the principals with that role.
         if members.get("Principal").is_some_and(|who| who != "*") {
             return Err("only the Principal * is known".into());
         }
