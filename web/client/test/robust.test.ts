@@ -48,15 +48,19 @@ test("a file that is shorter on the disk than it was is found before it is sent"
 test("the same file in two uploads at once has two ids, and one can be cancelled", async () => {
   const { client } = await someone();
   const [resume, stop] = [new Memory(), new AbortController()];
-  const ids: string[] = [];
-  const options = { ...PARTS, resume, onStart: ({ id }: { id: string }) => ids.push(id) };
-  const first = client.upload(large(), options);
-  const second = client.upload(large(), { ...options, signal: stop.signal });
-  await expect.poll(() => ids.length).toBe(2);
-  expect(ids[0]).not.toBe(ids[1]);
+  const ids = new Map<string, string>();
+  const options = (name: string) => ({
+    ...PARTS,
+    resume,
+    onStart: ({ id }: { id: string }) => void ids.set(name, id),
+  });
+  const first = client.upload(large(), options("first"));
+  const second = client.upload(large(), { ...options("second"), signal: stop.signal });
+  await expect.poll(() => ids.size).toBe(2);
+  expect(ids.get("first")).not.toBe(ids.get("second"));
   stop.abort(new Error("cancelled"));
   await second.catch(() => undefined);
-  await client.discard(ids[1] ?? "");
+  await client.discard(ids.get("second") ?? "");
   expect(await first).toMatchObject({ size: 11 * MIB });
 });
 
