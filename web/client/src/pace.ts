@@ -50,14 +50,9 @@ export class Pace {
 
   /** How long the parts of a file of `size` bytes should be. */
   partSize(size: number): number {
-    const wanted = this.#speed === undefined ? initialPart() : this.#speed * SECONDS_PER_PART;
+    // Before the first measurement, as large as a server chooses.
+    const wanted = this.#speed === undefined ? LARGEST_PART : this.#speed * SECONDS_PER_PART;
     const fitting = Math.min(LARGEST_PART, Math.max(SMALLEST_PART, wanted));
     return Math.max(Math.floor(fitting), Math.ceil(size / MOST_PARTS));
   }
-}
-
-/** Before the first measurement only Chromium's estimate of the download, in Mbit/s, tells a slow connection. */
-function initialPart(): number {
-  const { connection } = (globalThis.navigator ?? {}) as { connection?: { downlink?: number } };
-  return (connection?.downlink ?? 10) < 2 ? SMALLEST_PART : LARGEST_PART;
 }
