@@ -135,22 +135,13 @@ impl Workspace {
         })
     }
 
-    /// The packages with a binary for Lambda: all of them have the feature that a build for a deployment switches on.
-    /// Only what ships is directly in `crates/`.
-    pub(crate) fn deployed(&self) -> Vec<String> {
-        let packages = self.metadata["packages"].as_array();
-        let is_deployed = |package: &&Value| {
-            let targets = package["targets"].as_array().into_iter().flatten();
-            let has_binary = targets.into_iter().any(|target| target["kind"][0] == "bin");
-            let folder = root().join("crates");
-            let manifest = package["manifest_path"].as_str().map(PathBuf::from);
-            let ships = manifest.is_some_and(|path| path.ancestors().nth(2) == Some(&folder));
-            has_binary && ships && package["features"]["aws-lc"].is_array()
-        };
-        let deployed = packages.into_iter().flatten().filter(is_deployed);
-        deployed
-            .filter_map(|package| package["name"].as_str().map(ToOwned::to_owned))
-            .collect()
+    /// The packages that `template.yaml` deploys as functions, by their `CodeUri`.
+    pub(crate) fn deployed() -> io::Result<Vec<String>> {
+        let template = std::fs::read_to_string(root().join("template.yaml"))?;
+        let folders = template
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("CodeUri: crates/"));
+        Ok(folders.map(|folder| format!("slipway-{folder}")).collect())
     }
 
     /// The same, or a sentence.
@@ -167,9 +158,11 @@ mod tests {
 
     #[test]
     fn what_is_deployed_ships() {
-        let deployed = Workspace::read().unwrap().deployed();
+        let deployed = Workspace::deployed().unwrap();
         assert!(deployed.len() >= 9, "{deployed:?}");
         assert!(deployed.contains(&"slipway-presign".to_owned()));
+        // The command that people run is not deployed.
+        assert!(!deployed.contains(&"slipway-maintain".to_owned()));
         // What functions are compared with.
         assert!(!deployed.contains(&"slipway-floor".to_owned()));
         assert!(!deployed.contains(&"slipway-db".to_owned()));

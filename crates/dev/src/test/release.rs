@@ -36,7 +36,7 @@ pub(super) fn run(state: &Path) -> io::Result<()> {
     fs::write(marks.join("started"), "")?;
     let mut all = Command::new("cargo-lambda");
     all.args(["lambda", "build", "--release"]);
-    for package in Workspace::read()?.deployed() {
+    for package in Workspace::deployed()? {
         all.args(["--package", &package]);
     }
     say::part("release", "every function, by cargo-lambda");
