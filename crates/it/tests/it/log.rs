@@ -256,7 +256,7 @@ async fn failures_of_a_kind_have_one_cause_and_s3_its_own_id() {
         .await;
     let log = Log::default();
     let _listening = log.listen();
-    let app = world.app(&[("AWS_SECRET_ACCESS_KEY", "another")]);
+    let app = world.app(&[("AWS_SECRET_ACCESS_KEY", "0therSecretKeyOfThisTest")]);
     let mut lines = Vec::new();
     for _ in 0..2 {
         app.save("alice", &file).await.expect(500);
