@@ -20,7 +20,7 @@ pub struct JsonBody {
     len: usize,
 }
 
-/// What an answer has besides its body: status and headers, far fewer bytes than this.
+/// An upper bound for the status and headers of an answer, in bytes.
 const REST_OF_ANSWER: usize = 1024;
 
 /// A place in a body, to go back to.

@@ -1,7 +1,7 @@
 //! Whether S3 refused the credentials, or what they may do.
 //!
 //! Such an error says nothing about the object: every other request will fail as well until a person or a new session
-//! helps. Maintenance stops at it, while it passes over a fault of one object.
+//! helps. Maintenance stops at such an error. It continues after an error that concerns one object.
 
 use std::error::Error as StdError;
 use std::fmt;

@@ -236,7 +236,7 @@ async fn a_login_without_createrole_is_told_the_way_and_the_way_works() {
         "{error}"
     );
 
-    // Somebody else has made them: everything is applied, and it cannot take the roles.
+    // Another login has created them: all migrations are applied, and this login cannot take the roles.
     let roles = "CREATE ROLE slipway_app NOLOGIN; CREATE ROLE slipway_maintain NOLOGIN";
     administer(&server, roles).await;
     let error = db("second").migrate().await.expect_err("it may not");

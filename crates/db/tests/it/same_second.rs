@@ -53,7 +53,7 @@ async fn another_name_or_size_for_the_same_etag_asks_for_another_look() {
     third.file_name = "third.txt".to_owned();
     let late = db.record_file(&third, &HERE, None, Some(&row)).await;
     assert_eq!(late.expect("answered"), Recorded::Stale(named.clone()));
-    // A size that somebody has changed in the table is S3's again, and so is the usage.
+    // A size that was changed in the table becomes S3's again, and the usage follows.
     let larger = object(&key, 6, "a", 1);
     assert_eq!(record(&db, &larger).await, Recorded::Stale(named.clone()));
     let again = db.record_file(&larger, &HERE, None, Some(&named)).await;

@@ -39,7 +39,7 @@ fn the_whole_flow_goes_through_cargo_lambda_watch() {
         KEY=$(printf %s "$UPLOAD" | sed 's/.*"objectKey":"\([^"]*\)".*/\1/')
         curl -sS -f -X PUT "$(printf %s "$UPLOAD" | sed 's/.*"presignedUrl":"\([^"]*\)".*/\1/')" --data-binary abc -H "Content-Type: text/plain"
         curl -sS "$API/save-metadata" -H "$AUTH" -d "{\"objectKey\": \"$KEY\"}"
-        # Nobody confirms this one: its event does.
+        # This one is not confirmed by a client. Its event records it.
         UPLOAD=$(curl -sS "$API/presign-upload" -H "$AUTH" -d '{"fileName": "event.txt", "contentType": "text/plain"}')
         curl -sS -f -X PUT "$(printf %s "$UPLOAD" | sed 's/.*"presignedUrl":"\([^"]*\)".*/\1/')" --data-binary abc -H "Content-Type: text/plain""#,
     );
@@ -89,7 +89,7 @@ fn watch(port: u16, env_file: &Path, log: &Path) -> Guarded {
         .current_dir(ROOT)
         .stdout(log.try_clone().expect("a log"))
         .stderr(log);
-    // What cargo sets for a test would have everything built anew.
+    // The variables that cargo sets for a test would make it build everything again.
     for (name, value) in as_by_hand(&mut Command::new("cargo")).get_envs() {
         if value.is_none() {
             program = program.env_remove(name);
