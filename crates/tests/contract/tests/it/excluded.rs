@@ -1,0 +1,84 @@
+//! Requests that generated tests leave out (`crates/tools/dev/tests/stack/openapi`) or that API Gateway does not route, sent
+//! as events.
+
+use serde_json::{Value, json};
+
+use crate::event::Event;
+use crate::spec::{document, operations};
+use crate::world::{World, offline, route};
+
+const ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+
+/// `path` with an id wherever it wants something.
+fn filled(path: &str) -> String {
+    let parts = path.split('/');
+    let parts = parts.map(|part| if part.starts_with('{') { ID } else { part });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_utf8_is_malformed_wherever_a_body_is_read() {
+    let world = World::new().await;
+    let mut read = 0;
+    for (path, method, operation) in operations() {
+        for body in [
+            &b"\xff"[..],
+            b"K\xf7v",
+            b"{\"\xc3\x28\": 1}",
+            b"\xed\xa0\x80",
+        ] {
+            let event = Event::new(&method.to_ascii_uppercase(), &filled(path));
+            let answer = world.send(event.by("alice").bytes(body)).await;
+            if operation["requestBody"].is_null() {
+                assert!(answer.status < 500, "{method} {path}: {answer:?}");
+            } else {
+                answer.refused(400, "invalid_request");
+                read += 1;
+            }
+        }
+    }
+    assert!(read >= 12, "{read}");
+}
+
+#[tokio::test]
+async fn a_method_that_is_not_described_leads_nowhere() {
+    let world = World::new().await;
+    let known = ["GET", "POST", "DELETE"];
+    let others = [
+        "TRACE", "CONNECT", "OPTIONS", "HEAD", "PUT", "PATCH", "QUERY",
+    ];
+    for (path, _, _) in operations() {
+        for method in known.into_iter().chain(others) {
+            let path = filled(path);
+            if route(method, &path).is_some() {
+                continue;
+            }
+            for function in ["presign", "save-metadata", "files", "delete", "multipart"] {
+                let event = Event::new(method, &path).by("alice").text("{}");
+                let answer = world.send_stray(function, event).await;
+                answer.refused(404, "not_found");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_integer_with_a_fraction_is_none() {
+    let said = document()["info"]["description"].as_str().expect("a text");
+    assert!(said.contains("Integers are written without fraction and exponent."));
+    let app = offline(&[]);
+    let file = |size: &str| format!(r#"{{"fileName": "a", "contentType": "a/b", "size": {size}}}"#);
+    for size in ["5.0", "0.0", "-0.0", "5e0", "1E2", "115827.0"] {
+        for body in [file(size), format!(r#"{{"files": [{}]}}"#, file(size))] {
+            let event = Event::new("POST", "/presign-upload")
+                .by("alice")
+                .text(&body);
+            app.send(event).await.refused(400, "invalid_request");
+        }
+    }
+    let whole = json!({ "fileName": "a", "contentType": "a/b", "size": 5 });
+    assert_eq!(
+        app.presign("alice", whole).await["success"],
+        Value::Bool(true)
+    );
+}

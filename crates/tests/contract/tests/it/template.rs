@@ -1,0 +1,230 @@
+//! `template.yaml`, held to the code: its routes, its functions, their variables and their permissions.
+
+mod calls;
+mod iam;
+mod page;
+mod public;
+#[cfg(not(target_vendor = "apple"))]
+mod roots;
+mod variables;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use serde_json::{Map, Value, json};
+use serde_yaml_ng::Value as Yaml;
+
+use crate::spec::{operations, read};
+use crate::world::router;
+
+/// The template with `!Sub x` as `{"Fn::Sub": "x"}`, as CloudFormation takes it.
+pub(crate) fn template() -> &'static Value {
+    static TEMPLATE: LazyLock<Value> =
+        LazyLock::new(|| plain(serde_yaml_ng::from_str(&read("template.yaml")).expect("YAML")));
+    &TEMPLATE
+}
+
+fn plain(yaml: Yaml) -> Value {
+    match yaml {
+        Yaml::Tagged(tagged) => {
+            let tag = tagged.tag.to_string();
+            let tag = tag.trim_start_matches('!');
+            let name = match tag {
+                "Ref" | "Condition" => tag.to_owned(),
+                other => format!("Fn::{other}"),
+            };
+            json!({ name: plain(tagged.value) })
+        }
+        Yaml::Sequence(entries) => entries.into_iter().map(plain).collect(),
+        Yaml::Mapping(entries) => {
+            let entry = |(name, value): (Yaml, Yaml)| {
+                (name.as_str().expect("a name").to_owned(), plain(value))
+            };
+            Value::Object(entries.into_iter().map(entry).collect::<Map<_, _>>())
+        }
+        other => serde_json::to_value(other).expect("a plain value"),
+    }
+}
+
+/// The resources of a type, by name.
+pub(crate) fn resources(kind: &str) -> impl Iterator<Item = (&'static str, &'static Value)> {
+    let all = template()["Resources"].as_object().expect("resources");
+    all.iter()
+        .filter(move |(_, resource)| resource["Type"] == kind)
+        .map(|(name, resource)| (name.as_str(), &resource["Properties"]))
+}
+
+/// A function of the template: its crate, its resource's name, its properties.
+pub(crate) struct Function {
+    pub(crate) package: &'static str,
+    pub(crate) resource: &'static str,
+    pub(crate) properties: &'static Value,
+}
+
+pub(crate) fn functions() -> Vec<Function> {
+    let functions = resources("AWS::Serverless::Function").map(|(resource, properties)| {
+        let code = properties["CodeUri"].as_str().expect("CodeUri");
+        let package = code.strip_prefix("crates/functions/").expect("a crate");
+        let build = &template()["Resources"][resource]["Metadata"];
+        assert_eq!(build["BuildMethod"], "rust-cargolambda", "{resource}");
+        assert_eq!(build["BuildProperties"]["Binary"], package, "{resource}");
+        Function {
+            package,
+            resource,
+            properties,
+        }
+    });
+    functions.collect()
+}
+
+/// Every alternative of what `Fn::If` may choose.
+pub(crate) fn alternatives(value: &'static Value) -> Vec<&'static Value> {
+    match value.get("Fn::If") {
+        Some(choice) => (1..=2).flat_map(|at| alternatives(&choice[at])).collect(),
+        None => vec![value],
+    }
+}
+
+/// Crates that begin a log are programs that run on Lambda, and each of them is deployed.
+#[test]
+fn every_function_is_deployed() {
+    let deployed: BTreeSet<_> = functions().iter().map(|one| one.package).collect();
+    assert_eq!(deployed, crate::rules::programs());
+}
+
+#[test]
+fn every_route_leads_where_the_router_and_openapi_say() {
+    let function = |integration: &str| {
+        let uri = &template()["Resources"][integration]["Properties"]["IntegrationUri"];
+        let resource = uri["Fn::GetAtt"].as_str().expect("a function");
+        let resource = resource.strip_suffix(".Arn").expect("its ARN");
+        let mut functions = functions().into_iter();
+        let found = functions.find(|one| one.resource == resource);
+        found.expect("a function of the template").package
+    };
+    let mut routes = BTreeMap::new();
+    for (name, route) in resources("AWS::ApiGatewayV2::Route") {
+        let key = route["RouteKey"].as_str().expect("a route");
+        let targets: Vec<_> = alternatives(&route["Target"])
+            .into_iter()
+            .map(|target| {
+                let target = target["Fn::Sub"].as_str().expect("a target");
+                let integration = target.strip_prefix("integrations/${").expect(name);
+                function(integration.strip_suffix('}').expect(name))
+            })
+            .collect();
+        routes.insert(key, targets);
+        // Only where functions verify for themselves does anybody get through.
+        assert_eq!(
+            route["AuthorizationType"],
+            json!({ "Fn::If": ["ByApiGateway", "JWT", "NONE"] }),
+            "{name}"
+        );
+        assert_eq!(
+            route["AuthorizerId"]["Fn::If"][1],
+            json!({ "Ref": "TokenAuthorizer" }),
+            "{name}"
+        );
+    }
+    // The one route with two functions, of which one is deployed.
+    let presign = routes.get_mut("POST /presign-upload").expect("presign");
+    assert_eq!(presign, &["presign-quota", "presign"]);
+    *presign = vec!["presign"];
+
+    let keyed = |method: &str, path: &str| format!("{} {path}", method.to_uppercase());
+    let expected: BTreeMap<_, _> = router()
+        .iter()
+        .map(|route| {
+            (
+                keyed(&route.method, &route.path),
+                vec![route.function.as_str()],
+            )
+        })
+        .collect();
+    let routes: BTreeMap<_, _> = routes
+        .into_iter()
+        .map(|(key, functions)| (key.to_owned(), functions))
+        .collect();
+    assert_eq!(routes, expected);
+    let described: BTreeSet<_> = operations()
+        .map(|(path, method, _)| keyed(method, path))
+        .collect();
+    assert_eq!(routes.into_keys().collect::<BTreeSet<_>>(), described);
+}
+
+#[test]
+fn every_route_is_throttled_and_waited_for() {
+    let stage = &template()["Resources"]["Stage"];
+    let routes: BTreeMap<_, _> = resources("AWS::ApiGatewayV2::Route")
+        .map(|(name, route)| (route["RouteKey"].as_str().expect("a key"), name))
+        .collect();
+    let settings = stage["Properties"]["RouteSettings"].as_object();
+    let throttled: BTreeSet<_> = settings
+        .expect("settings")
+        .keys()
+        .map(String::as_str)
+        .collect();
+    assert_eq!(throttled, routes.keys().copied().collect());
+    let waited = stage["DependsOn"].as_array().expect("names").iter();
+    let waited: BTreeSet<_> = waited.filter_map(Value::as_str).collect();
+    assert_eq!(waited, routes.values().copied().collect());
+}
+
+#[test]
+fn the_queue_waits_six_times_as_long_as_the_recorder() {
+    let recorder = functions();
+    let recorder = recorder.iter().find(|one| one.package == "record-upload");
+    let timeout = recorder.expect("the recorder").properties["Timeout"].as_u64();
+    let queue = &template()["Resources"]["UploadQueue"]["Properties"];
+    assert_eq!(
+        queue["VisibilityTimeout"].as_u64(),
+        timeout.map(|seconds| 6 * seconds)
+    );
+}
+
+#[test]
+fn migrate_reports_before_cloudformation_gives_up() {
+    let migrate = functions();
+    let migrate = migrate.iter().find(|one| one.package == "migrate");
+    let timeout = migrate.expect("migrate").properties["Timeout"].as_u64();
+    let migration = &template()["Resources"]["Migration"]["Properties"];
+    assert!(migration["ServiceTimeout"].as_u64() > timeout);
+    for function in functions() {
+        let depends = &template()["Resources"][function.resource]["DependsOn"];
+        // Who knows the schema waits for it.
+        let waits = crate::rules::depends(function.package, "db") && function.package != "migrate";
+        assert_eq!(depends == "Migration", waits, "{}", function.package);
+    }
+}
+
+/// An alarm costs by each metric that it looks at: `docs/cost.md`, which a test holds to `cargo dev cost`, counts them.
+#[test]
+fn the_alarms_are_as_many_as_their_cost_says() {
+    let metrics = resources("AWS::CloudWatch::Alarm").map(|(name, alarm)| {
+        let Some(metrics) = alarm["Metrics"].as_array() else {
+            assert!(alarm["MetricName"].is_string(), "{name}");
+            return 1;
+        };
+        let stats = metrics.iter().filter(|one| one["MetricStat"].is_object());
+        stats.count()
+    });
+    let alarms = metrics.sum::<usize>();
+    let said = format!(" metrics, {alarms} alarms |");
+    assert_eq!(read("docs/cost.md").matches(&said).count(), 2, "{said}");
+}
+
+/// A completion takes 25 s by design, which must wake nobody.
+#[test]
+fn who_may_be_slow_is_not_watched_for_it() {
+    let alarm = &template()["Resources"]["SlowAlarm"]["Properties"]["Metrics"];
+    let watched = alarm.to_string();
+    let by_route = resources("AWS::ApiGatewayV2::Integration").map(|(_, integration)| {
+        let uri = integration["IntegrationUri"]["Fn::GetAtt"].as_str();
+        uri.expect("a function").trim_end_matches(".Arn")
+    });
+    for function in by_route {
+        let reference = format!(r#"{{"Ref":"{function}"}}"#);
+        let expected = function != "MultipartFunction";
+        assert_eq!(watched.contains(&reference), expected, "{function}");
+    }
+}

@@ -1,0 +1,45 @@
+//! How large the binaries are that a start has to load.
+
+use std::path::Path;
+
+use crate::within;
+
+/// Bytes of `bootstrap`, stripped, by the function's name in the template.
+const BUDGETS: [(&str, u64); 9] = [
+    ("DeleteFunction", 6_010_000),
+    ("FilesFunction", 5_980_000),
+    ("MaintainFunction", 7_770_000),
+    ("MigrateFunction", 4_970_000),
+    ("MultipartFunction", 7_990_000),
+    ("PresignFunction", 2_080_000),
+    ("PresignQuotaFunction", 5_660_000),
+    ("RecordUploadFunction", 5_170_000),
+    ("SaveMetadataFunction", 6_190_000),
+];
+
+/// What `sam build` made.
+pub(crate) fn built() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../.aws-sam/build")
+}
+
+#[test]
+fn no_binary_outgrows_its_budget() {
+    if !cfg!(target_arch = "x86_64") {
+        eprintln!("LEFT OUT: the size of each binary, since the budgets are those of x86_64");
+        return;
+    }
+    for (function, budget) in BUDGETS {
+        let path = built().join(function).join("bootstrap");
+        let metadata = std::fs::metadata(&path).expect("run `sam build` first");
+        within(function, metadata.len(), budget);
+    }
+    let functions = std::fs::read_dir(built()).expect("run `sam build` first");
+    let functions = functions
+        .flatten()
+        .filter(|entry| entry.path().join("bootstrap").is_file());
+    assert_eq!(
+        functions.count(),
+        BUDGETS.len(),
+        "a function without a budget"
+    );
+}

@@ -1,0 +1,65 @@
+//! `cargo dev bench`: what the functions and the statements cost, measured side by side with what they stand on.
+
+mod document;
+mod functions;
+mod scale;
+mod signer;
+mod stats;
+mod svg;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Measures Slipway, and writes the tables and plots of docs/performance.md.
+#[derive(Debug, Parser)]
+#[command(name = "cargo dev bench", bin_name = "cargo dev bench")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What is measured.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The functions as they are deployed, beside the least one possible and those of the tutorials
+    Functions(functions::Options),
+    /// The statements, as the table grows and as many write at once
+    Scale(scale::Options),
+    /// Signed URLs, beside `aws-sigv4`, the SDK's presigner, and the hashing that nobody can do without
+    Signer(signer::Options),
+}
+
+fn main() -> ExitCode {
+    let mut args = std::env::args_os().skip(1).peekable();
+    // Postgres runs under a guard, which is this program.
+    if args.next_if_eq(&OsString::from("guard")).is_some() {
+        return slipway_local::guard::main(args);
+    }
+    let done = match Cli::parse().command {
+        Command::Functions(options) => functions::run(&options),
+        Command::Scale(options) => scale::run(&options),
+        Command::Signer(options) => signer::run(&options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Tells whoever waits.
+fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// The workspace's folder.
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(3).unwrap_or(here).to_owned()
+}

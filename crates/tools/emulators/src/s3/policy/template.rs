@@ -1,0 +1,277 @@
+//! The bucket policy of `template.yaml`, as CloudFormation would make it.
+
+use serde_json::{Map, Value, json};
+use serde_yaml_ng::Value as Yaml;
+
+use super::Document;
+use super::document::PolicyError;
+
+/// What is left out.
+const NOTHING: &str = "AWS::NoValue";
+
+/// The template, and what its parameters are.
+struct Template<'a> {
+    document: Value,
+    bucket: &'a str,
+    parameters: &'a [(&'a str, &'a str)],
+}
+
+impl Document {
+    /// The policy of the resource `BucketPolicy` in the text of a template, for `bucket`, with these parameters and the
+    /// defaults of all others. Fails on every function that is not known here.
+    pub fn of_template(
+        text: &str,
+        bucket: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<Self, PolicyError> {
+        let yaml = serde_yaml_ng::from_str(text).map_err(|error| error.to_string())?;
+        let template = Template {
+            document: plain(yaml)?,
+            bucket,
+            parameters,
+        };
+        let policy =
+            &template.document["Resources"]["BucketPolicy"]["Properties"]["PolicyDocument"];
+        let policy = template.value(policy)?.ok_or("there is no bucket policy")?;
+        Self::parse(&policy)
+    }
+
+    /// The same of this repository's template.
+    pub fn ours(bucket: &str, parameters: &[(&str, &str)]) -> Result<Self, PolicyError> {
+        let text = include_str!("../../../../../../template.yaml");
+        Self::of_template(text, bucket, parameters)
+    }
+}
+
+impl Template<'_> {
+    /// `node` without functions; `None` where it is left out.
+    fn value(&self, node: &Value) -> Result<Option<Value>, PolicyError> {
+        match node {
+            Value::Array(entries) => {
+                let entries = entries.iter().map(|entry| self.value(entry));
+                let kept: Vec<_> = entries.collect::<Result<_, _>>()?;
+                Ok(Some(kept.into_iter().flatten().collect()))
+            }
+            Value::Object(members) => {
+                if let Some((name, argument)) = function(members) {
+                    return self.call(name, argument);
+                }
+                let mut kept = Map::new();
+                for (name, member) in members {
+                    if let Some(value) = self.value(member)? {
+                        kept.insert(name.clone(), value);
+                    }
+                }
+                Ok(Some(kept.into()))
+            }
+            other => Ok(Some(other.clone())),
+        }
+    }
+
+    fn call(&self, name: &str, argument: &Value) -> Result<Option<Value>, PolicyError> {
+        match (name, argument) {
+            ("Ref", Value::String(what)) if what == NOTHING => Ok(None),
+            ("Ref" | "Fn::GetAtt", Value::String(what)) => Ok(Some(self.named(what)?.into())),
+            ("Fn::Sub", Value::String(text)) => Ok(Some(self.filled(text)?.into())),
+            ("Fn::If", Value::Array(choice)) => match choice.as_slice() {
+                [Value::String(condition), yes, no] => {
+                    self.value(if self.condition(condition)? { yes } else { no })
+                }
+                _ => Err("Fn::If takes a condition and two values".into()),
+            },
+            _ => Err(format!("{name} of {argument} is not known").into()),
+        }
+    }
+
+    /// A parameter, or what is known of the bucket.
+    fn named(&self, what: &str) -> Result<String, PolicyError> {
+        let given = self.parameters.iter().find(|(name, _)| *name == what);
+        let default = &self.document["Parameters"][what]["Default"];
+        match (what, given, default) {
+            ("Bucket", ..) => Ok(self.bucket.to_owned()),
+            ("Bucket.Arn", ..) => Ok(format!("arn:aws:s3:::{}", self.bucket)),
+            (_, Some((_, value)), _) => Ok((*value).to_owned()),
+            (_, None, Value::String(value)) => Ok(value.clone()),
+            (_, None, Value::Number(value)) => Ok(value.to_string()),
+            _ => Err(format!("{what} is not known").into()),
+        }
+    }
+
+    /// `text` with every `${name}` filled in.
+    fn filled(&self, text: &str) -> Result<String, PolicyError> {
+        let mut filled = String::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once("${") {
+            let (name, after) = after.split_once('}').ok_or("a ${ does not end")?;
+            filled.push_str(before);
+            filled.push_str(&self.named(name)?);
+            rest = after;
+        }
+        filled.push_str(rest);
+        Ok(filled)
+    }
+
+    fn condition(&self, name: &str) -> Result<bool, PolicyError> {
+        match &self.document["Conditions"][name] {
+            Value::Null => Err(format!("the condition {name} is not known").into()),
+            condition => self.test(condition),
+        }
+    }
+
+    fn test(&self, node: &Value) -> Result<bool, PolicyError> {
+        let unknown = || PolicyError::from(format!("the condition {node} is not known"));
+        let (name, argument) = node.as_object().and_then(function).ok_or_else(unknown)?;
+        let parts = argument.as_array().map_or(&[][..], Vec::as_slice);
+        match (name, parts) {
+            ("Condition", []) => self.condition(argument.as_str().ok_or_else(unknown)?),
+            ("Fn::Equals", [left, right]) => Ok(self.value(left)? == self.value(right)?),
+            ("Fn::Not", [one]) => Ok(!self.test(one)?),
+            ("Fn::And", [_, _, ..]) => Ok(self.tests(parts)?.iter().all(|holds| *holds)),
+            ("Fn::Or", [_, _, ..]) => Ok(self.tests(parts)?.iter().any(|holds| *holds)),
+            _ => Err(unknown()),
+        }
+    }
+
+    /// Every one of them must be known.
+    fn tests(&self, parts: &[Value]) -> Result<Vec<bool>, PolicyError> {
+        parts.iter().map(|part| self.test(part)).collect()
+    }
+}
+
+/// The name and the argument of a function of CloudFormation's.
+fn function(members: &Map<String, Value>) -> Option<(&str, &Value)> {
+    let mut members = members.iter();
+    match (members.next(), members.next()) {
+        (Some((name, argument)), None)
+            if name.starts_with("Fn::")
+                || name == "Ref"
+                || argument.is_string() && name == "Condition" =>
+        {
+            Some((name.as_str(), argument))
+        }
+        _ => None,
+    }
+}
+
+/// With `!Sub x` as `{"Fn::Sub": "x"}`.
+fn plain(yaml: Yaml) -> Result<Value, PolicyError> {
+    Ok(match yaml {
+        Yaml::Tagged(tagged) => {
+            let tag = tagged.tag.to_string();
+            let name = match tag.trim_start_matches('!') {
+                name @ ("Ref" | "Condition") => name.to_owned(),
+                other => format!("Fn::{other}"),
+            };
+            json!({ name: plain(tagged.value)? })
+        }
+        Yaml::Sequence(entries) => {
+            let entries = entries.into_iter().map(plain);
+            entries.collect::<Result<Vec<_>, _>>()?.into()
+        }
+        Yaml::Mapping(members) => {
+            let mut object = Map::new();
+            for (name, value) in members {
+                let name = name.as_str().ok_or("a name must be a text")?.to_owned();
+                object.insert(name, plain(value)?);
+            }
+            object.into()
+        }
+        other => serde_json::to_value(other).map_err(|error| error.to_string())?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{AuthType, Decision, Request, Signed, Tags};
+    use super::*;
+
+    const KEY: &str = "arn:aws:s3:::b/alice/01890a5d-ac96-774b-bcce-b302099a8057";
+
+    fn ours(parameters: &[(&str, &str)]) -> Document {
+        Document::ours("b", parameters).expect("a policy")
+    }
+
+    fn read(document: &Document, name: &str, auth_type: AuthType, tag: Option<&str>) -> Decision {
+        let status = |tag: &str| ("GuardDutyMalwareScanStatus".to_owned(), tag.to_owned());
+        let tags: Tags = tag.map(status).into_iter().collect();
+        document.decide(&Request {
+            action: "s3:GetObject",
+            resource: &format!("{KEY}/{name}"),
+            signed: Signed {
+                auth_type: Some(auth_type),
+                age: Some(1000),
+            },
+            tags: &tags,
+        })
+    }
+
+    #[test]
+    fn with_require_scan_only_clean_objects_are_read_by_url() {
+        let gated = ours(&[("RequireScan", "true")]);
+        let refused = Decision::Denied("OnlyScannedReads".to_owned());
+        for tag in [
+            None,
+            Some("THREATS_FOUND"),
+            Some("UNSUPPORTED"),
+            Some("ACCESS_DENIED"),
+            Some("FAILED"),
+            Some("no_threats_found"),
+            Some(""),
+        ] {
+            let decision = read(&gated, "a.txt", AuthType::Query, tag);
+            assert_eq!(decision, refused, "{tag:?}");
+            // The functions' own, which record what is there.
+            let decision = read(&gated, "a.txt", AuthType::Header, tag);
+            assert_eq!(decision, Decision::Silent, "{tag:?}");
+            // Made by us, of what was scanned.
+            let decision = read(&gated, "!preview", AuthType::Query, tag);
+            assert_eq!(decision, Decision::Silent, "{tag:?}");
+        }
+        let clean = Some("NO_THREATS_FOUND");
+        let decision = read(&gated, "a.txt", AuthType::Query, clean);
+        assert_eq!(decision, Decision::Silent);
+        let open = ours(&[]);
+        assert_eq!(
+            read(&open, "a.txt", AuthType::Query, None),
+            Decision::Silent
+        );
+    }
+
+    #[test]
+    fn no_url_is_older_than_ours_can_be() {
+        let document = ours(&[("UploadUrlSeconds", "60")]);
+        for (action, age, denied) in [
+            ("s3:PutObject", 60_000, None),
+            ("s3:PutObject", 60_001, Some("NoOldUploadUrls")),
+            ("s3:GetObject", 900_000, None),
+            ("s3:GetObject", 900_001, Some("NoOldReadUrls")),
+        ] {
+            let decision = document.decide(&Request {
+                action,
+                resource: KEY,
+                signed: Signed {
+                    auth_type: Some(AuthType::Query),
+                    age: Some(age),
+                },
+                tags: &Tags::new(),
+            });
+            let expected = denied.map_or(Decision::Silent, |sid| Decision::Denied(sid.to_owned()));
+            assert_eq!(decision, expected, "{action} {age}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_refused() {
+        for policy in [
+            "!Select [0, [a]]",
+            "{Version: !Sub '${Other}', Statement: []}",
+            "!If [Nobody, {}, {}]",
+            "!Ref Nobody",
+        ] {
+            let text = format!(
+                "Resources: {{BucketPolicy: {{Properties: {{PolicyDocument: {policy}}}}}}}"
+            );
+            Document::of_template(&text, "b", &[]).expect_err(policy);
+        }
+    }
+}
