@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use slipway_api::{Counts, Entries, Function, Reply, Request, Spent};
-use slipway_bucket::Bucket;
 use slipway_core::env::{ConfigError, Env};
 use slipway_core::limits::{MAX_BATCH_DELETE, MAX_ID_CHARS};
 use slipway_core::{Error, FileId, ObjectKey};
 use slipway_db::Db;
-use slipway_storage::{Credentials, Location};
+use slipway_s3::Bucket;
+use slipway_s3_urls::{Credentials, Location};
 
 /// What deleting needs.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use slipway_core::env::{ConfigError, Env};
 use slipway_core::limits::quota_bytes;
 use slipway_core::{Error, FileId};
 use slipway_db::Db;
-use slipway_storage::{Credentials, Location, ReadUrls, Signer};
+use slipway_s3_urls::{Credentials, Location, ReadUrls, Signer};
 use time::OffsetDateTime;
 
 /// What reading needs.

@@ -4,7 +4,7 @@ use slipway_api::{FileBody, JsonBody, Reply, Request, page};
 use slipway_core::limits::{DEFAULT_PAGE_FILES, MAX_PAGE_BYTES};
 use slipway_core::{ContentType, Cursor, Error, FileRow};
 use slipway_db::{Db, Page};
-use slipway_storage::{ReadUrls, Window};
+use slipway_s3_urls::{ReadUrls, Window};
 use time::OffsetDateTime;
 
 pub(crate) async fn list(db: &Db, urls: &ReadUrls, request: &Request) -> Result<Reply, Error> {

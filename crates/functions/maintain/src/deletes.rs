@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
-use slipway_bucket::{Remaining, denied};
 use slipway_core::limits::UPLOAD_ENDS_AFTER;
 use slipway_core::{Error, FileId, ObjectKey};
 use slipway_db::maintain::{Tombstone, TombstoneCursor};
+use slipway_s3::{Remaining, denied};
 
 use crate::report::Count;
 use crate::{Deadline, Maintain, Options, Report};

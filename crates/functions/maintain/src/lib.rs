@@ -21,10 +21,10 @@ pub mod command;
 
 use std::time::Duration;
 
-use slipway_bucket::Keys;
 use slipway_core::env::{ConfigError, Env};
 use slipway_db::{Config, Db, Limits};
 use slipway_record::Recorder;
+use slipway_s3::Keys;
 
 pub use deadline::{Deadline, Stop};
 pub use deletes::TOMBSTONE_AGE;
@@ -96,7 +96,7 @@ impl Default for Options {
             shard: None,
             every: Duration::ZERO,
             pace: Pace {
-                page: slipway_bucket::MAX_LIST,
+                page: slipway_s3::MAX_LIST,
                 batch: 256,
                 heads: 32,
             },

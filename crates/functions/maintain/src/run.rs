@@ -2,9 +2,9 @@
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use slipway_bucket::denied;
 use slipway_core::{Code, Error};
 use slipway_db::maintain::{KeyRange, Sweep};
+use slipway_s3::denied;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 

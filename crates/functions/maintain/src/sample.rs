@@ -13,8 +13,8 @@
 mod busy;
 
 use futures_util::stream::{self, StreamExt as _};
-use slipway_bucket::Bucket;
 use slipway_core::Error;
+use slipway_s3::Bucket;
 
 /// How many requests a sample may make.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +37,7 @@ impl Default for Sampling {
     /// At 200 ms a page, 10 s for a small bucket and about a minute for a large one.
     fn default() -> Self {
         Self {
-            page: slipway_bucket::MAX_LIST,
+            page: slipway_s3::MAX_LIST,
             first_pages: 50,
             owner_pages: 200,
             owners: 1024,

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
-use slipway_bucket::{OpenUpload, denied};
 use slipway_core::{Error, FileId, ObjectKey};
 use slipway_db::maintain::OldUpload;
 use slipway_record::Outcome;
+use slipway_s3::{OpenUpload, denied};
 use time::OffsetDateTime;
 
 use crate::report::Count;

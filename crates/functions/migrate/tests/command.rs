@@ -6,9 +6,9 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use serde_json::json;
-use slipway_local::capture;
-use slipway_local::lambda::{Lambda, Outcome};
-use slipway_local::postgres::{Postgres, PostgresOptions};
+use slipway_emulators::capture;
+use slipway_emulators::lambda::{Lambda, Outcome};
+use slipway_emulators::postgres::{Postgres, PostgresOptions};
 use slipway_testkit::{Authority, cache, empty_database, guard, heard};
 
 fn migrate(url: &str, args: &[&str]) -> Output {

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use slipway_local::lambda::{Lambda, Outcome};
+use slipway_emulators::lambda::{Lambda, Outcome};
 use slipway_testkit::{Authority, empty_database, guard};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 use slipway_api::{Counts, FileBody, Reply, Request};
-use slipway_bucket::Completion;
 use slipway_core::{Code, Error, FileId, FileRow, UserId};
 use slipway_db::{FileState, UploadRow};
 use slipway_record::{Outcome, Refusal};
+use slipway_s3::Completion;
 use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
 

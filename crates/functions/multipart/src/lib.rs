@@ -18,7 +18,7 @@ use slipway_core::limits::{SizeLimits, quota_bytes};
 use slipway_core::{Code, Error, FileId, UserId};
 use slipway_db::{Db, UploadRow};
 use slipway_record::Recorder;
-use slipway_storage::{Credentials, Location, ReadUrls, Signer, UploadUrls};
+use slipway_s3_urls::{Credentials, Location, ReadUrls, Signer, UploadUrls};
 
 /// The context of the function: limits, signers for uploads and reads, and the record step.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use slipway_api::time::rfc3339;
 use slipway_api::{Entries, Reply, Request};
 use slipway_core::limits::MAX_BATCH_PARTS;
 use slipway_core::{Error, Parts};
-use slipway_storage::UploadPart;
+use slipway_s3_urls::UploadPart;
 use time::OffsetDateTime;
 
 use crate::Multipart;

@@ -5,7 +5,7 @@ use serde::ser::{SerializeMap as _, Serializer};
 use slipway_api::time::rfc3339;
 use slipway_api::{Counts, Reply, Request};
 use slipway_core::{Error, FileId, ObjectKey, UserId};
-use slipway_storage::{Upload, UploadUrls};
+use slipway_s3_urls::{Upload, UploadUrls};
 use time::OffsetDateTime;
 
 use crate::accept::{Accepted, Intent};

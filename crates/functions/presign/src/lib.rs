@@ -8,7 +8,7 @@ use slipway_core::Error;
 use slipway_core::content_type::AllowedTypes;
 use slipway_core::env::{ConfigError, Env};
 use slipway_core::limits::SizeLimits;
-use slipway_storage::{Credentials, Location, Signer, UploadUrls};
+use slipway_s3_urls::{Credentials, Location, Signer, UploadUrls};
 use time::OffsetDateTime;
 
 pub use accept::Accepted;

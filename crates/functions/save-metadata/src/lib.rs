@@ -6,7 +6,7 @@ use slipway_core::env::{ConfigError, Env};
 use slipway_core::{Code, Error, FileRow, ObjectKey};
 use slipway_db::FileState;
 use slipway_record::{Outcome, Recorder, Refusal};
-use slipway_storage::{Credentials, Location, ReadUrls, Signer};
+use slipway_s3_urls::{Credentials, Location, ReadUrls, Signer};
 use time::OffsetDateTime;
 
 /// What recording on a client's word needs.

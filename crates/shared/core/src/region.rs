@@ -1,6 +1,6 @@
 //! AWS partitions, as far as host names need them: the domain under which the endpoints of a region are.
 //!
-//! Signing must not link the AWS SDK, so its partition data is repeated here. A test of `slipway-storage` reads the
+//! Signing must not link the AWS SDK, so its partition data is repeated here. A test of `slipway-s3-urls` reads the
 //! SDK's own data, and holds this table to it for every partition, every region and regions that do not exist yet.
 
 /// Prefixes of region names (`prefix-place-number`) and the domain of their partition. All other regions, `us-gov` among

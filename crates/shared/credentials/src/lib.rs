@@ -9,8 +9,8 @@ use std::fmt;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
-use slipway_bucket::Keys;
 use slipway_core::env::{ConfigError, Env};
+use slipway_s3::Keys;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -82,7 +82,7 @@ impl Found {
 }
 
 async fn load() -> Result<SdkConfig, ConfigError> {
-    let http = slipway_bucket::http_client()
+    let http = slipway_s3::http_client()
         .map_err(|error| ConfigError::new("SSL_CERT_FILE", format!("TLS cannot start: {error}")))?;
     let config = aws_config::defaults(BehaviorVersion::latest());
     Ok(config.http_client(http).load().await)

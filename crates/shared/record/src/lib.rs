@@ -20,13 +20,13 @@ mod terms;
 
 use std::sync::Arc;
 
-use slipway_bucket::{Bucket, Keys};
 use slipway_core::env::{ConfigError, Env};
 use slipway_core::limits::{SizeLimits, quota_bytes, too_large};
 use slipway_core::scan::require_scan;
 use slipway_core::{Code, Error, FileRow, ObjectKey, StoredObject};
 use slipway_db::{Db, Location, Recorded};
-use slipway_storage::{self as storage, PublicBase};
+use slipway_s3::{Bucket, Keys};
+use slipway_s3_urls::{self as storage, PublicBase};
 
 use terms::Refuses;
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_s3::presigning::PresigningConfig;
 use serde_json::Value;
-use slipway_storage::Location;
+use slipway_s3_urls::Location;
 
 /// The SDK's partitions: a JSON document that stands as a literal in its source, since it has no public API.
 fn partitions() -> Value {

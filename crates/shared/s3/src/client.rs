@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::Request;
 use slipway_core::env::ConfigError;
 use slipway_core::{BusyClock, Error};
-use slipway_storage::{Credentials, Location};
+use slipway_s3_urls::{Credentials, Location};
 
 use crate::error::Failure;
 use crate::keys::Keys;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_s3::config::{ProvideCredentials, SharedCredentialsProvider};
-use slipway_storage::Credentials;
+use slipway_s3_urls::Credentials;
 use tokio::sync::Mutex;
 
 use crate::error::{Failure, words};

@@ -14,7 +14,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::capture_connection;
 use slipway_https::{Client, Signer};
-use slipway_storage::{Credentials, Location};
+use slipway_s3_urls::{Credentials, Location};
 use time::OffsetDateTime;
 use tokio::time::{Instant, sleep, timeout_at};
 

@@ -15,7 +15,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::hmac;
 use serde_json::{Value, json};
-use slipway_local::capture;
+use slipway_emulators::capture;
 
 /// The bucket of every test.
 pub const BUCKET: &str = "files";
@@ -34,7 +34,7 @@ fn binaries() -> &'static PathBuf {
     static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
         let mut cargo = Command::new(env!("CARGO"));
         cargo
-            .args(["build", "--workspace", "--bins", "--test", "e2e"])
+            .args(["build", "--workspace", "--bins", "--test", "processes"])
             .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.."));
         let status = as_by_hand(&mut cargo).status().expect("cargo starts");
         assert!(status.success(), "the functions do not build: {status}");

@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 use object::read::elf::{FileHeader as _, SectionHeader as _};
 use object::{Endianness, elf};
 use serde_json::json;
-use slipway_local::lambda::{Lambda, Outcome};
-use slipway_local::postgres::{Postgres, PostgresOptions};
+use slipway_emulators::lambda::{Lambda, Outcome};
+use slipway_emulators::postgres::{Postgres, PostgresOptions};
 use slipway_testkit::Authority;
 
 /// What glibc itself consists of; anything else would be missing on Lambda.

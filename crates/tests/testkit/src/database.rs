@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use slipway_db::{Config, Db};
-use slipway_local::capture;
-use slipway_local::postgres::Postgres;
+use slipway_emulators::capture;
+use slipway_emulators::postgres::Postgres;
 use tokio_postgres::{Client, NoTls};
 
 use crate::{listen, server};

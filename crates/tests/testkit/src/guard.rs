@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::LazyLock;
 use std::time::SystemTime;
 
-use slipway_local::guard::Guard;
+use slipway_emulators::guard::Guard;
 
 /// A guard whose keeper is `slipway-guard`, built if it is missing or older than its source.
 #[must_use]

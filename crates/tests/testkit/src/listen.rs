@@ -5,7 +5,7 @@ use std::process::Output;
 use std::sync::{Arc, Once};
 
 use slipway_core::env::Env;
-use slipway_local::capture;
+use slipway_emulators::capture;
 
 /// Has whatever this process logs from now on captured, if anybody wants it: with all that `LOG_LEVEL` can bring.
 pub fn listen() {

@@ -8,9 +8,9 @@ use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use slipway_local::guard::{Guarded, Program, User};
-use slipway_local::postgres::{Postgres, free_port};
-use slipway_local::tools;
+use slipway_emulators::guard::{Guarded, Program, User};
+use slipway_emulators::postgres::{Postgres, free_port};
+use slipway_emulators::tools;
 use tempfile::TempDir;
 
 use crate::guard;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use slipway_local::postgres::{Postgres, PostgresOptions};
+use slipway_emulators::postgres::{Postgres, PostgresOptions};
 
 use crate::guard;
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
-use slipway_local::capture;
+use slipway_emulators::capture;
 use tempfile::TempDir;
 
 /// An authority that nobody trusts but who is told to.

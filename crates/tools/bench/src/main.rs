@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     let mut args = std::env::args_os().skip(1).peekable();
     // Postgres runs under a guard, which is this program.
     if args.next_if_eq(&OsString::from("guard")).is_some() {
-        return slipway_local::guard::main(args);
+        return slipway_emulators::guard::main(args);
     }
     let done = match Cli::parse().command {
         Command::Functions(options) => functions::run(&options),

@@ -11,7 +11,7 @@ use std::io;
 
 use clap::Args;
 use hyper::Method;
-use slipway_local::s3::CorsRule;
+use slipway_emulators::s3::CorsRule;
 
 use crate::doctor::s3;
 use crate::say;

@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     let mut args = std::env::args_os().skip(1).peekable();
     // Before anything else: a keeper must start fast, and takes any arguments.
     if args.next_if_eq(&OsString::from("guard")).is_some() {
-        return slipway_local::guard::main(args);
+        return slipway_emulators::guard::main(args);
     }
     let cli = Cli::parse();
     let done = match &cli.command {

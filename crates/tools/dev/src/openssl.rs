@@ -3,7 +3,7 @@
 use std::io;
 use std::process::{Command, Stdio};
 
-use slipway_local::tools;
+use slipway_emulators::tools;
 
 /// Whether `openssl-sys` will find OpenSSL, by the rules it goes by itself.
 pub(crate) fn is_here() -> io::Result<bool> {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
 
-use slipway_local::tools;
+use slipway_emulators::tools;
 
 use crate::say;
 use crate::workspace;

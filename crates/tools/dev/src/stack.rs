@@ -16,7 +16,7 @@ mod site;
 use std::io;
 use std::path::Path;
 
-use slipway_local::guard::Guard;
+use slipway_emulators::guard::Guard;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
@@ -210,7 +210,7 @@ async fn blocking<T: Send + 'static>(
 }
 
 /// A program in the workspace, without what only `cargo run` meant.
-fn program(name: impl Into<std::ffi::OsString>) -> slipway_local::guard::Program {
-    let program = slipway_local::guard::Program::new(name).current_dir(workspace::root());
-    workspace::of_cargo_run().fold(program, slipway_local::guard::Program::env_remove)
+fn program(name: impl Into<std::ffi::OsString>) -> slipway_emulators::guard::Program {
+    let program = slipway_emulators::guard::Program::new(name).current_dir(workspace::root());
+    workspace::of_cargo_run().fold(program, slipway_emulators::guard::Program::env_remove)
 }

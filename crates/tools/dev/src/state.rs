@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use slipway_local::postgres;
+use slipway_emulators::postgres;
 
 use crate::doctor::outputs::Outputs;
 use crate::token::Key;

@@ -7,8 +7,8 @@ use std::io;
 use std::path::Path;
 use std::process::Command;
 
-use slipway_local::guard::Guard;
-use slipway_local::tools::{self, Pinned};
+use slipway_emulators::guard::Guard;
+use slipway_emulators::tools::{self, Pinned};
 
 use crate::say;
 use crate::test::succeed;

@@ -18,9 +18,9 @@ use std::io;
 use std::path::Path;
 use std::process::Command;
 
-use slipway_local::capture;
-use slipway_local::guard::Guard;
-use slipway_local::tools;
+use slipway_emulators::capture;
+use slipway_emulators::guard::Guard;
+use slipway_emulators::tools;
 
 use crate::cli::TestOptions;
 use crate::say;

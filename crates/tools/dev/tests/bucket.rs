@@ -3,7 +3,7 @@
 
 use std::process::Output;
 
-use slipway_local::s3::{Policy, S3Options, S3Server};
+use slipway_emulators::s3::{Policy, S3Options, S3Server};
 use tempfile::TempDir;
 
 const PAGE: &str = "https://app.example";

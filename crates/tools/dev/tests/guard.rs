@@ -7,7 +7,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
-use slipway_local::guard::{Guard, Guarded, Program};
+use slipway_emulators::guard::{Guard, Guarded, Program};
 
 const EXE: &str = env!("CARGO_BIN_EXE_slipway-dev");
 

@@ -2,8 +2,8 @@
 #![expect(clippy::expect_used, reason = "tests fail by panics")]
 use std::path::PathBuf;
 
-use slipway_local::guard::Guard;
-use slipway_local::postgres::{Postgres, PostgresOptions};
+use slipway_emulators::guard::Guard;
+use slipway_emulators::postgres::{Postgres, PostgresOptions};
 use tokio_postgres::{Client, NoTls};
 
 fn guard() -> Guard {

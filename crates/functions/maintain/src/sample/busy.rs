@@ -1,7 +1,7 @@
 //! About how many files an owner has, and where, from the times in their ids.
 
-use slipway_bucket::Bucket;
 use slipway_core::{Error, ObjectKey};
+use slipway_s3::Bucket;
 use time::OffsetDateTime;
 use uuid::Uuid;
 

@@ -1,10 +1,10 @@
 //! Doing what a batch wants done. Every step may be repeated, and left at any point.
 
 use futures_util::stream::{self, StreamExt as _};
-use slipway_bucket::denied;
 use slipway_core::{Code, Error, FileId, ObjectKey};
 use slipway_db::maintain::Relocated;
 use slipway_record::{Outcome, Swept};
+use slipway_s3::denied;
 
 use super::dry::Ledger;
 use super::merge::{Batch, Missing, Pair};

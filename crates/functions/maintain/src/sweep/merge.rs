@@ -3,11 +3,11 @@
 use std::cmp::Ordering;
 use std::collections::VecDeque;
 
-use slipway_bucket::Listed;
 use slipway_core::{Error, ObjectKey, UserId};
 use slipway_db::Db;
 use slipway_db::maintain::{KeptRow, Relocated, Sweep};
 use slipway_record::{Listing, Recorder};
+use slipway_s3::Listed;
 use time::OffsetDateTime;
 
 use crate::Pace;

@@ -4,7 +4,7 @@ use std::process::Output;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use slipway_local::lambda::{Lambda, Outcome};
+use slipway_emulators::lambda::{Lambda, Outcome};
 use slipway_testkit::guard;
 use tokio::process::Command;
 
@@ -86,7 +86,7 @@ async fn it_fails_where_it_wants_a_person() {
 #[tokio::test]
 async fn as_a_lambda_it_does_what_the_event_says() {
     let world = World::new().await;
-    let program = slipway_e2e::binary("maintain-function");
+    let program = slipway_processes::binary("maintain-function");
     let lambda = Lambda::start(guard(), &program, world.variables(&[]))
         .await
         .unwrap();

@@ -181,7 +181,7 @@ async fn who_does_not_let_us_in_is_unavailable() {
     let error = db.usage(&user("alice")).await.expect_err("refused");
     assert_eq!(error.code(), Code::Unavailable, "{error}");
     // No port at all.
-    let nobody = slipway_local::postgres::free_port().expect("a port");
+    let nobody = slipway_emulators::postgres::free_port().expect("a port");
     let url = format!("postgres://postgres:secret@127.0.0.1:{nobody}/x");
     let db = Db::new(Config::parse("DATABASE_URL", &url).expect("a URL")).expect("a database");
     db.warm_up().await;

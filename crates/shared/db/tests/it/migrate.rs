@@ -9,7 +9,7 @@ use tokio_postgres::Client;
 
 use crate::support::{checked_usage, file};
 use slipway_db::{Config, Db};
-use slipway_local::postgres::{Postgres, PostgresOptions};
+use slipway_emulators::postgres::{Postgres, PostgresOptions};
 use slipway_testkit::{cache, guard};
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, TcpListener};
 
 use slipway_core::Code;
 use slipway_db::{Config, Db, Usage};
-use slipway_local::postgres::{Postgres, PostgresOptions};
+use slipway_emulators::postgres::{Postgres, PostgresOptions};
 use slipway_testkit::{Authority, cache, guard};
 use tokio_postgres::NoTls;
 

@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use slipway_local::tools;
+use slipway_emulators::tools;
 
 /// Whether budgets of instructions can be looked at: aloud, where they cannot.
 pub(crate) fn is_here() -> bool {

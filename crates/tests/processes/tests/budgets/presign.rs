@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
-use slipway_e2e::{answer, environment, request};
-use slipway_local::lambda::{Lambda, Outcome};
+use slipway_emulators::lambda::{Lambda, Outcome};
+use slipway_processes::{answer, environment, request};
 
 use crate::callgrind::{Counted, is_here};
 use crate::sizes::built;

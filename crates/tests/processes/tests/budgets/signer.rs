@@ -26,7 +26,7 @@ fn a_url_takes_no_more_instructions_than_it_did() {
         "sign",
     ]);
     build.args(["--message-format", "json"]);
-    let output = slipway_e2e::as_by_hand(&mut build)
+    let output = slipway_processes::as_by_hand(&mut build)
         .current_dir(&root)
         .output();
     let output = output.expect("cargo starts");

@@ -7,8 +7,8 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::thread;
 
-use slipway_e2e::environment;
-use slipway_local::lambda::Lambda;
+use slipway_emulators::lambda::Lambda;
+use slipway_processes::environment;
 
 use crate::callgrind::{Counted, is_here};
 use crate::presign::{PATIENCE, end};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tokio::process::Command;
 
 use slipway_core::ObjectKey;
-use slipway_e2e::binary;
+use slipway_processes::binary;
 
 use crate::function::Uploads;
 use crate::uploads;

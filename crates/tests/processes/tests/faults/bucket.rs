@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use slipway_e2e::BUCKET;
-use slipway_local::s3::{EventName, ObjectEvent, S3Options, S3Server};
+use slipway_emulators::s3::{EventName, ObjectEvent, S3Options, S3Server};
+use slipway_processes::BUCKET;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 /// A bucket and all that happened in it.

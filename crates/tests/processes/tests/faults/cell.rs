@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
-use slipway_local::lambda::Outcome;
+use slipway_emulators::lambda::Outcome;
 
 use crate::audit;
 use crate::fault::Fault;

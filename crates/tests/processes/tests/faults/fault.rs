@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use slipway_local::lambda::Outcome;
+use slipway_emulators::lambda::Outcome;
 use slipway_testkit::Fault as Network;
 
 use crate::function::Function;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use slipway_core::FileId;
-use slipway_e2e::{answer, request};
-use slipway_local::lambda::Outcome;
+use slipway_emulators::lambda::Outcome;
+use slipway_processes::{answer, request};
 
 use crate::scene::{Scene, USER};
 

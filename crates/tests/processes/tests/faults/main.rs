@@ -54,7 +54,7 @@ async fn meet(fault: Fault, function: &'static Function, server: &Server) -> Cel
 async fn every_fault_against_every_function() {
     // It may have to build them: nobody has a clock running yet.
     for function in FUNCTIONS {
-        assert!(slipway_e2e::binary(function.binary).exists());
+        assert!(slipway_processes::binary(function.binary).exists());
     }
     let mut matrix = Matrix::default();
     let mut server = Server::start().await;

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use slipway_core::env::Env;
 use slipway_core::{ContentType, FileId, FileName, ObjectKey, StoredObject, UserId};
 use slipway_db::{Db, Location};
-use slipway_e2e::BUCKET;
-use slipway_local::s3::ObjectEvent;
+use slipway_emulators::s3::ObjectEvent;
+use slipway_processes::BUCKET;
 
-use slipway_storage::{Credentials, Location as Place, Signer, Upload, UploadUrls};
+use slipway_s3_urls::{Credentials, Location as Place, Signer, Upload, UploadUrls};
 use time::OffsetDateTime;
 
 use crate::bucket::Bucket;

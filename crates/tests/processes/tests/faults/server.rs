@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::{join, join_all};
 use rustix::process::{Pid, Signal, kill_process};
 use slipway_db::{Config, Db};
-use slipway_local::postgres::{Postgres, PostgresOptions};
+use slipway_emulators::postgres::{Postgres, PostgresOptions};
 use slipway_testkit::{cache, guard};
 use tempfile::TempDir;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};

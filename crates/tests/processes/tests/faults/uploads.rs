@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use slipway_bucket::Bucket;
 use slipway_core::env::Env;
 use slipway_core::{ContentType, FileName, ObjectKey, Parts};
 use slipway_db::{Db, NewUpload};
-use slipway_storage::{Credentials, Location, Signer, UploadPart, UploadUrls};
+use slipway_s3::Bucket;
+use slipway_s3_urls::{Credentials, Location, Signer, UploadPart, UploadUrls};
 use time::OffsetDateTime;
 
 use crate::audit;

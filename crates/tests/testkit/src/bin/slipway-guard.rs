@@ -4,5 +4,5 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     // The first word is `guard`, as every guard program expects it.
-    slipway_local::guard::main(std::env::args_os().skip(2))
+    slipway_emulators::guard::main(std::env::args_os().skip(2))
 }

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use slipway_core::{ContentType, FileId, FileName, FileRow, ObjectKey, UserId};
-use slipway_storage::{Credentials, Location};
+use slipway_s3_urls::{Credentials, Location};
 use time::OffsetDateTime;
 use time::macros::datetime;
 

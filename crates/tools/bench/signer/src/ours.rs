@@ -1,7 +1,7 @@
 //! Ours: the signer by itself, and as the functions call it.
 
 use slipway_core::env::Env;
-use slipway_storage::{
+use slipway_s3_urls::{
     Location, ReadUrls, Request, Signer, Upload, UploadPart, UploadUrls, Window,
 };
 

@@ -5,8 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use slipway_local::guard::Guard;
-use slipway_local::tools;
+use slipway_emulators::guard::Guard;
+use slipway_emulators::tools;
 
 use crate::{root, say};
 

@@ -1,6 +1,6 @@
 //! One execution environment: a process as Lambda would start it, and what it uses.
 //!
-//! It polls the runtime API of `slipway_local`. The API reports each step before the process gets its reply, and the clocks
+//! It polls the runtime API of `slipway_emulators`. The API reports each step before the process gets its reply, and the clocks
 //! are read there, so what the API itself takes is in no figure but the latency, the same for every program.
 
 use std::ffi::OsString;
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use nix::time::ClockId;
 use nix::unistd::Pid;
-use slipway_local::lambda::{Observer, Queue, RuntimeApi, Step};
+use slipway_emulators::lambda::{Observer, Queue, RuntimeApi, Step};
 use tokio::runtime::{Builder, Runtime};
 
 use super::quota::Quota;

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap::ValueEnum;
-use slipway_local::guard::Guard;
-use slipway_local::tools;
+use slipway_emulators::guard::Guard;
+use slipway_emulators::tools;
 
 use super::baselines;
 use super::case::Case;

@@ -4,8 +4,8 @@ use std::io;
 
 use slipway_core::UserId;
 use slipway_db::{Config, Db};
-use slipway_local::guard::Guard;
-use slipway_local::postgres::{Postgres, PostgresOptions};
+use slipway_emulators::guard::Guard;
+use slipway_emulators::postgres::{Postgres, PostgresOptions};
 use slipway_testkit::cache;
 use tokio_postgres::{Client, NoTls};
 

@@ -4,7 +4,7 @@ use std::io;
 
 use hyper::Method;
 use slipway_core::env::Env;
-use slipway_storage::Location;
+use slipway_s3_urls::Location;
 
 use super::sign::{Keys, signed};
 use crate::doctor::http::{Answer, Http};

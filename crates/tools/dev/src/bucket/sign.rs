@@ -1,4 +1,4 @@
-//! SigV4 in headers, for requests about a bucket. `slipway-storage` signs URLs of objects only.
+//! SigV4 in headers, for requests about a bucket. `slipway-s3-urls` signs URLs of objects only.
 //!
 //! Source: "Signature Calculations for the Authorization Header", Amazon S3 API Reference.
 

@@ -1,6 +1,6 @@
 //! The bodies of requests that configure a bucket.
 
-use slipway_local::s3::CorsRule;
+use slipway_emulators::s3::CorsRule;
 
 /// All four switches of "Block public access".
 pub(super) const PRIVATE: &str = "<PublicAccessBlockConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use serde_json::Value;
-use slipway_local::guard::Guard;
+use slipway_emulators::guard::Guard;
 use tokio::process::Command;
 
 use super::report::Outcome;

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use slipway_local::guard::{Guard, Guarded};
+use slipway_emulators::guard::{Guard, Guarded};
 
 use super::fleet::Function;
 use super::settings::Env;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use slipway_local::gateway::TIME_LIMIT;
-use slipway_local::lambda::{Lambda, Outcome};
-use slipway_local::s3::{EventName, ObjectEvent, Scanner};
+use slipway_emulators::gateway::TIME_LIMIT;
+use slipway_emulators::lambda::{Lambda, Outcome};
+use slipway_emulators::s3::{EventName, ObjectEvent, Scanner};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;

@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use slipway_local::guard::Guard;
-use slipway_local::lambda::Lambda;
+use slipway_emulators::guard::Guard;
+use slipway_emulators::lambda::Lambda;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
-use slipway_local::gateway::TIME_LIMIT;
-use slipway_local::guard::Guarded;
-use slipway_local::lambda::{Observer, RuntimeApi, Step};
+use slipway_emulators::gateway::TIME_LIMIT;
+use slipway_emulators::guard::Guarded;
+use slipway_emulators::lambda::{Observer, RuntimeApi, Step};
 use tokio::task::block_in_place;
 
 use super::fleet::{Function, Yard};

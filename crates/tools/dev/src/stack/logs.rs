@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
 
 use serde_json::{Map, Value};
-use slipway_local::capture;
+use slipway_emulators::capture;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::unix::pipe;
 

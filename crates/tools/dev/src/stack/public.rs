@@ -7,7 +7,7 @@ use std::io;
 use std::net::Ipv4Addr;
 
 use hyper::Method;
-use slipway_local::gateway::{Gateway, Options, Route};
+use slipway_emulators::gateway::{Gateway, Options, Route};
 
 use super::fleet::Fleet;
 use crate::page::policy;

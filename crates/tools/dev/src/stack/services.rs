@@ -7,10 +7,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use slipway_local::guard::Guard;
-use slipway_local::postgres::{self, Postgres, PostgresOptions};
-use slipway_local::s3::{Document, ObjectEvent, Policy, S3Options, S3Server, Scanner};
-use slipway_storage::ENDPOINTS;
+use slipway_emulators::guard::Guard;
+use slipway_emulators::postgres::{self, Postgres, PostgresOptions};
+use slipway_emulators::s3::{Document, ObjectEvent, Policy, S3Options, S3Server, Scanner};
+use slipway_s3_urls::ENDPOINTS;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::settings::{Env, brings_key, user_set};

@@ -2,8 +2,8 @@
 
 use std::ffi::OsString;
 
-use slipway_local::capture;
-use slipway_local::guard::Program;
+use slipway_emulators::capture;
+use slipway_emulators::guard::Program;
 
 use crate::token::{AUDIENCE, ISSUER, Key};
 

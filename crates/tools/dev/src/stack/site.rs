@@ -15,7 +15,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::json;
-use slipway_local::gateway::is_local_host;
+use slipway_emulators::gateway::is_local_host;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 

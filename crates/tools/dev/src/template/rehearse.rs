@@ -8,7 +8,7 @@ use std::process::Command;
 
 use hyper::Method;
 use serde_json::{Value, json};
-use slipway_local::s3::{Policy, S3Options, S3Server};
+use slipway_emulators::s3::{Policy, S3Options, S3Server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 

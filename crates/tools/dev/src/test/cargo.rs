@@ -5,8 +5,8 @@ use std::io;
 use std::path::Path;
 use std::process::Command;
 
-use slipway_local::capture;
-use slipway_local::tools;
+use slipway_emulators::capture;
+use slipway_emulators::tools;
 
 use super::succeed;
 use crate::openssl;

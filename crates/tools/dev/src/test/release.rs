@@ -9,8 +9,8 @@ use std::io;
 use std::path::Path;
 use std::process::Command;
 
-use slipway_local::guard::Guard;
-use slipway_local::tools;
+use slipway_emulators::guard::Guard;
+use slipway_emulators::tools;
 
 use super::cargo::prepared;
 use super::succeed;

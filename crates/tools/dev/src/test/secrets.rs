@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
-use slipway_local::capture;
+use slipway_emulators::capture;
 
 use super::patterns::PATTERNS;
 use crate::say;

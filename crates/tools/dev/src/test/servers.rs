@@ -12,9 +12,9 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use slipway_local::guard::{Guard, Program};
-use slipway_local::postgres::free_port;
-use slipway_local::tools;
+use slipway_emulators::guard::{Guard, Program};
+use slipway_emulators::postgres::free_port;
+use slipway_emulators::tools;
 
 use super::succeed;
 use crate::say;
@@ -180,7 +180,7 @@ fn examine(guard: &Guard, server: Server) -> io::Result<()> {
     with(bucket.arg("bucket"));
     // Pages may be kept out: the table says so.
     let _ = succeed(&mut bucket);
-    let mut contract = super::prepared(&["test", "--quiet", "--workspace", "--test", "it"])?;
+    let mut contract = super::prepared(&["test", "--quiet", "--workspace", "--test", "contract"])?;
     with(contract.args(["--", "--ignored", "--nocapture", "servers::"]));
     succeed(&mut contract)
 }

@@ -1,7 +1,7 @@
 //! Databases that the functions cannot work with: the fault is the database's, and what the API then answers is not.
 
-use slipway_e2e::binary;
-use slipway_local::postgres::{Postgres, PostgresOptions};
+use slipway_emulators::postgres::{Postgres, PostgresOptions};
+use slipway_processes::binary;
 use slipway_testkit::{cache, guard};
 
 use crate::stack::{Plan, Stack};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use slipway_local::s3::Policy;
+use slipway_emulators::s3::Policy;
 
 use crate::stack::{ORIGIN, Plan, Stack, token};
 

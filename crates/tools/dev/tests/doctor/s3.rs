@@ -1,7 +1,7 @@
 //! Buckets, keys, regions and events that are not as they should be.
 
 use serde_json::json;
-use slipway_local::s3::Policy;
+use slipway_emulators::s3::Policy;
 
 use crate::stack::{Plan, Stack, token};
 

@@ -67,7 +67,7 @@ impl Stack {
             port,
             transcript,
         };
-        slipway_local::capture::secret(stack.token());
+        slipway_emulators::capture::secret(stack.token());
         stack
     }
 

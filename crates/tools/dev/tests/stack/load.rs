@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use futures_util::stream::{self, StreamExt as _};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
-use slipway_local::lambda::{Lambda, Outcome};
+use slipway_emulators::lambda::{Lambda, Outcome};
 use slipway_testkit::guard;
 use tokio::sync::OnceCell;
 

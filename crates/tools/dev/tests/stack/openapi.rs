@@ -10,7 +10,7 @@ use std::process::{Output, Stdio};
 use std::time::Instant;
 
 use serde_json::Value;
-use slipway_local::tools::SCHEMATHESIS;
+use slipway_emulators::tools::SCHEMATHESIS;
 use slipway_testkit::{cache, guard};
 
 use crate::harness::{Stack, free_port};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use slipway_e2e::binary;
+use slipway_processes::binary;
 
 use crate::harness::{EXE, bash};
 

@@ -6,9 +6,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use slipway_e2e::as_by_hand;
-use slipway_local::guard::{Guarded, Program};
-use slipway_local::tools;
+use slipway_emulators::guard::{Guarded, Program};
+use slipway_emulators::tools;
+use slipway_processes::as_by_hand;
 use slipway_testkit::{cache, guard};
 
 use crate::harness::{EXE, Stack, eventually, free_port};
@@ -25,7 +25,7 @@ fn the_whole_flow_goes_through_cargo_lambda_watch() {
     let mode = metadata(&env_file).expect("the file").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     // Else the first request of each function would wait for it.
-    let _ = slipway_e2e::binary("files");
+    let _ = slipway_processes::binary("files");
     let log = folder.path().join("watch.log");
     let watch = watch(port, &env_file, &log);
     let shown = || std::fs::read_to_string(&log).unwrap_or_default();

@@ -3,7 +3,7 @@
 use http::Method;
 use reqwest::{Client, Response};
 use serde_json::json;
-use slipway_local::gateway::{Gateway, Throttle};
+use slipway_emulators::gateway::{Gateway, Throttle};
 
 use crate::function::{ORIGIN, echo, read};
 

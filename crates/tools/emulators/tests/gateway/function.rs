@@ -5,8 +5,8 @@ use std::sync::Arc;
 use http::Method;
 use reqwest::Client;
 use serde_json::{Value, json};
-use slipway_local::gateway::{Gateway, Options, Route};
-use slipway_local::lambda::{Lambda, RuntimeApi};
+use slipway_emulators::gateway::{Gateway, Options, Route};
+use slipway_emulators::lambda::{Lambda, RuntimeApi};
 use tokio::task::JoinHandle;
 
 /// The routes of every test.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use reqwest::Client;
 use serde_json::{Value, json};
-use slipway_local::gateway::Gateway;
-use slipway_local::lambda::Lambda;
+use slipway_emulators::gateway::Gateway;
+use slipway_emulators::lambda::Lambda;
 
 use crate::function::{Function, echo, read};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reqwest::Client;
 use serde_json::json;
-use slipway_local::lambda::{Lambda, Outcome, RuntimeApi, Step};
+use slipway_emulators::lambda::{Lambda, Outcome, RuntimeApi, Step};
 
 use crate::function::Function;
 

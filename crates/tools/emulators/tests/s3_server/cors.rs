@@ -1,7 +1,7 @@
 //! What a browser asks, and needs to see: the rule of `template.yaml`, evaluated as S3 does.
 
 use reqwest::header::HeaderMap;
-use slipway_local::s3::{CorsRule, Policy};
+use slipway_emulators::s3::{CorsRule, Policy};
 
 use crate::stack::{BUCKET, Stack};
 

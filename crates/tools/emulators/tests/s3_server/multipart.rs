@@ -2,7 +2,7 @@
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{ChecksumMode, CompletedMultipartUpload, CompletedPart};
-use slipway_local::s3::EventName;
+use slipway_emulators::s3::EventName;
 
 use crate::signer::hex;
 use crate::stack::{BUCKET, Stack, refusal, refused};

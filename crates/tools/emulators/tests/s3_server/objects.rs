@@ -1,6 +1,6 @@
 //! Objects through the SDK: what is put is what comes back, also after a restart.
 
-use slipway_local::s3::EventName;
+use slipway_emulators::s3::EventName;
 
 use crate::stack::{BUCKET, Stack, refusal};
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, RequestChecksumCalculation};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use slipway_local::s3::{ObjectEvent, Policy, S3Options, S3Server};
+use slipway_emulators::s3::{ObjectEvent, Policy, S3Options, S3Server};
 use tempfile::TempDir;
 use tokio::sync::mpsc::UnboundedReceiver;
 

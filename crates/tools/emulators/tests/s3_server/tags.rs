@@ -2,7 +2,7 @@
 
 use aws_sdk_s3::types::{Tag, Tagging, TaggingDirective};
 use serde_json::json;
-use slipway_local::s3::{Document, Policy};
+use slipway_emulators::s3::{Document, Policy};
 
 use crate::stack::{BUCKET, Stack, refusal, refused};
 

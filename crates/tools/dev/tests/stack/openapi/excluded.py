@@ -1,4 +1,4 @@
-"""What is not sent to the local stack, by name. Each is sent as a Lambda event in crates/tests/contract/tests/it/excluded.rs."""
+"""What is not sent to the local stack, by name. Each is sent as a Lambda event in crates/tests/contract/tests/contract/excluded.rs."""
 
 import schemathesis
 

@@ -5,7 +5,7 @@ use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use lambda_http::http::HeaderMap;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use slipway_local::capture;
+use slipway_emulators::capture;
 
 /// A reply that `openapi.yaml` foresees: nothing else gets here.
 #[derive(Debug)]

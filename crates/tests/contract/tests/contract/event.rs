@@ -99,6 +99,6 @@ pub(crate) fn signed(claims: &Value) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
     let signature = URL_SAFE_NO_PAD.encode(hmac::sign(&key, text.as_bytes()));
     // By itself as well: half a token is still one.
-    slipway_local::capture::secret(&signature);
+    slipway_emulators::capture::secret(&signature);
     format!("{text}.{signature}")
 }

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use slipway_e2e::{BUCKET, answer, binary, environment, request};
-use slipway_local::lambda::{Lambda, Outcome};
-use slipway_local::s3::{S3Options, S3Server};
+use slipway_emulators::lambda::{Lambda, Outcome};
+use slipway_emulators::s3::{S3Options, S3Server};
+use slipway_processes::{BUCKET, answer, binary, environment, request};
 use slipway_testkit::{Direction, Proxy, TestDatabase, Watch, database, guard};
 use tempfile::TempDir;
 

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 
 use serde_json::Value;
-use slipway_local::s3::{Document, ObjectEvent, Policy, S3Options, S3Server};
+use slipway_emulators::s3::{Document, ObjectEvent, Policy, S3Options, S3Server};
 use slipway_testkit::TestDatabase;
 use tempfile::TempDir;
 use tokio::sync::mpsc::UnboundedReceiver;

@@ -1,7 +1,7 @@
 //! A file goes through all of it: presign, put, save or event, list, read, delete.
 
 use serde_json::json;
-use slipway_local::lambda::Outcome;
+use slipway_emulators::lambda::Outcome;
 
 use crate::stack::Stack;
 

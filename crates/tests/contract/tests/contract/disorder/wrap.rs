@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use slipway_local::s3::{EventName, ObjectEvent};
+use slipway_emulators::s3::{EventName, ObjectEvent};
 
 use super::history::Shape;
 

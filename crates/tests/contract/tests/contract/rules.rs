@@ -1,4 +1,4 @@
-//! The rules of the house that no compiler knows: `crates/README.md` says why.
+//! Rules of the workspace that the compiler does not check. `crates/README.md` gives the reasons.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -10,23 +10,28 @@ use serde_json::Value;
 use crate::spec::root;
 use crate::world::router;
 
-/// What never ships, and nothing that ships may depend on.
-const SUPPORT: [&str; 6] = ["dev", "testkit", "it", "e2e", "local", "bench"];
-
-/// The libraries, and the arrows out of each. Every other crate is a function, which may use them all.
-const LIBRARIES: [(&str, &[&str]); 11] = [
+/// The arrows between the shared crates. None of them may name another.
+const SHARED: [(&str, &[&str]); 11] = [
     ("core", &[]),
     ("api", &["core"]),
-    ("storage", &["core"]),
-    ("bucket", &["core", "https", "storage"]),
+    ("s3-urls", &["core"]),
+    ("s3", &["core", "https", "s3-urls"]),
     ("db", &["core", "https"]),
     ("log", &["core", "unify"]),
     ("https", &[]),
     ("unify", &[]),
     ("secret", &["core", "https"]),
-    ("record", &["core", "storage", "bucket", "db"]),
-    ("credentials", &["core", "bucket"]),
+    ("record", &["core", "s3-urls", "s3", "db"]),
+    ("credentials", &["core", "s3"]),
 ];
+
+/// A crate of the workspace.
+struct Package {
+    /// The folder below `crates` that it is in.
+    kind: String,
+    /// The crates of the workspace that it is built from.
+    from: BTreeSet<String>,
+}
 
 pub(crate) fn cargo(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO"))
@@ -40,45 +45,50 @@ pub(crate) fn cargo(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("UTF-8")
 }
 
-/// Every crate of ours by its short name, and those of ours that it is built from.
-fn arrows() -> &'static BTreeMap<String, BTreeSet<String>> {
-    static ARROWS: LazyLock<BTreeMap<String, BTreeSet<String>>> = LazyLock::new(|| {
+/// Every crate of the workspace, by its name without `slipway-`.
+fn packages() -> &'static BTreeMap<String, Package> {
+    static PACKAGES: LazyLock<BTreeMap<String, Package>> = LazyLock::new(|| {
         let text = cargo(&["metadata", "--no-deps", "--format-version", "1"]);
         let metadata: Value = serde_json::from_str(&text).expect("JSON");
         let packages = metadata["packages"].as_array().expect("packages");
-        packages
-            .iter()
-            .map(|package| {
-                (
-                    ours(&package["name"]).expect("slipway-…"),
-                    built_from(package),
-                )
-            })
-            .collect()
+        let described = packages.iter().map(|package| {
+            let name = ours(&package["name"]).expect("slipway-…");
+            (name, describe(package))
+        });
+        described.collect()
     });
-    &ARROWS
+    &PACKAGES
 }
 
-fn built_from(package: &Value) -> BTreeSet<String> {
+fn describe(package: &Value) -> Package {
+    let manifest = package["manifest_path"].as_str().expect("a path");
+    let (_, below) = manifest.rsplit_once("/crates/").expect("below crates");
+    let (kind, _) = below.split_once('/').expect("in a folder of its kind");
     let dependencies = package["dependencies"].as_array().expect("dependencies");
-    dependencies
+    let from = dependencies
         .iter()
         .filter(|dependency| dependency["kind"] != "dev")
-        .filter_map(|dependency| ours(&dependency["name"]))
-        .collect()
+        .filter_map(|dependency| ours(&dependency["name"]));
+    Package {
+        kind: kind.to_owned(),
+        from: from.collect(),
+    }
 }
 
-/// The command that people run. What is deployed of it is a crate of its own, which links less.
+/// The crates in one folder below `crates`.
+fn of_kind(kind: &str) -> impl Iterator<Item = (&'static str, &'static Package)> {
+    let packages = packages().iter();
+    let packages = packages.filter(move |(_, package)| package.kind == kind);
+    packages.map(|(name, package)| (name.as_str(), package))
+}
+
+/// The command that people run. Its Lambda is a crate of its own, which links less.
 const COMMAND: &str = "maintain";
 
-/// The programs that run on Lambda: those that begin a log.
+/// The programs that run on Lambda.
 pub(crate) fn programs() -> BTreeSet<&'static str> {
-    arrows()
-        .iter()
-        .filter(|(name, from)| from.contains("log") && !SUPPORT.contains(&name.as_str()))
-        .filter(|(name, _)| *name != COMMAND)
-        .map(|(name, _)| name.as_str())
-        .collect()
+    let names = of_kind("functions").map(|(name, _)| name);
+    names.filter(|name| *name != COMMAND).collect()
 }
 
 /// The crates of ours that `package` is built from, itself included.
@@ -86,9 +96,9 @@ pub(crate) fn closure(package: &str) -> BTreeSet<&'static str> {
     let mut found = BTreeSet::new();
     let mut open = vec![package];
     while let Some(name) = open.pop() {
-        let (name, from) = arrows().get_key_value(name).expect("a crate");
+        let (name, package) = packages().get_key_value(name).expect("a crate");
         if found.insert(name.as_str()) {
-            open.extend(from.iter().map(String::as_str));
+            open.extend(package.from.iter().map(String::as_str));
         }
     }
     found
@@ -104,26 +114,33 @@ fn ours(name: &Value) -> Option<String> {
 }
 
 #[test]
-fn arrows_point_one_way() {
-    let libraries: BTreeMap<_, _> = LIBRARIES.into();
-    for (name, dependencies) in arrows() {
-        let allowed: Vec<&str> = match libraries.get(name.as_str()) {
-            Some(allowed) => allowed.to_vec(),
-            // What does not ship may use what it likes.
-            None if SUPPORT.contains(&name.as_str()) => continue,
-            None if name == "presign-quota" => {
-                libraries.keys().copied().chain(["presign"]).collect()
-            }
-            None if name == "maintain-function" => {
-                libraries.keys().copied().chain([COMMAND]).collect()
-            }
-            None => libraries.keys().copied().collect(),
-        };
-        for dependency in dependencies {
-            assert!(
-                allowed.contains(&dependency.as_str()),
-                "{name} depends on {dependency}"
-            );
+fn every_crate_is_in_one_of_four_folders() {
+    let kinds: BTreeSet<_> = packages().values().map(|it| it.kind.as_str()).collect();
+    let expected = BTreeSet::from(["functions", "shared", "tests", "tools"]);
+    assert_eq!(kinds, expected);
+}
+
+#[test]
+fn functions_use_only_shared_crates() {
+    for (name, package) in of_kind("functions") {
+        for from in &package.from {
+            // Such as `presign-quota`, which is `presign` with a database.
+            let extends = name.strip_prefix(from.as_str());
+            let extends = extends.is_some_and(|rest| rest.starts_with('-'));
+            let kind = &packages()[from].kind;
+            assert!(extends || kind == "shared", "{name} depends on {from}");
+        }
+    }
+}
+
+#[test]
+fn arrows_between_shared_crates_point_one_way() {
+    let allowed: BTreeMap<_, _> = SHARED.into();
+    for (name, package) in of_kind("shared") {
+        let allowed = allowed.get(name).expect("a line in SHARED");
+        for from in &package.from {
+            let known = allowed.contains(&from.as_str());
+            assert!(known, "{name} depends on {from}");
         }
     }
 }
@@ -131,17 +148,16 @@ fn arrows_point_one_way() {
 #[test]
 fn every_route_leads_to_a_function_and_every_function_has_its_binary() {
     for route in router() {
-        assert!(arrows().contains_key(&route.function), "{route:?}");
+        let package = packages().get(&route.function);
+        let kind = package.map(|package| package.kind.as_str());
+        assert_eq!(kind, Some("functions"), "{route:?}");
     }
-    for (name, dependencies) in arrows() {
-        // Who begins a log is a program that runs on Lambda.
-        if dependencies.contains("log") && !SUPPORT.contains(&name.as_str()) {
-            let manifest =
-                std::fs::read_to_string(root().join(format!("crates/functions/{name}/Cargo.toml")));
-            let manifest: toml::Table = manifest.unwrap().parse().unwrap();
-            let binary = manifest["bin"][0]["name"].as_str();
-            assert_eq!(binary, Some(name.as_str()));
-        }
+    for (name, _) in of_kind("functions") {
+        let manifest = root().join(format!("crates/functions/{name}/Cargo.toml"));
+        let manifest = std::fs::read_to_string(manifest).unwrap();
+        let manifest: toml::Table = manifest.parse().unwrap();
+        let binary = manifest["bin"][0]["name"].as_str();
+        assert_eq!(binary, Some(name));
     }
 }
 

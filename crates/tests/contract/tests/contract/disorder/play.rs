@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use serde_json::{Value, json};
-use slipway_local::s3::ObjectEvent;
+use slipway_emulators::s3::ObjectEvent;
 use slipway_maintain::Task;
 use time::{Duration, OffsetDateTime};
 

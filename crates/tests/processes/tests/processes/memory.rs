@@ -5,8 +5,8 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use slipway_e2e::{answer, request};
-use slipway_local::lambda::Outcome;
+use slipway_emulators::lambda::Outcome;
+use slipway_processes::{answer, request};
 
 use crate::stack::Stack;
 

@@ -1,6 +1,6 @@
 //! Each function may do what its code does, and nothing else: every action in the template is traced to a call.
 //!
-//! `docs/iam.md` is the trace without line numbers. `SLIPWAY_WRITE=1 cargo test --workspace --test it permission -- --nocapture`
+//! `docs/iam.md` is the trace without line numbers. `SLIPWAY_WRITE=1 cargo test --workspace --test contract permission -- --nocapture`
 //! writes it anew, and prints the trace with them.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -219,7 +219,7 @@ const INTRODUCTION: &str = "\
 Every action that `template.yaml` allows a function on the bucket, and the shortest way from the function's code to the call that
 needs it. The tests hold the two equal. This page is written, and the same printed with line numbers, by
 
-    SLIPWAY_WRITE=1 cargo test --workspace --test it permission -- --nocapture
+    SLIPWAY_WRITE=1 cargo test --workspace --test contract permission -- --nocapture
 
 Two kinds of actions have no call: those that are only *signed*, and done by who is given the URL; and `s3:ListBucket`, without which
 S3 answers 403, not 404, for an object that is not there. Actions on objects are for our keys alone

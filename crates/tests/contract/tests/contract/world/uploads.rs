@@ -1,7 +1,7 @@
 //! What clients do: presign, PUT, confirm. And what S3 does: tell of it.
 
 use serde_json::{Value, json};
-use slipway_local::s3::ObjectEvent;
+use slipway_emulators::s3::ObjectEvent;
 
 use super::{Answer, App, World};
 

@@ -4,7 +4,7 @@
 //! result. By hand, with a server and a bucket of your own:
 //!
 //!     SLIPWAY_SERVER=http://127.0.0.1:9000 AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… \
-//!         cargo test --workspace --test it -- --ignored --nocapture servers::
+//!         cargo test --workspace --test contract -- --ignored --nocapture servers::
 //!
 //! Only an upload has to work; of everything else the table says whether it does.
 

@@ -4,7 +4,7 @@ use aws_sdk_s3::types::MetadataDirective;
 use futures_util::future::join;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use slipway_core::env::Env;
-use slipway_local::s3::{NO_THREATS_FOUND, THREATS_FOUND};
+use slipway_emulators::s3::{NO_THREATS_FOUND, THREATS_FOUND};
 use slipway_maintain::{Count, Deadline, Maintain, Options, Report, Task};
 use tokio_postgres::{Row, Statement};
 

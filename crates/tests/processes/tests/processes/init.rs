@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
-use slipway_e2e::{binary, environment};
-use slipway_local::capture;
+use slipway_emulators::capture;
+use slipway_processes::{binary, environment};
 
 fn fails_naming(function: &str, change: (&str, Option<&str>), named: &str) {
     let mut env = environment("http://127.0.0.1:1", "postgres://u:hunter2@127.0.0.1:1/d");

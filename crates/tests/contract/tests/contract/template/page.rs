@@ -1,7 +1,7 @@
 //! The page that the template hosts: who may read its bucket, who hears of its address, and what its headers say.
 
 use serde_json::{Value, json};
-use slipway_local::s3::CorsRule;
+use slipway_emulators::s3::CorsRule;
 
 use super::template;
 

@@ -216,7 +216,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
             _ => false,
         };
         // Other crates may have fields of that name.
-        let operation = of_s3 && self.package == "bucket";
+        let operation = of_s3 && self.package == "s3";
         self.call(Call {
             owner: None,
             name: call.method.to_string(),

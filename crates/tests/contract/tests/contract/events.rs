@@ -43,7 +43,7 @@ fn the_readme_lists_every_file_and_no_other() {
         .collect();
     assert_eq!(listed, there);
     // And this file uses each.
-    let tests = read("crates/tests/contract/tests/it/events.rs");
+    let tests = read("crates/tests/contract/tests/contract/events.rs");
     for name in there {
         let stem = name.strip_suffix(".json").expect("JSON");
         assert!(tests.contains(&format!("\"{stem}\"")), "{name}");

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::Value;
-use slipway_e2e::{BUCKET, answer, binary, environment, request};
-use slipway_local::capture;
-use slipway_local::lambda::{Lambda, Outcome};
-use slipway_local::s3::{ObjectEvent, S3Options, S3Server};
+use slipway_emulators::capture;
+use slipway_emulators::lambda::{Lambda, Outcome};
+use slipway_emulators::s3::{ObjectEvent, S3Options, S3Server};
+use slipway_processes::{BUCKET, answer, binary, environment, request};
 use slipway_testkit::{TestDatabase, database, guard};
 use tempfile::TempDir;
 use tokio::sync::mpsc::UnboundedReceiver;

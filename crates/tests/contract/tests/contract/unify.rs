@@ -183,7 +183,7 @@ fn the_stages_share_every_dependency() {
         ("faults and stack", units("test", &slow)),
         (
             "binaries",
-            units("build", &["--workspace", "--bins", "--test", "e2e"]),
+            units("build", &["--workspace", "--bins", "--test", "processes"]),
         ),
     ];
     let again = compiled_again(&builds);
