@@ -583,7 +583,7 @@ export interface components {
          * @description Every `code` there is, for clients that want to name them all. Each operation lists which it can answer, and with which status.
          * @enum {string}
          */
-        ErrorCode: "invalid_request" | "invalid_key" | "unauthenticated" | "forbidden" | "not_found" | "upload_not_found" | "parts_missing" | "file_deleted" | "file_too_large" | "quota_exceeded" | "use_multipart" | "request_too_large" | "type_not_allowed" | "internal" | "unavailable" | "timeout";
+        ErrorCode: "invalid_request" | "invalid_key" | "unauthenticated" | "forbidden" | "not_found" | "upload_not_found" | "parts_missing" | "file_changed" | "checksum_mismatch" | "file_deleted" | "file_too_large" | "quota_exceeded" | "use_multipart" | "request_too_large" | "type_not_allowed" | "too_many_uploads" | "internal" | "unavailable" | "timeout";
         /** @description What API Gateway answers by itself, before or instead of a function. */
         GatewayError: {
             message: string | null;

@@ -123,12 +123,16 @@ pub(crate) const fn status(code: Code) -> u16 {
         Code::Unauthenticated => 401,
         Code::Forbidden => 403,
         Code::NotFound => 404,
-        Code::UploadNotFound | Code::PartsMissing => 409,
+        Code::UploadNotFound
+        | Code::PartsMissing
+        | Code::FileChanged
+        | Code::ChecksumMismatch => 409,
         Code::FileDeleted => 410,
         Code::FileTooLarge | Code::QuotaExceeded | Code::UseMultipart | Code::RequestTooLarge => {
             413
         }
         Code::TypeNotAllowed => 415,
+        Code::TooManyUploads => 429,
         Code::Internal => 500,
         Code::Unavailable => 503,
         Code::Timeout => 504,

@@ -23,6 +23,10 @@ pub enum Code {
     UploadNotFound,
     /// S3 does not have all parts of a multipart upload (yet).
     PartsMissing,
+    /// The object is not the one that the row describes any more: it was written again meanwhile.
+    FileChanged,
+    /// The bytes that S3 has do not have the checksum that the client gave.
+    ChecksumMismatch,
     /// The file was deleted, and stays deleted.
     FileDeleted,
     /// The file is larger than this deployment accepts.
@@ -35,6 +39,8 @@ pub enum Code {
     RequestTooLarge,
     /// This deployment does not accept the content type.
     TypeNotAllowed,
+    /// The caller has the most open multipart uploads that one user may have.
+    TooManyUploads,
     /// A bug, or a configuration that cannot work.
     Internal,
     /// A dependency failed; trying again may help.
@@ -45,7 +51,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, for the tests that hold `openapi.yaml` and the status table to this list.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
         Self::InvalidRequest,
         Self::InvalidKey,
         Self::Unauthenticated,
@@ -53,12 +59,15 @@ impl Code {
         Self::NotFound,
         Self::UploadNotFound,
         Self::PartsMissing,
+        Self::FileChanged,
+        Self::ChecksumMismatch,
         Self::FileDeleted,
         Self::FileTooLarge,
         Self::QuotaExceeded,
         Self::UseMultipart,
         Self::RequestTooLarge,
         Self::TypeNotAllowed,
+        Self::TooManyUploads,
         Self::Internal,
         Self::Unavailable,
         Self::Timeout,
@@ -75,12 +84,15 @@ impl Code {
             Self::NotFound => "not_found",
             Self::UploadNotFound => "upload_not_found",
             Self::PartsMissing => "parts_missing",
+            Self::FileChanged => "file_changed",
+            Self::ChecksumMismatch => "checksum_mismatch",
             Self::FileDeleted => "file_deleted",
             Self::FileTooLarge => "file_too_large",
             Self::QuotaExceeded => "quota_exceeded",
             Self::UseMultipart => "use_multipart",
             Self::RequestTooLarge => "request_too_large",
             Self::TypeNotAllowed => "type_not_allowed",
+            Self::TooManyUploads => "too_many_uploads",
             Self::Internal => "internal",
             Self::Unavailable => "unavailable",
             Self::Timeout => "timeout",

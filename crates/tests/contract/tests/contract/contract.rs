@@ -35,7 +35,7 @@ fn every_code_is_described_and_no_other() {
 }
 
 /// The table of the contract, as it is written there.
-const STATUSES: [(&str, &str); 16] = [
+const STATUSES: [(&str, &str); 19] = [
     ("invalid_request", "400"),
     ("invalid_key", "400"),
     ("unauthenticated", "401"),
@@ -43,12 +43,15 @@ const STATUSES: [(&str, &str); 16] = [
     ("not_found", "404"),
     ("upload_not_found", "409"),
     ("parts_missing", "409"),
+    ("file_changed", "409"),
+    ("checksum_mismatch", "409"),
     ("file_deleted", "410"),
     ("file_too_large", "413"),
     ("quota_exceeded", "413"),
     ("use_multipart", "413"),
     ("request_too_large", "413"),
     ("type_not_allowed", "415"),
+    ("too_many_uploads", "429"),
     ("internal", "500"),
     ("unavailable", "503"),
     ("timeout", "504"),
