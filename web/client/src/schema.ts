@@ -272,6 +272,17 @@ export interface components {
         ContentType: string;
         /** @description The SHA-256 of the whole file, 32 bytes in base64 with padding. */
         Sha256: string;
+        /** @description The CRC-64/NVME of the whole file, 8 bytes in base64 with padding, the most significant byte first. */
+        Crc64Nvme: string;
+        /** @description The name of a rule in `UPLOAD_RULES`. */
+        RuleName: string;
+        /**
+         * @description The application's own fields of the file: strings without control characters, at most 640 bytes as compact JSON
+         *     (a schema cannot count those). The order of the entries is not kept.
+         */
+        Metadata: {
+            [key: string]: string;
+        };
         /**
          * Format: date-time
          * @description RFC 3339 in UTC, whole seconds.
@@ -379,6 +390,11 @@ export interface components {
             etag: string;
             /** @description Null where S3 has no SHA-256 of the whole file. */
             checksumSha256: components["schemas"]["Sha256"] | null;
+            /** @description S3 computes it for a file whose upload named no other checksum, also for one that came in parts. Null where S3 has none. */
+            checksumCrc64nvme: components["schemas"]["Crc64Nvme"] | null;
+            /** @description The rule that the file was uploaded under. Null where the deployment had no rules. */
+            rule: components["schemas"]["RuleName"] | null;
+            metadata: components["schemas"]["Metadata"];
             /** @description When S3 had it. */
             uploadedAt: components["schemas"]["Timestamp"];
             /**
@@ -390,6 +406,11 @@ export interface components {
             url: string | null;
             /** @description When `url` stops to work. Null where files are public, and where there is no `url`. */
             urlExpiresAt: components["schemas"]["Timestamp"] | null;
+            /**
+             * Format: uri
+             * @description Where to read a small picture of the file. Null where there is none.
+             */
+            previewUrl: string | null;
             /**
              * @description Why `url` is null; absent where it is not. Only deployments that wait for a malware scanner withhold URLs.
              *
@@ -970,9 +991,13 @@ export interface operations {
                      *         "size": 5,
                      *         "etag": "5d41402abc4b2a76b9719d911017c592",
                      *         "checksumSha256": null,
+                     *         "checksumCrc64nvme": "rosUhgp5mIg=",
+                     *         "rule": null,
+                     *         "metadata": {},
                      *         "uploadedAt": "2023-06-30T03:34:24Z",
                      *         "url": "https://slipway-local.s3.us-east-1.amazonaws.com/alice/01890a5d-ac96-774b-bcce-b302099a8057/test-s3.txt?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20230630%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20230630T033000Z&X-Amz-Expires=900&X-Amz-SignedHeaders=host&response-cache-control=private%2C%20max-age%3D450&X-Amz-Signature=50d858e0985ecc7f60418aaf0cc5ab587f42c2570a884095a9e8ccacd0f6545c",
-                     *         "urlExpiresAt": "2023-06-30T03:45:00Z"
+                     *         "urlExpiresAt": "2023-06-30T03:45:00Z",
+                     *         "previewUrl": null
                      *       }
                      *     }
                      */
@@ -1384,9 +1409,13 @@ export interface operations {
                      *         "size": 314572800,
                      *         "etag": "3858f62230ac3c915f300c664312c11f-19",
                      *         "checksumSha256": null,
+                     *         "checksumCrc64nvme": "FnnIpuLeZA8=",
+                     *         "rule": null,
+                     *         "metadata": {},
                      *         "uploadedAt": "2023-06-30T03:34:20Z",
                      *         "url": "https://slipway-local.s3.us-east-1.amazonaws.com/alice/01890a5d-ac98-7f21-9c44-0a1b2c3d4e5f/video.mp4?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20230630%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20230630T033000Z&X-Amz-Expires=900&X-Amz-SignedHeaders=host&response-cache-control=private%2C%20max-age%3D450&X-Amz-Signature=50d858e0985ecc7f60418aaf0cc5ab587f42c2570a884095a9e8ccacd0f6545c",
-                     *         "urlExpiresAt": "2023-06-30T03:45:00Z"
+                     *         "urlExpiresAt": "2023-06-30T03:45:00Z",
+                     *         "previewUrl": null
                      *       }
                      *     }
                      */
@@ -1411,9 +1440,13 @@ export interface operations {
                      *         "size": 314572800,
                      *         "etag": "3858f62230ac3c915f300c664312c11f-19",
                      *         "checksumSha256": null,
+                     *         "checksumCrc64nvme": "FnnIpuLeZA8=",
+                     *         "rule": null,
+                     *         "metadata": {},
                      *         "uploadedAt": "2023-06-30T03:34:20Z",
                      *         "url": "https://slipway-local.s3.us-east-1.amazonaws.com/alice/01890a5d-ac98-7f21-9c44-0a1b2c3d4e5f/video.mp4?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20230630%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20230630T033000Z&X-Amz-Expires=900&X-Amz-SignedHeaders=host&response-cache-control=private%2C%20max-age%3D450&X-Amz-Signature=50d858e0985ecc7f60418aaf0cc5ab587f42c2570a884095a9e8ccacd0f6545c",
-                     *         "urlExpiresAt": "2023-06-30T03:45:00Z"
+                     *         "urlExpiresAt": "2023-06-30T03:45:00Z",
+                     *         "previewUrl": null
                      *       }
                      *     }
                      */
@@ -1535,9 +1568,13 @@ export interface operations {
                      *           "size": 5,
                      *           "etag": "5d41402abc4b2a76b9719d911017c592",
                      *           "checksumSha256": null,
+                     *           "checksumCrc64nvme": "rosUhgp5mIg=",
+                     *           "rule": null,
+                     *           "metadata": {},
                      *           "uploadedAt": "2023-06-30T03:34:24Z",
                      *           "url": "https://slipway-local.s3.us-east-1.amazonaws.com/alice/01890a5d-ac96-774b-bcce-b302099a8057/test-s3.txt?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20230630%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20230630T033000Z&X-Amz-Expires=900&X-Amz-SignedHeaders=host&response-cache-control=private%2C%20max-age%3D450&X-Amz-Signature=50d858e0985ecc7f60418aaf0cc5ab587f42c2570a884095a9e8ccacd0f6545c",
-                     *           "urlExpiresAt": "2023-06-30T03:45:00Z"
+                     *           "urlExpiresAt": "2023-06-30T03:45:00Z",
+                     *           "previewUrl": null
                      *         }
                      *       ],
                      *       "nextCursor": null
@@ -1597,9 +1634,13 @@ export interface operations {
                      *         "size": 5,
                      *         "etag": "5d41402abc4b2a76b9719d911017c592",
                      *         "checksumSha256": null,
+                     *         "checksumCrc64nvme": "rosUhgp5mIg=",
+                     *         "rule": null,
+                     *         "metadata": {},
                      *         "uploadedAt": "2023-06-30T03:34:24Z",
                      *         "url": "https://slipway-local.s3.us-east-1.amazonaws.com/alice/01890a5d-ac96-774b-bcce-b302099a8057/test-s3.txt?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20230630%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20230630T033000Z&X-Amz-Expires=900&X-Amz-SignedHeaders=host&response-cache-control=private%2C%20max-age%3D450&X-Amz-Signature=50d858e0985ecc7f60418aaf0cc5ab587f42c2570a884095a9e8ccacd0f6545c",
-                     *         "urlExpiresAt": "2023-06-30T03:45:00Z"
+                     *         "urlExpiresAt": "2023-06-30T03:45:00Z",
+                     *         "previewUrl": null
                      *       }
                      *     }
                      */

@@ -1,6 +1,6 @@
 //! The `file` object of the API.
 
-use slipway_core::{Error, FileRow, Sha256, UrlBlocked};
+use slipway_core::{Crc64Nvme, Error, FileRow, RuleName, Sha256, UrlBlocked};
 use time::OffsetDateTime;
 
 use crate::JsonBody;
@@ -44,6 +44,16 @@ impl<'a> FileBody<'a> {
         body.text(&row.etag)?;
         body.key("checksumSha256");
         body.text_or_null(row.checksum_sha256.map(Sha256::to_base64).as_deref())?;
+        body.key("checksumCrc64nvme");
+        body.text_or_null(row.checksum_crc64nvme.map(Crc64Nvme::to_base64).as_deref())?;
+        body.key("rule");
+        body.text_or_null(row.rule.as_ref().map(RuleName::as_str))?;
+        body.key("metadata");
+        if row.metadata.is_empty() {
+            body.raw("{}");
+        } else {
+            body.raw(&row.metadata.to_json()?);
+        }
         body.key("uploadedAt");
         body.text(&rfc3339(row.uploaded_at)?)?;
         let (url, ends) = match &self.url {
@@ -54,6 +64,9 @@ impl<'a> FileBody<'a> {
         body.text_or_null(url)?;
         body.key("urlExpiresAt");
         body.text_or_null(ends.as_deref())?;
+        // No previews are made yet.
+        body.key("previewUrl");
+        body.raw("null");
         // Present only if there is no URL, so that responses do not change for deployments without a scanner.
         if let Err(blocked) = self.url {
             body.key("urlBlocked");

@@ -1,4 +1,4 @@
-//! SHA-256 checksums in S3's format: base64 of 32 bytes.
+//! Checksums in S3's format, which is base64: SHA-256 has 32 bytes, CRC-64/NVME has 8.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,6 +15,25 @@ impl Sha256 {
     }
 
     /// The base64 form of the `x-amz-checksum-sha256` header and of the API.
+    #[must_use]
+    pub fn to_base64(self) -> String {
+        STANDARD.encode(self.0)
+    }
+}
+
+/// The CRC-64/NVME of a whole object, which S3 keeps of uploads that name no other checksum. It is never composite: S3 combines the
+/// values of the parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Crc64Nvme(pub [u8; 8]);
+
+impl Crc64Nvme {
+    /// Parses canonical base64 of exactly 8 bytes, the most significant first.
+    #[must_use]
+    pub fn from_base64(text: &str) -> Option<Self> {
+        STANDARD.decode(text).ok()?.try_into().ok().map(Self)
+    }
+
+    /// The base64 form of the `x-amz-checksum-crc64nvme` header and of the API.
     #[must_use]
     pub fn to_base64(self) -> String {
         STANDARD.encode(self.0)
@@ -39,6 +58,12 @@ mod tests {
             "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU=",
         ] {
             assert_eq!(Sha256::from_base64(other), None, "{other}");
+        }
+        let crc = "rosUhgp5mIg=";
+        let parsed = Crc64Nvme::from_base64(crc).map(Crc64Nvme::to_base64);
+        assert_eq!(parsed.as_deref(), Some(crc));
+        for other in ["", "rosUhgp5mIg", "rosUhgp5mIh=", "rosUhgp5mA==", text] {
+            assert_eq!(Crc64Nvme::from_base64(other), None, "{other}");
         }
         let composite = format!("{text}-3");
         assert_eq!(Sha256::from_base64(&composite), None);

@@ -1,5 +1,8 @@
 //! Media types: which are well-formed, which this deployment accepts, and which are safe to show.
 
+use serde::de::{Error as _, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
 use crate::env::ConfigError;
 use crate::error::{Code, Error};
 
@@ -145,22 +148,53 @@ impl AllowedTypes {
 
     /// Fails with `type_not_allowed`, naming what is. Parameters do not count, unless a browser finds a type in them.
     pub fn check(&self, content_type: &ContentType) -> Result<(), Error> {
+        self.check_text(content_type.as_str())
+    }
+
+    /// The same for a type as S3 has it, which need not be well-formed.
+    pub fn check_text(&self, text: &str) -> Result<(), Error> {
         let allows = |essence: &String| self.0.iter().any(|pattern| pattern.matches(essence));
-        let text = content_type.as_str();
         let mut essences = std::iter::once(essence(text)).chain(listed(text));
         let Some(essence) = essences.find(|essence| !allows(essence)) else {
             return Ok(());
         };
-        let allowed: Vec<_> = self.0.iter().map(Pattern::to_string).collect();
         Err(Error::new(
             Code::TypeNotAllowed,
-            format!(
-                "Files of type {essence} are not accepted here. Accepted: {}.",
-                allowed.join(", ")
-            ),
+            format!("Files of type {essence} are not accepted here. Accepted: {self}."),
         ))
     }
 }
+
+/// Patterns in an array of JSON, such as `["image/*"]`.
+impl<'de> Deserialize<'de> for AllowedTypes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(Patterns)
+    }
+}
+
+struct Patterns;
+
+impl<'de> Visitor<'de> for Patterns {
+    type Value = AllowedTypes;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("patterns such as [\"image/*\", \"application/pdf\"]")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut patterns: A) -> Result<AllowedTypes, A::Error> {
+        let mut parsed = Vec::new();
+        while let Some(text) = patterns.next_element::<String>()? {
+            let pattern = Pattern::parse(&text).ok_or_else(|| A::Error::custom(WRONG))?;
+            parsed.push(pattern);
+        }
+        if parsed.is_empty() {
+            return Err(A::Error::custom(WRONG));
+        }
+        Ok(AllowedTypes(parsed))
+    }
+}
+
+const WRONG: &str = "types must be patterns such as */* or image/*";
 
 impl Pattern {
     fn parse(text: &str) -> Option<Self> {
@@ -179,6 +213,18 @@ impl Pattern {
             Self::Type(kind) => essence.split('/').next() == Some(kind),
             Self::Exact(exact) => exact == essence,
         }
+    }
+}
+
+impl std::fmt::Display for AllowedTypes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (at, pattern) in self.0.iter().enumerate() {
+            if at > 0 {
+                f.write_str(", ")?;
+            }
+            pattern.fmt(f)?;
+        }
+        Ok(())
     }
 }
 

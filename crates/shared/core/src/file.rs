@@ -2,9 +2,11 @@
 
 use time::OffsetDateTime;
 
-use crate::checksum::Sha256;
+use crate::checksum::{Crc64Nvme, Sha256};
 use crate::id::FileId;
 use crate::key::ObjectKey;
+use crate::metadata::Metadata;
+use crate::rules::RuleName;
 use crate::scan::ScanStatus;
 
 /// An object as S3 describes it, never as a client or an event does. The one input of the record step.
@@ -22,8 +24,14 @@ pub struct StoredObject {
     pub detected_type: Option<String>,
     /// The name it was uploaded under: from its metadata, else from its key.
     pub file_name: String,
+    /// The rule it was uploaded under.
+    pub rule: Option<RuleName>,
+    /// The application's fields.
+    pub metadata: Metadata,
     /// Its SHA-256, where S3 has one of the whole object.
     pub checksum_sha256: Option<Sha256>,
+    /// Its CRC-64/NVME, where S3 has one.
+    pub checksum_crc64nvme: Option<Crc64Nvme>,
     /// S3's `Last-Modified`, in whole seconds.
     pub last_modified: OffsetDateTime,
 }
@@ -44,6 +52,8 @@ impl StoredObject {
             && self.size == row.size
             && self.content_type == row.content_type
             && self.file_name == row.file_name
+            && self.rule == row.rule
+            && self.metadata == row.metadata
     }
 
     /// Whether the record step may refuse this object although `row` is live. What was accepted once under the same
@@ -79,8 +89,14 @@ pub struct FileRow {
     pub size: u64,
     /// Its entity tag, without quotes.
     pub etag: String,
+    /// The rule it was uploaded under.
+    pub rule: Option<RuleName>,
+    /// The application's fields.
+    pub metadata: Metadata,
     /// Its SHA-256, where S3 has one of the whole object.
     pub checksum_sha256: Option<Sha256>,
+    /// Its CRC-64/NVME, where S3 has one.
+    pub checksum_crc64nvme: Option<Crc64Nvme>,
     /// When S3 had it.
     pub uploaded_at: OffsetDateTime,
 }

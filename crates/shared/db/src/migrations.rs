@@ -50,6 +50,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(8, "0008_list_order"),
     migration!(9, "0009_drop_live_files"),
     migration!(10, "0010_maintenance_removals"),
+    migration!(11, "0011_fields"),
 ];
 
 impl Migration {

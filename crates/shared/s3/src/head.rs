@@ -1,7 +1,9 @@
 //! `HeadObject`: the one source of what is recorded.
 
 use http::HeaderMap;
-use slipway_core::{Error, FileName, ObjectKey, Sha256, StoredObject};
+use slipway_core::{
+    Crc64Nvme, Error, FileName, Metadata, ObjectKey, RuleName, Sha256, StoredObject,
+};
 use time::PrimitiveDateTime;
 use time::macros::format_description;
 
@@ -84,8 +86,14 @@ fn described(key: &ObjectKey, headers: &HeaderMap) -> Result<StoredObject, Error
             .to_owned(),
         detected_type: encoded(headers).then(|| UNREADABLE.to_owned()),
         file_name,
+        rule: header(headers, "x-amz-meta-rule").and_then(RuleName::parse),
+        metadata: header(headers, "x-amz-meta-data")
+            .and_then(Metadata::from_header)
+            .unwrap_or_default(),
         // Of a multipart upload it is a checksum of checksums (`…-3`), which does not parse.
         checksum_sha256: header(headers, "x-amz-checksum-sha256").and_then(Sha256::from_base64),
+        checksum_crc64nvme: header(headers, "x-amz-checksum-crc64nvme")
+            .and_then(Crc64Nvme::from_base64),
         last_modified: http_date(modified).map_err(|error| Error::internal(WHAT, error))?,
     })
 }

@@ -19,7 +19,7 @@ use crate::transaction::Statement;
 /// Only the columns of a page are selected, which are half of the bytes of a row.
 const LIST: &str = "\
 SELECT id, object_key, file_name, content_type, detected_type, scan_status, size, etag, checksum_sha256,
-       upload_timestamp, matches, last_looked_at
+       checksum_crc64nvme, rule, metadata, upload_timestamp, matches, last_looked_at
 FROM (
     SELECT *, starts_with(lower(content_type COLLATE \"C\"), $3) AS matches,
            row_number() OVER (ORDER BY deleted_at DESC, id DESC) = $4 AS last_looked_at

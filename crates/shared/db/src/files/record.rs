@@ -1,8 +1,8 @@
 //! The record step: the one way in which an object becomes a row, and a row becomes what S3 has.
 
-use slipway_core::{Code, Error, FileRow, StoredObject};
+use slipway_core::{Code, Error, FileRow, RuleName, StoredObject};
 use tokio_postgres::Row;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{Json, Type};
 
 use super::row::{file_row, tombstone_code, value};
 use super::{Location, Recorded};
@@ -12,7 +12,7 @@ use crate::transaction::Statement;
 
 /// The later upload wins; of two in one second, which S3 does not tell apart, the one that S3 had when
 /// it was asked after the row was `seen`. A tombstone wins always. Where the row says the same of the object and names
-/// another bucket or URL, it is corrected in place: nothing about the object is in doubt.
+/// another bucket or URL, or lacks its CRC-64/NVME, it is corrected in place: nothing about the object is in doubt.
 ///
 /// With `refused` the row becomes a tombstone that keeps the reason, unless it is live and the object is not larger and
 /// has the same type: what was accepted once stays accepted, whatever the limits are now. This is decided where the row
@@ -33,33 +33,41 @@ WITH new AS (
     SELECT $2::uuid AS id, $3::text AS object_key, $4::text AS bucket, $5::text AS file_url,
            $6::text AS file_name, $7::text AS content_type, $8::bigint AS size, $9::text AS etag,
            $10::bytea AS checksum_sha256, $11::timestamptz AS upload_timestamp, $12::text AS detected_type,
-           $13::text AS refused, $14::bigint AS quota_bytes
+           $13::text AS refused, $14::bigint AS quota_bytes, $15::text AS rule, $16::jsonb AS metadata,
+           $17::bytea AS checksum_crc64nvme
 ), seen AS (
-    SELECT $15::text AS etag, $16::timestamptz AS upload_timestamp, $17::text AS file_name,
-           $18::text AS content_type, $19::bigint AS size
+    SELECT $18::text AS etag, $19::timestamptz AS upload_timestamp, $20::text AS file_name,
+           $21::text AS content_type, $22::bigint AS size, $23::text AS rule, $24::jsonb AS metadata
 ), old AS (
     SELECT * FROM s3_files WHERE user_id = $1 AND id = $2
 ), compared AS (
     SELECT old.upload_timestamp < new.upload_timestamp AS is_earlier,
-           (old.etag, old.upload_timestamp, old.file_name, old.content_type, old.size)
-             = (new.etag, new.upload_timestamp, new.file_name, new.content_type, new.size) AS is_same,
-           (old.etag, old.upload_timestamp, old.file_name, old.content_type, old.size)
-             = (seen.etag, seen.upload_timestamp, seen.file_name, seen.content_type, seen.size) AS was_seen,
-           (old.bucket, old.file_url) = (new.bucket, new.file_url) AS is_here
+           (old.etag, old.upload_timestamp, old.file_name, old.content_type, old.size, old.rule, old.metadata)
+             IS NOT DISTINCT FROM
+             (new.etag, new.upload_timestamp, new.file_name, new.content_type, new.size, new.rule, new.metadata)
+             AS is_same,
+           (old.etag, old.upload_timestamp, old.file_name, old.content_type, old.size, old.rule, old.metadata)
+             IS NOT DISTINCT FROM
+             (seen.etag, seen.upload_timestamp, seen.file_name, seen.content_type, seen.size, seen.rule, seen.metadata)
+             AS was_seen,
+           (old.bucket, old.file_url) = (new.bucket, new.file_url)
+             AND (new.checksum_crc64nvme IS NULL OR old.checksum_crc64nvme IS NOT NULL) AS is_complete
     FROM old, new, seen WHERE old.deleted_at IS NULL AND old.object_key = new.object_key
 ), verdict AS (
-    SELECT is_earlier OR CASE WHEN is_same THEN NOT is_here ELSE was_seen END AS is_behind FROM compared
+    SELECT is_earlier OR CASE WHEN is_same THEN NOT is_complete ELSE was_seen END AS is_behind FROM compared
 ), put AS (
     INSERT INTO s3_files AS f
         (user_id, id, object_key, bucket, file_url, file_name, content_type, size, etag,
-         checksum_sha256, upload_timestamp, deleted_at, refused, detected_type)
+         checksum_sha256, upload_timestamp, deleted_at, refused, detected_type, rule, metadata, checksum_crc64nvme)
     SELECT $1, id, object_key, bucket, file_url, file_name, content_type, size, etag,
-           checksum_sha256, upload_timestamp, CASE WHEN refused IS NOT NULL THEN now() END, refused, detected_type
+           checksum_sha256, upload_timestamp, CASE WHEN refused IS NOT NULL THEN now() END, refused, detected_type,
+           rule, metadata, checksum_crc64nvme
     FROM new
     ON CONFLICT (id) DO UPDATE SET
         bucket = excluded.bucket, file_url = excluded.file_url, file_name = excluded.file_name,
         content_type = excluded.content_type, size = excluded.size, etag = excluded.etag,
-        checksum_sha256 = excluded.checksum_sha256, upload_timestamp = excluded.upload_timestamp,
+        rule = excluded.rule, metadata = excluded.metadata, checksum_sha256 = excluded.checksum_sha256,
+        checksum_crc64nvme = excluded.checksum_crc64nvme, upload_timestamp = excluded.upload_timestamp,
         deleted_at = CASE WHEN excluded.size > f.size OR excluded.content_type <> f.content_type
                           THEN excluded.deleted_at END,
         refused = CASE WHEN excluded.size > f.size OR excluded.content_type <> f.content_type
@@ -157,6 +165,8 @@ impl Db {
     ) -> Result<Vec<Row>, Failure> {
         let quota = quota_bytes.and_then(|bytes| i64::try_from(bytes).ok());
         let checksum = object.checksum_sha256.map(|sha256| sha256.0.to_vec());
+        let crc = object.checksum_crc64nvme.map(|crc| crc.0.to_vec());
+        let rule = |rule: Option<&RuleName>| rule.map(|name| name.as_str().to_owned());
         let refused = refused.map(Code::as_str);
         let statement = Statement {
             sql: RECORD,
@@ -174,11 +184,16 @@ impl Db {
                 (&object.detected_type, Type::TEXT),
                 (&refused, Type::TEXT),
                 (&quota, Type::INT8),
+                (&rule(object.rule.as_ref()), Type::TEXT),
+                (&Json(&object.metadata), Type::JSONB),
+                (&crc, Type::BYTEA),
                 (&seen.map(|row| row.etag.as_str()), Type::TEXT),
                 (&seen.map(|row| row.uploaded_at), Type::TIMESTAMPTZ),
                 (&seen.map(|row| row.file_name.as_str()), Type::TEXT),
                 (&seen.map(|row| row.content_type.as_str()), Type::TEXT),
                 (&seen.map(|row| as_bigint(row.size)), Type::INT8),
+                (&seen.and_then(|row| rule(row.rule.as_ref())), Type::TEXT),
+                (&seen.map(|row| Json(&row.metadata)), Type::JSONB),
             ],
             lock: Some(object.key.id()),
         };

@@ -1,8 +1,10 @@
 //! A row of `s3_files` as Rust has it.
 
-use slipway_core::{Code, Error, FileId, FileRow, ObjectKey, ScanStatus, Sha256};
+use slipway_core::{
+    Code, Crc64Nvme, Error, FileId, FileRow, Metadata, ObjectKey, RuleName, ScanStatus, Sha256,
+};
 use tokio_postgres::Row;
-use tokio_postgres::types::FromSql;
+use tokio_postgres::types::{FromSql, Json};
 use uuid::Uuid;
 
 use crate::failure::Failure;
@@ -12,6 +14,9 @@ pub(crate) fn file_row(row: &Row, step: &'static str) -> Result<FileRow, Error> 
     let text = |column| value::<String>(row, column, step);
     let checksum: Option<Vec<u8>> = value(row, "checksum_sha256", step)?;
     let scan_status: Option<&str> = value(row, "scan_status", step)?;
+    let rule: Option<&str> = value(row, "rule", step)?;
+    let Json(metadata) = value::<Json<Metadata>>(row, "metadata", step)?;
+    let crc: Option<&[u8]> = value(row, "checksum_crc64nvme", step)?;
     Ok(FileRow {
         id: file_id(row, step)?,
         object_key: object_key(row, step)?,
@@ -21,10 +26,18 @@ pub(crate) fn file_row(row: &Row, step: &'static str) -> Result<FileRow, Error> 
         scan_status: scan_status.map(ScanStatus::from_stored),
         size: u64::try_from(value::<i64>(row, "size", step)?).map_err(|_| bad(step, "size"))?,
         etag: text("etag")?,
+        rule: rule
+            .map(|name| RuleName::parse(name).ok_or_else(|| bad(step, "rule")))
+            .transpose()?,
+        metadata,
         checksum_sha256: checksum
             .map(|bytes| bytes.try_into().map(Sha256))
             .transpose()
             .map_err(|_| bad(step, "checksum_sha256"))?,
+        checksum_crc64nvme: crc
+            .map(|bytes| bytes.try_into().map(Crc64Nvme))
+            .transpose()
+            .map_err(|_| bad(step, "checksum_crc64nvme"))?,
         uploaded_at: value(row, "upload_timestamp", step)?,
     })
 }
@@ -42,7 +55,12 @@ pub(crate) fn object_key(row: &Row, step: &'static str) -> Result<ObjectKey, Err
 /// Why the row is a tombstone.
 pub(crate) fn tombstone_code(row: &Row, step: &'static str) -> Result<Code, Error> {
     let refused: Option<&str> = value(row, "refused", step)?;
-    let mut known = [Code::FileTooLarge, Code::QuotaExceeded].into_iter();
+    let mut known = [
+        Code::FileTooLarge,
+        Code::QuotaExceeded,
+        Code::TypeNotAllowed,
+    ]
+    .into_iter();
     let code = known.find(|code| Some(code.as_str()) == refused);
     Ok(code.unwrap_or(Code::FileDeleted))
 }

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use slipway_core::{Error, FileId, StoredObject};
+use slipway_core::{Error, FileId, Metadata, StoredObject};
 use time::OffsetDateTime;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{Json, Type};
 use uuid::Uuid;
 
 use crate::Db;
@@ -30,14 +30,15 @@ const RECORD: &str = "\
 WITH put AS (
     INSERT INTO s3_files
         (bucket, id, user_id, object_key, file_url, file_name, content_type, size, etag,
-         checksum_sha256, upload_timestamp, detected_type)
+         checksum_sha256, upload_timestamp, detected_type, rule, metadata, checksum_crc64nvme)
     SELECT $1, * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[],
-                             $9::text[], $10::bytea[], $11::timestamptz[], $12::text[])
+                             $9::text[], $10::bytea[], $11::timestamptz[], $12::text[], $13::text[],
+                             $14::jsonb[], $15::bytea[])
     ON CONFLICT DO NOTHING
     RETURNING id, user_id, size
 ), moved AS (
     INSERT INTO user_usage AS u (user_id, files, bytes, quota_bytes)
-    SELECT user_id, count(*), sum(size)::bigint, $13::bigint FROM put GROUP BY user_id ORDER BY user_id
+    SELECT user_id, count(*), sum(size)::bigint, $16::bigint FROM put GROUP BY user_id ORDER BY user_id
     ON CONFLICT (user_id) DO UPDATE SET
         files = u.files + excluded.files, bytes = u.bytes + excluded.bytes,
         quota_bytes = CASE WHEN excluded.bytes > 0 THEN excluded.quota_bytes ELSE u.quota_bytes END
@@ -60,6 +61,9 @@ struct Columns {
     checksums: Vec<Option<Vec<u8>>>,
     times: Vec<OffsetDateTime>,
     detected: Vec<Option<String>>,
+    rules: Vec<Option<String>>,
+    metadata: Vec<Json<Metadata>>,
+    crcs: Vec<Option<Vec<u8>>>,
 }
 
 impl Db {
@@ -97,6 +101,9 @@ impl Db {
                         (&columns.checksums, Type::BYTEA_ARRAY),
                         (&columns.times, Type::TIMESTAMPTZ_ARRAY),
                         (&columns.detected, Type::TEXT_ARRAY),
+                        (&columns.rules, Type::TEXT_ARRAY),
+                        (&columns.metadata, Type::JSONB_ARRAY),
+                        (&columns.crcs, Type::BYTEA_ARRAY),
                         (&quota, Type::INT8),
                     ],
                 ),
@@ -128,5 +135,10 @@ impl Columns {
             .push(object.checksum_sha256.map(|sha256| sha256.0.to_vec()));
         self.times.push(object.last_modified);
         self.detected.push(object.detected_type);
+        self.rules
+            .push(object.rule.map(|rule| rule.as_str().to_owned()));
+        self.metadata.push(Json(object.metadata));
+        self.crcs
+            .push(object.checksum_crc64nvme.map(|crc| crc.0.to_vec()));
     }
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use slipway_core::{FileId, FileName, FileRow, ObjectKey, Parts, StoredObject, UserId};
+use slipway_core::{FileId, FileName, FileRow, Metadata, ObjectKey, Parts, StoredObject, UserId};
 use slipway_db::{Db, Location, NewUpload, Recorded, Usage};
 use slipway_testkit::TestDatabase;
 use time::{Duration, OffsetDateTime};
@@ -33,7 +33,10 @@ pub(crate) fn object(key: &ObjectKey, size: u64, etag: &str, second: i64) -> Sto
         content_type: "text/plain".to_owned(),
         detected_type: None,
         file_name: "Über größe.txt".to_owned(),
+        rule: None,
+        metadata: Metadata::default(),
         checksum_sha256: None,
+        checksum_crc64nvme: None,
         last_modified: OffsetDateTime::UNIX_EPOCH
             + Duration::days(20_000)
             + Duration::seconds(second),

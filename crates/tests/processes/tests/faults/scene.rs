@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use slipway_core::env::Env;
-use slipway_core::{ContentType, FileId, FileName, ObjectKey, StoredObject, UserId};
+use slipway_core::{ContentType, FileId, FileName, Metadata, ObjectKey, StoredObject, UserId};
 use slipway_db::{Db, Location};
 use slipway_emulators::s3::ObjectEvent;
 use slipway_processes::BUCKET;
@@ -140,7 +140,10 @@ async fn record(db: &Db, key: &ObjectKey, event: &ObjectEvent) {
         content_type: "text/plain".to_owned(),
         detected_type: None,
         file_name: "a.txt".to_owned(),
+        rule: None,
+        metadata: Metadata::default(),
         checksum_sha256: None,
+        checksum_crc64nvme: None,
         last_modified: event.time.replace_nanosecond(0).expect("whole seconds"),
     };
     let location = Location {

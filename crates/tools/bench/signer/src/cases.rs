@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use slipway_core::{ContentType, FileId, FileName, FileRow, ObjectKey, UserId};
+use slipway_core::{ContentType, FileId, FileName, FileRow, Metadata, ObjectKey, UserId};
 use slipway_s3_urls::{Credentials, Location};
 use time::OffsetDateTime;
 use time::macros::datetime;
@@ -183,7 +183,10 @@ fn job(method: &'static str, operation: &'static str, user: &str, name: &str) ->
             scan_status: None,
             size: 1_234_567,
             etag: "0123456789abcdef0123456789abcdef".to_owned(),
+            rule: None,
+            metadata: Metadata::default(),
             checksum_sha256: None,
+            checksum_crc64nvme: None,
             uploaded_at: AT,
         },
         file_name,

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Instant;
 
-use slipway_core::{FileId, FileName, ObjectKey, StoredObject, UserId};
+use slipway_core::{FileId, FileName, Metadata, ObjectKey, StoredObject, UserId};
 use slipway_db::{Db, Location, Page, Recorded};
 use time::OffsetDateTime;
 
@@ -142,7 +142,10 @@ pub(super) fn file(user: &UserId) -> io::Result<StoredObject> {
         content_type: "image/jpeg".to_owned(),
         detected_type: Some("image/jpeg".to_owned()),
         file_name: name.to_owned(),
+        rule: None,
+        metadata: Metadata::default(),
         checksum_sha256: None,
+        checksum_crc64nvme: None,
         last_modified: OffsetDateTime::now_utc()
             .replace_nanosecond(0)
             .unwrap_or(OffsetDateTime::UNIX_EPOCH),
