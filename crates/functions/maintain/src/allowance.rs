@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use slipway_core::Error;
 use slipway_db::Db;
-use slipway_db::maintain::{RemovalLimit, RemovalsLeft};
+use slipway_db::maintain::RemovalLimit;
+#[cfg(feature = "command")]
+use slipway_db::maintain::RemovalsLeft;
 use uuid::Uuid;
 
 use crate::Options;
@@ -100,7 +102,8 @@ impl<'a> Allowance<'a> {
     }
 }
 
-/// What is left of the allowance, for a report to a person.
+/// What is left of the allowance, for the report of the command.
+#[cfg(feature = "command")]
 pub(crate) async fn left(db: &Db) -> Result<RemovalsLeft, Error> {
     db.removals_left(LIMIT).await
 }

@@ -8,4 +8,6 @@
 //!
 //! Every function depends on `slipway-log`, which depends on this crate, whose manifest names each feature that some
 //! function needs of a dependency that several have. Code that no function calls is not linked. The test `unify` of
-//! `crates/tests/contract` compares the builds of all functions unit by unit.
+//! `crates/tests/contract` compares the builds of all functions unit by unit. It cannot see whether Cargo compiles a
+//! library to LTO bitcode alone or with machine code next to it, which one cdylib above it decides: `slipway-db` names
+//! `crc-fast` for that reason, and the stage `release` checks that `sam build` compiles nothing again.

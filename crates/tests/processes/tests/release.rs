@@ -106,11 +106,8 @@ fn aws_lc_is_compiled_once_for_all_functions() {
     assert!(!all.is_empty() && new <= 1, "{new} of {all:?}");
 }
 
-/// Compiled again for `files`, `migrate` and `presign-quota`: small crates, in a few seconds, and not yet explained.
-const AGAIN: [&str; 2] = ["libpostgres_native_tls-", "libslipway_"];
-
 #[test]
-fn sam_build_compiles_no_dependency_that_one_build_of_all_functions_has_compiled() {
+fn sam_build_compiles_nothing_that_one_build_of_all_functions_has_compiled() {
     let [built, finished] = ["built", "finished"].map(|mark| {
         let mark = root().join("target/release-stage").join(mark);
         changed(&mark)
@@ -118,11 +115,6 @@ fn sam_build_compiles_no_dependency_that_one_build_of_all_functions_has_compiled
     let again: Vec<_> = compiled()
         .into_iter()
         .filter(|path| (built..finished).contains(&changed(path)))
-        .filter(|path| {
-            let name = path.file_name().expect("a name").to_string_lossy();
-            // Binaries are linked again above such a crate, and have no `lib` in front.
-            name.starts_with("lib") && !AGAIN.iter().any(|known| name.starts_with(known))
-        })
         .collect();
     assert!(again.is_empty(), "see crates/shared/unify: {again:#?}");
 }

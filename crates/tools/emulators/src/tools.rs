@@ -99,6 +99,8 @@ pub fn pip_install(guard: &Guard, folder: &Path, packages: &[&str]) -> io::Resul
         "install",
         "--quiet",
         "--disable-pip-version-check",
+        // Python compiles what a program imports when it first runs. To compile all of it takes longer than the fetch.
+        "--no-compile",
     ];
     // Debian's python3 has no venv unless asked for; pip alone will do.
     let pip = match run(guard, venv) {

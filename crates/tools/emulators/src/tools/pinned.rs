@@ -73,9 +73,9 @@ impl Pinned {
         }
         say(&format!("{name} {version} is not here: fetching it by pip"));
         let lines = self.requirements.lines();
-        let packages: Vec<_> = lines
-            .filter(|line| !line.is_empty() && !line.starts_with('#'))
-            .collect();
+        let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+        // The list is complete (`pip check` says so), so pip need not resolve it again.
+        let packages: Vec<_> = ["--no-deps"].into_iter().chain(lines).collect();
         pip_install(guard, &folder, &packages)
             .map_err(|error| io::Error::other(format!("{name} {version} is needed: {error}")))?;
         self.found(&folder).ok_or_else(|| {
