@@ -10,7 +10,8 @@ use crate::id::FileId;
 
 const TAG_BYTES: usize = 5;
 
-/// The last id that a page has examined. The next page starts below it.
+/// The last id that a page of uploads has examined. The next page starts below it. Lists of files have
+/// [`ListCursors`](crate::ListCursors).
 ///
 /// A tag detects typos and guesses. It is not a secret: a forged cursor could only start a page of
 /// the caller's own files at another place.
@@ -30,11 +31,7 @@ impl Cursor {
 
     /// Fails with `invalid_request` if the cursor was not created by [`Cursor::encode`].
     pub fn decode(text: &str) -> Result<Self, Error> {
-        Self::try_decode(text).ok_or_else(|| {
-            Error::invalid_request(
-                "cursor is not one of ours. Send nextCursor of the page before, unchanged.",
-            )
-        })
+        Self::try_decode(text).ok_or_else(not_ours)
     }
 
     fn try_decode(text: &str) -> Option<Self> {
@@ -45,6 +42,12 @@ impl Cursor {
             .then(|| FileId::from_uuid(id).map(Self))
             .flatten()
     }
+}
+
+pub(crate) fn not_ours() -> Error {
+    Error::invalid_request(
+        "cursor is not one of this list. Send nextCursor of the page before, unchanged, with the same parameters.",
+    )
 }
 
 fn tag(id: Uuid) -> [u8; TAG_BYTES] {
