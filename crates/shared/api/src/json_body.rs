@@ -20,8 +20,11 @@ pub struct JsonBody {
     len: usize,
 }
 
-/// An upper bound for the status and headers of an answer, in bytes.
-const REST_OF_ANSWER: usize = 1024;
+/// An upper bound for the status and headers of an answer and for the cursor of a page, in bytes.
+const REST_OF_ANSWER: usize = 3072;
+
+/// How every answer begins.
+const BEGIN: &str = r#"{"body":""#;
 
 /// A place in a body, to go back to.
 #[derive(Clone, Copy, Debug)]
@@ -36,8 +39,14 @@ impl JsonBody {
     pub fn with_capacity(bytes: usize) -> Self {
         // Quotes are the only thing that is escaped, and the rest of an answer is short.
         let mut answer = String::with_capacity(bytes + bytes / 16 + 256);
-        answer.push_str(r#"{"body":""#);
+        answer.push_str(BEGIN);
         Self { answer, len: 0 }
+    }
+
+    /// Appends what was written to `other`.
+    pub fn append(&mut self, other: &Self) {
+        self.answer.push_str(&other.answer[BEGIN.len()..]);
+        self.len += other.len;
     }
 
     /// Appends JSON as it is.
@@ -114,6 +123,12 @@ impl JsonBody {
     #[must_use]
     pub const fn fits(&self) -> bool {
         self.answer.len() + REST_OF_ANSWER <= MAX_ANSWER_BYTES
+    }
+
+    /// Whether Lambda takes an answer that holds what has been written to this body and to `other`.
+    #[must_use]
+    pub const fn fits_with(&self, other: &Self) -> bool {
+        self.answer.len() + other.answer.len() + REST_OF_ANSWER <= MAX_ANSWER_BYTES
     }
 
     /// Where it is now.
