@@ -4,16 +4,21 @@
 //! header and parses an address that nobody asks for, which is more than half of what its smallest function costs
 //! (docs/performance.md). So we parse events ourselves, and a test compares our parser with theirs.
 
+mod member;
+
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lambda_runtime::Error;
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 use slipway_core::limits::MAX_BODY_BYTES;
 
 use crate::body::Body;
+use crate::owner::OwnerClaim;
+use member::member;
 
 /// An event: payload format 2.0 of an HTTP API or a function URL, or 1.0 of a REST API.
 ///
@@ -126,19 +131,31 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// The `sub` that an authorizer in front of us vouches for, if there is one.
+    /// The claim that an authorizer in front of us vouches for: `None` if there is no authorizer, and `Some(None)` if it
+    /// vouches for a caller without the claim.
     ///
     /// In this order: an HTTP API's JWT authorizer, its Lambda authorizer, a REST API's Cognito authorizer,
-    /// its Lambda authorizer. Only API Gateway writes `requestContext.authorizer`; no client can.
-    pub(crate) fn verified_sub(&self) -> Option<String> {
+    /// its Lambda authorizer, which names nothing but a principal. Only API Gateway writes `requestContext.authorizer`; no
+    /// client can.
+    pub(crate) fn verified_claim(&self, claim: &OwnerClaim) -> Option<Option<Value>> {
         let authorizer: Authorizer = part(self.payload.request_context.authorizer)?;
-        let sub = |claims| part::<Claims>(claims).and_then(|claims| part(claims.sub));
+        let principal = || {
+            let name: String = part(authorizer.principal_id)?;
+            Some(claim.is_subject().then_some(Value::String(name)))
+        };
+        // A map with the claim wins over one without.
+        let first = |vouched: [Option<Option<Value>>; 2]| {
+            let mut vouched = vouched.into_iter().flatten();
+            let one = vouched.next()?;
+            Some(one.or_else(|| vouched.next().flatten()))
+        };
+        let of = |claims| member(claims, claim.name());
         match self.origin {
             Origin::HttpApi => {
                 let jwt: Option<Jwt> = part(authorizer.jwt);
-                sub(jwt.and_then(|jwt| jwt.claims)).or_else(|| sub(authorizer.lambda))
+                first([of(jwt.and_then(|jwt| jwt.claims)), of(authorizer.lambda)])
             }
-            Origin::RestApi => sub(authorizer.claims).or_else(|| part(authorizer.principal_id)),
+            Origin::RestApi => first([of(authorizer.claims), principal()]),
         }
     }
 
@@ -222,12 +239,6 @@ struct Authorizer<'a> {
 struct Jwt<'a> {
     #[serde(borrow)]
     claims: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct Claims<'a> {
-    #[serde(borrow)]
-    sub: Option<&'a RawValue>,
 }
 
 /// A part of the event, if it is there and is what is expected: what else an authorizer may put there is its own.

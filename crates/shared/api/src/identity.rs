@@ -1,4 +1,4 @@
-//! Who is calling: the `sub` of a verified token, and nothing else.
+//! Who is calling: one claim of a verified token, and nothing else.
 
 use std::borrow::Cow;
 
@@ -8,8 +8,9 @@ use time::OffsetDateTime;
 
 use crate::event::Event;
 use crate::jwt::Verifier;
+use crate::owner::OwnerClaim;
 
-/// Who is calling: verified by one configured key, or by an authorizer in front of the function, and
+/// Who is calling: verified by configured keys, or by an authorizer in front of the function, and
 /// never by both. There is no default user, and no way to switch this off.
 ///
 /// `requestContext.authorizer` is written by the caller of the function. Behind API Gateway with
@@ -19,35 +20,36 @@ use crate::jwt::Verifier;
 #[derive(Debug)]
 pub struct Identity {
     verifier: Option<Verifier>,
+    owner_claim: OwnerClaim,
 }
 
 impl Identity {
-    /// Reads `JWT_PUBLIC_KEY` or `JWT_SECRET`, `JWT_ISSUER` and `JWT_AUDIENCE`.
+    /// Reads `JWT_PUBLIC_KEY`, `JWT_SECRET` or `JWT_KEYS`, `JWT_ISSUER` and `JWT_AUDIENCE`, and `OWNER_CLAIM`.
     ///
     /// Without a key only an authorizer in front of the function can vouch for a caller.
     pub fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
         Ok(Self {
             verifier: Verifier::from_env(env)?,
+            owner_claim: OwnerClaim::from_env(env)?,
         })
     }
 
     /// The caller: by the token where a key is configured, else by the authorizer's claims.
     pub(crate) fn user(&self, event: &Event<'_>) -> Result<UserId, Error> {
-        let sub = match &self.verifier {
+        let claim = match &self.verifier {
             Some(verifier) => {
                 let header = authorization(event)?;
                 let token = bearer_token(&header)?;
-                verifier
-                    .subject(token, OffsetDateTime::now_utc())
-                    .map_err(unauthenticated)?
+                let mut claims = verifier
+                    .claims(token, OffsetDateTime::now_utc())
+                    .map_err(unauthenticated)?;
+                claims.remove(self.owner_claim.name())
             }
-            None => event.verified_sub().ok_or_else(|| {
+            None => event.verified_claim(&self.owner_claim).ok_or_else(|| {
                 unauthenticated("No authorizer vouched for this request, and no key is configured to verify its token.")
             })?,
         };
-        UserId::parse(sub).ok_or_else(|| {
-            unauthenticated("The token's sub must be 1 to 255 bytes, without a NUL.")
-        })
+        self.owner_claim.owner(claim)
     }
 }
 

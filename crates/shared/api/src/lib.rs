@@ -10,6 +10,7 @@ mod identity;
 mod json_body;
 mod jwt;
 mod line;
+mod owner;
 pub mod page;
 mod reply;
 mod request;

@@ -55,14 +55,17 @@ impl Expected {
 }
 
 /// A claim that must be a string.
-pub(super) fn text<'a>(claims: &'a Map<String, Value>, name: &str) -> Result<&'a str, String> {
+fn text<'a>(claims: &'a Map<String, Value>, name: &str) -> Result<&'a str, String> {
     let claim = required(claims, name)?;
-    claim.as_str().ok_or_else(|| {
-        format!(
-            "The token's {name} claim must be a string, not {}.",
-            kind(claim)
-        )
-    })
+    claim.as_str().ok_or_else(|| not_a_string(name, claim))
+}
+
+/// What is wrong with a claim that must be a string.
+pub(crate) fn not_a_string(name: &str, claim: &Value) -> String {
+    format!(
+        "The token's {name} claim must be a string, not {}.",
+        kind(claim)
+    )
 }
 
 /// A claim that must be there.

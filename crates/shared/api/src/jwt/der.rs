@@ -1,4 +1,4 @@
-//! Reads DER (X.690), as far as public keys need it: values in a row, each with a tag and a length.
+//! Reads and writes DER (X.690), as far as public keys need it: values in a row, each with a tag and a length.
 
 pub(super) const INTEGER: u8 = 0x02;
 pub(super) const BIT_STRING: u8 = 0x03;
@@ -64,9 +64,56 @@ pub(super) fn modulus_bits(key: &[u8]) -> Option<usize> {
     Some(digits.len() * 8 - digits.first()?.leading_zeros() as usize)
 }
 
+/// An `RSAPublicKey` of big-endian numbers, which may have zeros in front.
+pub(super) fn rsa_public_key(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
+    let numbers = [unsigned(modulus), unsigned(exponent)].concat();
+    value(SEQUENCE, &numbers)
+}
+
+/// An `INTEGER` that is not negative.
+fn unsigned(number: &[u8]) -> Vec<u8> {
+    let digits = number.iter().position(|byte| *byte != 0);
+    let digits = digits.and_then(|first| number.get(first..));
+    // The first bit is the sign, and zero itself has one byte.
+    match digits {
+        Some(digits) if digits.first().is_some_and(|first| *first < 0x80) => value(INTEGER, digits),
+        digits => value(INTEGER, &[&[0], digits.unwrap_or_default()].concat()),
+    }
+}
+
+fn value(tag: u8, contents: &[u8]) -> Vec<u8> {
+    // Two bytes are enough: no key here is longer than 64 KB.
+    let [.., high, low] = contents.len().to_be_bytes();
+    let head = match (high, low) {
+        (0, 0..0x80) => vec![tag, low],
+        (0, _) => vec![tag, 0x81, low],
+        _ => vec![tag, 0x82, high, low],
+    };
+    [&head, contents].concat()
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(modulus in proptest::collection::vec(any::<u8>(), 0..1100), zeros in 0_usize..3) {
+            let padded = [vec![0; zeros], modulus.clone()].concat();
+            let key = rsa_public_key(&padded, &[1, 0, 1]);
+            let mut rest = Der(&key);
+            let mut numbers = rest.sequence().expect("a sequence");
+            let read = numbers.next(INTEGER).expect("a modulus");
+            let digits = |bytes: &[u8]| bytes.iter().copied().skip_while(|byte| *byte == 0).collect::<Vec<_>>();
+            prop_assert_eq!(digits(read), digits(&modulus));
+            prop_assert!(read[0] < 0x80, "not negative");
+            prop_assert!(read.len() == 1 || read[0] != 0 || read[1] >= 0x80, "no zero too many");
+            prop_assert_eq!(numbers.next(INTEGER), Some(&[1, 0, 1][..]));
+            prop_assert!(rest.0.is_empty() && numbers.0.is_empty());
+        }
+    }
 
     #[test]
     fn lengths() {

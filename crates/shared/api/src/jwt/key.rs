@@ -1,7 +1,8 @@
 //! One key and the only algorithm it is used with. The key fixes the algorithm, never the token.
 //!
-//! What kind of key it is, is read from its object identifiers and never guessed from lengths: P-256, secp256k1 and
-//! brainpoolP256r1 have points of one length, and a key on the wrong curve would refuse every token without a reason.
+//! The kind of a key is read from its object identifiers (PEM) or its `kty` and `crv` (JWK), and never guessed from lengths:
+//! P-256, secp256k1 and brainpoolP256r1 have points of one length, and a key on the wrong curve would refuse every token
+//! without a reason.
 
 use std::ops::RangeInclusive;
 
@@ -12,7 +13,7 @@ use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::{Map, Value};
 use slipway_core::env::ConfigError;
 
-use super::der::{CONTEXT_0, Der, OBJECT_IDENTIFIER, modulus_bits};
+use super::der::{CONTEXT_0, Der, OBJECT_IDENTIFIER, modulus_bits, rsa_public_key};
 
 /// RFC 7518, section 3.2: a key for HS256 must be at least as long as the hash.
 const MIN_SECRET_BYTES: usize = 32;
@@ -33,10 +34,36 @@ const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
 
 const KINDS: &str = "must be a PEM public key: RSA, EC (P-256 or P-384) or Ed25519";
 
+/// The curves of EC keys.
+#[derive(Clone, Copy)]
+pub(super) enum Curve {
+    P256,
+    P384,
+}
+
+impl Curve {
+    const fn algorithm(self) -> Algorithm {
+        match self {
+            Self::P256 => Algorithm::ES256,
+            Self::P384 => Algorithm::ES384,
+        }
+    }
+
+    /// The length of a coordinate.
+    const fn bytes(self) -> usize {
+        match self {
+            Self::P256 => 32,
+            Self::P384 => 48,
+        }
+    }
+}
+
 /// A key that verifies signatures of one algorithm.
 pub(super) struct Key {
     decoding: DecodingKey,
     pub(super) algorithm: Algorithm,
+    /// Its name in a set of keys.
+    pub(super) kid: Option<String>,
 }
 
 impl Key {
@@ -48,15 +75,58 @@ impl Key {
                 "must be at least 32 bytes (RFC 7518, section 3.2)",
             ));
         }
-        Ok(Self {
-            decoding: DecodingKey::from_secret(secret.as_bytes()),
-            algorithm: Algorithm::HS256,
-        })
+        let decoding = DecodingKey::from_secret(secret.as_bytes());
+        Ok(Self::new(decoding, Algorithm::HS256))
     }
 
     /// Reads `JWT_PUBLIC_KEY`: a public key or a certificate, in PEM.
     pub(super) fn public(pem: &str) -> Result<Self, ConfigError> {
         Self::from_pem(pem).map_err(|problem| ConfigError::new("JWT_PUBLIC_KEY", problem))
+    }
+
+    /// An RSA key of its modulus and public exponent.
+    pub(super) fn rsa_components(n: &[u8], e: &[u8]) -> Result<Self, &'static str> {
+        // `ring` takes odd exponents from 3 to 2^33 - 1, and would refuse every token of another.
+        let exponent = e
+            .iter()
+            .try_fold(0_u64, |value, byte| {
+                Some(value.checked_mul(256)? + u64::from(*byte))
+            })
+            .filter(|e| (3..1 << 33).contains(e) && e % 2 == 1);
+        let exponent =
+            exponent.ok_or("is an RSA key whose e is not an odd number from 3 to 2^33")?;
+        Self::rsa(&rsa_public_key(n, &exponent.to_be_bytes()))
+    }
+
+    /// An EC key of the coordinates of its point, which have their full length (RFC 7518, section 6.2.1.2).
+    pub(super) fn ec_coordinates(curve: Curve, x: &[u8], y: &[u8]) -> Result<Self, &'static str> {
+        if x.len() != curve.bytes() || y.len() != curve.bytes() {
+            return Err(
+                "is an EC key whose x or y is not as long as its curve asks for: 32 bytes on P-256, 48 on P-384",
+            );
+        }
+        Ok(Self::ec_point(curve, &[&[4], x, y].concat()))
+    }
+
+    /// An Ed25519 key.
+    pub(super) fn ed25519(x: &[u8]) -> Result<Self, &'static str> {
+        if x.len() != 32 {
+            return Err("is an Ed25519 key whose x is not 32 bytes");
+        }
+        Ok(Self::new(DecodingKey::from_ed_der(x), Algorithm::EdDSA))
+    }
+
+    /// The same key, named `kid`.
+    pub(super) fn named(self, kid: Option<String>) -> Self {
+        Self { kid, ..self }
+    }
+
+    const fn new(decoding: DecodingKey, algorithm: Algorithm) -> Self {
+        Self {
+            decoding,
+            algorithm,
+            kid: None,
+        }
     }
 
     /// The claims of a token that this key signed, unchecked.
@@ -74,8 +144,7 @@ impl Key {
         let (_, claims) = message
             .split_once('.')
             .filter(|_| signed.is_ok_and(|good| good))?;
-        let claims = URL_SAFE_NO_PAD.decode(claims).ok()?;
-        serde_json::from_slice(&claims).ok()
+        serde_json::from_slice(&base64url(claims)?).ok()
     }
 
     fn from_pem(text: &str) -> Result<Self, &'static str> {
@@ -112,10 +181,7 @@ impl Key {
         match kind {
             RSA => Self::rsa(key),
             EC => Self::ec(algorithm.next(OBJECT_IDENTIFIER), key),
-            ED25519 if key.len() == 32 => Ok(Self {
-                decoding: DecodingKey::from_ed_der(key),
-                algorithm: Algorithm::EdDSA,
-            }),
+            ED25519 => Self::ed25519(key).map_err(|_| KINDS),
             _ => Err(KINDS),
         }
     }
@@ -127,31 +193,35 @@ impl Key {
                 "is an RSA key of fewer than 2048 or more than 8192 bits; make one of 2048 (RFC 7518, section 3.3)",
             );
         }
-        Ok(Self {
-            decoding: DecodingKey::from_rsa_der(key),
-            algorithm: Algorithm::RS256,
-        })
+        Ok(Self::new(DecodingKey::from_rsa_der(key), Algorithm::RS256))
     }
 
     /// `curve` is absent where the key spells its curve out in numbers.
     fn ec(curve: Option<&[u8]>, point: &[u8]) -> Result<Self, &'static str> {
-        let (algorithm, bytes) = match curve {
-            Some(P256) => (Algorithm::ES256, 32),
-            Some(P384) => (Algorithm::ES384, 48),
+        let curve = match curve {
+            Some(P256) => Curve::P256,
+            Some(P384) => Curve::P384,
             _ => {
                 return Err(
                     "is an EC key on a curve other than P-256 and P-384 (secp256k1 and brainpool are not supported); make one on P-256",
                 );
             }
         };
-        if point.len() != 1 + 2 * bytes || point.first() != Some(&4) {
+        if point.len() != 1 + 2 * curve.bytes() || point.first() != Some(&4) {
             return Err("is an EC key whose point is compressed; write it uncompressed");
         }
-        Ok(Self {
-            decoding: DecodingKey::from_ec_der(point),
-            algorithm,
-        })
+        Ok(Self::ec_point(curve, point))
     }
+
+    /// `point` is uncompressed.
+    fn ec_point(curve: Curve, point: &[u8]) -> Self {
+        Self::new(DecodingKey::from_ec_der(point), curve.algorithm())
+    }
+}
+
+/// Bytes in base64url without padding, as all of JOSE spells them.
+pub(super) fn base64url(text: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(text).ok()
 }
 
 fn is_private(block: &str) -> bool {

@@ -5,12 +5,16 @@
 
 mod claims;
 mod der;
+mod jwks;
 mod key;
 mod provider;
 
-use jsonwebtoken::decode_header;
+use jsonwebtoken::{Header, decode_header};
+use serde_json::{Map, Value};
 use slipway_core::env::{ConfigError, Env};
 use time::OffsetDateTime;
+
+pub(crate) use claims::not_a_string;
 
 use claims::Expected;
 use key::Key;
@@ -18,46 +22,56 @@ use key::Key;
 /// Longer tokens are refused unread: API Gateway allows 10 KB for all headers together.
 const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
-/// The claim whose value owns files.
-const OWNER_CLAIM: &str = "sub";
-
 const UNVERIFIED: &str = "The token cannot be verified: it is malformed, or not signed with the key and algorithm that are configured here.";
+
+/// The variables that hold keys. Only one of them may be set, since the others would be ignored.
+const VARIABLES: [&str; 3] = ["JWT_PUBLIC_KEY", "JWT_SECRET", "JWT_KEYS"];
 
 /// Checks signature, issuer, audience, expiry and not-before of tokens.
 pub(crate) struct Verifier {
     keys: Vec<Key>,
+    /// Whether a token's `kid` selects the key. A key that is configured alone has no name, and takes tokens of any `kid`.
+    by_kid: bool,
     expected: Expected,
 }
 
 impl Verifier {
     /// `None` where no key is configured.
     pub(crate) fn from_env(env: Env<'_>) -> Result<Option<Self>, ConfigError> {
-        let key = match (env.optional("JWT_PUBLIC_KEY"), env.optional("JWT_SECRET")) {
-            (None, None) => return Ok(None),
-            (Some(_), Some(_)) => {
-                return Err(ConfigError::new(
-                    "JWT_SECRET",
-                    "and JWT_PUBLIC_KEY are both set; set only one",
-                ));
-            }
-            (Some(pem), None) => Key::public(&pem)?,
-            (None, Some(secret)) => Key::secret(&secret)?,
+        let mut configured = VARIABLES
+            .into_iter()
+            .filter_map(|variable| Some((variable, env.optional(variable)?)));
+        let Some((variable, value)) = configured.next() else {
+            return Ok(None);
+        };
+        if let Some((second, _)) = configured.next() {
+            let problem = format!("and {variable} are both set; set only one");
+            return Err(ConfigError::new(second, problem));
+        }
+        let keys = match variable {
+            "JWT_PUBLIC_KEY" => vec![Key::public(&value)?],
+            "JWT_SECRET" => vec![Key::secret(&value)?],
+            _ => jwks::read(&value)?,
         };
         provider::install();
         Ok(Some(Self {
-            keys: vec![key],
+            keys,
+            by_kid: variable == "JWT_KEYS",
             expected: Expected::from_env(env)?,
         }))
     }
 
-    /// The token's owner, or a sentence for the client.
-    pub(crate) fn subject(&self, token: &str, now: OffsetDateTime) -> Result<String, String> {
+    /// The claims of a good token, or a sentence for the client.
+    pub(crate) fn claims(
+        &self,
+        token: &str,
+        now: OffsetDateTime,
+    ) -> Result<Map<String, Value>, String> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err("The token is too long.".to_owned());
         }
         let header = decode_header(token).map_err(|_| UNVERIFIED)?;
-        let mut keys = self.keys.iter().filter(|key| key.algorithm == header.alg);
-        let claims = keys.find_map(|key| key.open(token)).ok_or(UNVERIFIED)?;
+        let claims = self.open(token, &header).ok_or(UNVERIFIED)?;
         // RFC 7515, section 4.1.11.
         if header.crit.is_some() {
             return Err(
@@ -65,7 +79,16 @@ impl Verifier {
             );
         }
         self.expected.check(&claims, now)?;
-        claims::text(&claims, OWNER_CLAIM).map(str::to_owned)
+        Ok(claims)
+    }
+
+    /// The claims of a token that one of the keys signed, unchecked. `header` is the token's own, and only selects keys.
+    fn open(&self, token: &str, header: &Header) -> Option<Map<String, Value>> {
+        let kid = header.kid.as_ref().filter(|_| self.by_kid);
+        self.keys
+            .iter()
+            .filter(|key| key.algorithm == header.alg && (kid.is_none() || key.kid.as_ref() == kid))
+            .find_map(|key| key.open(token))
     }
 }
 
@@ -76,6 +99,8 @@ impl std::fmt::Debug for Verifier {
     }
 }
 
+#[cfg(test)]
+mod jwks_tests;
 #[cfg(test)]
 mod key_tests;
 #[cfg(test)]

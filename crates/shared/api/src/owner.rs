@@ -1,0 +1,128 @@
+//! The owner of files: the value of one claim, by default `sub`.
+//!
+//! With `OWNER_CLAIM`, for example `org_id`, everyone whose token has the same value shares the same files, quota and
+//! usage. The claim is the only thing that is read. In particular, nothing falls back to `sub`: a person who is not in an
+//! organisation would otherwise get an account of their own in a deployment where organisations own files.
+
+use serde_json::Value;
+use slipway_core::env::{ConfigError, Env};
+use slipway_core::{Code, Error, UserId};
+
+use crate::jwt::not_a_string;
+
+/// The claim that identifies a person (RFC 7519, section 4.1.2).
+const SUBJECT: &str = "sub";
+
+/// No claim that an identity provider writes has a longer name.
+const MAX_BYTES: usize = 128;
+
+/// The name of the claim.
+#[derive(Debug)]
+pub(crate) struct OwnerClaim(String);
+
+impl OwnerClaim {
+    /// Reads `OWNER_CLAIM`.
+    pub(crate) fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
+        let Some(name) = env.optional("OWNER_CLAIM") else {
+            return Ok(Self(SUBJECT.to_owned()));
+        };
+        let name = name.trim();
+        if name.len() > MAX_BYTES || name.chars().any(char::is_control) {
+            return Err(ConfigError::new(
+                "OWNER_CLAIM",
+                format!("must be the name of one claim, of at most {MAX_BYTES} bytes"),
+            ));
+        }
+        Ok(Self(name.to_owned()))
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the owner is a person, and so whoever an authorizer names as the principal.
+    pub(crate) fn is_subject(&self) -> bool {
+        self.0 == SUBJECT
+    }
+
+    /// The owner by the claim's value, which somebody has verified.
+    ///
+    /// A token without a subject does not say who is calling (401). A token without another claim does, and only lacks what
+    /// owns files here (403).
+    pub(crate) fn owner(&self, value: Option<Value>) -> Result<UserId, Error> {
+        let name = &self.0;
+        let owner = match value {
+            None | Some(Value::Null) => Err(format!(
+                "The token has no {name} claim, which is required here."
+            )),
+            Some(Value::String(value)) => UserId::parse(value).ok_or_else(|| {
+                format!("The token's {name} must be 1 to 255 bytes, without a NUL.")
+            }),
+            Some(other) => Err(not_a_string(name, &other)),
+        };
+        let code = if self.is_subject() {
+            Code::Unauthenticated
+        } else {
+            Code::Forbidden
+        };
+        owner.map_err(|message| Error::new(code, message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn claim(name: &str) -> Result<OwnerClaim, ConfigError> {
+        let get = |_: &str| Some(name.to_owned());
+        OwnerClaim::from_env(Env::new(&get))
+    }
+
+    #[test]
+    fn the_value_is_a_string_of_1_to_255_bytes_or_the_refusal_names_the_claim() {
+        let longest = "a".repeat(255);
+        for (name, refused) in [
+            ("sub", Code::Unauthenticated),
+            ("org_id", Code::Forbidden),
+            ("custom:team", Code::Forbidden),
+        ] {
+            let claim = claim(name).expect("a claim");
+            for good in ["a", "org_1", longest.as_str(), "ü|/", " "] {
+                let owner = claim.owner(Some(json!(good))).expect("an owner");
+                assert_eq!(owner.as_str(), good);
+            }
+            for bad in [
+                None,
+                Some(Value::Null),
+                Some(json!("")),
+                Some(json!("a".repeat(256))),
+                Some(json!("a\0b")),
+                Some(json!(7)),
+                Some(json!(true)),
+                Some(json!(["org_1"])),
+                Some(json!({ "id": "org_1" })),
+            ] {
+                let error = claim.owner(bad.clone()).expect_err("refused");
+                assert_eq!(error.code(), refused, "{bad:?}");
+                assert!(error.client_message().contains(name), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn names() {
+        assert!(claim("").expect("unset").is_subject());
+        assert!(claim(" sub ").expect("sub").is_subject());
+        let url = claim("https://example.com/org").expect("a URL");
+        assert_eq!(url.name(), "https://example.com/org");
+        for bad in ["a\nb", &"x".repeat(129)] {
+            let error = claim(bad).expect_err(bad).to_string();
+            assert!(
+                error.contains("OWNER_CLAIM") && !error.contains(bad),
+                "{error}"
+            );
+        }
+    }
+}
