@@ -3,9 +3,10 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use slipway_api::Entries;
-use slipway_core::content_type::AllowedTypes;
-use slipway_core::limits::{MAX_BATCH_PRESIGN, SizeLimits};
-use slipway_core::{ContentType, Error, FileName, Sha256};
+use slipway_core::limits::MAX_BATCH_PRESIGN;
+use slipway_core::{ContentType, Error, FileName, Metadata, RuleName, Sha256};
+
+use crate::Presign;
 
 /// The body: one upload, or `files` with several.
 #[derive(Deserialize)]
@@ -15,6 +16,8 @@ pub(crate) struct Body {
     content_type: Option<String>,
     size: Option<u64>,
     checksum_sha256: Option<String>,
+    rule: Option<String>,
+    metadata: Option<Metadata>,
     /// Read one by one, so that an error can name its entry.
     files: Option<Entries<Box<RawValue>, MAX_BATCH_PRESIGN>>,
 }
@@ -27,6 +30,8 @@ pub(crate) struct Ask {
     content_type: Option<String>,
     size: Option<u64>,
     checksum_sha256: Option<String>,
+    rule: Option<String>,
+    metadata: Option<Metadata>,
 }
 
 /// Uploads that are allowed.
@@ -45,6 +50,9 @@ pub struct Intent {
     pub(crate) content_type: ContentType,
     pub(crate) size: Option<u64>,
     pub(crate) checksum: Option<Sha256>,
+    pub(crate) metadata: Metadata,
+    pub(crate) rule: Option<RuleName>,
+    pub(crate) write_once: bool,
 }
 
 impl Accepted {
@@ -75,69 +83,82 @@ impl Intent {
     }
 }
 
-pub(crate) fn accept(
-    body: Body,
-    allowed: &AllowedTypes,
-    limits: &SizeLimits,
-) -> Result<Accepted, Error> {
-    let Some(Entries(files)) = body.files else {
-        let Body {
-            file_name,
-            content_type,
-            size,
-            checksum_sha256,
-            ..
-        } = body;
-        let ask = Ask {
-            file_name,
-            content_type,
-            size,
-            checksum_sha256,
+impl Presign {
+    pub(crate) fn accept_all(&self, body: Body) -> Result<Accepted, Error> {
+        let Some(Entries(files)) = body.files else {
+            let Body {
+                file_name,
+                content_type,
+                size,
+                checksum_sha256,
+                rule,
+                metadata,
+                files: _,
+            } = body;
+            let ask = Ask {
+                file_name,
+                content_type,
+                size,
+                checksum_sha256,
+                rule,
+                metadata,
+            };
+            return self.accept_one(ask).map(Accepted::One);
         };
-        return accept_one(ask, allowed, limits).map(Accepted::One);
-    };
-    if files.is_empty() {
-        return Err(Error::invalid_request(format!(
-            "files must have 1 to {MAX_BATCH_PRESIGN} entries."
-        )));
+        if files.is_empty() {
+            return Err(Error::invalid_request(format!(
+                "files must have 1 to {MAX_BATCH_PRESIGN} entries."
+            )));
+        }
+        let accept_at = |(at, ask): (usize, &RawValue)| {
+            slipway_api::object(ask.get().as_bytes())
+                .map_err(|problem| {
+                    Error::invalid_request(format!("This is not as expected: {problem}."))
+                })
+                .and_then(|ask| self.accept_one(ask))
+                .map_err(|error| error.prefixed(&format!("files[{at}]: ")))
+        };
+        files
+            .iter()
+            .map(AsRef::as_ref)
+            .enumerate()
+            .map(accept_at)
+            .collect::<Result<_, _>>()
+            .map(Accepted::Batch)
     }
-    let accept_at = |(at, ask): (usize, &RawValue)| {
-        slipway_api::object(ask.get().as_bytes())
-            .map_err(|problem| {
-                Error::invalid_request(format!("This is not as expected: {problem}."))
-            })
-            .and_then(|ask| accept_one(ask, allowed, limits))
-            .map_err(|error| error.prefixed(&format!("files[{at}]: ")))
-    };
-    files
-        .iter()
-        .map(AsRef::as_ref)
-        .enumerate()
-        .map(accept_at)
-        .collect::<Result<_, _>>()
-        .map(Accepted::Batch)
-}
 
-fn accept_one(ask: Ask, allowed: &AllowedTypes, limits: &SizeLimits) -> Result<Intent, Error> {
-    let file_name = ask
-        .file_name
-        .ok_or_else(|| Error::invalid_request("fileName is required."))?;
-    let content_type = ask
-        .content_type
-        .ok_or_else(|| Error::invalid_request("contentType is required."))?;
-    let file_name = FileName::parse(file_name)?;
-    let content_type = ContentType::parse(content_type)?;
-    let checksum = ask.checksum_sha256.as_deref().map(checksum).transpose()?;
-    allowed.check(&content_type)?;
-    if let Some(size) = ask.size {
-        limits.check_declared(size)?;
+    fn accept_one(&self, ask: Ask) -> Result<Intent, Error> {
+        let file_name = ask
+            .file_name
+            .ok_or_else(|| Error::invalid_request("fileName is required."))?;
+        let content_type = ask
+            .content_type
+            .ok_or_else(|| Error::invalid_request("contentType is required."))?;
+        let file_name = FileName::parse(file_name)?;
+        let content_type = ContentType::parse(content_type)?;
+        let checksum = ask.checksum_sha256.as_deref().map(checksum).transpose()?;
+        let rule = self.rules.choose(ask.rule.as_deref())?;
+        self.allowed.check(&content_type)?;
+        if let Some((_, rule)) = rule {
+            rule.check_type(content_type.as_str())?;
+        }
+        if let Some(size) = ask.size {
+            // Before the deployment's limit, which may advise a multipart upload that the rule refuses as well.
+            if let Some((_, rule)) = rule {
+                rule.check_size(size)?;
+            }
+            self.limits.check_declared(size)?;
+        }
+        Ok(Intent {
+            file_name,
+            content_type,
+            size: ask.size,
+            checksum,
+            metadata: ask.metadata.unwrap_or_default(),
+            rule: rule.map(|(name, _)| name.clone()),
+            write_once: rule.is_some_and(|(_, rule)| rule.write_once()),
+        })
     }
-    Ok(Intent {
-        file_name,
-        content_type,
-        size: ask.size,
-        checksum,
-    })
 }
 
 fn checksum(text: &str) -> Result<Sha256, Error> {

@@ -92,6 +92,9 @@ fn presigned(
             content_type: &intent.content_type,
             size: intent.size,
             checksum: intent.checksum,
+            metadata: &intent.metadata,
+            rule: intent.rule.as_ref(),
+            write_once: intent.write_once,
         },
         now,
     );

@@ -4,20 +4,21 @@ mod accept;
 mod answer;
 
 use slipway_api::{Function, Reply, Request};
-use slipway_core::Error;
 use slipway_core::content_type::AllowedTypes;
 use slipway_core::env::{ConfigError, Env};
 use slipway_core::limits::SizeLimits;
+use slipway_core::{Error, UploadRules};
 use slipway_s3_urls::{Credentials, Location, Signer, UploadUrls};
 use time::OffsetDateTime;
 
 pub use accept::Accepted;
 
-/// What presigning needs: rules and a signer.
+/// What presigning needs: limits, rules and a signer.
 #[derive(Debug)]
 pub struct Presign {
     allowed: AllowedTypes,
     limits: SizeLimits,
+    rules: UploadRules,
     urls: UploadUrls,
 }
 
@@ -42,6 +43,7 @@ impl Presign {
         Ok(Self {
             allowed: AllowedTypes::parse(&allowed)?,
             limits: SizeLimits::from_env(env)?,
+            rules: UploadRules::from_env(env)?,
             urls: UploadUrls::from_env(env, signer)?,
         })
     }
@@ -50,7 +52,7 @@ impl Presign {
     pub fn accept(&self, request: &Request) -> Result<Accepted, Error> {
         match request.route() {
             ("POST", path) if path == ["presign-upload"] => {
-                accept::accept(request.json()?, &self.allowed, &self.limits)
+                self.accept_all(request.json()?)
             }
             _ => Err(Error::no_route()),
         }

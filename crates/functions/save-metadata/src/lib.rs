@@ -1,9 +1,12 @@
-//! `POST /save-metadata`: the client says that its upload is done; what is recorded is what S3 says.
+//! `POST /save-metadata`: the client says that its upload is done, or that several are; what is recorded is what S3 says.
+
+mod many;
 
 use serde::Deserialize;
-use slipway_api::{Counts, FileBody, Function, Reply, Request, Spent};
+use slipway_api::{Counts, Entries, FileBody, Function, Reply, Request, Spent};
 use slipway_core::env::{ConfigError, Env};
-use slipway_core::{Code, Error, FileRow, ObjectKey};
+use slipway_core::limits::MAX_BATCH_CONFIRM;
+use slipway_core::{Code, Error, FileRow, ObjectKey, UserId};
 use slipway_db::FileState;
 use slipway_record::{Outcome, Recorder, Refusal};
 use slipway_s3_urls::{Credentials, Location, ReadUrls, Signer};
@@ -20,7 +23,8 @@ pub struct SaveMetadata {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Body {
-    object_key: String,
+    object_key: Option<String>,
+    object_keys: Option<Entries<String, MAX_BATCH_CONFIRM>>,
 }
 
 impl SaveMetadata {
@@ -36,11 +40,21 @@ impl SaveMetadata {
 
     async fn save(&self, request: &Request) -> Result<Reply, Error> {
         let body: Body = request.json()?;
-        let key = ObjectKey::parse(&body.object_key)?;
-        request.concerns([key.id()]);
-        if key.owner() != request.user() {
-            return Err(Error::new(Code::Forbidden, "This object is not yours."));
+        match (body.object_key, body.object_keys) {
+            (Some(key), None) => self.save_one(request, &key).await,
+            (None, Some(Entries(keys))) => self.save_many(request, &keys).await,
+            (Some(_), Some(_)) => Err(Error::invalid_request(
+                "objectKey and objectKeys exclude each other. Send one of them.",
+            )),
+            (None, None) => Err(Error::invalid_request(
+                "objectKey is required, or objectKeys to confirm several uploads.",
+            )),
         }
+    }
+
+    async fn save_one(&self, request: &Request, key: &str) -> Result<Reply, Error> {
+        let key = own_key(key, request.user())?;
+        request.concerns([key.id()]);
         match self.recorder.record(&key).await? {
             Outcome::Created(row) => {
                 let counts = Counts {
@@ -67,15 +81,8 @@ impl SaveMetadata {
 
     /// No object: not uploaded yet, or deleted or refused before.
     async fn missing(&self, key: &ObjectKey) -> Result<Error, Error> {
-        Ok(
-            match self.recorder.db().file_state(key.owner(), key.id()).await? {
-                FileState::Deleted(why) => Refusal::before(why).map_or_else(deleted, Error::from),
-                FileState::Unknown | FileState::Live(_) => Error::new(
-                    Code::UploadNotFound,
-                    "There is no upload under this objectKey yet. PUT the file to its presignedUrl first.",
-                ),
-            },
-        )
+        let state = self.recorder.db().file_state(key.owner(), key.id()).await?;
+        Ok(no_object(&state))
     }
 }
 
@@ -92,6 +99,26 @@ impl Function for SaveMetadata {
             ("POST", path) if path == ["save-metadata"] => self.save(request).await,
             _ => Err(Error::no_route()),
         }
+    }
+}
+
+/// The key of an upload of `user`.
+fn own_key(key: &str, user: &UserId) -> Result<ObjectKey, Error> {
+    let key = ObjectKey::parse(key)?;
+    if key.owner() != user {
+        return Err(Error::new(Code::Forbidden, "This object is not yours."));
+    }
+    Ok(key)
+}
+
+/// Why there is no object under the key of a file in this state.
+fn no_object(state: &FileState) -> Error {
+    match state {
+        FileState::Deleted(why) => Refusal::before(*why).map_or_else(deleted, Error::from),
+        FileState::Unknown | FileState::Live(_) => Error::new(
+            Code::UploadNotFound,
+            "There is no upload under this objectKey yet. PUT the file to its presignedUrl first.",
+        ),
     }
 }
 

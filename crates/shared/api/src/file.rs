@@ -52,7 +52,7 @@ impl<'a> FileBody<'a> {
         if row.metadata.is_empty() {
             body.raw("{}");
         } else {
-            body.raw(&row.metadata.to_json()?);
+            body.raw(&row.metadata.to_json());
         }
         body.key("uploadedAt");
         body.text(&rfc3339(row.uploaded_at)?)?;

@@ -126,6 +126,14 @@ impl Request {
         body::parse(&self.body)
     }
 
+    /// The JSON body as a `T`, or its default if the client sent none.
+    pub fn json_or_default<T: DeserializeOwned + Default>(&self) -> Result<T, Error> {
+        match &self.body {
+            Body::Bytes(body) if body.trim_ascii().is_empty() => Ok(T::default()),
+            body => body::parse(body),
+        }
+    }
+
     /// The value of a query parameter; given twice it is an error, since one of them would be ignored.
     pub fn query(&self, name: &str) -> Result<Option<&str>, Error> {
         let mut values = self.query.iter().filter(|(key, _)| key == name);

@@ -43,6 +43,9 @@ pub const MAX_BATCH_PRESIGN: usize = 100;
 /// The most files that one request deletes: what one `DeleteObjects` takes (S3).
 pub const MAX_BATCH_DELETE: usize = 1000;
 
+/// The most uploads that one request confirms.
+pub const MAX_BATCH_CONFIRM: usize = 100;
+
 /// The most files on one page.
 pub const MAX_PAGE_FILES: u32 = 1000;
 

@@ -5,6 +5,7 @@
 //! `x-amz-meta-rule`. The record step reads it back from S3 and enforces the same rule on the stored object, so a rule
 //! holds whichever client uploaded the file. A rule that was removed since falls back to the deployment's limits.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -41,6 +42,12 @@ impl RuleName {
     /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for RuleName {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

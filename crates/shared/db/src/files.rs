@@ -9,12 +9,15 @@ mod row;
 mod scan;
 
 use slipway_core::{Code, FileId, FileRow};
+mod record_many;
+mod refuse;
 
 pub(crate) use row::{file_id, object_key, value};
 pub use scan::Scanned;
 
 /// Where an object is, beside its key.
 #[derive(Clone, Copy, Debug)]
+pub use record_many::Looked;
 pub struct Location<'a> {
     /// The bucket.
     pub bucket: &'a str,

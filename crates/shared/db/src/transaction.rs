@@ -88,6 +88,36 @@ impl Db {
                 result => result,
             }
         };
+    /// Runs `statement` for `user` with an index for its order, never by sorting. It takes no lock.
+    pub(crate) async fn run_unsorted(
+        &self,
+        user: &UserId,
+        statement: &Statement<'_>,
+    ) -> Result<Vec<Row>, Failure> {
+        let (user, limit) = (user.as_str(), self.statement_limit());
+        let settings: [Param<'_>; 2] = [(&user, Type::TEXT), (&limit, Type::TEXT)];
+        let mut params: Vec<Param<'_>> = vec![(&user, Type::TEXT)];
+        params.extend_from_slice(statement.params);
+        self.run_as((SETTINGS_UNSORTED, &settings), &[(statement.sql, &params)])
+            .await
+    }
+
+    /// Runs `first` and then `statement` for `user` in one transaction. `statement` sees what others did before `first`,
+    /// which may take locks, was done.
+    pub(crate) async fn run_after(
+        &self,
+        first: Step<'_>,
+        user: &UserId,
+        statement: &Statement<'_>,
+    ) -> Result<Vec<Row>, Failure> {
+        let (user, limit) = (user.as_str(), self.statement_limit());
+        let settings: [Param<'_>; 2] = [(&user, Type::TEXT), (&limit, Type::TEXT)];
+        let mut params: Vec<Param<'_>> = vec![(&user, Type::TEXT)];
+        params.extend_from_slice(statement.params);
+        self.run_as((SETTINGS, &settings), &[first, (statement.sql, &params)])
+            .await
+    }
+
         timeout_at(deadline, attempts)
             .await
             .unwrap_or(Err(Failure::Timeout("waiting for Postgres")))

@@ -12,10 +12,12 @@
 //! S3 reports times in whole seconds. If the row and the HEAD have the same second and differ, the step
 //! repeats the HEAD after it has read the row: that answer is known to be the later one.
 //!
-//! Limits and quota refuse only what is new, larger than its row, or of another type than its row. A limit
+//! Limits, rules and quota refuse only what is new, larger than its row, or of another type than its row. A limit
 //! that was lowered, or a bucket that was restored by a copy, never removes a file that was accepted.
 
+mod confirm;
 mod many;
+mod next;
 mod terms;
 
 use std::sync::Arc;
@@ -23,11 +25,12 @@ use std::sync::Arc;
 use slipway_core::env::{ConfigError, Env};
 use slipway_core::limits::{SizeLimits, quota_bytes, too_large};
 use slipway_core::scan::require_scan;
-use slipway_core::{Code, Error, FileRow, ObjectKey, StoredObject};
-use slipway_db::{Db, Location, Recorded};
+use slipway_core::{Code, Error, FileRow, ObjectKey, StoredObject, UploadRules};
+use slipway_db::{Db, Location};
 use slipway_s3::{Bucket, Keys};
 use slipway_s3_urls::{self as storage, PublicBase};
 
+use next::Next;
 use terms::Refuses;
 
 pub use many::Swept;
@@ -47,7 +50,7 @@ pub enum Outcome {
     Missing,
     /// The file was deleted: an upload that came later is removed again.
     Deleted,
-    /// The object was refused for its size or the owner's quota, now or before, and removed; the error says which.
+    /// The object was refused for its size, its type or the owner's quota, now or before, and removed; the error says which.
     Refused(Refusal),
 }
 
@@ -61,8 +64,12 @@ pub enum Refusal {
         /// The limit.
         max: u64,
     },
-    /// An object under the same key was, when somebody else looked.
+    /// An object under the same key was too large when another call looked at it.
     WasTooLarge,
+    /// Its rule does not allow its type.
+    TypeNotAllowed,
+    /// Its bytes are not those of the checksum that the client gave at completion.
+    ChecksumMismatch,
     /// The owner's quota has no room for it.
     OverQuota,
 }
@@ -74,6 +81,8 @@ impl Refusal {
         match why {
             Code::FileTooLarge => Some(Self::WasTooLarge),
             Code::QuotaExceeded => Some(Self::OverQuota),
+            Code::TypeNotAllowed => Some(Self::TypeNotAllowed),
+            Code::ChecksumMismatch => Some(Self::ChecksumMismatch),
             _ => None,
         }
     }
@@ -86,6 +95,14 @@ impl From<Refusal> for Error {
             Refusal::WasTooLarge => Self::new(
                 Code::FileTooLarge,
                 "The file was larger than is accepted here, and was removed. Presign again for a smaller one.",
+            ),
+            Refusal::TypeNotAllowed => Self::new(
+                Code::TypeNotAllowed,
+                "The file's type is not accepted under its rule, and it was removed. Presign again for another type or rule.",
+            ),
+            Refusal::ChecksumMismatch => Self::new(
+                Code::ChecksumMismatch,
+                "The stored bytes do not have checksumCrc64nvme, and were removed. Upload the file again.",
             ),
             Refusal::OverQuota => Self::new(
                 Code::QuotaExceeded,
@@ -116,6 +133,7 @@ pub struct Recorder {
     location: storage::Location,
     public: Option<PublicBase>,
     limits: SizeLimits,
+    rules: UploadRules,
     quota_bytes: Option<u64>,
     refuses: Refuses,
     /// Whether the first bytes are looked at as well.
@@ -123,8 +141,8 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Reads where the bucket and Postgres are, the size limits, `USER_QUOTA_BYTES`, `PUBLIC_BASE_URL` and
-    /// `DETECT_CONTENT`; connects to Postgres, if it answers, while Lambda still counts this as init.
+    /// Reads where the bucket and Postgres are, the size limits, `UPLOAD_RULES`, `USER_QUOTA_BYTES`,
+    /// `PUBLIC_BASE_URL` and `DETECT_CONTENT`; connects to Postgres, if it answers, while Lambda still counts this as init.
     pub async fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
         let keys = storage::Credentials::from_env(env)?;
         Self::with_keys(env, keys.into()).await
@@ -136,6 +154,7 @@ impl Recorder {
         let db = Arc::new(Db::new(slipway_db::Config::from_env(env)?)?);
         let public = PublicBase::from_env(env)?;
         let limits = SizeLimits::from_env(env)?;
+        let rules = UploadRules::from_env(env)?;
         let quota_bytes = quota_bytes(env)?;
         let detects = env.flag_or("DETECT_CONTENT", true)?;
         // Validate `REQUIRE_SCAN` here too, so that a deployment that cannot enforce it fails at init.
@@ -148,6 +167,7 @@ impl Recorder {
             location,
             public,
             limits,
+            rules,
             quota_bytes,
             refuses: Refuses::All,
             detects,
@@ -244,9 +264,9 @@ impl Recorder {
             file_url: &file_url,
         };
         for _ in 0..LOOKS {
-            let limit = self.limit_passed(&object);
-            let recorded = if limit.is_some() {
-                let why = Code::FileTooLarge;
+            let broken = self.broken(&object);
+            let recorded = if let Some(broken) = broken {
+                let why = broken.code();
                 if !refuses && seen.as_ref().is_none_or(|row| object.exceeds(row)) {
                     return Ok(Settled::Refusable(why));
                 }
@@ -271,25 +291,13 @@ impl Recorder {
                     }
                 }
             };
-            match recorded {
-                Recorded::Created(row) => return Ok(Settled::As(Outcome::Created(row))),
-                Recorded::Updated(row) if seen.is_none() => {
-                    return Ok(Settled::As(Outcome::Existing(row)));
-                }
-                Recorded::Unchanged(row) => return Ok(Settled::As(Outcome::Existing(row))),
-                Recorded::Tombstoned(why) => {
+            match Next::after(recorded, seen.is_none(), &object, broken) {
+                Next::Done(outcome) => return Ok(Settled::As(outcome)),
+                Next::Remove(outcome) => {
                     self.remove(&key).await;
-                    let refusal = match (why, limit) {
-                        (Code::FileTooLarge, Some(max)) => Some(Refusal::TooLarge {
-                            size: object.size,
-                            max,
-                        }),
-                        _ => Refusal::before(why),
-                    };
-                    let outcome = refusal.map_or(Outcome::Deleted, Outcome::Refused);
                     return Ok(Settled::As(outcome));
                 }
-                Recorded::Stale(row) | Recorded::Updated(row) => seen = Some(row),
+                Next::Again(row) => seen = Some(row),
             }
             let Some(again) = self.look(&key).await? else {
                 return Ok(Settled::As(Outcome::Missing));
@@ -330,6 +338,15 @@ impl Recorder {
             return Ok(false);
         }
         self.db.forget_missing(key, &row).await
+    }
+
+    /// Refuses the file `row` after it was recorded, unless it was replaced since: whether it is refused now.
+    pub async fn refuse(&self, row: &FileRow, why: Code) -> Result<bool, Error> {
+        let refused = self.db.refuse_recorded(row, why).await?;
+        if refused {
+            self.remove(&row.object_key).await;
+        }
+        Ok(refused)
     }
 
     /// Removes an object whose tombstone stands; if S3 fails now, `maintain` finishes it.

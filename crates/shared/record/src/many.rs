@@ -43,10 +43,12 @@ impl Recorder {
             .map(async |key| (self.look(&key).await, key))
             .buffered(at_once);
         while let Some((look, key)) = looks.next().await {
+            let broken = |object| self.refuses(object, None);
+            if let Ok(Some(why)) = look.as_ref().map(|object| object.as_ref().and_then(broken)) {
+                swept.refusable.push((key, why));
+                continue;
+            }
             match look {
-                Ok(Some(object)) if self.refuses(&object, None) => {
-                    swept.refusable.push((key, Code::FileTooLarge));
-                }
                 Ok(Some(object)) if self.quota_for(object.last_modified).is_some() => {
                     strict.push(object);
                 }

@@ -1,7 +1,8 @@
 //! What may be refused, and of which age.
 
 use slipway_core::limits::UPLOAD_ENDS_AFTER;
-use slipway_core::{FileRow, StoredObject};
+use slipway_core::rules::Rule;
+use slipway_core::{Code, FileRow, StoredObject};
 use time::OffsetDateTime;
 
 use crate::Recorder;
@@ -15,6 +16,25 @@ pub(crate) enum Refuses {
     Young,
     /// None, as for files that are to be deleted.
     Nothing,
+}
+
+/// What an object breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Broken {
+    /// It has more than this many bytes: the smaller limit of the deployment and its rule.
+    Size(u64),
+    /// Its rule does not allow its type.
+    Type,
+}
+
+impl Broken {
+    /// The reason that a tombstone keeps.
+    pub(crate) const fn code(self) -> Code {
+        match self {
+            Self::Size(_) => Code::FileTooLarge,
+            Self::Type => Code::TypeNotAllowed,
+        }
+    }
 }
 
 /// What S3's list says of an object, and how large its live row is, if it has one.
@@ -31,14 +51,23 @@ pub struct Listing<'a> {
 }
 
 impl Recorder {
-    /// The size limit that `object` is over, if it is and may be refused for that.
-    pub(crate) fn limit_passed(&self, object: &StoredObject) -> Option<u64> {
-        self.limit_passed_by(object.size, &object.etag, object.last_modified)
-    }
-
-    fn limit_passed_by(&self, size: u64, etag: &str, last_modified: OffsetDateTime) -> Option<u64> {
-        let max = self.limits.max_stored(etag);
-        (size > max && self.may_refuse(last_modified)).then_some(max)
+    /// What `object` breaks, if it may be refused for that.
+    ///
+    /// A rule that does not exist any more leaves the limits of the deployment.
+    pub(crate) fn broken(&self, object: &StoredObject) -> Option<Broken> {
+        if !self.may_refuse(object.last_modified) {
+            return None;
+        }
+        let rule = self.rules.get(object.rule.as_ref());
+        let max = self.limits.max_stored(&object.etag);
+        let max = rule
+            .and_then(Rule::max_bytes)
+            .map_or(max, |of_rule| of_rule.min(max));
+        if object.size > max {
+            return Some(Broken::Size(max));
+        }
+        let is_refused = |rule: &Rule| rule.check_type(&object.content_type).is_err();
+        rule.is_some_and(is_refused).then_some(Broken::Type)
     }
 
     /// The quota that an object of this age must fit into.
@@ -56,22 +85,25 @@ impl Recorder {
     }
 
     /// Whether the record step would refuse a listed object for its size, with its live row `seen` if it has one.
-    /// `None` where only the type that a HEAD says can tell.
+    /// `None` where only the type and the rule that a HEAD reports can decide.
     #[must_use]
     pub fn refuses_listed(&self, listed: &Listing<'_>) -> Option<bool> {
-        let over = self.limit_passed_by(listed.size, listed.etag, listed.last_modified);
-        if over.is_none() {
+        if !self.may_refuse(listed.last_modified) {
             return Some(false);
         }
-        match listed.row_size {
-            Some(size) if listed.size <= size => None,
-            _ => Some(true),
+        let is_over = listed.size > self.limits.max_stored(listed.etag);
+        if !is_over && self.rules.is_empty() {
+            return Some(false);
         }
+        let grows = listed.row_size.is_none_or(|size| listed.size > size);
+        (is_over && grows).then_some(true)
     }
 
-    /// The same with what a HEAD said.
+    /// The code that the record step would refuse `object` with, with its live row `seen` if it has one.
     #[must_use]
-    pub fn refuses(&self, object: &StoredObject, seen: Option<&FileRow>) -> bool {
-        self.limit_passed(object).is_some() && seen.is_none_or(|row| object.exceeds(row))
+    pub fn refuses(&self, object: &StoredObject, seen: Option<&FileRow>) -> Option<Code> {
+        let broken = self.broken(object)?;
+        let is_new = seen.is_none_or(|row| object.exceeds(row));
+        is_new.then(|| broken.code())
     }
 }

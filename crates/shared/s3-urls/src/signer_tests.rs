@@ -6,6 +6,8 @@ use aws_sdk_s3::config::{
     BehaviorVersion, Credentials as SdkCredentials, Region, RequestChecksumCalculation,
 };
 use aws_sdk_s3::presigning::PresigningConfig;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use proptest::prelude::*;
 use slipway_core::{FileId, FileName, UserId};
 
@@ -167,7 +169,10 @@ proptest! {
         size in proptest::option::of(0_u64..=5_368_709_120),
         checksum in proptest::option::of(any::<[u8; 32]>().prop_map(slipway_core::Sha256)),
         write_once in any::<bool>(),
+        by_rule in any::<bool>(),
         content_type in any_type(),
+        rule in proptest::option::of("[a-z0-9-]{1,32}"),
+        entries in proptest::collection::btree_map("[A-Za-z0-9_-]{1,9}", "[^\\p{Cc}]{0,9}", 0..4),
     ) {
         let key = key(&sub, &name);
         let at = OffsetDateTime::from_unix_timestamp(at).expect("a time");
@@ -175,10 +180,19 @@ proptest! {
         let content_type = slipway_core::ContentType::parse(content_type).expect("a type");
         let mut headers = vec![("content-type", content_type.as_str().to_owned())];
         headers.extend(size.map(|size| ("content-length", size.to_string())));
-        headers.extend(write_once.then(|| ("if-none-match", "*".to_owned())));
+        headers.extend((write_once || by_rule).then(|| ("if-none-match", "*".to_owned())));
         headers.extend(checksum.map(|sum| ("x-amz-checksum-sha256", sum.to_base64())));
         let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let theirs = sigv4_put(&signer, &key, &file_name.to_metadata(), &headers, at, seconds);
+        let json = serde_json::to_string(&entries).expect("JSON");
+        let metadata = slipway_core::Metadata::from_json(json.as_bytes()).expect("small");
+        let mut query = String::new();
+        if !entries.is_empty() {
+            query = format!("&x-amz-meta-data={}", URL_SAFE_NO_PAD.encode(&json));
+        }
+        query.push_str(&format!("&x-amz-meta-name={}", file_name.to_metadata()));
+        query.extend(rule.iter().map(|rule| format!("&x-amz-meta-rule={rule}")));
+        let rule = rule.as_deref().and_then(slipway_core::RuleName::parse);
+        let theirs = sigv4_put(&signer, &key, &query, &headers, at, seconds);
         let get = |name: &str| match name {
             "UPLOAD_URL_SECONDS" => Some(seconds.to_string()),
             "WRITE_ONCE" => Some(write_once.to_string()),
@@ -187,6 +201,7 @@ proptest! {
         let urls = crate::UploadUrls::from_env(slipway_core::env::Env::new(&get), signer).expect("a configuration");
         let upload = crate::Upload {
             key: &key, file_name: &file_name, content_type: &content_type, size, checksum,
+            metadata: &metadata, rule: rule.as_ref(), write_once: by_rule,
         };
         prop_assert_eq!(urls.put(&upload, at).signed.url, theirs);
     }
@@ -220,7 +235,7 @@ proptest! {
 fn sigv4_put(
     signer: &Signer,
     key: &ObjectKey,
-    metadata: &str,
+    query: &str,
     headers: &[(&str, &str)],
     at: OffsetDateTime,
     seconds: u64,
@@ -252,7 +267,7 @@ fn sigv4_put(
         .build()
         .expect("all that it needs");
     let object = signer.location.object_url(key);
-    let url = format!("{object}?x-id=PutObject&x-amz-meta-name={metadata}");
+    let url = format!("{object}?x-id=PutObject{query}");
     let headers = headers.iter().copied();
     let request = SignableRequest::new("PUT", &url, headers, SignableBody::UnsignedPayload)
         .expect("a request");

@@ -3,7 +3,7 @@
 use slipway_core::env::{ConfigError, Env};
 use slipway_core::limits::MAX_URL_SECONDS;
 use slipway_core::scan::require_scan;
-use slipway_core::{ContentType, FileName, ObjectKey, Sha256};
+use slipway_core::{ContentType, FileName, Metadata, ObjectKey, RuleName, Sha256};
 use time::OffsetDateTime;
 
 use crate::location::PublicBase;
@@ -22,6 +22,12 @@ pub struct Upload<'a> {
     pub size: Option<u64>,
     /// Its checksum, if known: a signed header then, and S3 verifies the bytes.
     pub checksum: Option<Sha256>,
+    /// The application's fields, which travel as `x-amz-meta-data` unless there are none.
+    pub metadata: &'a Metadata,
+    /// The rule that it is uploaded under, which travels as `x-amz-meta-rule`.
+    pub rule: Option<&'a RuleName>,
+    /// Whether the rule makes the URL write-once.
+    pub write_once: bool,
 }
 
 /// A URL for one PUT, and what must be sent with it.
@@ -75,12 +81,24 @@ impl UploadUrls {
         let name = upload.file_name.to_metadata();
         let size = upload.size.map(|size| size.to_string());
         let checksum = upload.checksum.map(Sha256::to_base64);
+        // Hoisted: S3 stores user metadata from the query, so the client sends nothing extra.
+        let (first, data) = if upload.metadata.is_empty() {
+            (1, String::new())
+        } else {
+            (0, upload.metadata.to_header())
+        };
+        let (end, rule) = upload.rule.map_or((2, ""), |rule| (3, rule.as_str()));
+        let query = [
+            ("x-amz-meta-data", data.as_str()),
+            ("x-amz-meta-name", &name),
+            ("x-amz-meta-rule", rule),
+        ];
         let mut headers = Vec::with_capacity(4);
         if let Some(size) = &size {
             headers.push(("content-length", size.as_str()));
         }
         headers.push(("content-type", upload.content_type.as_str()));
-        if self.write_once {
+        if self.write_once || upload.write_once {
             headers.push(("if-none-match", "*"));
         }
         if let Some(checksum) = &checksum {
@@ -90,8 +108,7 @@ impl UploadUrls {
             method: "PUT",
             key: upload.key,
             operation: "PutObject",
-            // Hoisted: S3 stores user metadata from the query, so the client sends nothing extra.
-            query: &[("x-amz-meta-name", &name)],
+            query: &query[first..end],
             headers: &headers,
             at: now,
             seconds: self.seconds,

@@ -1,7 +1,7 @@
 //! What a batch would do. A dry run evaluates limits and quota as the record step does, and adds up what its changes
 //! would make of usages, so that it says the same numbers as a run on the same state.
 //!
-//! The list tells size, `ETag` and time, so S3 is asked only where the type decides.
+//! The list tells size, `ETag` and time, so S3 is asked only where the type or a rule decides.
 
 use std::collections::HashMap;
 
@@ -72,8 +72,7 @@ impl Act<'_> {
     ) -> Result<Vec<Refusable>, Error> {
         let (mut refusable, mut growing) = (Vec::new(), Vec::new());
         for pair in pairs {
-            if self.would_refuse(&pair).await? {
-                let why = Code::FileTooLarge;
+            if let Some(why) = self.would_refuse(&pair).await? {
                 refusable.push(Refusable { pair, why });
             } else if pair.grows_by() > 0 {
                 growing.push(pair);
@@ -99,15 +98,18 @@ impl Act<'_> {
         self.count_all(written, [&pair.key]);
     }
 
-    async fn would_refuse(&self, pair: &Pair) -> Result<bool, Error> {
+    async fn would_refuse(&self, pair: &Pair) -> Result<Option<Code>, Error> {
         let recorder = &self.maintain.recorder;
         if let Some(refuses) = recorder.refuses_listed(&pair.listing()) {
-            return Ok(refuses);
+            return Ok(refuses.then_some(Code::FileTooLarge));
         }
         let key = &pair.key;
-        let seen = recorder.db().find_file(key.owner(), key.id()).await?;
+        let seen = match pair.row_size {
+            Some(_) => recorder.db().find_file(key.owner(), key.id()).await?,
+            None => None,
+        };
         let object = recorder.bucket().head(key).await?;
-        Ok(object.is_some_and(|object| recorder.refuses(&object, seen.as_ref())))
+        Ok(object.and_then(|object| recorder.refuses(&object, seen.as_ref())))
     }
 
     fn quota_for(&self, pair: &Pair) -> Option<u64> {

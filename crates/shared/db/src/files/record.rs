@@ -133,7 +133,7 @@ impl Db {
         match self.put(object, location, quota_bytes, seen, None).await {
             Err(failure) if failure.constraint() == Some("user_usage_within_quota") => Ok(None),
             Err(failure) => Err(failure.into_error(STEP)),
-            Ok(rows) => outcome(&rows, object).map(Some),
+            Ok(rows) => outcome(rows.first(), object).map(Some),
         }
     }
 
@@ -152,7 +152,7 @@ impl Db {
             .put(object, location, None, seen, Some(why))
             .await
             .map_err(|failure| failure.into_error(STEP))?;
-        outcome(&rows, object)
+        outcome(rows.first(), object)
     }
 
     async fn put(
@@ -202,13 +202,13 @@ impl Db {
 }
 
 /// No object has 2^63 bytes or more.
-fn as_bigint(size: u64) -> i64 {
+pub(super) fn as_bigint(size: u64) -> i64 {
     i64::try_from(size).unwrap_or(i64::MAX)
 }
 
-fn outcome(rows: &[Row], object: &StoredObject) -> Result<Recorded, Error> {
+pub(super) fn outcome(row: Option<&Row>, object: &StoredObject) -> Result<Recorded, Error> {
     // No row: the id is in the table, and not for this caller to see.
-    let row = rows.first().ok_or_else(not_its_file)?;
+    let row = row.ok_or_else(not_its_file)?;
     if value::<String>(row, "object_key", STEP)? != object.key.as_str() {
         return Err(not_its_file());
     }

@@ -69,6 +69,7 @@ pub(crate) fn tombstone_code(row: &Row, step: &'static str) -> Result<Code, Erro
 pub(crate) fn value<'a, T: FromSql<'a>>(
     row: &'a Row,
     column: &'static str,
+        Code::ChecksumMismatch,
     step: &'static str,
 ) -> Result<T, Error> {
     row.try_get(column)

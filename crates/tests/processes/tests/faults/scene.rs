@@ -117,6 +117,9 @@ async fn put(env: &BTreeMap<String, String>, bucket: &mut Bucket) -> File {
         content_type: &ContentType::parse("text/plain").expect("a type"),
         size: Some(5),
         checksum: None,
+        metadata: &Metadata::default(),
+        rule: None,
+        write_once: false,
     };
     let url = urls.put(&upload, OffsetDateTime::now_utc());
     let sent = reqwest::Client::new()

@@ -56,6 +56,9 @@ impl Ours {
                     content_type: &job.content_type,
                     size: Some(job.file.size),
                     checksum: None,
+                    metadata: &job.file.metadata,
+                    rule: job.file.rule.as_ref(),
+                    write_once: false,
                 };
                 let upload = self.uploads.put(&upload, AT);
                 (upload.signed.url, Some(upload.public_url))

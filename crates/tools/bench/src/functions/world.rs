@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use slipway_core::env::Env;
-use slipway_core::{ContentType, FileId, FileName, ObjectKey, UserId};
+use slipway_core::{ContentType, FileId, FileName, Metadata, ObjectKey, UserId};
 use slipway_db::{Config, Db};
 use slipway_emulators::guard::Guard;
 use slipway_emulators::postgres::{Postgres, PostgresOptions};
@@ -229,6 +229,9 @@ impl World {
                 content_type: &kind,
                 size: Some(BYTES.len() as u64),
                 checksum: None,
+                metadata: &Metadata::default(),
+                rule: None,
+                write_once: false,
             };
             let url = urls.put(&upload, OffsetDateTime::now_utc()).signed.url;
             put(&host, &url)?;

@@ -1,0 +1,290 @@
+//! The record step for many files of one user, in one statement.
+//!
+//! It decides for each file as [`super::record`] does for one; a test plays the same histories through both. Only the
+//! quota differs: it holds for all files of the call together, so a call that does not fit changes nothing, and the
+//! caller selects the files that are refused.
+
+use std::collections::HashMap;
+
+use slipway_core::{Code, Error, FileId, FileRow, Metadata, RuleName, StoredObject, UserId};
+use time::OffsetDateTime;
+use tokio_postgres::Row;
+use tokio_postgres::types::{Json, Type};
+use uuid::Uuid;
+
+use super::record::{as_bigint, outcome};
+use super::row::{file_id, file_row, tombstone_code, value};
+use super::{FileState, Recorded};
+use crate::Db;
+use crate::transaction::Statement;
+
+/// An object that is to be recorded.
+#[derive(Clone, Copy, Debug)]
+pub struct Looked<'a> {
+    /// What S3 reported.
+    pub object: &'a StoredObject,
+    /// The unsigned URL.
+    pub file_url: &'a str,
+    /// The row that was read before S3 was asked, as in [`Db::record_file`].
+    pub seen: Option<&'a FileRow>,
+    /// Why the object is refused, as in [`Db::tombstone_refused`].
+    pub refused: Option<Code>,
+}
+
+/// The same locks as the record step of one file takes, in the order of the ids.
+const LOCK: &str = "\
+SELECT count(pg_advisory_xact_lock(hashtextextended('slipway file ' || id, 0)))
+FROM (SELECT id FROM unnest($1::text[]) AS id ORDER BY id) AS ids";
+
+const RECORD: &str = "\
+WITH new AS (
+    SELECT * FROM unnest($4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[], $10::text[], $11::bytea[],
+                         $12::bytea[], $13::timestamptz[], $14::text[], $15::text[], $16::jsonb[], $17::text[])
+        AS n (id, object_key, file_url, file_name, content_type, size, etag, checksum_sha256,
+              checksum_crc64nvme, upload_timestamp, detected_type, rule, metadata, refused)
+), seen AS (
+    SELECT * FROM unnest($4::uuid[], $18::text[], $19::timestamptz[], $20::text[], $21::text[], $22::bigint[], $23::text[],
+                         $24::jsonb[])
+        AS s (id, etag, upload_timestamp, file_name, content_type, size, rule, metadata)
+), old AS (
+    SELECT * FROM s3_files WHERE user_id = $1 AND id = ANY ($4)
+), compared AS (
+    SELECT old.id, old.upload_timestamp < new.upload_timestamp AS is_earlier,
+           (old.etag, old.upload_timestamp, old.file_name, old.content_type, old.size, old.rule, old.metadata)
+             IS NOT DISTINCT FROM
+             (new.etag, new.upload_timestamp, new.file_name, new.content_type, new.size, new.rule, new.metadata)
+             AS is_same,
+           (old.etag, old.upload_timestamp, old.file_name, old.content_type, old.size, old.rule, old.metadata)
+             IS NOT DISTINCT FROM
+             (seen.etag, seen.upload_timestamp, seen.file_name, seen.content_type, seen.size, seen.rule, seen.metadata)
+             AS was_seen,
+           (old.bucket, old.file_url) = ($2, new.file_url)
+             AND (new.checksum_crc64nvme IS NULL OR old.checksum_crc64nvme IS NOT NULL) AS is_complete
+    FROM old JOIN new ON new.id = old.id JOIN seen ON seen.id = old.id
+    WHERE old.deleted_at IS NULL AND old.object_key = new.object_key
+), verdict AS (
+    SELECT id, is_earlier OR CASE WHEN is_same THEN NOT is_complete ELSE was_seen END AS is_behind FROM compared
+), put AS (
+    INSERT INTO s3_files AS f
+        (user_id, id, object_key, bucket, file_url, file_name, content_type, size, etag,
+         checksum_sha256, upload_timestamp, deleted_at, refused, detected_type, rule, metadata, checksum_crc64nvme)
+    SELECT $1, id, object_key, $2, file_url, file_name, content_type, size, etag,
+           checksum_sha256, upload_timestamp, CASE WHEN refused IS NOT NULL THEN now() END, refused, detected_type,
+           rule, metadata, checksum_crc64nvme
+    FROM new ORDER BY id
+    ON CONFLICT (id) DO UPDATE SET
+        bucket = excluded.bucket, file_url = excluded.file_url, file_name = excluded.file_name,
+        content_type = excluded.content_type, size = excluded.size, etag = excluded.etag,
+        rule = excluded.rule, metadata = excluded.metadata, checksum_sha256 = excluded.checksum_sha256,
+        checksum_crc64nvme = excluded.checksum_crc64nvme, upload_timestamp = excluded.upload_timestamp,
+        deleted_at = CASE WHEN excluded.size > f.size OR excluded.content_type <> f.content_type
+                          THEN excluded.deleted_at END,
+        refused = CASE WHEN excluded.size > f.size OR excluded.content_type <> f.content_type
+                       THEN excluded.refused END,
+        detected_type = coalesce(excluded.detected_type, CASE WHEN f.etag = excluded.etag THEN f.detected_type END),
+        scan_status = CASE WHEN f.etag = excluded.etag THEN f.scan_status END
+    WHERE f.deleted_at IS NULL AND f.object_key = excluded.object_key
+      AND (SELECT is_behind FROM verdict WHERE verdict.id = f.id)
+    RETURNING *
+), moved AS (
+    INSERT INTO user_usage AS u (user_id, files, bytes, quota_bytes)
+    SELECT put.user_id,
+           sum((put.deleted_at IS NULL)::int - (old.id IS NOT NULL AND old.deleted_at IS NULL)::int),
+           sum(CASE WHEN put.deleted_at IS NULL THEN put.size ELSE 0 END
+               - CASE WHEN old.deleted_at IS NULL THEN coalesce(old.size, 0) ELSE 0 END)::bigint,
+           $3::bigint
+    FROM put LEFT JOIN old ON old.id = put.id GROUP BY put.user_id
+    ON CONFLICT (user_id) DO UPDATE SET
+        files = u.files + excluded.files, bytes = u.bytes + excluded.bytes,
+        quota_bytes = CASE WHEN excluded.bytes > 0 THEN excluded.quota_bytes ELSE u.quota_bytes END
+)
+SELECT CASE WHEN old.id IS NULL THEN 'created' ELSE 'updated' END AS outcome,
+       put.deleted_at IS NOT NULL AS deleted, put.*
+FROM put LEFT JOIN old ON old.id = put.id
+UNION ALL
+SELECT CASE WHEN (SELECT is_behind FROM verdict WHERE verdict.id = old.id) THEN 'gone' ELSE 'kept' END,
+       old.deleted_at IS NOT NULL, old.*
+FROM old WHERE NOT EXISTS (SELECT FROM put WHERE put.id = old.id)";
+
+const STATES: &str = "\
+SELECT *, deleted_at IS NOT NULL AS deleted FROM s3_files WHERE user_id = $1 AND id = ANY ($2)";
+
+const STEP: &str = "recording files";
+
+impl Db {
+    /// Makes the rows of `user` say what S3 said of these objects, of which no two have one id. The outcomes are in the
+    /// order of `files`.
+    ///
+    /// `None`: together they do not fit into `quota_bytes`, and nothing was changed.
+    pub async fn try_record_files(
+        &self,
+        user: &UserId,
+        files: &[Looked<'_>],
+        bucket: &str,
+        quota_bytes: Option<u64>,
+    ) -> Result<Option<Vec<Result<Recorded, Error>>>, Error> {
+        let quota = quota_bytes.and_then(|bytes| i64::try_from(bytes).ok());
+        let new = Columns::of(files);
+        let seen = Seen::of(files);
+        let locks: Vec<String> = new.ids.iter().map(Uuid::to_string).collect();
+        let statement = Statement {
+            sql: RECORD,
+            params: &[
+                (&bucket, Type::TEXT),
+                (&quota, Type::INT8),
+                (&new.ids, Type::UUID_ARRAY),
+                (&new.keys, Type::TEXT_ARRAY),
+                (&new.urls, Type::TEXT_ARRAY),
+                (&new.names, Type::TEXT_ARRAY),
+                (&new.types, Type::TEXT_ARRAY),
+                (&new.sizes, Type::INT8_ARRAY),
+                (&new.etags, Type::TEXT_ARRAY),
+                (&new.checksums, Type::BYTEA_ARRAY),
+                (&new.crcs, Type::BYTEA_ARRAY),
+                (&new.times, Type::TIMESTAMPTZ_ARRAY),
+                (&new.detected, Type::TEXT_ARRAY),
+                (&new.rules, Type::TEXT_ARRAY),
+                (&new.metadata, Type::JSONB_ARRAY),
+                (&new.refused, Type::TEXT_ARRAY),
+                (&seen.etags, Type::TEXT_ARRAY),
+                (&seen.times, Type::TIMESTAMPTZ_ARRAY),
+                (&seen.names, Type::TEXT_ARRAY),
+                (&seen.types, Type::TEXT_ARRAY),
+                (&seen.sizes, Type::INT8_ARRAY),
+                (&seen.rules, Type::TEXT_ARRAY),
+                (&seen.metadata, Type::JSONB_ARRAY),
+            ],
+            lock: None,
+        };
+        let lock: &[_] = &[(&locks as _, Type::TEXT_ARRAY)];
+        let rows = match self.run_after((LOCK, lock), user, &statement).await {
+            Ok(rows) => rows,
+            Err(failure) if failure.constraint() == Some("user_usage_within_quota") => {
+                return Ok(None);
+            }
+            Err(failure) => return Err(failure.into_error(STEP)),
+        };
+        let rows = by_id(&rows)?;
+        let outcome_of = |file: &Looked<'_>| {
+            let row = rows.get(&file.object.key.id()).copied();
+            outcome(row, file.object)
+        };
+        Ok(Some(files.iter().map(outcome_of).collect()))
+    }
+
+    /// The states of those of these files of `user` that have a row.
+    pub async fn file_states(
+        &self,
+        user: &UserId,
+        ids: &[FileId],
+    ) -> Result<HashMap<FileId, FileState>, Error> {
+        const STEP: &str = "looking up files";
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+        let statement = Statement {
+            sql: STATES,
+            params: &[(&ids, Type::UUID_ARRAY)],
+            lock: None,
+        };
+        let rows = self
+            .run(user, &statement)
+            .await
+            .map_err(|failure| failure.into_error(STEP))?;
+        let state = |row: &Row| {
+            Ok(if value(row, "deleted", STEP)? {
+                FileState::Deleted(tombstone_code(row, STEP)?)
+            } else {
+                FileState::Live(file_row(row, STEP)?)
+            })
+        };
+        rows.iter()
+            .map(|row| Ok((file_id(row, STEP)?, state(row)?)))
+            .collect()
+    }
+}
+
+fn by_id(rows: &[Row]) -> Result<HashMap<FileId, &Row>, Error> {
+    rows.iter()
+        .map(|row| Ok((file_id(row, STEP)?, row)))
+        .collect()
+}
+
+/// What S3 reported, one array for each column.
+struct Columns<'a> {
+    ids: Vec<Uuid>,
+    keys: Vec<&'a str>,
+    urls: Vec<&'a str>,
+    names: Vec<&'a str>,
+    types: Vec<&'a str>,
+    sizes: Vec<i64>,
+    etags: Vec<&'a str>,
+    checksums: Vec<Option<Vec<u8>>>,
+    crcs: Vec<Option<Vec<u8>>>,
+    times: Vec<OffsetDateTime>,
+    detected: Vec<Option<&'a str>>,
+    rules: Vec<Option<&'a str>>,
+    metadata: Vec<Json<&'a Metadata>>,
+    refused: Vec<Option<&'a str>>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(files: &[Looked<'a>]) -> Self {
+        let objects = || files.iter().map(|file| file.object);
+        Self {
+            ids: objects().map(|object| object.key.id().uuid()).collect(),
+            keys: objects().map(|object| object.key.as_str()).collect(),
+            urls: files.iter().map(|file| file.file_url).collect(),
+            names: objects().map(|object| object.file_name.as_str()).collect(),
+            types: objects()
+                .map(|object| object.content_type.as_str())
+                .collect(),
+            sizes: objects().map(|object| as_bigint(object.size)).collect(),
+            etags: objects().map(|object| object.etag.as_str()).collect(),
+            checksums: objects()
+                .map(|object| object.checksum_sha256.map(|sum| sum.0.to_vec()))
+                .collect(),
+            crcs: objects()
+                .map(|object| object.checksum_crc64nvme.map(|sum| sum.0.to_vec()))
+                .collect(),
+            times: objects().map(|object| object.last_modified).collect(),
+            detected: objects()
+                .map(|object| object.detected_type.as_deref())
+                .collect(),
+            rules: objects()
+                .map(|object| object.rule.as_ref().map(RuleName::as_str))
+                .collect(),
+            metadata: objects().map(|object| Json(&object.metadata)).collect(),
+            refused: files
+                .iter()
+                .map(|file| file.refused.map(Code::as_str))
+                .collect(),
+        }
+    }
+}
+
+/// The rows that were read before S3 was asked, one array for each column.
+struct Seen<'a> {
+    etags: Vec<Option<&'a str>>,
+    times: Vec<Option<OffsetDateTime>>,
+    names: Vec<Option<&'a str>>,
+    types: Vec<Option<&'a str>>,
+    sizes: Vec<Option<i64>>,
+    rules: Vec<Option<&'a str>>,
+    metadata: Vec<Option<Json<&'a Metadata>>>,
+}
+
+impl<'a> Seen<'a> {
+    fn of(files: &[Looked<'a>]) -> Self {
+        let rows = || files.iter().map(|file| file.seen);
+        Self {
+            etags: rows().map(|row| Some(row?.etag.as_str())).collect(),
+            times: rows().map(|row| Some(row?.uploaded_at)).collect(),
+            names: rows().map(|row| Some(row?.file_name.as_str())).collect(),
+            types: rows().map(|row| Some(row?.content_type.as_str())).collect(),
+            sizes: rows().map(|row| Some(as_bigint(row?.size))).collect(),
+            rules: rows()
+                .map(|row| Some(row?.rule.as_ref()?.as_str()))
+                .collect(),
+            metadata: rows().map(|row| Some(Json(&row?.metadata))).collect(),
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! The same step for many keys of one user, as a client confirms them: S3 is asked some keys at a time, and Postgres a
+//! bounded number of times, however many keys there are.
+//!
+//! One statement records all objects of a round. Usually there is one round. Keys whose object changed within the second
+//! of their row go through another one, and so do two keys with one id, of which at most one is a file of ours.
+//!
+//! With a quota the statement changes nothing if the objects do not fit together. Then the usage and the rows are read,
+//! the objects that fit are selected in the order of the keys, and the statement is repeated with the others refused.
+//! The CHECK decides again: if the usage grew meanwhile, this is repeated as well.
+
+use std::collections::{HashMap, HashSet};
+
+use futures_util::stream::{self, StreamExt as _};
+use slipway_core::{Code, Error, FileId, FileRow, ObjectKey, StoredObject, UserId};
+use slipway_db::files::Looked;
+use slipway_db::{FileState, Recorded};
+use tokio::time::{Instant, timeout_at};
+
+use crate::terms::Broken;
+use crate::{LOOKS, Next, Outcome, Recorder};
+
+/// How many keys S3 is asked about at the same time.
+const AT_ONCE: usize = 16;
+
+/// How often objects that fit into a quota are selected: the usage may grow after it was read.
+const SELECTIONS: u32 = 3;
+
+/// A key whose object is known.
+struct Found {
+    /// Its place among the keys.
+    at: usize,
+    object: StoredObject,
+    seen: Option<FileRow>,
+    file_url: String,
+    broken: Option<Broken>,
+    is_over_quota: bool,
+}
+
+impl Found {
+    fn refused(&self) -> Option<Code> {
+        let over = self.is_over_quota.then_some(Code::QuotaExceeded);
+        self.broken.map(Broken::code).or(over)
+    }
+
+    fn looked(&self) -> Looked<'_> {
+        Looked {
+            object: &self.object,
+            file_url: &self.file_url,
+            seen: self.seen.as_ref(),
+            refused: self.refused(),
+        }
+    }
+
+    /// By how many bytes the usage grows if the object is recorded, or refused, over what `state` says.
+    fn growth(&self, state: Option<&FileState>) -> i128 {
+        let (object, is_refused) = (&self.object, self.refused().is_some());
+        let size = i128::from(object.size);
+        match state {
+            None | Some(FileState::Unknown) if is_refused => 0,
+            None | Some(FileState::Unknown) => size,
+            Some(FileState::Deleted(_)) => 0,
+            Some(FileState::Live(row)) => {
+                let stays = row.object_key != object.key
+                    || row.uploaded_at > object.last_modified
+                    || object.is_described_by(row);
+                if stays {
+                    0
+                } else if is_refused && object.exceeds(row) {
+                    -i128::from(row.size)
+                } else {
+                    size - i128::from(row.size)
+                }
+            }
+        }
+    }
+}
+
+impl Recorder {
+    /// Makes the table say what S3 has under each of `keys`, which are different and all of `user`. The outcomes are in
+    /// their order.
+    ///
+    /// A fault of S3 fails its key alone, and so does a key that S3 does not answer before `until`. Fails as a whole if
+    /// Postgres does not answer.
+    pub async fn confirm(
+        &self,
+        user: &UserId,
+        keys: &[ObjectKey],
+        until: Instant,
+    ) -> Result<Vec<Result<Outcome, Error>>, Error> {
+        let mut outcomes: Vec<Option<Result<Outcome, Error>>> = Vec::new();
+        outcomes.resize_with(keys.len(), || None);
+        let mut pending: Vec<(usize, Option<FileRow>)> =
+            (0..keys.len()).map(|at| (at, None)).collect();
+        let mut refused = Vec::new();
+        for _ in 0..LOOKS {
+            if pending.is_empty() {
+                break;
+            }
+            let mut found = Vec::new();
+            let looks = stream::iter(std::mem::take(&mut pending))
+                .map(async |(at, seen)| (self.look_before(until, &keys[at]).await, at, seen));
+            let mut looks = Box::pin(looks.buffered(AT_ONCE));
+            while let Some((look, at, seen)) = looks.next().await {
+                match look {
+                    Ok(Some(object)) => found.push(self.found(at, object, seen)),
+                    Ok(None) => outcomes[at] = Some(Ok(Outcome::Missing)),
+                    Err(error) => outcomes[at] = Some(Err(error)),
+                }
+            }
+            let (found, later) = one_for_each_id(found);
+            pending.extend(later.into_iter().map(|found| (found.at, found.seen)));
+            for (found, recorded) in self.record_found(user, found).await? {
+                let recorded = match recorded {
+                    Ok(recorded) => recorded,
+                    Err(error) => {
+                        outcomes[found.at] = Some(Err(error.of_file(&keys[found.at])));
+                        continue;
+                    }
+                };
+                let is_first = found.seen.is_none();
+                match Next::after(recorded, is_first, &found.object, found.broken) {
+                    Next::Done(outcome) => outcomes[found.at] = Some(Ok(outcome)),
+                    Next::Remove(outcome) => {
+                        refused.push(keys[found.at].clone());
+                        outcomes[found.at] = Some(Ok(outcome));
+                    }
+                    Next::Again(row) => pending.push((found.at, Some(row))),
+                }
+            }
+        }
+        for (at, seen) in pending {
+            // As for one file: the row describes what S3 had a moment ago.
+            let outcome = seen.map(Outcome::Existing).ok_or_else(changing);
+            outcomes[at] = Some(outcome.map_err(|error| error.of_file(&keys[at])));
+        }
+        self.remove_before(until, refused).await;
+        let missed = || {
+            Err(Error::internal(
+                "record the files",
+                "a key without an outcome",
+            ))
+        };
+        let outcomes = outcomes.into_iter();
+        Ok(outcomes
+            .map(|outcome| outcome.unwrap_or_else(missed))
+            .collect())
+    }
+
+    fn found(&self, at: usize, object: StoredObject, seen: Option<FileRow>) -> Found {
+        Found {
+            at,
+            file_url: self.file_url(&object.key),
+            broken: self.broken(&object),
+            object,
+            seen,
+            is_over_quota: false,
+        }
+    }
+
+    async fn look_before(
+        &self,
+        until: Instant,
+        key: &ObjectKey,
+    ) -> Result<Option<StoredObject>, Error> {
+        let look = timeout_at(until, self.look(key)).await;
+        look.unwrap_or_else(|_| Err(Error::timeout("look at the object in S3").of_file(key)))
+    }
+
+    /// Records all of `found` with one statement, or with another one for each selection that a quota needs.
+    async fn record_found(
+        &self,
+        user: &UserId,
+        mut found: Vec<Found>,
+    ) -> Result<Vec<(Found, Result<Recorded, Error>)>, Error> {
+        if found.is_empty() {
+            return Ok(Vec::new());
+        }
+        for selections in 0..=SELECTIONS {
+            let files: Vec<Looked<'_>> = found.iter().map(Found::looked).collect();
+            let bucket = &self.location.bucket;
+            let recorded = self
+                .db
+                .try_record_files(user, &files, bucket, self.quota_bytes)
+                .await?;
+            if let Some(recorded) = recorded {
+                return Ok(found.into_iter().zip(recorded).collect());
+            }
+            if selections < SELECTIONS {
+                self.select(user, &mut found).await?;
+            }
+        }
+        let failed = |found| {
+            let error = Error::unavailable("record the files", "the usage kept changing");
+            (found, Err(error))
+        };
+        Ok(found.into_iter().map(failed).collect())
+    }
+
+    /// Marks the objects that the quota has no room for, in the order of the keys.
+    async fn select(&self, user: &UserId, found: &mut [Found]) -> Result<(), Error> {
+        let ids: Vec<FileId> = found.iter().map(|found| found.object.key.id()).collect();
+        let states: HashMap<FileId, FileState> = self.db.file_states(user, &ids).await?;
+        let quota = self.quota_bytes.map_or(i128::MAX, i128::from);
+        let mut used = i128::from(self.db.usage(user).await?.bytes);
+        for found in found {
+            let state = states.get(&found.object.key.id());
+            found.is_over_quota = false;
+            let growth = found.growth(state);
+            found.is_over_quota = growth > 0 && used + growth > quota;
+            used += found.growth(state);
+        }
+        Ok(())
+    }
+
+    /// Removes objects whose tombstones stand. Those that remain at `until` are left to `maintain`.
+    async fn remove_before(&self, until: Instant, keys: Vec<ObjectKey>) {
+        let removals = stream::iter(keys).map(async |key| {
+            // The result is that of the clock alone; a failed removal is logged where it fails.
+            let _ = timeout_at(until, self.remove(&key)).await;
+        });
+        Box::pin(removals.buffer_unordered(AT_ONCE).collect::<()>()).await;
+    }
+}
+
+/// The first of those with the same id, and the others.
+fn one_for_each_id(found: Vec<Found>) -> (Vec<Found>, Vec<Found>) {
+    let mut ids = HashSet::new();
+    found
+        .into_iter()
+        .partition(|found| ids.insert(found.object.key.id()))
+}
+
+fn changing() -> Error {
+    Error::unavailable(
+        "record the file",
+        "the object kept changing while it was looked at",
+    )
+}

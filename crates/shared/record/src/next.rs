@@ -1,0 +1,48 @@
+//! What a recorded object asks for next.
+
+use slipway_core::{Code, FileRow, StoredObject};
+use slipway_db::Recorded;
+
+use crate::terms::Broken;
+use crate::{Outcome, Refusal};
+
+/// What follows a statement that recorded an object.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made once a call and taken apart at once"
+)]
+pub(crate) enum Next {
+    /// Nothing.
+    Done(Outcome),
+    /// The object is removed.
+    Remove(Outcome),
+    /// S3 is asked again, after this row was read.
+    Again(FileRow),
+}
+
+impl Next {
+    /// `is_first`: no row had been read when S3 was asked for `object`, which breaks `broken`.
+    pub(crate) fn after(
+        recorded: Recorded,
+        is_first: bool,
+        object: &StoredObject,
+        broken: Option<Broken>,
+    ) -> Self {
+        match recorded {
+            Recorded::Created(row) => Self::Done(Outcome::Created(row)),
+            Recorded::Updated(row) if is_first => Self::Done(Outcome::Existing(row)),
+            Recorded::Unchanged(row) => Self::Done(Outcome::Existing(row)),
+            Recorded::Tombstoned(why) => {
+                let refusal = match (why, broken) {
+                    (Code::FileTooLarge, Some(Broken::Size(max))) => Some(Refusal::TooLarge {
+                        size: object.size,
+                        max,
+                    }),
+                    _ => Refusal::before(why),
+                };
+                Self::Remove(refusal.map_or(Outcome::Deleted, Outcome::Refused))
+            }
+            Recorded::Stale(row) | Recorded::Updated(row) => Self::Again(row),
+        }
+    }
+}
