@@ -15,8 +15,9 @@ pub(crate) const TOKEN_SECONDS: u64 = 30 * 24 * 3600;
 ///
 /// Without a command it runs until Ctrl-C. Its data is in .slipway/ and survives a restart.
 ///
-/// Variables override parts of it: `DATABASE_URL` and `S3_ENDPOINT` the servers, `JWT_PUBLIC_KEY` or
-/// `JWT_SECRET` the keys, `MAX_UPLOAD_BYTES`, `USER_QUOTA_BYTES` and their like the limits.
+/// Variables override parts of it: `DATABASE_URL` and `S3_ENDPOINT` the servers, `JWT_PUBLIC_KEY`,
+/// `JWT_SECRET` or `JWT_KEYS` the keys, `OWNER_CLAIM` who owns files, `MAX_UPLOAD_BYTES`, `USER_QUOTA_BYTES` and their like
+/// the limits.
 #[derive(Debug, Parser)]
 #[command(name = "cargo dev", bin_name = "cargo dev")]
 pub(crate) struct Cli {
@@ -76,7 +77,7 @@ pub(crate) enum Command {
     Env,
     /// Print a token for a user, alone
     Token {
-        /// The user: `sub` in the token
+        /// The owner: `sub` in the token, and the claim that `OWNER_CLAIM` of the stack names
         user: String,
         /// How long it is valid
         #[arg(long, default_value_t = TOKEN_SECONDS, value_name = "N")]

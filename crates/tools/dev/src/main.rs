@@ -72,7 +72,8 @@ fn env(folder: &Path) -> io::Result<()> {
 
 /// Prints a token alone, so that `TOKEN=$(cargo dev token alice)` works.
 fn token(folder: &Path, user: &str, seconds: u64) -> io::Result<()> {
-    let token = State::make(folder)?.key()?.token(user, seconds)?;
+    let state = State::make(folder)?;
+    let token = state.key()?.token(user, &state.owner_claim(), seconds)?;
     writeln!(io::stdout(), "{token}")
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use slipway_emulators::postgres;
 
 use crate::doctor::outputs::Outputs;
-use crate::token::Key;
+use crate::token::{Key, owner_claim};
 
 /// The state's folder, which exists.
 #[derive(Debug, Clone)]
@@ -138,6 +138,13 @@ impl State {
         }
         let outputs = Outputs::read(&self.path("running.json"));
         outputs.map_err(|error| io::Error::other(format!("the stack is not up yet ({error})")))
+    }
+
+    /// The claim that owns files in the stack that runs or ran last, else in one that would start here.
+    pub(crate) fn owner_claim(&self) -> String {
+        let outputs = Outputs::read(&self.path("running.json")).ok();
+        let announced = outputs.as_ref().and_then(|outputs| outputs.get("OwnerClaim"));
+        announced.map_or_else(owner_claim, str::to_owned)
     }
 
     /// Remembers another choice.

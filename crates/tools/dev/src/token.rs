@@ -16,6 +16,15 @@ pub(crate) const ISSUER: &str = "http://localhost/slipway";
 /// Whom they are for.
 pub(crate) const AUDIENCE: &str = "slipway";
 
+/// The claim whose value owns files, as the functions read it.
+pub(crate) fn owner_claim() -> String {
+    let set = std::env::var("OWNER_CLAIM").unwrap_or_default();
+    match set.trim() {
+        "" => "sub".to_owned(),
+        name => name.to_owned(),
+    }
+}
+
 /// RFC 8410: what stands before the 32 bytes of an Ed25519 public key in its DER form.
 const SPKI: [u8; 12] = [
     0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
@@ -53,14 +62,21 @@ impl Key {
         format!("-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n")
     }
 
-    /// A token for `user` from now on.
-    pub(crate) fn token(&self, user: &str, seconds: u64) -> io::Result<String> {
+    /// A token of `owner` from now on, who is its `sub` and its `owner_claim`.
+    pub(crate) fn token(&self, owner: &str, owner_claim: &str, seconds: u64) -> io::Result<String> {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let now = now.map_err(io::Error::other)?.as_secs();
         let header = json!({"alg": "EdDSA", "typ": "JWT"});
-        let claims = json!({
-            "sub": user, "iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now.saturating_add(seconds),
-        });
+        let mut claims = json!({ owner_claim: owner });
+        for (name, value) in [
+            ("sub", json!(owner)),
+            ("iss", json!(ISSUER)),
+            ("aud", json!(AUDIENCE)),
+            ("iat", json!(now)),
+            ("exp", json!(now.saturating_add(seconds))),
+        ] {
+            claims[name] = value;
+        }
         let part = |value: serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let signed = format!("{}.{}", part(header), part(claims));
         let signature = URL_SAFE_NO_PAD.encode(self.pair.sign(signed.as_bytes()));
@@ -88,7 +104,7 @@ mod tests {
     #[test]
     fn a_token_verifies_with_the_public_half() {
         let key = Key::read(&Key::generate().unwrap()).unwrap();
-        let token = key.token("alice", 60).unwrap();
+        let token = key.token("alice", "org_id", 60).unwrap();
         let (signed, signature) = token.rsplit_once('.').unwrap();
         let pem = key.public_pem();
         let der = STANDARD.decode(pem.lines().nth(1).unwrap()).unwrap();
@@ -100,6 +116,7 @@ mod tests {
         let claims = URL_SAFE_NO_PAD.decode(claims).unwrap();
         let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();
         assert_eq!(claims["sub"], "alice");
+        assert_eq!(claims["org_id"], "alice");
         assert_eq!(
             claims["exp"].as_u64(),
             Some(claims["iat"].as_u64().unwrap() + 60)

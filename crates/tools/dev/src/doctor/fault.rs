@@ -35,7 +35,7 @@ faults! {
     TOKEN_EXPIRED "token_expired"
         "Sign in again for a fresh token. If it was fresh, the clock of whoever made it is wrong."
     TOKEN_EARLY "token_early"
-        "Wait until its nbf has passed, or set the clock of whoever made it: the functions allow no leeway."
+        "Wait until its nbf has passed, or set the clock of the server that made it: the functions allow a minute."
     TOKEN_ISSUER "token_issuer"
         "Use a token of the issuer that JWT_ISSUER (JwtIssuer) names, or correct that; the two must be equal to the \
          last slash."
@@ -44,12 +44,16 @@ faults! {
          Cognito: access tokens carry client_id in its place, which only API Gateway's authorizer accepts."
     TOKEN_CLAIMS "token_claims"
         "Make tokens with sub (1 to 255 bytes), iss, aud and exp: all four are required."
+    TOKEN_OWNER "token_owner"
+        "Use a token with the claim that OWNER_CLAIM (OwnerClaim) names, a string of 1 to 255 bytes: sign in to an \
+         organisation, or let the identity provider write the claim into the tokens that your application sends."
     TOKEN_ALGORITHM "token_algorithm"
         "Sign tokens with the algorithm of the configured key: RS256 behind API Gateway; else by the key, RSA: RS256, \
-         EC: ES256 or ES384, Ed25519: EdDSA, JWT_SECRET: HS256."
+         EC: ES256 or ES384, Ed25519: EdDSA, JWT_SECRET: HS256. JWT_KEYS: by the key that the token's kid names."
     TOKEN_KEY "token_key"
-        "Compare JWT_PUBLIC_KEY or JWT_SECRET with the key that signs your tokens: it was made by another key, for \
-         another deployment, or the key has been rotated. Behind API Gateway: the issuer's published keys."
+        "Compare JWT_PUBLIC_KEY, JWT_SECRET or JWT_KEYS with the key that signs your tokens: it was made by another key, \
+         for another deployment, or the key has been rotated. With JWT_KEYS, the token's kid must be the kid of a key in \
+         it. Behind API Gateway: the issuer's published keys."
     TOKEN_FORBIDDEN "token_forbidden"
         "See which scopes the authorizer's routes ask for, and give the token those, or ask for none."
     TOKEN_QUOTA "token_quota"

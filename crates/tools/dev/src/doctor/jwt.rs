@@ -26,6 +26,10 @@ pub(crate) fn diagnose(target: &Target, answer: &Answer) -> (Fault, String) {
     );
     let (fault, why) = match parts(&target.token) {
         None => (fault::TOKEN_MALFORMED, "it is no JWT".to_owned()),
+        // A function forbids nothing that the doctor asks for, except to a token without an owner.
+        Some(_) if by_function && answer.status == 403 => {
+            (fault::TOKEN_OWNER, "it names no owner of files".to_owned())
+        }
         Some((header, claims)) => claims_fault(target, &claims)
             .or_else(|| algorithm_fault(&header, by_function))
             .unwrap_or_else(|| by_refusal(answer)),
@@ -49,9 +53,13 @@ fn claims_fault(target: &Target, claims: &Value) -> Option<(Fault, String)> {
         .duration_since(UNIX_EPOCH)
         .ok()?
         .as_secs_f64();
-    for name in ["sub", "iss", "exp"] {
+    for name in [target.owner_claim.as_str(), "iss", "exp"] {
         if claims[name].is_null() {
-            return Some((fault::TOKEN_CLAIMS, format!("it has no {name}")));
+            let fault = match name {
+                "sub" | "iss" | "exp" => fault::TOKEN_CLAIMS,
+                _ => fault::TOKEN_OWNER,
+            };
+            return Some((fault, format!("it has no {name}")));
         }
     }
     let ago = |seconds: f64| format!("{:.0} minutes", (seconds / 60.0).abs());

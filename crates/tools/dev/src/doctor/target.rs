@@ -50,6 +50,8 @@ pub(crate) struct Target {
     pub(crate) token: String,
     pub(crate) issuer: Option<String>,
     pub(crate) audience: Option<String>,
+    /// The claim that owns files.
+    pub(crate) owner_claim: String,
     pub(crate) origins: Vec<String>,
     /// The bucket, if the outputs name it.
     pub(crate) bucket: Option<String>,
@@ -72,10 +74,13 @@ impl Target {
             Some(path) => (Outputs::read(path)?, false),
             None => (state.running()?, true),
         };
+        let owner_claim = outputs.get("OwnerClaim").unwrap_or("sub");
         let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let token = match options.token.clone().or_else(|| set("SLIPWAY_TOKEN")) {
             Some(token) => token,
-            None if local && outputs.get("JwtIssuer").is_some() => state.key()?.token(USER, 600)?,
+            None if local && outputs.get("JwtIssuer").is_some() => {
+                state.key()?.token(USER, owner_claim, 600)?
+            }
             None => {
                 return Err(io::Error::other(
                     "give a user's token by --token or SLIPWAY_TOKEN: the round trip needs one",
@@ -101,6 +106,7 @@ impl Target {
             token: token.trim().to_owned(),
             issuer: owned("JwtIssuer"),
             audience: owned("JwtAudience"),
+            owner_claim: owner_claim.to_owned(),
             origins,
             bucket: owned("BucketName"),
             public: outputs.get("PublicBaseUrl").is_some(),

@@ -17,7 +17,7 @@ use super::settings::{Env, brings_key, user_set};
 use crate::bucket::{Found, Server};
 use crate::say;
 use crate::state::{Chosen, State};
-use crate::token::{AUDIENCE, ISSUER};
+use crate::token::{AUDIENCE, ISSUER, owner_claim};
 
 /// What the stack stands on.
 pub(super) struct Services {
@@ -149,6 +149,7 @@ impl Services {
             "RecordUploads": self.s3.is_some().to_string(),
             "JwtIssuer": ours.then_some(ISSUER),
             "JwtAudience": ours.then_some(AUDIENCE),
+            "OwnerClaim": owner_claim(),
             "AllowedContentTypes": user_set("ALLOWED_CONTENT_TYPES"),
             "PublicBaseUrl": user_set("PUBLIC_BASE_URL"),
             "DatabaseUrl": self.database_url,

@@ -53,6 +53,7 @@ impl Env {
             return;
         }
         self.remove("JWT_SECRET");
+        self.remove("JWT_KEYS");
         self.set("JWT_PUBLIC_KEY", key.public_pem());
         self.set("JWT_ISSUER", ISSUER);
         self.set("JWT_AUDIENCE", AUDIENCE);
@@ -77,7 +78,7 @@ pub(super) fn user_set(name: &str) -> Option<String> {
 
 /// Whether tokens are the user's own affair.
 pub(super) fn brings_key() -> bool {
-    ["JWT_PUBLIC_KEY", "JWT_SECRET"]
+    ["JWT_PUBLIC_KEY", "JWT_SECRET", "JWT_KEYS"]
         .iter()
         .any(|name| user_set(name).is_some())
 }

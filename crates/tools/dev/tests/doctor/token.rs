@@ -57,6 +57,28 @@ async fn a_key_that_is_not_the_tokens() {
         .finds(&["token_key"]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_without_the_claim_that_owns_files() {
+    let mut stack = Stack::start(Plan::with("OWNER_CLAIM", "org_id")).await;
+    let personal = good();
+    let team = token(&json!({ "org_id": "team-7" }));
+    // The function says so, whether or not the outputs name the claim.
+    for known in [false, true] {
+        if known {
+            stack.outputs.insert("OwnerClaim", "org_id".to_owned());
+        }
+        for token in [&personal, &token(&json!({ "org_id": 7 }))] {
+            let report = stack.examine_with(token, &[]).await;
+            report.finds(&["token_owner"]);
+        }
+        stack.examine_with(&team, &[]).await.finds(&[]);
+    }
+    // What is wrong with any token is said first.
+    let expired = token(&json!({ "org_id": "team-7", "exp": 1_700_000_000 }));
+    let report = stack.examine_with(&expired, &[]).await;
+    report.finds(&["token_expired"]);
+}
+
 fn good() -> String {
     token(&json!({}))
 }
