@@ -25,6 +25,7 @@ struct UsageBody {
     success: bool,
     files: u64,
     bytes: u64,
+    pending_bytes: u64,
     quota_bytes: Option<u64>,
 }
 
@@ -59,11 +60,12 @@ impl Files {
     }
 
     async fn usage(&self, request: &Request) -> Result<Reply, Error> {
-        let usage = self.db.usage(request.user()).await?;
+        let held = self.db.holdings(request.user()).await?;
         Reply::ok(&UsageBody {
             success: true,
-            files: usage.files,
-            bytes: usage.bytes,
+            files: held.stored.files,
+            bytes: held.stored.bytes,
+            pending_bytes: held.pending_bytes,
             quota_bytes: self.quota_bytes,
         })
     }

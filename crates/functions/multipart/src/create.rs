@@ -51,8 +51,8 @@ impl Multipart {
         self.allowed.check(content_type)?;
         self.limits.check_multipart(parts.size())?;
         if let Some(quota) = self.quota_bytes {
-            let used = self.db().usage(request.user()).await?.bytes;
-            check_quota(parts.size(), used, quota)?;
+            let held = self.db().holdings(request.user()).await?;
+            check_quota(parts.size(), held.stored.bytes, held.pending_bytes, quota)?;
         }
         let key = ObjectKey::new(request.user().clone(), FileId::new(), file_name);
         request.concerns([key.id()]);
@@ -66,7 +66,7 @@ impl Multipart {
             parts: *parts,
         };
         if let Err(error) = self.db().add_upload(&upload).await {
-            // Nobody will learn of it. Without this it would end as after a crash.
+            // No client learns of this upload, be it one too many or not kept. Without this it would end as after a crash.
             if let Err(error) = bucket.abort_upload(&key, &upload_id).await {
                 tracing::warn!(
                     fileId = %key.id(),

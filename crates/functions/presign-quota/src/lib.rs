@@ -44,8 +44,13 @@ impl Function for PresignQuota {
     async fn handle(&self, request: &Request) -> Result<Reply, Error> {
         let accepted = self.presign.accept(request)?;
         let wanted = accepted.total_bytes()?;
-        let used = self.db.usage(request.user()).await?.bytes;
-        check_quota(wanted, used, self.quota_bytes)?;
+        let held = self.db.holdings(request.user()).await?;
+        check_quota(
+            wanted,
+            held.stored.bytes,
+            held.pending_bytes,
+            self.quota_bytes,
+        )?;
         self.presign.sign(request, &accepted)
     }
 }

@@ -27,6 +27,9 @@ pub const DEFAULT_MULTIPART_BYTES: u64 = 5 * 1024 * 1024 * 1024 * 1024;
 /// The size of a part where the client names none: a lost connection costs little, and 150 GiB fit without larger ones.
 pub const DEFAULT_PART_BYTES: u64 = 16 * 1024 * 1024;
 
+/// The most open multipart uploads of one user: those that are neither aborted nor recorded.
+pub const MAX_OPEN_UPLOADS: u32 = 1000;
+
 /// The most part URLs that one request signs.
 pub const MAX_BATCH_PARTS: usize = 1000;
 
@@ -40,11 +43,11 @@ pub const UPLOAD_ENDS_AFTER: Duration = Duration::from_secs(MAX_URL_SECONDS + 24
 /// The most uploads that one request presigns.
 pub const MAX_BATCH_PRESIGN: usize = 100;
 
-/// The most files that one request deletes: what one `DeleteObjects` takes (S3).
-pub const MAX_BATCH_DELETE: usize = 1000;
-
 /// The most uploads that one request confirms.
 pub const MAX_BATCH_CONFIRM: usize = 100;
+
+/// The most files that one request deletes: what one `DeleteObjects` takes (S3).
+pub const MAX_BATCH_DELETE: usize = 1000;
 
 /// The most files on one page.
 pub const MAX_PAGE_FILES: u32 = 1000;
@@ -138,20 +141,35 @@ pub fn quota_bytes(env: Env<'_>) -> Result<Option<u64>, ConfigError> {
         .transpose()
 }
 
-/// Fails with `quota_exceeded` where `wanted` bytes do not fit beside those `used`.
+/// Fails with `quota_exceeded` if `wanted` bytes do not fit next to those `used` and those `pending`, which unfinished
+/// uploads will need.
 ///
-/// An early, kind refusal: what is exact is the record step.
-pub fn check_quota(wanted: u64, used: u64, quota: u64) -> Result<(), Error> {
-    let left = quota.saturating_sub(used);
+/// An early, kind refusal: the record step is the exact one.
+pub fn check_quota(wanted: u64, used: u64, pending: u64, quota: u64) -> Result<(), Error> {
+    let left = quota.saturating_sub(used).saturating_sub(pending);
     if wanted <= left {
         return Ok(());
     }
+    let remedy = if pending == 0 {
+        "Delete files first.".to_owned()
+    } else {
+        format!("Unfinished uploads take {pending}. Complete or abort them, or delete files first.")
+    };
     Err(Error::new(
         Code::QuotaExceeded,
-        format!(
-            "This needs {wanted} bytes, and {left} of your {quota} are left. Delete files first."
-        ),
+        format!("This needs {wanted} bytes, and {left} of your {quota} are left. {remedy}"),
     ))
+}
+
+/// `too_many_uploads`.
+#[must_use]
+pub fn too_many_uploads() -> Error {
+    Error::new(
+        Code::TooManyUploads,
+        format!(
+            "You have {MAX_OPEN_UPLOADS} unfinished uploads, and no more are allowed. Complete or abort some first."
+        ),
+    )
 }
 
 /// `file_too_large`, with both numbers.
@@ -191,6 +209,28 @@ mod tests {
         assert_eq!(code(small, 10), None);
         assert_eq!(code(small, 11), Some(Code::FileTooLarge));
         assert_eq!(code(small, MAX_PUT_BYTES + 1), Some(Code::FileTooLarge));
+    }
+
+    #[test]
+    fn a_quota_counts_what_is_stored_and_what_is_pending() {
+        for (wanted, used, pending, fits) in [
+            (0, 0, 0, true),
+            (10, 0, 0, true),
+            (11, 0, 0, false),
+            (4, 3, 3, true),
+            (5, 3, 3, false),
+            (0, 10, 0, true),
+            (0, 20, 5, true),
+            (1, 20, u64::MAX, false),
+        ] {
+            let checked = check_quota(wanted, used, pending, 10);
+            assert_eq!(checked.is_ok(), fits, "{wanted} {used} {pending}");
+            if let Err(error) = checked {
+                assert_eq!(error.code(), Code::QuotaExceeded);
+                let named = error.client_message().contains("nfinished");
+                assert_eq!(named, pending > 0, "{error}");
+            }
+        }
     }
 
     #[test]

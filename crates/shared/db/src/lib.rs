@@ -35,7 +35,7 @@ use tokio::time::timeout;
 pub use config::{Config, Limits};
 pub use files::{FilePage, FileState, Location, Page, Recorded, Scanned};
 pub use uploads::{NewUpload, UploadPage, UploadRow};
-pub use usage::Usage;
+pub use usage::{Holdings, Usage};
 
 use session::Session;
 use tls::Tls;

@@ -51,6 +51,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(9, "0009_drop_live_files"),
     migration!(10, "0010_maintenance_removals"),
     migration!(11, "0011_fields"),
+    migration!(12, "0012_open_uploads"),
 ];
 
 impl Migration {

@@ -37,14 +37,25 @@ const SETTINGS: &str = "\
            set_config('role', 'slipway_app', true), \
            set_config('app.user_id', $1, true)";
 
-/// The same, and the lock on a file: taken before the statement, which then sees what its predecessor did.
+/// The same, and a lock: taken before the statement, which then sees what its predecessor did.
 const SETTINGS_AND_LOCK: &str = "\
     SELECT set_config('statement_timeout', $2, true), \
            set_config('lock_timeout', ($2::int * 4 / 5)::text, true), \
            set_config('idle_in_transaction_session_timeout', $2, true), \
            set_config('role', 'slipway_app', true), \
            set_config('app.user_id', $1, true), \
-           pg_advisory_xact_lock(hashtextextended('slipway file ' || $3, 0))";
+           pg_advisory_xact_lock(hashtextextended($3, 0))";
+
+/// The same as [`SETTINGS`] for statements that take their order from an index. Postgres believes that a user has few
+/// files until it has gathered statistics, and would then rather read all of them and sort. Of a million that takes
+/// seconds.
+const SETTINGS_UNSORTED: &str = "\
+    SELECT set_config('statement_timeout', $2, true), \
+           set_config('lock_timeout', ($2::int * 4 / 5)::text, true), \
+           set_config('idle_in_transaction_session_timeout', $2, true), \
+           set_config('enable_sort', 'off', true), \
+           set_config('role', 'slipway_app', true), \
+           set_config('app.user_id', $1, true)";
 
 impl Db {
     /// Runs `statement` for `user`, in a transaction of its own.
@@ -53,8 +64,18 @@ impl Db {
         user: &UserId,
         statement: &Statement<'_>,
     ) -> Result<Vec<Row>, Failure> {
+        let lock = statement.lock.map(|id| format!("slipway file {id}"));
+        self.run_under(lock, user, statement).await
+    }
+
+    /// Runs `statement` for `user`, while no other transaction holds `lock`.
+    pub(crate) async fn run_under(
+        &self,
+        lock: Option<String>,
+        user: &UserId,
+        statement: &Statement<'_>,
+    ) -> Result<Vec<Row>, Failure> {
         let (user, limit) = (user.as_str(), self.statement_limit());
-        let lock = statement.lock.map(|id| id.to_string());
         let mut settings: Vec<Param<'_>> = vec![(&user, Type::TEXT), (&limit, Type::TEXT)];
         let mut settings_sql = SETTINGS;
         if let Some(lock) = &lock {
@@ -67,27 +88,6 @@ impl Db {
             .await
     }
 
-    /// Runs `steps` in one transaction after `settings`, which say as whom, and answers the rows of the last; all of
-    /// it once more on a new connection if the first attempt broke.
-    ///
-    /// All of it is safe to repeat, since a lost answer may be that of a COMMIT.
-    pub(crate) async fn run_as(
-        &self,
-        settings: Step<'_>,
-        steps: &[Step<'_>],
-    ) -> Result<Vec<Row>, Failure> {
-        let _wait = self.clock.wait();
-        let deadline = Instant::now() + self.config.limits.call;
-        let attempts = async {
-            let mut slot = self.session.lock().await;
-            match self.attempt(&mut slot, settings, steps).await {
-                Err(failure) if failure.is_transient() => {
-                    tracing::debug!(reason = %failure, "trying once more");
-                    self.attempt(&mut slot, settings, steps).await
-                }
-                result => result,
-            }
-        };
     /// Runs `statement` for `user` with an index for its order, never by sorting. It takes no lock.
     pub(crate) async fn run_unsorted(
         &self,
@@ -118,6 +118,27 @@ impl Db {
             .await
     }
 
+    /// Runs `steps` in one transaction after `settings`, which say as whom, and answers the rows of the last; all of
+    /// it once more on a new connection if the first attempt broke.
+    ///
+    /// All of it is safe to repeat, since a lost answer may be that of a COMMIT.
+    pub(crate) async fn run_as(
+        &self,
+        settings: Step<'_>,
+        steps: &[Step<'_>],
+    ) -> Result<Vec<Row>, Failure> {
+        let _wait = self.clock.wait();
+        let deadline = Instant::now() + self.config.limits.call;
+        let attempts = async {
+            let mut slot = self.session.lock().await;
+            match self.attempt(&mut slot, settings, steps).await {
+                Err(failure) if failure.is_transient() => {
+                    tracing::debug!(reason = %failure, "trying once more");
+                    self.attempt(&mut slot, settings, steps).await
+                }
+                result => result,
+            }
+        };
         timeout_at(deadline, attempts)
             .await
             .unwrap_or(Err(Failure::Timeout("waiting for Postgres")))

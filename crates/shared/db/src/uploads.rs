@@ -1,5 +1,6 @@
 //! The table `multipart_uploads`: one row for each multipart upload that is not recorded yet.
 
+use slipway_core::limits::{MAX_OPEN_UPLOADS, too_many_uploads};
 use slipway_core::{Error, FileId, ObjectKey, Parts, UserId};
 use time::OffsetDateTime;
 use tokio_postgres::Row;
@@ -55,10 +56,27 @@ pub struct UploadPage {
     pub next: Option<FileId>,
 }
 
-/// A lost answer may be that of a COMMIT: the second attempt finds the row.
+/// The limit is exact: everybody who adds a row holds the user's lock, so the count (`others`) has what the predecessor
+/// added. It stops at the limit, however many rows there are from before there was one.
+///
+/// A lost answer may be that of a COMMIT: the second attempt finds the row, and does not count it.
 const ADD: &str = "\
-INSERT INTO multipart_uploads (user_id, id, object_key, upload_id, file_name, content_type, size, part_size)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING";
+WITH new AS (
+    SELECT $2::uuid AS id, $3::text AS object_key, $4::text AS upload_id, $5::text AS file_name,
+           $6::text AS content_type, $7::bigint AS size, $8::bigint AS part_size
+), others AS (
+    SELECT count(*) < $9 AS leave_room FROM (
+        SELECT FROM multipart_uploads AS m
+        WHERE user_id = $1 AND id <> $2 AND aborted_at IS NULL
+          AND NOT EXISTS (SELECT FROM s3_files AS f WHERE user_id = $1 AND f.id = m.id)
+        LIMIT $9
+    ) AS open
+), put AS (
+    INSERT INTO multipart_uploads (user_id, id, object_key, upload_id, file_name, content_type, size, part_size)
+    SELECT $1, id, object_key, upload_id, file_name, content_type, size, part_size FROM new, others WHERE leave_room
+    ON CONFLICT (id) DO NOTHING
+)
+SELECT leave_room FROM others";
 
 /// A file that is recorded has its row in `s3_files`; who recorded it may have known nothing of the upload.
 const FIND: &str = "\
@@ -81,9 +99,11 @@ const FORGET: &str = "DELETE FROM multipart_uploads WHERE user_id = $1 AND id = 
 const STEP: &str = "looking up an upload";
 
 impl Db {
-    /// Keeps what is known of an upload that `upload.key.owner()` has begun.
+    /// Keeps what is known of an upload that `upload.key.owner()` has begun. Fails with `too_many_uploads` if the owner has
+    /// [`MAX_OPEN_UPLOADS`] open ones already.
     pub async fn add_upload(&self, upload: &NewUpload<'_>) -> Result<(), Error> {
-        // Both are at most 5 TiB.
+        const STEP: &str = "keeping an upload";
+        // Both are at most 48.8 TiB.
         let size = upload.parts.size().cast_signed();
         let part_size = upload.parts.part_size().cast_signed();
         let statement = Statement {
@@ -96,13 +116,24 @@ impl Db {
                 (&upload.content_type, Type::TEXT),
                 (&size, Type::INT8),
                 (&part_size, Type::INT8),
+                (&i64::from(MAX_OPEN_UPLOADS), Type::INT8),
             ],
             lock: None,
         };
-        self.run(upload.key.owner(), &statement)
+        let owner = upload.key.owner();
+        let lock = format!("slipway uploads of {owner}");
+        let rows = self
+            .run_under(Some(lock), owner, &statement)
             .await
-            .map_err(|failure| failure.into_error("keeping an upload"))?;
-        Ok(())
+            .map_err(|failure| failure.into_error(STEP))?;
+        let row = rows
+            .first()
+            .ok_or_else(|| Error::internal(STEP, "a count without a row"))?;
+        if value(row, "leave_room", STEP)? {
+            Ok(())
+        } else {
+            Err(too_many_uploads())
+        }
     }
 
     /// Upload `id` of `user`, open or not; another's is none.

@@ -1,6 +1,8 @@
 //! The table `user_usage`: the number of files and bytes of each user. It always equals the sum over the live rows.
+//! Uploads in parts that are not files yet are summed up when they are asked for.
 
 use slipway_core::{Error, UserId};
+use tokio_postgres::Row;
 
 use crate::Db;
 use crate::failure::Failure;
@@ -15,12 +17,32 @@ pub struct Usage {
     pub bytes: u64,
 }
 
+/// What a user has stored, and what unfinished uploads will add to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holdings {
+    /// What is stored.
+    pub stored: Usage,
+    /// The declared sizes of the open multipart uploads together.
+    pub pending_bytes: u64,
+}
+
 const USAGE: &str = "SELECT files, bytes FROM user_usage WHERE user_id = $1";
+
+/// An upload is open until it is aborted or its file is recorded, and then counts as that. Users without files have no row of
+/// usage. The sum of uploads from before their number was limited may be over what a bigint holds.
+const HOLDINGS: &str = "\
+SELECT coalesce((SELECT files FROM user_usage WHERE user_id = $1), 0) AS files,
+       coalesce((SELECT bytes FROM user_usage WHERE user_id = $1), 0) AS bytes,
+       least(coalesce(sum(size), 0), 9223372036854775807)::bigint AS pending_bytes
+FROM multipart_uploads AS m
+WHERE user_id = $1 AND aborted_at IS NULL
+  AND NOT EXISTS (SELECT FROM s3_files AS f WHERE user_id = $1 AND f.id = m.id)";
+
+const STEP: &str = "reading the usage";
 
 impl Db {
     /// What `user` has stored: zero for a user without files.
     pub async fn usage(&self, user: &UserId) -> Result<Usage, Error> {
-        const STEP: &str = "reading the usage";
         let statement = Statement {
             sql: USAGE,
             params: &[],
@@ -30,18 +52,40 @@ impl Db {
             .run(user, &statement)
             .await
             .map_err(|e| e.into_error(STEP))?;
-        let Some(row) = rows.first() else {
-            return Ok(Usage::default());
+        rows.first().map_or_else(|| Ok(Usage::default()), usage)
+    }
+
+    /// The same, and what `user`'s unfinished uploads will add.
+    pub async fn holdings(&self, user: &UserId) -> Result<Holdings, Error> {
+        let statement = Statement {
+            sql: HOLDINGS,
+            params: &[],
+            lock: None,
         };
-        let count = |column| -> Result<u64, Error> {
-            let value: i64 = row
-                .try_get(column)
-                .map_err(|e| Failure::from(e).into_error(STEP))?;
-            u64::try_from(value).map_err(|e| Error::internal(STEP, e))
-        };
-        Ok(Usage {
-            files: count("files")?,
-            bytes: count("bytes")?,
+        let rows = self
+            .run(user, &statement)
+            .await
+            .map_err(|e| e.into_error(STEP))?;
+        let row = rows
+            .first()
+            .ok_or_else(|| Error::internal(STEP, "an aggregate without a row"))?;
+        Ok(Holdings {
+            stored: usage(row)?,
+            pending_bytes: count(row, "pending_bytes")?,
         })
     }
+}
+
+fn usage(row: &Row) -> Result<Usage, Error> {
+    Ok(Usage {
+        files: count(row, "files")?,
+        bytes: count(row, "bytes")?,
+    })
+}
+
+fn count(row: &Row, column: &str) -> Result<u64, Error> {
+    let value: i64 = row
+        .try_get(column)
+        .map_err(|e| Failure::from(e).into_error(STEP))?;
+    u64::try_from(value).map_err(|e| Error::internal(STEP, e))
 }

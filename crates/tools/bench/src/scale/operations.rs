@@ -181,7 +181,7 @@ async fn once(db: &Db, operation: Operation, subject: &Subject) -> io::Result<()
             .await
             .map(drop)
             .map_err(io::Error::other),
-        Operation::Usage => db.usage(user).await.map(drop).map_err(io::Error::other),
+        Operation::Usage => db.holdings(user).await.map(drop).map_err(io::Error::other),
         Operation::Record | Operation::Again => record(db, new).await.map(drop),
         Operation::Delete => db
             .delete_files(user, &[new.key.id()])
