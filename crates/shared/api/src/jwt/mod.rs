@@ -9,7 +9,7 @@ mod key;
 mod provider;
 
 use jsonwebtoken::decode_header;
-use slipway_core::env::{ConfigError, Env};
+use slipway_core::env::{ConfigError, Environment};
 use time::OffsetDateTime;
 
 use claims::Expected;
@@ -31,7 +31,7 @@ pub(crate) struct Verifier {
 
 impl Verifier {
     /// `None` where no key is configured.
-    pub(crate) fn from_env(env: Env<'_>) -> Result<Option<Self>, ConfigError> {
+    pub(crate) fn from_env(env: &Environment) -> Result<Option<Self>, ConfigError> {
         let key = match (env.optional("JWT_PUBLIC_KEY"), env.optional("JWT_SECRET")) {
             (None, None) => return Ok(None),
             (Some(_), Some(_)) => {
