@@ -14,11 +14,12 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Get a URL to upload to
-         * @description For one file, or for 1 to 100 at once with `files`. A batch is all or nothing: one bad entry refuses it all,
-         *     and `error` names the entry, as in `files[3]: …`. Where `files` is given, upload fields beside it are ignored.
+         * Get a signed upload URL
+         * @description For one file, or for 1 to 100 files with `files`. A batch is all or nothing: one invalid entry
+         *     fails the batch, and `error` names the entry, as in `files[3]: …`. With `files`, other upload
+         *     fields are ignored.
          *
-         *     Give `size` when you know it: S3 then refuses any other length. Where a quota is set, it is required.
+         *     Send `size` if you know it: S3 then refuses any other length. With a quota it is required.
          */
         post: operations["presignUpload"];
         delete?: never;
@@ -37,9 +38,9 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Record an upload that is done
-         * @description Call it after the PUT was answered. What is recorded is what S3 says of the object, never what a client claims,
-         *     and recording twice changes nothing.
+         * Record a finished upload
+         * @description Call it after S3 has responded to the PUT. It records what S3 reports about the object, never
+         *     what a client claims, and recording twice changes nothing.
          */
         post: operations["saveMetadata"];
         delete?: never;
@@ -63,10 +64,10 @@ export interface paths {
         get: operations["listMultipartUploads"];
         put?: never;
         /**
-         * Begin a multipart upload
-         * @description For files over 100 MiB, and for uploads that are to survive a lost connection or a closed page: up to 10,000 parts,
-         *     5 TiB. The upload is known by `id`, which will be the file's; nothing else has to be kept.
-         *     See [Large files](#large-files).
+         * Create a multipart upload
+         * @description For files over 100 MiB, and for uploads that must survive a lost connection or a closed page:
+         *     up to 10,000 parts and 5 TiB. `id` identifies the upload, and later the file. The client need
+         *     not store anything else. See [Large files](#large-files).
          */
         post: operations["createMultipartUpload"];
         delete?: never;
@@ -81,7 +82,7 @@ export interface paths {
             header?: never;
             path: {
                 /**
-                 * @description The upload's `id`. Whatever is no id of the caller's answers 404.
+                 * @description The upload's `id`. A value that is not the id of an upload of the caller returns 404.
                  * @example 01890a5d-ac98-7f21-9c44-0a1b2c3d4e5f
                  */
                 id: components["parameters"]["UploadIdInPath"];
@@ -90,16 +91,18 @@ export interface paths {
         };
         /**
          * Get an unfinished upload, with the parts that S3 has
-         * @description What a client needs to go on after a reload: parts that are listed need not be sent again. All of them come at once.
-         *     A 404 says that it is over: `complete` then answers the file, if it became one.
+         * @description A client uses it to continue after a reload: listed parts need not be sent again. The response
+         *     contains all of them. A 404 means that the upload is completed or aborted: `complete` then
+         *     returns the file, if there is one.
          */
         get: operations["getMultipartUpload"];
         put?: never;
         post?: never;
         /**
-         * Give an upload up
-         * @description Its parts are removed from the bucket, and it cannot be completed any more. It may be repeated, for a day at least.
-         *     Where completing was faster, the file stays and this answers 404: delete the file then.
+         * Abort an upload
+         * @description Its parts are removed from the bucket, and it cannot be completed any more. The call may be
+         *     repeated for at least a day. If a completion was faster, the file stays and the response is 404:
+         *     delete the file then.
          */
         delete: operations["abortMultipartUpload"];
         options?: never;
@@ -113,7 +116,7 @@ export interface paths {
             header?: never;
             path: {
                 /**
-                 * @description The upload's `id`. Whatever is no id of the caller's answers 404.
+                 * @description The upload's `id`. A value that is not the id of an upload of the caller returns 404.
                  * @example 01890a5d-ac98-7f21-9c44-0a1b2c3d4e5f
                  */
                 id: components["parameters"]["UploadIdInPath"];
@@ -124,9 +127,9 @@ export interface paths {
         put?: never;
         /**
          * Get URLs for parts
-         * @description For 1 to 1000 parts at once, in the order of the request; a number that comes twice is answered once.
-         *     Each URL is good for one part of exactly `size` bytes, and may be used again: the last PUT of a part counts.
-         *     Sign shortly before sending, and again when a PUT answers 403.
+         * @description For 1 to 1000 parts, in the order of the request. A repeated number is returned once. Each URL is
+         *     valid for one part of exactly `size` bytes and may be used again: the last PUT of a part counts.
+         *     Sign shortly before sending, and again after a 403.
          */
         post: operations["signParts"];
         delete?: never;
@@ -141,7 +144,7 @@ export interface paths {
             header?: never;
             path: {
                 /**
-                 * @description The upload's `id`. Whatever is no id of the caller's answers 404.
+                 * @description The upload's `id`. A value that is not the id of an upload of the caller returns 404.
                  * @example 01890a5d-ac98-7f21-9c44-0a1b2c3d4e5f
                  */
                 id: components["parameters"]["UploadIdInPath"];
@@ -151,9 +154,10 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Make the parts a file
-         * @description S3 is asked which parts it has: no list is sent, and a body is not looked at. What is recorded is what S3 then says of the
-         *     object. It may be repeated at any time, also after an answer was lost, and tells what became of the upload.
+         * Complete an upload
+         * @description The server lists the parts that S3 has, so the client sends no list, and a body is ignored. It
+         *     records what S3 then reports about the object. The call may be repeated at any time, also after
+         *     a lost response, and reports the outcome of the upload.
          */
         post: operations["completeMultipartUpload"];
         delete?: never;
@@ -171,8 +175,9 @@ export interface paths {
         };
         /**
          * List the caller's files, newest first
-         * @description Ask again with `cursor` set to `nextCursor` until that is null. A page may hold fewer files than `limit`, even none,
-         *     and still have a `nextCursor`: only null says that the list has ended.
+         * @description Request the next page with `cursor` set to `nextCursor`, until that is null. A page may contain
+         *     fewer files than `limit`, even none, and still have a `nextCursor`: only null marks the end of the
+         *     list.
          */
         get: operations["listFiles"];
         put?: never;
@@ -189,20 +194,20 @@ export interface paths {
             header?: never;
             path: {
                 /**
-                 * @description The file's `id`. Whatever is no id of the caller's answers 404.
+                 * @description The file's `id`. A value that is not the id of a file of the caller returns 404.
                  * @example 01890a5d-ac96-774b-bcce-b302099a8057
                  */
                 id: components["parameters"]["FileIdInPath"];
             };
             cookie?: never;
         };
-        /** Get one file with a fresh read URL */
+        /** Get one file with a new read URL */
         get: operations["getFile"];
         put?: never;
         post?: never;
         /**
          * Delete one file
-         * @description The file is gone from this API at once and for good, even if its upload URL still lives.
+         * @description The file disappears from this API at once and permanently, even if its upload URL is still valid.
          *     Its bytes are removed from the bucket then, or shortly after.
          */
         delete: operations["deleteFile"];
@@ -222,8 +227,9 @@ export interface paths {
         put?: never;
         /**
          * Delete up to 1000 files
-         * @description Every id of the request comes back exactly once: in `deleted` if this call has deleted the file, else in `missing`,
-         *     which holds what does not exist, was deleted before, is somebody else's, or is no id at all.
+         * @description The response contains every id of the request exactly once: in `deleted` if this call deleted the
+         *     file, otherwise in `missing`. Those are ids of unknown files, of files that were deleted before or
+         *     belong to another user, and texts that are not an id.
          */
         post: operations["deleteFiles"];
         delete?: never;
@@ -239,7 +245,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get how much the caller has stored */
+        /** Get the caller's usage */
         get: operations["getUsage"];
         put?: never;
         post?: never;
@@ -255,19 +261,21 @@ export interface components {
     schemas: {
         /**
          * Format: uuid
-         * @description A UUID version 7 in lower case. A greater id was presigned later.
+         * @description A UUID version 7 in lower case. Ids sort by the time at which they were presigned.
          */
         FileId: string;
-        /** @description Where the object is in the bucket, as owner, id and a short ASCII form of the name. Treat it as opaque. */
+        /** @description The key of the object in the bucket, from owner, id and a short ASCII form of the name. Treat it as opaque. */
         ObjectKey: string;
         /**
-         * @description The name a person gave the file, in any script, and kept exactly. At most 768 bytes of UTF-8 (a schema can only count characters).
-         *     No control characters; slashes, marks of direction and outer spaces are allowed.
+         * @description The original name of the file, in any script, stored exactly. At most 768 bytes of UTF-8 (a schema
+         *     can only count characters). No control characters. Slashes, bidirectional marks, and leading and
+         *     trailing spaces are allowed.
          */
         FileName: string;
         /**
-         * @description A media type such as `image/png` or `text/plain; charset=utf-8`. After the first `;` any printable ASCII is allowed and kept as given (a tab becomes a space),
-         *     since browsers write `video/webm;codecs=vp8,opus`.
+         * @description A media type such as `image/png` or `text/plain; charset=utf-8`. After the first `;` any printable
+         *     ASCII is allowed and stored as given (a tab becomes a space), because browsers write
+         *     `video/webm;codecs=vp8,opus`.
          */
         ContentType: string;
         /** @description The SHA-256 of the whole file, 32 bytes in base64 with padding. */
@@ -288,19 +296,19 @@ export interface components {
          * @description RFC 3339 in UTC, whole seconds.
          */
         Timestamp: string;
-        /** @description A file that is to be uploaded. */
+        /** @description A file to upload. */
         UploadIntent: {
             fileName: components["schemas"]["FileName"];
-            /** @description It must be sent with the PUT exactly as written here. */
+            /** @description The PUT must send exactly this value. */
             contentType: components["schemas"]["ContentType"];
-            /** @description The exact length in bytes. S3 then refuses any other. Required where a quota is set. */
+            /** @description The exact length in bytes. S3 then refuses any other. Required with a quota. */
             size?: number | null;
-            /** @description S3 then verifies the bytes against it. */
+            /** @description S3 then verifies the bytes. */
             checksumSha256?: components["schemas"]["Sha256"] | null;
         };
         /** @description One file. */
         PresignOneRequest: components["schemas"]["UploadIntent"] & {
-            /** @description Absent; with `files` the request is a batch. */
+            /** @description Absent. With `files` the request is a batch. */
             files?: null;
         };
         /** @description Several files, all or nothing. */
@@ -308,15 +316,15 @@ export interface components {
             files: components["schemas"]["UploadIntent"][];
         };
         PresignRequest: components["schemas"]["PresignOneRequest"] | components["schemas"]["PresignBatchRequest"];
-        /** @description The headers that must be sent with the PUT, all of them and with exactly these values. */
+        /** @description The headers of the PUT. Send all of them with exactly these values. */
         UploadHeaders: {
             "Content-Type": components["schemas"]["ContentType"];
             /**
-             * @description Where URLs are write-once.
+             * @description If URLs are write-once.
              * @constant
              */
             "If-None-Match"?: "*";
-            /** @description Where the request gave `checksumSha256`. */
+            /** @description If the request contained `checksumSha256`. */
             "x-amz-checksum-sha256"?: components["schemas"]["Sha256"];
         };
         /** @description A URL for one upload. */
@@ -325,7 +333,7 @@ export interface components {
             objectKey: components["schemas"]["ObjectKey"];
             /**
              * Format: uri
-             * @description Where to PUT the bytes. Whoever has it can upload; keep it secret.
+             * @description The URL for the PUT. Anyone who has it can upload, so keep it secret.
              */
             presignedUrl: string;
             /** @constant */
@@ -333,10 +341,10 @@ export interface components {
             headers: components["schemas"]["UploadHeaders"];
             /**
              * Format: uri
-             * @description The object's plain address. It answers only where files are public.
+             * @description The plain address of the object. It is readable only if files are public.
              */
             publicFileUrl: string;
-            /** @description When the URL stops to work. */
+            /** @description When the URL expires. */
             expiresAt: components["schemas"]["Timestamp"];
         };
         /** @description A URL for the file of the request. */
@@ -347,7 +355,7 @@ export interface components {
             objectKey: components["schemas"]["ObjectKey"];
             /**
              * Format: uri
-             * @description Where to PUT the bytes. Whoever has it can upload; keep it secret.
+             * @description The URL for the PUT. Anyone who has it can upload, so keep it secret.
              */
             presignedUrl: string;
             /** @constant */
@@ -355,10 +363,10 @@ export interface components {
             headers: components["schemas"]["UploadHeaders"];
             /**
              * Format: uri
-             * @description The object's plain address. It answers only where files are public.
+             * @description The plain address of the object. It is readable only if files are public.
              */
             publicFileUrl: string;
-            /** @description When the URL stops to work. */
+            /** @description When the URL expires. */
             expiresAt: components["schemas"]["Timestamp"];
         };
         /** @description A URL for each file, in the order of the request. */
@@ -369,7 +377,7 @@ export interface components {
         };
         PresignResponse: components["schemas"]["PresignOneResponse"] | components["schemas"]["PresignBatchResponse"];
         SaveMetadataRequest: {
-            /** @description The `objectKey` that presigning answered, unchanged. */
+            /** @description The `objectKey` of the presign response, unchanged. */
             objectKey: components["schemas"]["ObjectKey"];
             /** @description Accepted from older clients, and ignored. */
             publicFileUrl?: unknown;
@@ -379,16 +387,16 @@ export interface components {
             id: components["schemas"]["FileId"];
             objectKey: components["schemas"]["ObjectKey"];
             fileName: components["schemas"]["FileName"];
-            /** @description As S3 has stored it. */
+            /** @description The content type that S3 stores. */
             contentType: string;
             /**
              * Format: int64
              * @description Length in bytes.
              */
             size: number;
-            /** @description S3's entity tag, without quotes. It changes with the content; it is not always an MD5. */
+            /** @description S3's entity tag, without quotes. It changes with the content. It is not always an MD5. */
             etag: string;
-            /** @description Null where S3 has no SHA-256 of the whole file. */
+            /** @description Null if S3 has no SHA-256 of the whole file. */
             checksumSha256: components["schemas"]["Sha256"] | null;
             /** @description S3 computes it for a file whose upload named no other checksum, also for one that came in parts. Null where S3 has none. */
             checksumCrc64nvme: components["schemas"]["Crc64Nvme"] | null;
@@ -399,12 +407,13 @@ export interface components {
             uploadedAt: components["schemas"]["Timestamp"];
             /**
              * Format: uri
-             * @description Where to read the bytes, without a token. For a while the same file has the same URL, so that a browser's cache works.
-             *     Null only with `urlBlocked`. Where files wait for a malware scanner, S3 itself answers 403 unless the bytes under
-             *     the key have been found clean, also at a URL that was given out before.
+             * @description The URL for reading the bytes, without a token. For a while the same file has the same URL, so
+             *     that the browser's cache works. Null only with `urlBlocked`. In deployments with a malware
+             *     scanner, S3 itself returns 403 unless the bytes under the key were found clean, also for a URL
+             *     that was issued before.
              */
             url: string | null;
-            /** @description When `url` stops to work. Null where files are public, and where there is no `url`. */
+            /** @description When `url` expires. Null if files are public, and if there is no `url`. */
             urlExpiresAt: components["schemas"]["Timestamp"] | null;
             /**
              * Format: uri
@@ -414,10 +423,10 @@ export interface components {
             /**
              * @description Why `url` is null; absent where it is not. Only deployments that wait for a malware scanner withhold URLs.
              *
-             *     - `scan_pending`: the file has not been scanned yet. Ask again later.
-             *     - `scan_threats`: the scanner found malware in it.
-             *     - `scan_failed`: the scanner could not scan it.
-             *     - `scan_unsupported`: the scanner cannot look into files like this one.
+             *     - `scan_pending`: the file has not been scanned yet. Repeat the request later.
+             *     - `scan_threats`: the scanner found malware.
+             *     - `scan_failed`: the scan failed.
+             *     - `scan_unsupported`: the scanner does not support files of this kind.
              * @enum {string}
              */
             urlBlocked?: "scan_pending" | "scan_threats" | "scan_failed" | "scan_unsupported";
@@ -432,7 +441,7 @@ export interface components {
             success: true;
             /** @description Newest first, in descending order of `id`. */
             files: components["schemas"]["File"][];
-            /** @description Opaque; give it as `cursor` to get the next page. Null at the end. */
+            /** @description Opaque. Send it as `cursor` to get the next page. Null at the end. */
             nextCursor: string | null;
         };
         DeleteFileResponse: {
@@ -445,9 +454,9 @@ export interface components {
         DeleteFilesResponse: {
             /** @constant */
             success: true;
-            /** @description Files that this call has deleted. */
+            /** @description Files that this call deleted. */
             deleted: components["schemas"]["FileId"][];
-            /** @description Ids of the request, as given, that are no files of the caller. */
+            /** @description Ids of the request, as given, that are not files of the caller. */
             missing: string[];
         };
         Usage: {
@@ -455,35 +464,35 @@ export interface components {
             success: true;
             /**
              * Format: int64
-             * @description How many files.
+             * @description The number of files.
              */
             files: number;
             /**
              * Format: int64
-             * @description Their lengths together.
+             * @description The sum of their lengths.
              */
             bytes: number;
             /**
              * Format: int64
-             * @description The most that `bytes` may become. Null without a quota.
+             * @description The maximum of `bytes`. Null without a quota.
              */
             quotaBytes: number | null;
         };
-        /** @description A file that is to be uploaded in parts. */
+        /** @description A file to upload in parts. */
         MultipartIntent: {
             fileName: components["schemas"]["FileName"];
             contentType: components["schemas"]["ContentType"];
             /** @description The exact length in bytes. */
             size: number;
             /**
-             * @description The length of each part but the last, 5 MiB to 5 GiB; 16 MiB where it is absent.
-             *     Raised where the file would need over 10,000 parts: go by `partSize` of the answer.
+             * @description The length of each part except the last, 5 MiB to 5 GiB. The default is 16 MiB. The server
+             *     raises it if the file would need more than 10,000 parts: use `partSize` of the response.
              */
             partSize?: number | null;
-            /** @description Must be absent. S3 makes no SHA-256 of a whole that comes in parts. */
+            /** @description Must be absent. S3 computes no SHA-256 of a whole file that is sent in parts. */
             checksumSha256?: null;
         };
-        /** @description What to cut the file into. */
+        /** @description The parts to split the file into. */
         MultipartCreated: {
             /** @constant */
             success: true;
@@ -491,14 +500,14 @@ export interface components {
             objectKey: components["schemas"]["ObjectKey"];
             /**
              * Format: int64
-             * @description The length of each part but the last, which has what is left.
+             * @description The length of each part except the last, which has the rest.
              */
             partSize: number;
-            /** @description How many parts there are, numbered from 1. */
+            /** @description The number of parts. They are numbered from 1. */
             partCount: number;
             /**
              * Format: uri
-             * @description The object's plain address. It answers only where files are public.
+             * @description The plain address of the object. It is readable only if files are public.
              */
             publicFileUrl: string;
         };
@@ -514,12 +523,12 @@ export interface components {
             size: number;
             /**
              * Format: int64
-             * @description The length of each part but the last, which has what is left.
+             * @description The length of each part except the last, which has the rest.
              */
             partSize: number;
-            /** @description How many parts there are, numbered from 1. */
+            /** @description The number of parts. They are numbered from 1. */
             partCount: number;
-            /** @description When it was begun. */
+            /** @description When it was created. */
             createdAt: components["schemas"]["Timestamp"];
         };
         MultipartPage: {
@@ -527,10 +536,10 @@ export interface components {
             success: true;
             /** @description Newest first, in descending order of `id`. */
             uploads: components["schemas"]["MultipartSummary"][];
-            /** @description Opaque; give it as `cursor` to get the next page. Null at the end. */
+            /** @description Opaque. Send it as `cursor` to get the next page. Null at the end. */
             nextCursor: string | null;
         };
-        /** @description An unfinished upload, and what S3 has of it. */
+        /** @description An unfinished upload, with the parts that S3 has. */
         MultipartUpload: {
             /** @constant */
             success: true;
@@ -544,12 +553,12 @@ export interface components {
             size: number;
             /**
              * Format: int64
-             * @description The length of each part but the last, which has what is left.
+             * @description The length of each part except the last, which has the rest.
              */
             partSize: number;
-            /** @description How many parts there are, numbered from 1. */
+            /** @description The number of parts. They are numbered from 1. */
             partCount: number;
-            /** @description When it was begun. */
+            /** @description When it was created. */
             createdAt: components["schemas"]["Timestamp"];
             /** @description The parts that S3 has, in ascending order. */
             parts: {
@@ -574,20 +583,20 @@ export interface components {
                 partNumber: number;
                 /**
                  * Format: uri
-                 * @description Where to PUT the part's bytes. Whoever has it can upload the part; keep it secret.
+                 * @description The URL for the PUT of the part. Anyone who has it can upload the part, so keep it secret.
                  */
                 url: string;
-                /** @description The headers that must be sent with the PUT, all of them. None today, but go by this. */
+                /** @description The headers of the PUT. Send all of them. The object is empty today, but may not stay so. */
                 headers: {
                     [key: string]: string;
                 };
                 /**
                  * Format: int64
-                 * @description The exact length of the part in bytes; S3 refuses any other.
+                 * @description The exact length of the part in bytes. S3 refuses any other.
                  */
                 size: number;
             }[];
-            /** @description When the URLs stop to work. */
+            /** @description When the URLs expire. */
             expiresAt: components["schemas"]["Timestamp"];
         };
         MultipartCompleting: {
@@ -601,7 +610,7 @@ export interface components {
             success: true;
         };
         /**
-         * @description Every `code` there is, for clients that want to name them all. Each operation lists which it can answer, and with which status.
+         * @description Every `code`, for clients that handle all of them. Each operation lists the codes that it returns, and their status.
          * @enum {string}
          */
         ErrorCode: "invalid_request" | "invalid_key" | "unauthenticated" | "forbidden" | "not_found" | "upload_not_found" | "parts_missing" | "file_changed" | "checksum_mismatch" | "file_deleted" | "file_too_large" | "quota_exceeded" | "use_multipart" | "request_too_large" | "type_not_allowed" | "too_many_uploads" | "internal" | "unavailable" | "timeout";
@@ -712,7 +721,7 @@ export interface components {
             code: "internal";
             /** @description What went wrong and what to do about it, for people. */
             error: string;
-            /** @description Finds the cause in the log. Give it to support. */
+            /** @description Identifies the cause in the log. Give it to support. */
             requestId: string;
         };
         UnavailableError: {
@@ -722,7 +731,7 @@ export interface components {
             code: "unavailable";
             /** @description What went wrong and what to do about it, for people. */
             error: string;
-            /** @description Finds the cause in the log. Give it to support. */
+            /** @description Identifies the cause in the log. Give it to support. */
             requestId: string;
         };
         TimeoutError: {
@@ -732,12 +741,12 @@ export interface components {
             code: "timeout";
             /** @description What went wrong and what to do about it, for people. */
             error: string;
-            /** @description Finds the cause in the log. Give it to support. */
+            /** @description Identifies the cause in the log. Give it to support. */
             requestId: string;
         };
     };
     responses: {
-        /** @description The request is malformed. `error` says what to change. */
+        /** @description The request is malformed. `error` describes what to change. */
         InvalidRequest: {
             headers: {
                 "Cache-Control": components["headers"]["NoStore"];
@@ -754,7 +763,7 @@ export interface components {
                 "application/json": components["schemas"]["InvalidRequestError"];
             };
         };
-        /** @description There is no valid token. Sign in, and repeat the request with a fresh one. */
+        /** @description There is no valid token. Sign in, and repeat the request with a new one. */
         Unauthenticated: {
             headers: {
                 "Cache-Control": components["headers"]["NoStoreUnlessGateway"];
@@ -765,8 +774,8 @@ export interface components {
             };
         };
         /**
-         * @description There is no such file, or it is somebody else's, or it was deleted, or `id` is no id.
-         *     `{"message": …}` says that there is no such path, as when an `id` holds a slash.
+         * @description There is no such file, it belongs to another user, it was deleted, or `id` is not an id.
+         *     `{"message": …}`: there is no such path, for example because the `id` contains a slash.
          */
         NotFound: {
             headers: {
@@ -778,9 +787,9 @@ export interface components {
             };
         };
         /**
-         * @description There is no such upload, or it is over (complete, given up, or ended after 7 days), or it is somebody else's, or `id` is no id.
-         *     `complete` tells whether it became a file.
-         *     `{"message": …}` says that there is no such path, as when an `id` holds a slash.
+         * @description There is no such upload, it is closed (completed, aborted by the client, or aborted after 7 days),
+         *     it belongs to another user, or `id` is not an id. `complete` returns the file, if there is one.
+         *     `{"message": …}`: there is no such path, for example because the `id` contains a slash.
          */
         NoSuchUpload: {
             headers: {
@@ -791,7 +800,7 @@ export interface components {
                 "application/json": components["schemas"]["NotFoundError"] | components["schemas"]["GatewayError"];
             };
         };
-        /** @description The deployment does not accept files of this `contentType`; `error` names what it does accept. */
+        /** @description The deployment does not accept files of this `contentType`. `error` names the accepted types. */
         TypeNotAllowed: {
             headers: {
                 "Cache-Control": components["headers"]["NoStore"];
@@ -808,7 +817,7 @@ export interface components {
                 "application/json": components["schemas"]["TypeNotAllowedError"];
             };
         };
-        /** @description A fault on our side. Report the `requestId`. */
+        /** @description An internal error of the server. Report the `requestId`. */
         Internal: {
             headers: {
                 "Cache-Control": components["headers"]["NoStoreUnlessGateway"];
@@ -818,7 +827,7 @@ export interface components {
                 "application/json": components["schemas"]["InternalError"] | components["schemas"]["GatewayError"];
             };
         };
-        /** @description Something behind the API is not answering. Repeat the request after a pause. */
+        /** @description A service that the API needs does not respond. Repeat the request after a pause. */
         Unavailable: {
             headers: {
                 "Cache-Control": components["headers"]["NoStoreUnlessGateway"];
@@ -828,7 +837,7 @@ export interface components {
                 "application/json": components["schemas"]["UnavailableError"] | components["schemas"]["GatewayError"];
             };
         };
-        /** @description Time ran out before the outcome was known. Repeating the request is safe. */
+        /** @description The deadline expired before the outcome was known. Repeating the request is safe. */
         Timeout: {
             headers: {
                 "Cache-Control": components["headers"]["NoStoreUnlessGateway"];
@@ -838,7 +847,7 @@ export interface components {
                 "application/json": components["schemas"]["TimeoutError"] | components["schemas"]["GatewayError"];
             };
         };
-        /** @description Only from API Gateway, when its authorizer knows the caller and refuses. */
+        /** @description Only from API Gateway, if its authorizer accepts the token and denies the request. */
         GatewayForbidden: {
             headers: {
                 [name: string]: unknown;
@@ -853,8 +862,8 @@ export interface components {
             };
         };
         /**
-         * @description - `request_too_large`: the request's body has more than 1 MiB, or its answer would have more than 6 MB.
-         *     - `{"message": …}`: the body has more than 6 MB.
+         * @description - `request_too_large`: the body of the request is larger than 1 MiB, or its response would be larger than 6 MB.
+         *     - `{"message": …}`: the body is larger than 6 MB.
          */
         BodyTooLarge: {
             headers: {
@@ -865,7 +874,7 @@ export interface components {
                 "application/json": components["schemas"]["RequestTooLargeError"] | components["schemas"]["GatewayError"];
             };
         };
-        /** @description Only from API Gateway, when requests come too fast. Repeat after a growing pause. */
+        /** @description Only from API Gateway, if requests are too frequent. Repeat after an increasing pause. */
         GatewayThrottled: {
             headers: {
                 [name: string]: unknown;
@@ -882,21 +891,21 @@ export interface components {
     };
     parameters: {
         /**
-         * @description The file's `id`. Whatever is no id of the caller's answers 404.
+         * @description The file's `id`. A value that is not the id of a file of the caller returns 404.
          * @example 01890a5d-ac96-774b-bcce-b302099a8057
          */
         FileIdInPath: string;
         /**
-         * @description The upload's `id`. Whatever is no id of the caller's answers 404.
+         * @description The upload's `id`. A value that is not the id of an upload of the caller returns 404.
          * @example 01890a5d-ac98-7f21-9c44-0a1b2c3d4e5f
          */
         UploadIdInPath: string;
     };
     requestBodies: never;
     headers: {
-        /** @description Answers are one user's and hold signed URLs. They are never cached. */
+        /** @description Responses belong to one user and contain signed URLs. They are never cached. */
         NoStore: "no-store";
-        /** @description On our own answers; what API Gateway answers by itself has no such header. */
+        /** @description On responses of the functions. Responses of API Gateway itself do not have this header. */
         NoStoreUnlessGateway: "no-store";
     };
     pathItems: never;
@@ -930,11 +939,11 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["GatewayForbidden"];
             /**
-             * @description - `file_too_large`: over what this deployment accepts for one file.
-             *     - `use_multipart`: over 5 GiB, which is the most that one PUT can carry.
-             *     - `quota_exceeded`: the files of the request do not fit into what is left of the caller's quota.
-             *     - `request_too_large`: the request's body has more than 1 MiB.
-             *     - `{"message": …}`: it has more than 6 MB.
+             * @description - `file_too_large`: over the limit of this deployment for one file.
+             *     - `use_multipart`: over 5 GiB, the maximum of one PUT.
+             *     - `quota_exceeded`: the files of the request exceed the rest of the caller's quota.
+             *     - `request_too_large`: the body of the request is larger than 1 MiB.
+             *     - `{"message": …}`: the body is larger than 6 MB.
              */
             413: {
                 headers: {
@@ -971,8 +980,8 @@ export interface operations {
         };
         responses: {
             /**
-             * @description The file, which another call or an event had recorded before; or this one, if the answer of the database
-             *     was lost and it had to ask again.
+             * @description The file, which another call or an event had recorded before. Also if this call recorded it,
+             *     but the response of the database was lost and the statement had to be repeated.
              */
             200: {
                 headers: {
@@ -1004,7 +1013,7 @@ export interface operations {
                     "application/json": components["schemas"]["FileResponse"];
                 };
             };
-            /** @description The file, which this call has recorded. */
+            /** @description The file, which this call recorded. */
             201: {
                 headers: {
                     "Cache-Control": components["headers"]["NoStore"];
@@ -1016,7 +1025,7 @@ export interface operations {
             };
             /**
              * @description - `invalid_request`: the body is malformed.
-             *     - `invalid_key`: `objectKey` is not a key that presigning could have answered.
+             *     - `invalid_key`: `objectKey` is not a key that presigning could have returned.
              */
             400: {
                 headers: {
@@ -1035,7 +1044,7 @@ export interface operations {
                 };
             };
             401: components["responses"]["Unauthenticated"];
-            /** @description The key is another user's (`forbidden`), or API Gateway's authorizer refuses the caller. */
+            /** @description The key belongs to another user (`forbidden`), or API Gateway's authorizer refuses the caller. */
             403: {
                 headers: {
                     "Cache-Control": components["headers"]["NoStoreUnlessGateway"];
@@ -1045,7 +1054,7 @@ export interface operations {
                     "application/json": components["schemas"]["ForbiddenError"] | components["schemas"]["GatewayError"];
                 };
             };
-            /** @description S3 has no object under this key (yet). Repeat the call once the PUT has been answered. */
+            /** @description S3 has no object under this key yet. Repeat the call after S3 has responded to the PUT. */
             409: {
                 headers: {
                     "Cache-Control": components["headers"]["NoStore"];
@@ -1062,7 +1071,7 @@ export interface operations {
                     "application/json": components["schemas"]["UploadNotFoundError"];
                 };
             };
-            /** @description The file was deleted, and stays deleted. Presign again to upload it anew. */
+            /** @description The file was deleted, and stays deleted. Presign again to upload it again. */
             410: {
                 headers: {
                     "Cache-Control": components["headers"]["NoStore"];
@@ -1080,12 +1089,13 @@ export interface operations {
                 };
             };
             /**
-             * @description The object is refused, and is removed from the bucket. Later calls are answered the same.
+             * @description The object is refused and removed from the bucket. Later calls return the same.
              *
              *     - `file_too_large`: it is larger than this deployment accepts.
-             *     - `quota_exceeded`: it does not fit into the caller's quota.
+             *     - `quota_exceeded`: it exceeds the caller's quota.
              *
-             *     `request_too_large` says that the request's body has more than 1 MiB, `{"message": …}` that it has more than 6 MB.
+             *     `request_too_large`: the body of the request is larger than 1 MiB. `{"message": …}`: it is
+             *     larger than 6 MB.
              */
             413: {
                 headers: {
@@ -1105,9 +1115,9 @@ export interface operations {
     listMultipartUploads: {
         parameters: {
             query?: {
-                /** @description The most uploads on the page. */
+                /** @description The maximum number of uploads on the page. */
                 limit?: number;
-                /** @description The `nextCursor` of the page before, unchanged. Anything else is 400. */
+                /** @description The `nextCursor` of the previous page, unchanged. Any other value is 400. */
                 cursor?: string;
             };
             header?: never;
@@ -1173,7 +1183,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description It has begun. Nothing counts against a quota before the file is complete. */
+            /** @description The upload is created. It does not count against a quota before the file is complete. */
             201: {
                 headers: {
                     "Cache-Control": components["headers"]["NoStore"];
@@ -1197,10 +1207,10 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["GatewayForbidden"];
             /**
-             * @description - `file_too_large`: over what this deployment accepts for one file in parts.
-             *     - `quota_exceeded`: the file does not fit into what is left of the caller's quota.
-             *     - `request_too_large`: the request's body has more than 1 MiB.
-             *     - `{"message": …}`: it has more than 6 MB.
+             * @description - `file_too_large`: over the limit of this deployment for one file in parts.
+             *     - `quota_exceeded`: the file exceeds the rest of the caller's quota.
+             *     - `request_too_large`: the body of the request is larger than 1 MiB.
+             *     - `{"message": …}`: the body is larger than 6 MB.
              */
             413: {
                 headers: {
@@ -1224,7 +1234,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The upload's `id`. Whatever is no id of the caller's answers 404.
+                 * @description The upload's `id`. A value that is not the id of an upload of the caller returns 404.
                  * @example 01890a5d-ac98-7f21-9c44-0a1b2c3d4e5f
                  */
                 id: components["parameters"]["UploadIdInPath"];
@@ -1279,7 +1289,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The upload's `id`. Whatever is no id of the caller's answers 404.
+                 * @description The upload's `id`. A value that is not the id of an upload of the caller returns 404.
                  * @example 01890a5d-ac98-7f21-9c44-0a1b2c3d4e5f
                  */
                 id: components["parameters"]["UploadIdInPath"];
@@ -1288,7 +1298,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It is given up. */
+            /** @description The upload is aborted. */
             200: {
                 headers: {
                     "Cache-Control": components["headers"]["NoStore"];
@@ -1320,7 +1330,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The upload's `id`. Whatever is no id of the caller's answers 404.
+                 * @description The upload's `id`. A value that is not the id of an upload of the caller returns 404.
                  * @example 01890a5d-ac98-7f21-9c44-0a1b2c3d4e5f
                  */
                 id: components["parameters"]["UploadIdInPath"];
@@ -1382,7 +1392,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The upload's `id`. Whatever is no id of the caller's answers 404.
+                 * @description The upload's `id`. A value that is not the id of an upload of the caller returns 404.
                  * @example 01890a5d-ac98-7f21-9c44-0a1b2c3d4e5f
                  */
                 id: components["parameters"]["UploadIdInPath"];
@@ -1391,7 +1401,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The file, which an earlier call or an event had recorded. */
+            /** @description The file, which an earlier call or an event recorded. */
             200: {
                 headers: {
                     "Cache-Control": components["headers"]["NoStore"];
@@ -1422,7 +1432,7 @@ export interface operations {
                     "application/json": components["schemas"]["FileResponse"];
                 };
             };
-            /** @description The file, which this call has recorded. */
+            /** @description The file, which this call recorded. */
             201: {
                 headers: {
                     "Cache-Control": components["headers"]["NoStore"];
@@ -1453,7 +1463,7 @@ export interface operations {
                     "application/json": components["schemas"]["FileResponse"];
                 };
             };
-            /** @description S3 is still putting the parts together. Repeat the call after a few seconds, until it answers 200 or 201. */
+            /** @description S3 is still combining the parts. Repeat the call after a few seconds, until it returns 200 or 201. */
             202: {
                 headers: {
                     "Cache-Control": components["headers"]["NoStore"];
@@ -1473,7 +1483,7 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["GatewayForbidden"];
             404: components["responses"]["NoSuchUpload"];
-            /** @description S3 does not have all parts, each with its exact length. `error` names those that are missing; `GET` tells those that are there. */
+            /** @description S3 does not have all parts, each with its exact length. `error` names the missing ones, `GET` lists the existing ones. */
             409: {
                 headers: {
                     "Cache-Control": components["headers"]["NoStore"];
@@ -1490,7 +1500,7 @@ export interface operations {
                     "application/json": components["schemas"]["PartsMissingError"];
                 };
             };
-            /** @description The file was deleted, and stays deleted. Begin a new upload. */
+            /** @description The file was deleted, and stays deleted. Create a new upload. */
             410: {
                 headers: {
                     "Cache-Control": components["headers"]["NoStore"];
@@ -1508,12 +1518,13 @@ export interface operations {
                 };
             };
             /**
-             * @description The object is refused, now or before, and is removed from the bucket.
+             * @description The object is refused, now or earlier, and removed from the bucket.
              *
              *     - `file_too_large`: it is larger than this deployment accepts.
-             *     - `quota_exceeded`: it does not fit into the caller's quota.
+             *     - `quota_exceeded`: it exceeds the caller's quota.
              *
-             *     `request_too_large` says that the request's body has more than 1 MiB, `{"message": …}` that it has more than 6 MB.
+             *     `request_too_large`: the body of the request is larger than 1 MiB. `{"message": …}`: it is
+             *     larger than 6 MB.
              */
             413: {
                 headers: {
@@ -1533,12 +1544,12 @@ export interface operations {
     listFiles: {
         parameters: {
             query?: {
-                /** @description The most files on the page. */
+                /** @description The maximum number of files on the page. */
                 limit?: number;
-                /** @description The `nextCursor` of the page before, unchanged. Anything else is 400. */
+                /** @description The `nextCursor` of the previous page, unchanged. Any other value is 400. */
                 cursor?: string;
                 /**
-                 * @description Only files whose `contentType` begins with this, such as `image/`. Upper and lower case are the same.
+                 * @description Only files whose `contentType` begins with this prefix, such as `image/`. Case is ignored.
                  * @example image/
                  */
                 contentType?: string;
@@ -1597,17 +1608,18 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description With `true`, the URL answers as an attachment under the original name, so that browsers save instead of show.
-                 *     Types that a browser could run (anything but raster images, audio, video, PDF and plain text) are attachments anyway,
-                 *     and so are files whose first bytes are of such a type, whatever their `contentType`.
-                 *     A public `url` (one with `urlExpiresAt` null) is not changed by this.
+                 * @description With `true`, the URL serves the file as an attachment under its original name, so that
+                 *     browsers save it instead of showing it. Types that a browser could execute (everything except
+                 *     raster images, audio, video, PDF and plain text) are always attachments, and so are files
+                 *     whose first bytes are of such a type, whatever their `contentType`. The parameter does not
+                 *     change a public `url` (one with `urlExpiresAt` null).
                  */
                 download?: boolean;
             };
             header?: never;
             path: {
                 /**
-                 * @description The file's `id`. Whatever is no id of the caller's answers 404.
+                 * @description The file's `id`. A value that is not the id of a file of the caller returns 404.
                  * @example 01890a5d-ac96-774b-bcce-b302099a8057
                  */
                 id: components["parameters"]["FileIdInPath"];
@@ -1664,7 +1676,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The file's `id`. Whatever is no id of the caller's answers 404.
+                 * @description The file's `id`. A value that is not the id of a file of the caller returns 404.
                  * @example 01890a5d-ac96-774b-bcce-b302099a8057
                  */
                 id: components["parameters"]["FileIdInPath"];
@@ -1673,7 +1685,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description This call has deleted it. */
+            /** @description This call deleted the file. */
             200: {
                 headers: {
                     "Cache-Control": components["headers"]["NoStore"];
@@ -1720,7 +1732,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description What was deleted, and what was not there. */
+            /** @description The deleted ids, and the missing ones. */
             200: {
                 headers: {
                     "Cache-Control": components["headers"]["NoStore"];
@@ -1760,7 +1772,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Files and bytes of the caller. Deleted files do not count. */
+            /** @description The number of files and bytes of the caller. Deleted files do not count. */
             200: {
                 headers: {
                     "Cache-Control": components["headers"]["NoStore"];

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use slipway_api::{Counts, Entries, Function, Reply, Request, Spent};
-use slipway_core::env::{ConfigError, Env};
+use slipway_core::env::{ConfigError, Environment};
 use slipway_core::limits::{MAX_BATCH_DELETE, MAX_ID_CHARS};
 use slipway_core::{Error, FileId, ObjectKey};
 use slipway_db::Db;
@@ -35,7 +35,7 @@ struct DoneMany<'a> {
 
 impl Delete {
     /// Reads where the bucket and Postgres are; connects while Lambda still counts this as init.
-    pub async fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
+    pub async fn from_env(env: &Environment) -> Result<Self, ConfigError> {
         let location = Location::from_env(env)?;
         let credentials = Credentials::from_env(env)?;
         let db = Db::new(slipway_db::Config::from_env(env)?)?;

@@ -4,7 +4,7 @@ mod list;
 
 use serde::Serialize;
 use slipway_api::{FileBody, Function, Reply, Request, Spent};
-use slipway_core::env::{ConfigError, Env};
+use slipway_core::env::{ConfigError, Environment};
 use slipway_core::limits::quota_bytes;
 use slipway_core::{Error, FileId};
 use slipway_db::Db;
@@ -31,7 +31,7 @@ struct UsageBody {
 
 impl Files {
     /// Reads where Postgres is, and how read URLs are signed; connects while Lambda still counts this as init.
-    pub async fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
+    pub async fn from_env(env: &Environment) -> Result<Self, ConfigError> {
         let signer = Signer::new(Location::from_env(env)?, Credentials::for_reading(env)?);
         let files = Self {
             db: Db::new(slipway_db::Config::from_env(env)?)?,

@@ -21,7 +21,7 @@ pub mod command;
 
 use std::time::Duration;
 
-use slipway_core::env::{ConfigError, Env};
+use slipway_core::env::{ConfigError, Environment};
 use slipway_db::{Config, Db, Limits};
 use slipway_record::Recorder;
 use slipway_s3::Keys;
@@ -114,16 +114,16 @@ pub struct Maintain {
 
 impl Maintain {
     /// Reads what the record step needs.
-    pub async fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
+    pub async fn from_env(env: &Environment) -> Result<Self, ConfigError> {
         Self::with_recorder(env, &Recorder::from_env(env).await?)
     }
 
     /// The same with credentials that are renewed while it runs.
-    pub async fn with_keys(env: Env<'_>, keys: Keys) -> Result<Self, ConfigError> {
+    pub async fn with_keys(env: &Environment, keys: Keys) -> Result<Self, ConfigError> {
         Self::with_recorder(env, &Recorder::with_keys(env, keys).await?)
     }
 
-    fn with_recorder(env: Env<'_>, recorder: &Recorder) -> Result<Self, ConfigError> {
+    fn with_recorder(env: &Environment, recorder: &Recorder) -> Result<Self, ConfigError> {
         // Nobody waits for an answer, and the sum of a large user's rows takes a while.
         let limits = Limits {
             statement: Duration::from_mins(1),

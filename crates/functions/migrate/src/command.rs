@@ -4,7 +4,7 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::io::Write;
 
-use slipway_core::env::Env;
+use slipway_core::env::Environment;
 
 use crate::{Migrate, copies, diagnose};
 
@@ -64,7 +64,7 @@ impl Command {
     /// Does it, and tells `out` of it.
     pub async fn run(
         &self,
-        env: Env<'_>,
+        env: &Environment,
         out: &mut impl Write,
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
         match self {

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io::Write;
 
 use serde::Serialize;
-use slipway_core::env::Env;
+use slipway_core::env::Environment;
 use slipway_db::diagnosis::State;
 use slipway_db::{Config, Db};
 
@@ -20,7 +20,7 @@ struct Line<'a> {
 
 /// Prints one line per finding. It uses `DATABASE_URL` as the functions do, including a pooler.
 pub(crate) async fn run(
-    env: Env<'_>,
+    env: &Environment,
     out: &mut impl Write,
 ) -> Result<(), Box<dyn Error + Send + Sync>> {
     let db = Db::new(Config::from_env(env)?)?;

@@ -16,7 +16,7 @@ use serde_json::Value;
 use slipway_api::emulator;
 use slipway_core::Error;
 use slipway_core::deadline::time_left;
-use slipway_core::env::{ConfigError, Env};
+use slipway_core::env::{ConfigError, Environment};
 use slipway_db::migrations::{MIGRATIONS, MigrateError};
 use slipway_db::{Config, Db};
 use tokio::time::timeout;
@@ -44,7 +44,7 @@ pub struct Applied {
 
 impl Migrate {
     /// Reads where the database is.
-    pub fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
+    pub fn from_env(env: &Environment) -> Result<Self, ConfigError> {
         const UNPOOLED: &str = "DATABASE_URL_UNPOOLED";
         let config = match env.optional(UNPOOLED) {
             Some(url) => Config::parse(UNPOOLED, &url)?,

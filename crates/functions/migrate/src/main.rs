@@ -5,16 +5,14 @@ use std::process::ExitCode;
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::{Value, json};
-use slipway_core::env::{ConfigError, Env};
+use slipway_core::env::{ConfigError, Environment};
 use slipway_migrate::{Command, CustomResource, Migrate};
-use slipway_secret::Fetched;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let process = |name: &str| std::env::var(name).ok();
-    let env = Env::new(&process);
+    let env = Environment::process();
     let done = if env.optional("AWS_LAMBDA_RUNTIME_API").is_some() {
-        lambda(env).await
+        lambda(&env).await
     } else {
         command(env).await
     };
@@ -27,12 +25,12 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn lambda(env: Env<'_>) -> Result<(), Error> {
+async fn lambda(env: &Environment) -> Result<(), Error> {
     slipway_log::init(env)?;
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
-        // Anew each time: a deployment that is tried again must not hear what failed before. And as an answer, not
-        // at the start: a deployment must hear why.
-        let migrate = migrate(env).await;
+        // Configured at each invocation: a repeated deployment must not receive an old error. It is
+        // configured here and not at init, so that the custom resource can respond with the error.
+        let migrate = migrate(env.clone()).await;
         let migrate = migrate.as_ref();
         match CustomResource::parse(&event.payload) {
             Some(request) => request.handle(migrate, &event.context).await,
@@ -42,15 +40,12 @@ async fn lambda(env: Env<'_>) -> Result<(), Error> {
     .await
 }
 
-async fn migrate(env: Env<'_>) -> Result<Migrate, ConfigError> {
-    let secret = Fetched::from_env(env).await?;
-    let get = |name: &str| secret.get(name).or_else(|| std::env::var(name).ok());
-    Migrate::from_env(Env::new(&get))
+async fn migrate(env: Environment) -> Result<Migrate, ConfigError> {
+    Migrate::from_env(&slipway_secret::with_database_url(env).await?)
 }
 
-async fn command(env: Env<'_>) -> Result<(), Error> {
+async fn command(env: Environment) -> Result<(), Error> {
     let command = Command::parse(std::env::args_os().skip(1))?;
-    let secret = Fetched::from_env(env).await?;
-    let get = |name: &str| secret.get(name).or_else(|| std::env::var(name).ok());
-    command.run(Env::new(&get), &mut io::stdout()).await
+    let env = slipway_secret::with_database_url(env).await?;
+    command.run(&env, &mut io::stdout()).await
 }

@@ -13,7 +13,7 @@ mod sign;
 
 use slipway_api::{Function, Reply, Request, Spent};
 use slipway_core::content_type::AllowedTypes;
-use slipway_core::env::{ConfigError, Env};
+use slipway_core::env::{ConfigError, Environment};
 use slipway_core::limits::{SizeLimits, quota_bytes};
 use slipway_core::{Code, Error, FileId, UserId};
 use slipway_db::{Db, UploadRow};
@@ -34,7 +34,7 @@ pub struct Multipart {
 
 impl Multipart {
     /// Reads the variables of presigning and of recording.
-    pub async fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
+    pub async fn from_env(env: &Environment) -> Result<Self, ConfigError> {
         let allowed = env
             .optional("ALLOWED_CONTENT_TYPES")
             .unwrap_or_else(|| "*/*".to_owned());

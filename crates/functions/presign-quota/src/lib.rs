@@ -5,7 +5,7 @@
 
 use slipway_api::{Function, Reply, Request, Spent};
 use slipway_core::Error;
-use slipway_core::env::{ConfigError, Env};
+use slipway_core::env::{ConfigError, Environment};
 use slipway_core::limits::{check_quota, quota_bytes};
 use slipway_db::Db;
 use slipway_presign::Presign;
@@ -20,7 +20,7 @@ pub struct PresignQuota {
 
 impl PresignQuota {
     /// Reads `USER_QUOTA_BYTES` and what `presign` reads.
-    pub async fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
+    pub async fn from_env(env: &Environment) -> Result<Self, ConfigError> {
         let quota_bytes =
             quota_bytes(env)?.ok_or_else(|| ConfigError::new("USER_QUOTA_BYTES", "is not set"))?;
         let function = Self {

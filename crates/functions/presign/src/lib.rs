@@ -5,7 +5,7 @@ mod answer;
 
 use slipway_api::{Function, Reply, Request};
 use slipway_core::content_type::AllowedTypes;
-use slipway_core::env::{ConfigError, Env};
+use slipway_core::env::{ConfigError, Environment};
 use slipway_core::limits::SizeLimits;
 use slipway_core::{Error, UploadRules};
 use slipway_s3_urls::{Credentials, Location, Signer, UploadUrls};
@@ -24,7 +24,7 @@ pub struct Presign {
 
 impl Presign {
     /// Fails where a quota is set: this function could not keep it. `presign-quota` does.
-    pub fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
+    pub fn from_env(env: &Environment) -> Result<Self, ConfigError> {
         if env.optional("USER_QUOTA_BYTES").is_some() {
             return Err(ConfigError::new(
                 "USER_QUOTA_BYTES",
@@ -35,7 +35,7 @@ impl Presign {
     }
 
     /// The part that `presign-quota` shares.
-    pub fn without_quota(env: Env<'_>) -> Result<Self, ConfigError> {
+    pub fn without_quota(env: &Environment) -> Result<Self, ConfigError> {
         let allowed = env
             .optional("ALLOWED_CONTENT_TYPES")
             .unwrap_or_else(|| "*/*".to_owned());

@@ -11,11 +11,11 @@ use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
 use futures_util::stream::{self, StreamExt as _};
-use lambda_runtime::LambdaEvent;
+use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::{Value, json};
 use slipway_api::emulator;
 use slipway_core::deadline::time_left;
-use slipway_core::env::{ConfigError, Env};
+use slipway_core::env::{ConfigError, Environment};
 use slipway_core::{Code, Error, FileRow, ObjectKey, ScanStatus};
 use slipway_db::Scanned;
 use slipway_record::{Outcome, Recorder, Refusal};
@@ -39,10 +39,18 @@ pub struct RecordUpload {
 
 impl RecordUpload {
     /// Reads what recording needs.
-    pub async fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
+    pub async fn from_env(env: &Environment) -> Result<Self, ConfigError> {
         Ok(Self {
             recorder: Recorder::from_env(env).await?,
         })
+    }
+
+    /// Serves invocations until Lambda stops the process.
+    pub async fn serve(&self) -> Result<(), lambda_runtime::Error> {
+        lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
+            self.handle(event).await
+        }))
+        .await
     }
 
     /// Handles one invocation. Messages from SQS fail one by one; a direct event fails as a whole, upon which Lambda

@@ -4,7 +4,7 @@ mod many;
 
 use serde::Deserialize;
 use slipway_api::{Counts, Entries, FileBody, Function, Reply, Request, Spent};
-use slipway_core::env::{ConfigError, Env};
+use slipway_core::env::{ConfigError, Environment};
 use slipway_core::limits::MAX_BATCH_CONFIRM;
 use slipway_core::{Code, Error, FileRow, ObjectKey, UserId};
 use slipway_db::FileState;
@@ -29,7 +29,7 @@ struct Body {
 
 impl SaveMetadata {
     /// Reads what recording needs, and how read URLs are signed.
-    pub async fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
+    pub async fn from_env(env: &Environment) -> Result<Self, ConfigError> {
         let signer = Signer::new(Location::from_env(env)?, Credentials::for_reading(env)?);
         let urls = ReadUrls::from_env(env, signer)?;
         Ok(Self {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use slipway_core::env::{ConfigError, Env};
+use slipway_core::env::{ConfigError, Environment};
 use slipway_core::{Code, Error, UserId};
 use time::OffsetDateTime;
 
@@ -27,7 +27,7 @@ impl Identity {
     /// Reads `JWT_PUBLIC_KEY`, `JWT_SECRET` or `JWT_KEYS`, `JWT_ISSUER` and `JWT_AUDIENCE`, and `OWNER_CLAIM`.
     ///
     /// Without a key only an authorizer in front of the function can vouch for a caller.
-    pub fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
+    pub fn from_env(env: &Environment) -> Result<Self, ConfigError> {
         Ok(Self {
             verifier: Verifier::from_env(env)?,
             owner_claim: OwnerClaim::from_env(env)?,

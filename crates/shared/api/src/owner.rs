@@ -5,7 +5,7 @@
 //! organisation would otherwise get an account of their own in a deployment where organisations own files.
 
 use serde_json::Value;
-use slipway_core::env::{ConfigError, Env};
+use slipway_core::env::{ConfigError, Environment};
 use slipway_core::{Code, Error, UserId};
 
 use crate::jwt::not_a_string;
@@ -22,7 +22,7 @@ pub(crate) struct OwnerClaim(String);
 
 impl OwnerClaim {
     /// Reads `OWNER_CLAIM`.
-    pub(crate) fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
+    pub(crate) fn from_env(env: &Environment) -> Result<Self, ConfigError> {
         let Some(name) = env.optional("OWNER_CLAIM") else {
             return Ok(Self(SUBJECT.to_owned()));
         };
@@ -76,8 +76,7 @@ mod tests {
     use super::*;
 
     fn claim(name: &str) -> Result<OwnerClaim, ConfigError> {
-        let get = |_: &str| Some(name.to_owned());
-        OwnerClaim::from_env(Env::new(&get))
+        OwnerClaim::from_env(&[("OWNER_CLAIM", name)].into_iter().collect())
     }
 
     #[test]

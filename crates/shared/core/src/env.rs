@@ -1,7 +1,9 @@
 //! Reads typed configuration through an injected getter, so that tests do not change the process environment.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// Why a function cannot start: the variable and the problem. It never contains the value, which may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,21 +31,49 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// The source of configuration: the process environment, or a map in tests.
-#[derive(Clone, Copy)]
-pub struct Env<'a>(&'a dyn Fn(&str) -> Option<String>);
+/// The configuration of a process: its environment variables, or values injected by a test.
+///
+/// Clones share the variables.
+#[derive(Clone)]
+pub struct Environment(Arc<dyn Fn(&str) -> Option<String> + Send + Sync>);
 
-impl fmt::Debug for Env<'_> {
+impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Env")
+        f.write_str("Environment")
     }
 }
 
-impl<'a> Env<'a> {
-    /// Reads variables by calling `get`.
+impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
+    /// These variables and no others.
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
+        let variables = variables.into_iter();
+        let variables: HashMap<String, String> = variables
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect();
+        Self::new(move |name| variables.get(name).cloned())
+    }
+}
+
+impl Environment {
+    /// The variables of this process.
     #[must_use]
-    pub const fn new(get: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Self(get)
+    pub fn process() -> Self {
+        Self::new(|variable| std::env::var(variable).ok())
+    }
+
+    /// Variables that `get` returns.
+    #[must_use]
+    pub fn new(get: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(get))
+    }
+
+    /// The same variables, except those that `first` returns.
+    #[must_use]
+    pub fn overridden(
+        self,
+        first: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        Self::new(move |variable| first(variable).or_else(|| (self.0)(variable)))
     }
 
     /// The value, unless it is unset or blank. A template cannot leave a variable unset, only empty.
@@ -113,36 +143,45 @@ impl<'a> Env<'a> {
 mod tests {
     use super::*;
 
-    fn env(value: &'static str) -> impl Fn(&str) -> Option<String> {
-        move |name| (name == "X").then(|| value.to_owned())
+    fn env(value: &'static str) -> Environment {
+        Environment::from_iter([("X", value)])
     }
 
     #[test]
     fn empty_is_unset() {
-        assert_eq!(Env::new(&env("  ")).optional("X"), None);
-        assert!(Env::new(&env("")).required("X").is_err());
+        assert_eq!(env("  ").optional("X"), None);
+        assert!(env("").required("X").is_err());
+    }
+
+    #[test]
+    fn an_override_replaces_only_what_it_has() {
+        let overridden =
+            env("old").overridden(|name: &str| (name == "Y").then(|| "new".to_owned()));
+        assert_eq!(overridden.optional("X").as_deref(), Some("old"));
+        let overridden =
+            overridden.overridden(|name: &str| (name == "X").then(|| "newer".to_owned()));
+        assert_eq!(overridden.optional("X").as_deref(), Some("newer"));
+        assert_eq!(overridden.optional("Y").as_deref(), Some("new"));
+        assert_eq!(overridden.optional("Z"), None);
     }
 
     #[test]
     fn numbers_are_bounded_and_the_error_names_the_variable_but_not_the_value() {
-        assert_eq!(Env::new(&env("7")).number("X", 1, 1, 10), Ok(7));
-        assert_eq!(Env::new(&env("7")).number("Y", 1, 1, 10), Ok(1));
+        assert_eq!(env("7").number("X", 1, 1, 10), Ok(7));
+        assert_eq!(env("7").number("Y", 1, 1, 10), Ok(1));
         for bad in ["11", "-1", "s3cret", "1.5"] {
-            let error = Env::new(&env(bad))
-                .number("X", 1, 1, 10)
-                .expect_err(bad)
-                .to_string();
+            let error = env(bad).number("X", 1, 1, 10).expect_err(bad).to_string();
             assert!(error.contains('X') && !error.contains(bad), "{error}");
         }
     }
 
     #[test]
     fn flags() {
-        assert_eq!(Env::new(&env("true")).flag("X"), Ok(true));
-        assert_eq!(Env::new(&env("0")).flag("X"), Ok(false));
-        assert_eq!(Env::new(&env("1")).flag("Y"), Ok(false));
-        assert_eq!(Env::new(&env("1")).flag_or("Y", true), Ok(true));
-        assert_eq!(Env::new(&env("0")).flag_or("X", true), Ok(false));
-        assert!(Env::new(&env("yes")).flag("X").is_err());
+        assert_eq!(env("true").flag("X"), Ok(true));
+        assert_eq!(env("0").flag("X"), Ok(false));
+        assert_eq!(env("1").flag("Y"), Ok(false));
+        assert_eq!(env("1").flag_or("Y", true), Ok(true));
+        assert_eq!(env("0").flag_or("X", true), Ok(false));
+        assert!(env("yes").flag("X").is_err());
     }
 }

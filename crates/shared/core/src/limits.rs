@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::env::{ConfigError, Env};
+use crate::env::{ConfigError, Environment};
 use crate::error::{Code, Error};
 use crate::file::is_multipart;
 
@@ -84,7 +84,7 @@ impl SizeLimits {
     ///
     /// Without `MAX_MULTIPART_BYTES`, a configured `MAX_UPLOAD_BYTES` also limits uploads in parts:
     /// an operator who sets one limit means every file. Without either, it is 5 TiB.
-    pub fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
+    pub fn from_env(env: &Environment) -> Result<Self, ConfigError> {
         let max_upload = env.number("MAX_UPLOAD_BYTES", MAX_PUT_BYTES, 1, MAX_PUT_BYTES)?;
         let default = if env.optional("MAX_UPLOAD_BYTES").is_some() {
             max_upload
@@ -133,7 +133,7 @@ impl SizeLimits {
 }
 
 /// `USER_QUOTA_BYTES`, `None` where users have no quota.
-pub fn quota_bytes(env: Env<'_>) -> Result<Option<u64>, ConfigError> {
+pub fn quota_bytes(env: &Environment) -> Result<Option<u64>, ConfigError> {
     // Postgres keeps it as a bigint.
     let max = i64::MAX.unsigned_abs();
     env.optional("USER_QUOTA_BYTES")
@@ -186,12 +186,11 @@ mod tests {
     use super::*;
 
     fn limits(max_upload: &str, max_multipart: &str) -> SizeLimits {
-        let get = |name: &str| match name {
-            "MAX_UPLOAD_BYTES" => Some(max_upload.to_owned()),
-            "MAX_MULTIPART_BYTES" => Some(max_multipart.to_owned()),
-            _ => None,
-        };
-        SizeLimits::from_env(Env::new(&get)).expect("limits")
+        let env = [
+            ("MAX_UPLOAD_BYTES", max_upload),
+            ("MAX_MULTIPART_BYTES", max_multipart),
+        ];
+        SizeLimits::from_env(&env.into_iter().collect()).expect("limits")
     }
 
     #[test]
@@ -251,7 +250,7 @@ mod tests {
                 "{max_upload:?} {max_multipart:?}"
             );
         }
-        let get = |name: &str| (name == "MAX_MULTIPART_BYTES").then(|| "53687091200001".to_owned());
-        SizeLimits::from_env(Env::new(&get)).expect_err("more than S3 takes");
+        let env = Environment::from_iter([("MAX_MULTIPART_BYTES", "53687091200001")]);
+        SizeLimits::from_env(&env).expect_err("more than S3 takes");
     }
 }

@@ -13,7 +13,7 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::content_type::AllowedTypes;
-use crate::env::{ConfigError, Env};
+use crate::env::{ConfigError, Environment};
 use crate::error::Error;
 use crate::limits::too_large;
 
@@ -114,7 +114,7 @@ impl UploadRules {
     pub const MAX_RULES: usize = 32;
 
     /// Reads `UPLOAD_RULES`. The error names what is wrong, so that init fails with a reason.
-    pub fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
+    pub fn from_env(env: &Environment) -> Result<Self, ConfigError> {
         let Some(json) = env.optional(VARIABLE) else {
             return Ok(Self::default());
         };

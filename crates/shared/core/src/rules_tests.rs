@@ -6,8 +6,8 @@ use super::*;
 use crate::Code;
 
 fn rules(json: &str) -> Result<UploadRules, String> {
-    let get = |name: &str| (name == "UPLOAD_RULES").then(|| json.to_owned());
-    UploadRules::from_env(Env::new(&get)).map_err(|error| error.to_string())
+    let env = [("UPLOAD_RULES", json)].into_iter().collect();
+    UploadRules::from_env(&env).map_err(|error| error.to_string())
 }
 
 const EXAMPLE: &str = r#"{"avatar": {"contentTypes": ["image/*", "application/PDF"], "maxBytes": 2000000, "writeOnce": true},

@@ -1,6 +1,6 @@
 //! Results of a malware scan, and whether a file may be read.
 
-use crate::env::{ConfigError, Env};
+use crate::env::{ConfigError, Environment};
 
 /// The scan result of one object, stored in `s3_files.scan_status`. Null means that there is no result yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -95,7 +95,7 @@ impl UrlBlocked {
 ///
 /// Fails where that could not be kept: where the bytes behind a URL may change after they were scanned, or where
 /// they are read without asking us.
-pub fn require_scan(env: Env<'_>) -> Result<bool, ConfigError> {
+pub fn require_scan(env: &Environment) -> Result<bool, ConfigError> {
     let required = env.flag("REQUIRE_SCAN")?;
     if required && !env.flag("WRITE_ONCE")? {
         return Err(ConfigError::new(
@@ -140,11 +140,8 @@ mod tests {
     #[test]
     fn it_is_required_only_where_it_can_be_kept() {
         let read = |variables: &[(&str, &str)]| {
-            let get = |name: &str| {
-                let found = variables.iter().find(|(variable, _)| *variable == name);
-                found.map(|(_, value)| (*value).to_owned())
-            };
-            require_scan(Env::new(&get)).map_err(|error| error.to_string())
+            let env = variables.iter().copied().collect();
+            require_scan(&env).map_err(|error| error.to_string())
         };
         let (scan, once) = (("REQUIRE_SCAN", "true"), ("WRITE_ONCE", "true"));
         let public = ("PUBLIC_BASE_URL", "https://cdn.test");

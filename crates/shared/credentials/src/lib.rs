@@ -9,7 +9,7 @@ use std::fmt;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
-use slipway_core::env::{ConfigError, Env};
+use slipway_core::env::{ConfigError, Environment};
 use slipway_s3::Keys;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -34,7 +34,7 @@ impl fmt::Debug for Found {
 
 impl Found {
     /// Looks for what the environment does not set: credentials without `AWS_ACCESS_KEY_ID`, and a region without `AWS_REGION`.
-    pub async fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
+    pub async fn from_env(env: &Environment) -> Result<Self, ConfigError> {
         let (has_keys, has_region) = (
             env.optional(ACCESS_KEY).is_some(),
             env.optional(REGION).is_some(),

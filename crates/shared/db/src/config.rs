@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use slipway_core::env::{ConfigError, Env};
+use slipway_core::env::{ConfigError, Environment};
 use socket2::TcpKeepalive;
 
 /// The variable that holds the connection string.
@@ -66,7 +66,7 @@ impl Default for Limits {
 
 impl Config {
     /// Reads `DATABASE_URL`. Errors name what is wrong in it, never what it holds.
-    pub fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
+    pub fn from_env(env: &Environment) -> Result<Self, ConfigError> {
         Self::parse(VARIABLE, &env.required(VARIABLE)?)
     }
 

@@ -2,7 +2,7 @@
 
 mod line;
 
-use slipway_core::env::{ConfigError, Env};
+use slipway_core::env::{ConfigError, Environment};
 use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -18,14 +18,17 @@ use crate::line::{Lines, SpanFields};
 ///
 /// Other crates never speak below warning, whatever `LOG_LEVEL` says: `tokio_postgres` writes parameters
 /// and HTTP clients write signed URLs at debug.
-pub fn init(env: Env<'_>) -> Result<(), ConfigError> {
+pub fn init(env: &Environment) -> Result<(), ConfigError> {
     // An error only says that a log is there already, as in tests.
     let _ = subscriber(env, std::io::stdout)?.try_init();
     Ok(())
 }
 
 /// What [`init`] starts, writing elsewhere.
-pub fn subscriber<W>(env: Env<'_>, writer: W) -> Result<impl Subscriber + Send + Sync, ConfigError>
+pub fn subscriber<W>(
+    env: &Environment,
+    writer: W,
+) -> Result<impl Subscriber + Send + Sync, ConfigError>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
-use slipway_core::env::{ConfigError, Env};
+use slipway_core::env::ConfigError;
 
 use crate::subscriber;
 
@@ -23,13 +23,9 @@ impl io::Write for Buffer {
 
 /// The lines that `say` leaves in a log with these settings.
 fn lines(settings: &[(&str, &str)], say: impl FnOnce()) -> Result<Vec<Value>, ConfigError> {
-    let get = |name: &str| {
-        let found = settings.iter().find(|(key, _)| *key == name);
-        found.map(|(_, value)| (*value).to_owned())
-    };
     let buffer = Buffer::default();
     let writer = buffer.clone();
-    let subscriber = subscriber(Env::new(&get), move || writer.clone())?;
+    let subscriber = subscriber(&settings.iter().copied().collect(), move || writer.clone())?;
     tracing::subscriber::with_default(subscriber, say);
     let text = String::from_utf8(buffer.0.lock().expect("not poisoned").clone()).expect("UTF-8");
     let lines = text.lines().map(serde_json::from_str);

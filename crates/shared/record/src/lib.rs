@@ -22,7 +22,7 @@ mod terms;
 
 use std::sync::Arc;
 
-use slipway_core::env::{ConfigError, Env};
+use slipway_core::env::{ConfigError, Environment};
 use slipway_core::limits::{SizeLimits, quota_bytes, too_large};
 use slipway_core::scan::require_scan;
 use slipway_core::{Code, Error, FileRow, ObjectKey, StoredObject, UploadRules};
@@ -143,13 +143,13 @@ pub struct Recorder {
 impl Recorder {
     /// Reads where the bucket and Postgres are, the size limits, `UPLOAD_RULES`, `USER_QUOTA_BYTES`,
     /// `PUBLIC_BASE_URL` and `DETECT_CONTENT`; connects to Postgres, if it answers, while Lambda still counts this as init.
-    pub async fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
+    pub async fn from_env(env: &Environment) -> Result<Self, ConfigError> {
         let keys = storage::Credentials::from_env(env)?;
         Self::with_keys(env, keys.into()).await
     }
 
     /// The same with credentials from elsewhere than the environment.
-    pub async fn with_keys(env: Env<'_>, keys: Keys) -> Result<Self, ConfigError> {
+    pub async fn with_keys(env: &Environment, keys: Keys) -> Result<Self, ConfigError> {
         let location = storage::Location::from_env(env)?;
         let db = Arc::new(Db::new(slipway_db::Config::from_env(env)?)?);
         let public = PublicBase::from_env(env)?;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use slipway_core::env::{ConfigError, Env};
+use slipway_core::env::{ConfigError, Environment};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -21,7 +21,7 @@ pub struct Credentials {
 
 impl Credentials {
     /// Reads `AWS_ACCESS_KEY_ID` and its companions, which Lambda sets for the function's role.
-    pub fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
+    pub fn from_env(env: &Environment) -> Result<Self, ConfigError> {
         Ok(Self {
             access_key_id: env.required("AWS_ACCESS_KEY_ID")?,
             secret_access_key: env.required("AWS_SECRET_ACCESS_KEY")?,
@@ -41,7 +41,7 @@ impl Credentials {
 
     /// The keys that sign read URLs: `SIGNING_ACCESS_KEY_ID` and `SIGNING_SECRET_ACCESS_KEY` where set,
     /// so that every execution environment makes the same URL; else the function's own.
-    pub fn for_reading(env: Env<'_>) -> Result<Self, ConfigError> {
+    pub fn for_reading(env: &Environment) -> Result<Self, ConfigError> {
         let Some(access_key_id) = env.optional("SIGNING_ACCESS_KEY_ID") else {
             return Self::from_env(env);
         };
@@ -72,14 +72,14 @@ mod tests {
 
     #[test]
     fn a_signing_key_of_its_own_has_no_session() {
-        let keys = Credentials::for_reading(Env::new(&get)).expect("set");
+        let keys = Credentials::for_reading(&Environment::new(get)).expect("set");
         assert_eq!(keys.access_key_id, "value of SIGNING_ACCESS_KEY_ID");
         assert_eq!(keys.session_token, None);
     }
 
     #[test]
     fn secrets_are_not_printed() {
-        let keys = Credentials::from_env(Env::new(&get)).expect("set");
+        let keys = Credentials::from_env(&Environment::new(get)).expect("set");
         let printed = format!("{keys:?}");
         assert!(
             !printed.contains("SECRET") && !printed.contains("TOKEN"),

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use slipway_core::ObjectKey;
-use slipway_core::env::{ConfigError, Env};
+use slipway_core::env::{ConfigError, Environment};
 use slipway_core::region::{dns_suffix, is_host_label};
 
 use crate::endpoint::Endpoint;
@@ -27,7 +27,7 @@ pub struct Location {
 
 impl Location {
     /// Reads `S3_BUCKET_NAME`, `AWS_REGION` and the first of [`ENDPOINTS`] that is set.
-    pub fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
+    pub fn from_env(env: &Environment) -> Result<Self, ConfigError> {
         let bucket = env.required("S3_BUCKET_NAME")?;
         let region = env.required("AWS_REGION")?;
         let set = ENDPOINTS
@@ -118,7 +118,7 @@ pub struct PublicBase(String);
 
 impl PublicBase {
     /// Reads `PUBLIC_BASE_URL`; `None` where files are private.
-    pub fn from_env(env: Env<'_>) -> Result<Option<Self>, ConfigError> {
+    pub fn from_env(env: &Environment) -> Result<Option<Self>, ConfigError> {
         let Some(base) = env.optional("PUBLIC_BASE_URL") else {
             return Ok(None);
         };
@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn a_region_that_is_no_host_name_fails_at_init() {
         let from = |region: &'static str, endpoint: Option<&'static str>| {
-            Location::from_env(Env::new(&|name| match name {
+            Location::from_env(&Environment::new(move |name| match name {
                 "S3_BUCKET_NAME" => Some("b".to_owned()),
                 "AWS_REGION" => Some(region.to_owned()),
                 "S3_ENDPOINT" => endpoint.map(str::to_owned),
@@ -240,14 +240,14 @@ mod tests {
     #[test]
     fn three_variables_name_an_endpoint() {
         let location = |set: &[&str]| {
-            let get = |name: &str| match name {
-                "S3_BUCKET_NAME" => Some("b".to_owned()),
-                "AWS_REGION" => Some("auto".to_owned()),
-                name => set
-                    .contains(&name)
-                    .then(|| format!("https://{}.example", name.len())),
-            };
-            Location::from_env(Env::new(&get)).map(|location| location.endpoint)
+            let at = |name: &str| format!("https://{}.example", name.len());
+            let basics = [
+                ("S3_BUCKET_NAME", "b".to_owned()),
+                ("AWS_REGION", "auto".to_owned()),
+            ];
+            let endpoints = set.iter().map(|name| (*name, at(name)));
+            let env = basics.into_iter().chain(endpoints).collect();
+            Location::from_env(&env).map(|location| location.endpoint)
         };
         let at = |host: &str| Ok(Some(format!("https://{host}.example")));
         assert_eq!(location(&ENDPOINTS), at("11"));

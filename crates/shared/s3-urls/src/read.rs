@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use slipway_core::content_type::is_inert;
 use slipway_core::disposition::attachment;
-use slipway_core::env::{ConfigError, Env};
+use slipway_core::env::{ConfigError, Environment};
 use slipway_core::limits::MAX_URL_SECONDS;
 use slipway_core::scan::require_scan;
 use slipway_core::{FileRow, UrlBlocked};
@@ -31,7 +31,7 @@ pub struct Window {
 
 impl ReadUrls {
     /// Reads `READ_URL_SECONDS`, `PUBLIC_BASE_URL` and `REQUIRE_SCAN`.
-    pub fn from_env(env: Env<'_>, signer: Signer) -> Result<Self, ConfigError> {
+    pub fn from_env(env: &Environment, signer: Signer) -> Result<Self, ConfigError> {
         Ok(Self {
             signer,
             public: PublicBase::from_env(env)?,

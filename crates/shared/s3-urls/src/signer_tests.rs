@@ -193,12 +193,8 @@ proptest! {
         query.extend(rule.iter().map(|rule| format!("&x-amz-meta-rule={rule}")));
         let rule = rule.as_deref().and_then(slipway_core::RuleName::parse);
         let theirs = sigv4_put(&signer, &key, &query, &headers, at, seconds);
-        let get = |name: &str| match name {
-            "UPLOAD_URL_SECONDS" => Some(seconds.to_string()),
-            "WRITE_ONCE" => Some(write_once.to_string()),
-            _ => None,
-        };
-        let urls = crate::UploadUrls::from_env(slipway_core::env::Env::new(&get), signer).expect("a configuration");
+        let env = [("UPLOAD_URL_SECONDS", seconds.to_string()), ("WRITE_ONCE", write_once.to_string())];
+        let urls = crate::UploadUrls::from_env(&env.into_iter().collect(), signer).expect("a configuration");
         let upload = crate::Upload {
             key: &key, file_name: &file_name, content_type: &content_type, size, checksum,
             metadata: &metadata, rule: rule.as_ref(), write_once: by_rule,
@@ -219,8 +215,8 @@ proptest! {
     ) {
         let key = key(&sub, "a b.txt");
         let at = OffsetDateTime::from_unix_timestamp(at).expect("a time");
-        let get = |name: &str| (name == "UPLOAD_URL_SECONDS").then(|| seconds.to_string());
-        let urls = crate::UploadUrls::from_env(slipway_core::env::Env::new(&get), signer).expect("a configuration");
+        let env = [("UPLOAD_URL_SECONDS", seconds.to_string())];
+        let urls = crate::UploadUrls::from_env(&env.into_iter().collect(), signer).expect("a configuration");
         let ours = urls.part(&crate::UploadPart { key: &key, upload_id: &upload_id, number, size }, at);
         let theirs = block_on(client.upload_part().bucket("photos").key(key.as_str())
             .part_number(number.into())

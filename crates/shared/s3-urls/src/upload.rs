@@ -1,6 +1,6 @@
 //! Upload URLs: everything the upload may be, inside one signature.
 
-use slipway_core::env::{ConfigError, Env};
+use slipway_core::env::{ConfigError, Environment};
 use slipway_core::limits::MAX_URL_SECONDS;
 use slipway_core::scan::require_scan;
 use slipway_core::{ContentType, FileName, Metadata, ObjectKey, RuleName, Sha256};
@@ -65,7 +65,7 @@ pub struct UploadUrls {
 
 impl UploadUrls {
     /// Reads `UPLOAD_URL_SECONDS`, `WRITE_ONCE` and `PUBLIC_BASE_URL`, which must go with `REQUIRE_SCAN`.
-    pub fn from_env(env: Env<'_>, signer: Signer) -> Result<Self, ConfigError> {
+    pub fn from_env(env: &Environment, signer: Signer) -> Result<Self, ConfigError> {
         require_scan(env)?;
         Ok(Self {
             signer,

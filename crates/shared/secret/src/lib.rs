@@ -1,35 +1,24 @@
-//! The connection string from Secrets Manager at init.
+//! The environment of a function that uses Postgres.
 //!
-//! A deployment may give the functions the ARN of a secret in place of `DATABASE_URL`. Then nobody who may read a
-//! function's configuration sees it, and each cold start costs one call more. Without that ARN nothing here happens.
+//! A deployment may give the functions the ARN of a secret instead of `DATABASE_URL`. The connection string is then
+//! not readable in a function's configuration, and each cold start makes one more request. Without
+//! `DATABASE_URL_SECRET_ARN` this crate makes no request.
 
-use std::collections::HashMap;
-use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use slipway_core::env::{ConfigError, Env};
+use slipway_core::env::{ConfigError, Environment};
 use slipway_core::region::dns_suffix;
 use slipway_https::Signer;
 use time::OffsetDateTime;
 
-/// Init has 10 s in all, and Postgres wants 4 of them.
+/// Lambda gives init 10 s in all, and the connection to Postgres may take 4 s of them.
 const LIMIT: Duration = Duration::from_secs(3);
 
 const ARN: &str = "DATABASE_URL_SECRET_ARN";
-
-/// Variables that were fetched, to be read before the environment's own.
-#[derive(Default)]
-pub struct Fetched(HashMap<&'static str, String>);
-
-impl fmt::Debug for Fetched {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
-    }
-}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -37,35 +26,35 @@ struct Secret {
     secret_string: Option<String>,
 }
 
-impl Fetched {
-    /// Fetches what `DATABASE_URL_SECRET_ARN` names; nothing where it is unset.
-    ///
-    /// `DATABASE_URL_SECRET_KEY` is the key of the connection string where the secret is JSON, and
-    /// `DATABASE_URL_UNPOOLED_SECRET_KEY` that of the one for migrations. `DATABASE_URL_SECRET_VERSION` is the version to
-    /// ask for, and without it the current one: a deployment that changes it replaces environments that hold another.
-    pub async fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
-        let Some(arn) = env.optional("DATABASE_URL_SECRET_ARN") else {
-            return Ok(Self::default());
-        };
-        let key = env.optional("DATABASE_URL_SECRET_KEY");
-        let unpooled = env.optional("DATABASE_URL_UNPOOLED_SECRET_KEY");
-        let text = ask(env, &arn).await?;
-        let mut fetched = HashMap::new();
-        fetched.insert("DATABASE_URL", picked(&text, key.as_deref())?);
-        if let Some(key) = unpooled {
-            fetched.insert("DATABASE_URL_UNPOOLED", picked(&text, Some(&key))?);
-        }
-        Ok(Self(fetched))
-    }
-
-    /// The variable, if it was fetched.
-    #[must_use]
-    pub fn get(&self, variable: &str) -> Option<String> {
-        self.0.get(variable).cloned()
-    }
+/// The variables of this process, with the connection string from Secrets Manager if it is kept there.
+pub async fn environment() -> Result<Environment, ConfigError> {
+    with_database_url(Environment::process()).await
 }
 
-async fn ask(env: Env<'_>, arn: &str) -> Result<String, ConfigError> {
+/// Adds the connection string that `DATABASE_URL_SECRET_ARN` names. Without that variable, returns `env` unchanged.
+///
+/// `DATABASE_URL_SECRET_KEY` is the key of the connection string if the secret is JSON, and
+/// `DATABASE_URL_UNPOOLED_SECRET_KEY` the key of the one for migrations. `DATABASE_URL_SECRET_VERSION` is the version to
+/// request, by default the current one. A deployment that changes the version replaces the environments that hold another.
+pub async fn with_database_url(env: Environment) -> Result<Environment, ConfigError> {
+    let Some(arn) = env.optional("DATABASE_URL_SECRET_ARN") else {
+        return Ok(env);
+    };
+    let key = env.optional("DATABASE_URL_SECRET_KEY");
+    let unpooled_key = env.optional("DATABASE_URL_UNPOOLED_SECRET_KEY");
+    let text = fetch(&env, &arn).await?;
+    let url = select(&text, key.as_deref())?;
+    let unpooled_url = unpooled_key
+        .map(|key| select(&text, Some(&key)))
+        .transpose()?;
+    Ok(env.overridden(move |variable| match variable {
+        "DATABASE_URL" => Some(url.clone()),
+        "DATABASE_URL_UNPOOLED" => unpooled_url.clone(),
+        _ => None,
+    }))
+}
+
+async fn fetch(env: &Environment, arn: &str) -> Result<String, ConfigError> {
     let region = env.required("AWS_REGION")?;
     let address = env
         .optional("AWS_ENDPOINT_URL_SECRETS_MANAGER")
@@ -80,37 +69,37 @@ async fn ask(env: Env<'_>, arn: &str) -> Result<String, ConfigError> {
         secret_access_key: &secret_access_key,
         session_token: session_token.as_deref(),
     };
-    let body = question(arn, env.optional("DATABASE_URL_SECRET_VERSION"));
+    let body = request_body(arn, env.optional("DATABASE_URL_SECRET_VERSION"));
     let mut request = Request::post(address.trim_end_matches('/').to_owned() + "/")
         .header("content-type", "application/x-amz-json-1.1")
         .header("x-amz-target", "secretsmanager.GetSecretValue")
         .body(Bytes::from(body))
-        .map_err(|_| ConfigError::new("AWS_ENDPOINT_URL_SECRETS_MANAGER", "is no address"))?;
+        .map_err(|_| ConfigError::new("AWS_ENDPOINT_URL_SECRETS_MANAGER", "is not a URL"))?;
     signer
         .sign(&mut request, OffsetDateTime::now_utc())
         .map_err(|_| {
             let keys = "AWS_ACCESS_KEY_ID and AWS_SESSION_TOKEN";
-            ConfigError::new(keys, "make no header")
+            ConfigError::new(keys, "contain characters that a header cannot have")
         })?;
-    let problem = |what: String| ConfigError::new(ARN, format!("cannot be fetched: {what}"));
-    let answer = slipway_https::send(request, LIMIT)
+    let failed = |cause: String| ConfigError::new(ARN, format!("cannot be fetched: {cause}"));
+    let response = slipway_https::send(request, LIMIT)
         .await
-        .map_err(|error| problem(error.to_string()))?;
-    if !answer.status.is_success() {
-        return Err(problem(refusal(answer.status, &answer.body)));
+        .map_err(|error| failed(error.to_string()))?;
+    if !response.status.is_success() {
+        return Err(failed(refusal(response.status, &response.body)));
     }
-    serde_json::from_slice::<Secret>(&answer.body)
+    serde_json::from_slice::<Secret>(&response.body)
         .ok()
         .and_then(|secret| secret.secret_string)
-        .ok_or_else(|| problem("it holds no text".to_owned()))
+        .ok_or_else(|| failed("it has no SecretString".to_owned()))
 }
 
 fn endpoint(region: &str) -> String {
     format!("https://secretsmanager.{region}.{}", dns_suffix(region))
 }
 
-/// What Secrets Manager is asked: for a version, or for the current one.
-fn question(arn: &str, version: Option<String>) -> String {
+/// The body of GetSecretValue: for `version`, or for the current version.
+fn request_body(arn: &str, version: Option<String>) -> String {
     let mut body = json!({ "SecretId": arn });
     if let Some(version) = version {
         body["VersionId"] = Value::String(version);
@@ -118,16 +107,16 @@ fn question(arn: &str, version: Option<String>) -> String {
     body.to_string()
 }
 
-/// The status and the error's type; its message may quote what was sent.
+/// The status and the error's type. Its message is left out, because it may quote the request.
 fn refusal(status: http::StatusCode, body: &[u8]) -> String {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    let kind = body["__type"].as_str().unwrap_or("no reason");
+    let kind = body["__type"].as_str().unwrap_or("without an error type");
     let kind = kind.rsplit('#').next().unwrap_or(kind);
     format!("Secrets Manager answered {} {kind}", status.as_u16())
 }
 
-/// The text itself, or what is under `key` in it.
-fn picked(text: &str, key: Option<&str>) -> Result<String, ConfigError> {
+/// The text itself, or the value of `key` in it.
+fn select(text: &str, key: Option<&str>) -> Result<String, ConfigError> {
     let Some(key) = key else {
         return Ok(text.to_owned());
     };
@@ -135,7 +124,7 @@ fn picked(text: &str, key: Option<&str>) -> Result<String, ConfigError> {
     json[key]
         .as_str()
         .map(ToOwned::to_owned)
-        .ok_or_else(|| ConfigError::new(ARN, format!("is no JSON with a text under {key}")))
+        .ok_or_else(|| ConfigError::new(ARN, format!("is not JSON with a string under {key}")))
 }
 
 #[cfg(test)]
@@ -143,13 +132,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_picks_from_json_and_no_error_shows_the_secret() {
+    fn a_key_selects_from_json_and_no_error_shows_the_secret() {
         let json = r#"{"url": "postgres://u:hunter2@h/d", "port": 5432}"#;
-        assert_eq!(picked("postgres://x", None).as_deref(), Ok("postgres://x"));
-        let picked_url = picked(json, Some("url"));
-        assert_eq!(picked_url.as_deref(), Ok("postgres://u:hunter2@h/d"));
+        assert_eq!(select("postgres://x", None).as_deref(), Ok("postgres://x"));
+        let url = select(json, Some("url"));
+        assert_eq!(url.as_deref(), Ok("postgres://u:hunter2@h/d"));
         for (text, key) in [(json, "other"), (json, "port"), ("hunter2", "url")] {
-            let error = picked(text, Some(key)).expect_err(key).to_string();
+            let error = select(text, Some(key)).expect_err(key).to_string();
             assert!(error.contains(ARN) && error.contains(key), "{error}");
             assert!(!error.contains("hunter2"), "{error}");
         }
@@ -171,10 +160,13 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_named_without_its_words() {
+    fn a_refusal_is_reported_without_its_message() {
         let body =
             br#"{"__type": "com.amazonaws#AccessDeniedException", "Message": "User x may not"}"#;
-        let said = refusal(http::StatusCode::BAD_REQUEST, body);
-        assert_eq!(said, "Secrets Manager answered 400 AccessDeniedException");
+        let reported = refusal(http::StatusCode::BAD_REQUEST, body);
+        assert_eq!(
+            reported,
+            "Secrets Manager answered 400 AccessDeniedException"
+        );
     }
 }

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::Output;
 use std::sync::{Arc, Once};
 
-use slipway_core::env::Env;
+use slipway_core::env::Environment;
 use slipway_emulators::capture;
 
 /// Has whatever this process logs from now on captured, if anybody wants it: with all that `LOG_LEVEL` can bring.
@@ -15,7 +15,7 @@ pub fn listen() {
             return;
         };
         let get = |name: &str| (name == "LOG_LEVEL").then(|| "trace".to_owned());
-        let log = slipway_log::subscriber(Env::new(&get), Arc::new(file)).expect("a level");
+        let log = slipway_log::subscriber(&Environment::new(get), Arc::new(file)).expect("a level");
         tracing::subscriber::set_global_default(log).expect("there is no other log");
     });
 }

@@ -9,7 +9,7 @@ use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPa
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use percent_encoding::percent_decode_str;
-use slipway_core::env::Env;
+use slipway_core::env::Environment;
 use slipway_core::{FileId, FileName, ObjectKey, UserId};
 use slipway_emulators::capture;
 use slipway_emulators::s3::{S3Options, S3Server};
@@ -146,13 +146,13 @@ impl World {
 
     pub(crate) async fn maintain(&self, more: &[(&str, &str)]) -> Maintain {
         let env = self.variables(more);
-        let get = |name: &str| env.get(name).cloned();
-        Maintain::from_env(Env::new(&get)).await.unwrap()
+        let env: Environment = env.clone().into_iter().collect();
+        Maintain::from_env(&env).await.unwrap()
     }
 
     pub(crate) async fn recorder(&self) -> Recorder {
-        let get = |name: &str| self.env.get(name).cloned();
-        Recorder::from_env(Env::new(&get)).await.unwrap()
+        let env: Environment = self.env.clone().into_iter().collect();
+        Recorder::from_env(&env).await.unwrap()
     }
 
     /// Runs to the end.

@@ -11,7 +11,6 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
-use slipway_core::env::Env;
 
 use super::*;
 
@@ -19,8 +18,8 @@ use super::*;
 type Said = (String, String, Vec<(String, String)>, Vec<String>, Vec<u8>);
 
 fn owner_claim(name: &str) -> OwnerClaim {
-    let get = |_: &str| Some(name.to_owned());
-    OwnerClaim::from_env(Env::new(&get)).expect("a claim")
+    let env = [("OWNER_CLAIM", name)].into_iter().collect();
+    OwnerClaim::from_env(&env).expect("a claim")
 }
 
 fn ours(event: &RawValue) -> Said {

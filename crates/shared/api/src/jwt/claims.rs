@@ -1,7 +1,7 @@
 //! Whether the claims of a verified token hold here. The signature is good, so each refusal names its claim.
 
 use serde_json::{Map, Value};
-use slipway_core::env::{ConfigError, Env};
+use slipway_core::env::{ConfigError, Environment};
 use time::OffsetDateTime;
 
 /// How far `nbf` and `iat` may lie in the future, in seconds, since clocks differ. `exp` has no leeway.
@@ -15,7 +15,7 @@ pub(super) struct Expected {
 
 impl Expected {
     /// Reads `JWT_ISSUER` and `JWT_AUDIENCE`.
-    pub(super) fn from_env(env: Env<'_>) -> Result<Self, ConfigError> {
+    pub(super) fn from_env(env: &Environment) -> Result<Self, ConfigError> {
         Ok(Self {
             issuer: env.required("JWT_ISSUER")?,
             audience: env.required("JWT_AUDIENCE")?,

@@ -11,7 +11,7 @@ mod provider;
 
 use jsonwebtoken::{Header, decode_header};
 use serde_json::{Map, Value};
-use slipway_core::env::{ConfigError, Env};
+use slipway_core::env::{ConfigError, Environment};
 use time::OffsetDateTime;
 
 pub(crate) use claims::not_a_string;
@@ -37,7 +37,7 @@ pub(crate) struct Verifier {
 
 impl Verifier {
     /// `None` where no key is configured.
-    pub(crate) fn from_env(env: Env<'_>) -> Result<Option<Self>, ConfigError> {
+    pub(crate) fn from_env(env: &Environment) -> Result<Option<Self>, ConfigError> {
         let mut configured = VARIABLES
             .into_iter()
             .filter_map(|variable| Some((variable, env.optional(variable)?)));

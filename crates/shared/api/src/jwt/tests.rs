@@ -46,18 +46,11 @@ fn hs256(claims: &Value) -> String {
 }
 
 pub(super) fn with(variables: &[(&str, &str)]) -> Result<Option<Verifier>, ConfigError> {
-    let get = |name: &str| {
-        let own = variables
-            .iter()
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| (*value).to_owned());
-        own.or_else(|| match name {
-            "JWT_ISSUER" => Some("https://issuer".to_owned()),
-            "JWT_AUDIENCE" => Some("slipway".to_owned()),
-            _ => None,
-        })
-    };
-    Verifier::from_env(Env::new(&get))
+    let defaults = [
+        ("JWT_ISSUER", "https://issuer"),
+        ("JWT_AUDIENCE", "slipway"),
+    ];
+    Verifier::from_env(&defaults.iter().chain(variables).copied().collect())
 }
 
 fn by_secret() -> Verifier {

@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 use slipway_api::Identity;
-use slipway_core::env::Env;
 
 use crate::event::{Event, claims, signed, token};
 use crate::world::{App, Variables, World, amended, basics, offline, route, router};
@@ -360,8 +359,7 @@ async fn an_id_in_the_path_may_be_percent_encoded() {
 #[test]
 fn a_configuration_that_could_be_meant_in_two_ways_is_none() {
     let check = |env: &Variables| {
-        let get = |name: &str| env.get(name).cloned();
-        Identity::from_env(Env::new(&get))
+        Identity::from_env(&env.clone().into_iter().collect())
             .map(drop)
             .map_err(|error| error.to_string())
     };

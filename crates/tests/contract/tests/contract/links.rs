@@ -7,12 +7,12 @@ use crate::rules::{cargo, programs};
 /// The most crates, ours included, that a function is linked from. Each is code to load, to review, to keep up to date.
 const BUDGETS: [(&str, usize); 9] = [
     ("delete", 190),
-    ("files", 132),
+    ("files", 134),
     ("maintain-function", 190),
-    ("migrate", 130),
+    ("migrate", 133),
     ("multipart", 190),
     ("presign", 85),
-    ("presign-quota", 132),
+    ("presign-quota", 135),
     ("record-upload", 190),
     ("save-metadata", 190),
 ];

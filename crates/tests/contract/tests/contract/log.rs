@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
-use slipway_core::env::Env;
+use slipway_core::env::Environment;
 
 use crate::event::Event;
 use crate::world::{REQUEST_ID, TRACE_ID, World, put};
@@ -28,7 +28,8 @@ impl Log {
     pub(crate) fn listen(&self) -> tracing::subscriber::DefaultGuard {
         let get = |name: &str| (name == "AWS_LAMBDA_FUNCTION_NAME").then(|| "it".to_owned());
         let log = self.clone();
-        let subscriber = slipway_log::subscriber(Env::new(&get), move || log.clone()).unwrap();
+        let subscriber =
+            slipway_log::subscriber(&Environment::new(get), move || log.clone()).unwrap();
         tracing::subscriber::set_default(subscriber)
     }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
-use slipway_core::env::Env;
+use slipway_core::env::Environment;
 use slipway_maintain::Maintain;
 
 use crate::log::Log;
@@ -135,8 +135,8 @@ async fn lines() -> (Vec<Value>, String) {
     world.delete("bob", &id).await.expect(404);
     world.delete("alice", &id).await.expect(200);
     for env in [&world.env, &broken.env] {
-        let get = |name: &str| env.get(name).cloned();
-        let maintain = Maintain::from_env(Env::new(&get)).await.expect("it starts");
+        let env: Environment = env.clone().into_iter().collect();
+        let maintain = Maintain::from_env(&env).await.expect("it starts");
         let mut context = Context::default();
         REQUEST_ID.clone_into(&mut context.request_id);
         // It fails where S3 lets it do nothing.

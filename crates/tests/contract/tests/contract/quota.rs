@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use insta::assert_json_snapshot;
 use serde_json::{Value, json};
-use slipway_core::env::Env;
+use slipway_core::env::Environment;
 use slipway_presign::Presign;
 
 use crate::world::{Events, World, put};
@@ -19,8 +19,8 @@ async fn world() -> World {
 #[tokio::test]
 async fn presign_alone_cannot_keep_a_quota() {
     let world = world().await;
-    let get = |name: &str| world.env.get(name).cloned();
-    let error = Presign::from_env(Env::new(&get)).unwrap_err();
+    let env: Environment = world.env.clone().into_iter().collect();
+    let error = Presign::from_env(&env).unwrap_err();
     assert!(error.to_string().contains("USER_QUOTA_BYTES"), "{error}");
 }
 

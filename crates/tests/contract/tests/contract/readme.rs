@@ -1,4 +1,4 @@
-//! The README's tables are what the code reads and serves.
+//! The documents agree with the code and with each other: variables, links and alarms.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ fn read(path: impl AsRef<Path>) -> String {
     std::fs::read_to_string(root().join(path)).expect("a file of this repository")
 }
 
-/// Every string literal in what ships that is an environment variable's name, as a call of `Env` has it.
+/// Every string literal in what ships that is an environment variable's name, as a call of `Environment` has it.
 fn variables_of_the_code() -> BTreeSet<String> {
     let calls = [
         "required(",
@@ -65,12 +65,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn the_configuration_table_names_every_variable_and_no_other() {
-    let readme = read("README.md");
-    let section = readme
-        .split("## Configuration")
-        .nth(1)
-        .expect("the section");
-    let section = section.split("\n## ").next().expect("its end");
+    let section = read("docs/configuration.md");
     let documented: BTreeSet<String> = section
         .lines()
         .filter_map(|line| {
@@ -91,41 +86,68 @@ fn the_configuration_table_names_every_variable_and_no_other() {
     assert_eq!(documented, read_by_code);
 }
 
-#[test]
-fn every_link_in_the_documents_leads_somewhere() {
-    let docs = std::fs::read_dir(root().join("docs"))
-        .expect("a folder")
-        .flatten();
-    let docs = docs.filter_map(|entry| {
-        let name = entry.file_name().into_string().ok()?;
-        name.strip_suffix(".md")
-            .map(|name| format!("docs/{name}.md"))
-    });
-    let mut documents: Vec<String> = docs.collect();
-    let others = [
-        "README.md",
-        "CONTRIBUTING.md",
-        "SECURITY.md",
-        "crates/README.md",
-        "events/README.md",
-    ];
-    documents.extend(others.map(ToOwned::to_owned));
-    for document in documents {
-        let text = read(&document);
-        let folder = root().join(&document);
-        let folder = folder.parent().expect("a folder");
-        for link in text
-            .split("](")
-            .skip(1)
-            .filter_map(|rest| rest.split(')').next())
-        {
-            let path = link.split('#').next().unwrap_or_default();
-            assert!(
-                path.is_empty() || link.contains("://") || folder.join(path).exists(),
-                "{document}: {link}"
-            );
+/// Every document of the repository, by its path from the root.
+fn documents() -> Vec<String> {
+    let folders = ["", "docs", "crates", "events", "certs", "web", "web/client"];
+    let mut found = Vec::new();
+    for folder in folders {
+        for entry in std::fs::read_dir(root().join(folder)).expect("a folder") {
+            let name = entry.expect("an entry").file_name();
+            let name = name.to_str().expect("UTF-8");
+            if name.ends_with(".md") {
+                let path = Path::new(folder).join(name);
+                found.push(path.to_str().expect("UTF-8").to_owned());
+            }
         }
     }
+    found
+}
+
+/// The anchors of a document's headings, as GitHub derives them.
+fn anchors(document: &Path) -> BTreeSet<String> {
+    let text = std::fs::read_to_string(document).expect("a document");
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    let anchor = |heading: &str| {
+        let title = heading.trim_start_matches('#').trim();
+        let kept = title
+            .to_lowercase()
+            .chars()
+            .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'))
+            .collect::<String>();
+        kept.replace(' ', "-")
+    };
+    headings.map(anchor).collect()
+}
+
+#[test]
+fn every_link_in_the_documents_has_a_target() {
+    let documents = documents();
+    assert!(documents.len() > 20, "{documents:?}");
+    for document in documents {
+        let text = read(&document);
+        let here = root().join(&document);
+        let links = text.split("](").skip(1);
+        for link in links.filter_map(|rest| rest.split(')').next()) {
+            if link.contains("://") {
+                continue;
+            }
+            let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = match path {
+                "" => here.clone(),
+                path => here.parent().expect("a folder").join(path),
+            };
+            assert!(target.exists(), "{document}: {link}");
+            let known = anchor.is_empty() || anchors(&target).contains(anchor);
+            assert!(known, "{document}: {link} has no such heading");
+        }
+    }
+}
+
+/// The first page is read in a minute. Everything longer belongs in `docs/`.
+#[test]
+fn the_readme_is_short() {
+    let lines = read("README.md").lines().count();
+    assert!(lines <= 120, "README.md has {lines} lines");
 }
 
 #[test]

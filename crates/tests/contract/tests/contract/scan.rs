@@ -2,7 +2,7 @@
 
 use insta::assert_json_snapshot;
 use serde_json::{Value, json};
-use slipway_core::env::{ConfigError, Env};
+use slipway_core::env::{ConfigError, Environment};
 use slipway_files::Files;
 use slipway_presign::Presign;
 use slipway_presign_quota::PresignQuota;
@@ -358,12 +358,10 @@ fn named<T>(made: Result<T, ConfigError>) -> Option<String> {
 
 /// Which variable each function names when it does not come up; `None` where it does.
 async fn refusals(env: &Variables) -> [Option<String>; 5] {
-    let get = |name: &str| env.get(name).cloned();
-    let quota = |name: &str| match name {
-        "USER_QUOTA_BYTES" => Some("5".to_owned()),
-        name => get(name),
-    };
-    let (env, with_quota) = (Env::new(&get), Env::new(&quota));
+    let with_quota = &amended(env.clone(), &[("USER_QUOTA_BYTES", "5")])
+        .into_iter()
+        .collect();
+    let env: &Environment = &env.clone().into_iter().collect();
     [
         named(Presign::from_env(env)),
         named(PresignQuota::from_env(with_quota).await),

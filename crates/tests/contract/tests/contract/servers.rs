@@ -16,7 +16,7 @@ use base64::engine::general_purpose::STANDARD;
 use futures_util::FutureExt as _;
 use lambda_runtime::LambdaEvent;
 use serde_json::{Value, json};
-use slipway_core::env::Env;
+use slipway_core::env::Environment;
 use slipway_maintain::Maintain;
 
 use crate::world::{App, MIB, World};
@@ -275,8 +275,8 @@ async fn the_rest(table: &mut Table, world: &World, app: &App) {
     table
         .row("reconcile (ListObjectsV2)", async {
             let presigned = app.put_new("reconcile", NAME, "text/plain", BYTES).await;
-            let get = |name: &str| app.env.get(name).cloned();
-            let maintain = Maintain::from_env(Env::new(&get)).await.expect("maintain");
+            let env: Environment = app.env.clone().into_iter().collect();
+            let maintain = Maintain::from_env(&env).await.expect("maintain");
             let context = lambda_runtime::Context::default();
             let event = LambdaEvent::new(json!({ "task": "reconcile" }), context);
             let report = Box::pin(maintain.handle(event)).await.expect("a report");

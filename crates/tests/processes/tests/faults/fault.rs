@@ -1,13 +1,13 @@
 //! The faults: what each is called, whose path it is on, and how it is done.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use slipway_emulators::lambda::Outcome;
-use slipway_testkit::Fault as Network;
+use slipway_testkit::{HttpFault, TcpFault};
 
 use crate::function::Function;
-use crate::s3::S3Fault;
 use crate::server::busy;
 use crate::steps::Hold;
 use crate::world::{AMPLE, World};
@@ -84,27 +84,27 @@ impl Fault {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::PostgresRefused => "Postgres refuses connections",
-            Self::PostgresSilentAtConnect => "Postgres accepts and says nothing",
-            Self::PostgresSilent => "Postgres falls silent in mid-session",
+            Self::PostgresSilentAtConnect => "Postgres accepts connections and never answers",
+            Self::PostgresSilent => "Postgres stops answering within a session",
             Self::PostgresLate => "Postgres answers after the deadline",
             Self::PostgresLocked => "another transaction holds a lock in Postgres",
             Self::PostgresCut => "the connection is cut before the query arrives",
-            Self::PostgresAnswerLost => "the connection is cut after COMMIT, before its answer",
+            Self::PostgresAnswerLost => "the connection is cut after COMMIT, before its response",
             Self::PostgresHalfClosed => "the connection is half-closed",
             Self::PostgresTerminated => "idle backends are terminated",
-            Self::PostgresStopped => "Postgres is stopped, and started again",
+            Self::PostgresStopped => "Postgres is stopped and started again",
             Self::PostgresKilledBetween => "Postgres is killed and restarted between invocations",
             Self::PostgresKilledDuring => "Postgres is killed during an invocation",
             Self::S3Refused => "S3 refuses connections",
             Self::S3Internal => "S3 answers 500",
             Self::S3SlowDownOnce => "S3 answers 503 SlowDown once",
-            Self::S3SlowDown => "S3 answers 503 SlowDown always",
+            Self::S3SlowDown => "S3 always answers 503 SlowDown",
             Self::S3Reset => "S3 resets connections",
-            Self::S3AnswersLost => "S3 does what it is asked, and no answer comes through",
-            Self::S3Silent => "S3 accepts and says nothing",
-            Self::S3SilentWithin => "S3 falls silent within its answer",
-            Self::FrozenBetween => "frozen between invocations, its backends terminated, thawed",
-            Self::FrozenDuring => "frozen during an invocation, its backends terminated, thawed",
+            Self::S3AnswersLost => "S3 executes requests, and the responses are lost",
+            Self::S3Silent => "S3 accepts connections and never answers",
+            Self::S3SilentWithin => "S3 stops within a response",
+            Self::FrozenBetween => "frozen between invocations, backends terminated, resumed",
+            Self::FrozenDuring => "frozen during an invocation, backends terminated, resumed",
             Self::Killed => "killed before or after any step, and delivered again",
         }
     }
@@ -174,7 +174,7 @@ impl Fault {
                 world.start().await;
             }
             Self::PostgresSilentAtConnect => {
-                world.postgres.set(Network::Blackhole);
+                world.postgres.set(TcpFault::Blackhole);
                 world.start_well().await;
             }
             _ => {
@@ -183,19 +183,28 @@ impl Fault {
             }
         }
         match self {
-            Self::PostgresSilent => world.postgres.set(Network::Blackhole),
-            Self::PostgresLate => world.postgres.set(Network::Delay(delay)),
-            Self::PostgresCut => world.postgres.set(Network::LoseRequest(b"BEGIN")),
-            Self::PostgresAnswerLost => world.postgres.set(Network::LoseAnswer(b"COMMIT\0")),
+            Self::PostgresSilent => world.postgres.set(TcpFault::Blackhole),
+            Self::PostgresLate => world.postgres.set(TcpFault::Delay(delay)),
+            Self::PostgresCut => world.postgres.set(TcpFault::LoseRequest(b"BEGIN")),
+            Self::PostgresAnswerLost => world.postgres.set(TcpFault::LoseAnswer(b"COMMIT\0")),
             Self::PostgresHalfClosed => world.postgres.half_close(),
             Self::PostgresTerminated => world.terminate_backends().await,
-            Self::S3Internal => world.s3.set(S3Fault::Answer(500, "InternalError")),
-            Self::S3SlowDownOnce => world.s3.set(S3Fault::AnswerOnce(503, "SlowDown")),
-            Self::S3SlowDown => world.s3.set(S3Fault::Answer(503, "SlowDown")),
-            Self::S3Reset => world.s3.set(S3Fault::Reset),
-            Self::S3AnswersLost => world.s3.set(S3Fault::LoseAnswers),
-            Self::S3Silent => world.s3.set(S3Fault::Stall),
-            Self::S3SilentWithin => world.s3.set(S3Fault::StallWithin),
+            Self::S3Internal => world.s3.respond(|_, _| Some(error(500, "InternalError"))),
+            Self::S3SlowDownOnce => {
+                let done = AtomicBool::new(false);
+                world.s3.respond(move |_, _| {
+                    let first = !done.swap(true, Ordering::SeqCst);
+                    first.then(|| error(503, "SlowDown"))
+                });
+            }
+            Self::S3SlowDown => world.s3.respond(|_, _| Some(error(503, "SlowDown"))),
+            Self::S3Reset => world.s3.fail(|_, _| Some(HttpFault::Reset)),
+            Self::S3AnswersLost => world.s3.fail(|line, _| {
+                let reads = line.starts_with("GET ") || line.starts_with("HEAD ");
+                (!reads).then_some(HttpFault::LoseResponse)
+            }),
+            Self::S3Silent => world.s3.fail(|_, _| Some(HttpFault::Stall)),
+            Self::S3SilentWithin => world.s3.fail(|_, _| Some(HttpFault::HoldHalfResponse)),
             Self::FrozenBetween => {
                 world.signal(Signal::STOP);
                 world.terminate_backends().await;
@@ -216,6 +225,11 @@ impl Fault {
         };
         (outcome, started.elapsed())
     }
+}
+
+/// A status and a body of S3.
+fn error(status: u16, code: &str) -> (u16, String) {
+    (status, format!("<Error><Code>{code}</Code></Error>"))
 }
 
 /// Frozen at its first step; where there is none to be held at, as the request arrives.

@@ -15,43 +15,55 @@ pub(crate) struct Matrix(pub(crate) BTreeMap<(&'static str, &'static str), Cell>
 const HEAD: &str = "\
 # Faults
 
-What a function does when what is behind it fails. Each cell is one function, as the built binary behind a Lambda runtime
-API, with a real Postgres and the S3 server of the local stack, each behind a proxy; it has met the fault, was tried again where
-it did not succeed, and `maintain` ran once. Then bucket and table were compared as a whole.
+This page shows what each function does when a dependency fails. Each cell is one function, as the
+built binary behind a Lambda runtime API, with a real Postgres and the S3 server of the local stack,
+each behind a proxy. The function meets the fault and is invoked again if it did not succeed. Then
+`maintain` runs once, and bucket and table are compared completely.
 
     cargo dev test faults
 
-runs all of it, ten cells at once, and fails if something is lost, hangs, or ends in another way than this page says. No cell is
-repeated. The limits of a function are seconds (a connection to S3 2 s, a statement 5 s), so the test keeps the machine free while a
-fault is met: at most three worlds are being made, started or audited at a time, and all others wait for a clock or for each other.
-`SLIPWAY_WRITE_FAULTS=1` rewrites the page.
+runs every cell, ten at a time. It fails if a file is lost, if a function hangs, or if an outcome
+differs from this page. No cell is repeated. The time limits of a function are seconds (a connection
+to S3 2 s, a statement 5 s), so the test keeps the machine idle during a fault: at most three cells
+are set up, started or audited at the same time, and all others wait for a clock or for each other.
+`SLIPWAY_WRITE_FAULTS=1` rewrites this page.
 
 ";
 
 const LEGEND: &str = "
-- `ok`: done. A client got a 2xx, an event was taken. A broken connection has cost one retry within the function at most.
-- `503 unavailable`, `504 timeout`: what the client got, as JSON with the code, before the function's own deadline.
-- A lock is waited for for 4 of the 5 seconds that a statement has. Nothing was done then, so the answer is 503, and not 504. `migrate` waits a minute.
-- `redelivered`: the event was reported as failed before the deadline, or the process was gone: SQS or Lambda delivers it again.
-- `then ok`: the same request or event succeeded when the fault was over. A `DELETE` that is repeated may find the file
-  gone (404): it was deleted the first time.
-- `–`: not on the path. `presign` asks neither Postgres nor S3; `presign-quota`, `files` and `migrate` do not ask S3, and
-  `save-metadata` changes nothing there: all that it asks it reads.
-- `ok; or …`: either. The clock runs for whoever is frozen; a busy machine may thaw it when its statement's time is over.
+- `ok`: done. A client got a 2xx, or an event was processed. A broken connection cost at most one
+  retry within the function.
+- `503 unavailable`, `504 timeout`: the response to the client, as JSON with the code, before the
+  function's own deadline.
+- A statement waits for a lock for 4 of its 5 seconds. It has changed nothing then, so the response
+  is 503 and not 504. `migrate` waits a minute.
+- `redelivered`: the event was reported as failed before the deadline, or the process was killed.
+  SQS or Lambda delivers it again.
+- `then ok`: the same request or event succeeded after the fault. A repeated `DELETE` may return
+  404, because the first one deleted the file.
+- `–`: the function does not use the dependency. `presign` uses neither Postgres nor S3.
+  `presign-quota`, `files` and `migrate` do not use S3. `save-metadata` only reads from S3, so a
+  lost response changes nothing.
+- `ok; or …`: both are correct. Time passes while a function is frozen, and a busy machine may
+  resume it after the timeout of its statement.
 
-Every cell has also shown that: usage was the sum of live rows at any time; after `maintain`, each object has exactly one live row that
-describes it, and each live row its object; what was put and never deleted is there; what was deleted did not come back, neither
-what was uploaded again through its URL; no answer came later than its deadline.
+Every cell also verified the following. Usage was the sum of live rows at any time. After
+`maintain`, each object has exactly one live row that describes it, and each live row has its
+object. Every object that was uploaded and never deleted still exists. No deleted file came back,
+not even one that was uploaded again through its URL. No response came after its deadline.
 
-Multipart uploads: `create`, `complete` and `maintain` begin with one that is open, its part in S3, and one that was begun 8 days ago.
-Afterwards the first is a file, where it was completed, and else still open; `maintain` has ended the other. Each row names an upload
-that S3 has. Each upload that S3 has is named by a row; or, where `create` was cut short between S3 and the row, `maintain` ends it
-when it is 7 days old: these were made older, and were gone after the next run.
+Multipart uploads: `create`, `complete` and `maintain` begin with an open upload whose part is in
+S3, and with one that was started 8 days ago. Afterwards the first is a file if it was completed,
+and otherwise still open. `maintain` has aborted the second. Each row names an upload that S3 has,
+and each upload in S3 has a row. The exception is a `create` that was interrupted between S3 and the
+row: `maintain` aborts such an upload when it is 7 days old. The test makes them older and checks
+that the next run removes them.
 
-\"Killed before or after any step\": once as the event arrives, and once at each request to S3, each statement and each answer of
-either, in a process and a world for each. The lease that a killed `maintain` leaves is taken for expired.
+\"Killed before or after any step\": once when the event arrives, and once at each request to S3, each
+statement and each response of either, in a separate process and cell for each. The lease that a
+killed `maintain` leaves is treated as expired.
 
-Deadlines here are 6 s, and 12 s for `maintain`, which stops 5 s before its own.
+The deadlines here are 6 s, and 12 s for `maintain`, which stops 5 s before its own.
 ";
 
 impl Matrix {

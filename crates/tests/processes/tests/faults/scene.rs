@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use slipway_core::env::Env;
+use slipway_core::env::Environment;
 use slipway_core::{ContentType, FileId, FileName, Metadata, ObjectKey, StoredObject, UserId};
 use slipway_db::{Db, Location};
 use slipway_emulators::s3::ObjectEvent;
@@ -103,8 +103,7 @@ pub(crate) fn key() -> ObjectKey {
 
 /// Puts an object as a client does.
 async fn put(env: &BTreeMap<String, String>, bucket: &mut Bucket) -> File {
-    let get = |name: &str| env.get(name).cloned();
-    let env = Env::new(&get);
+    let env: &Environment = &env.clone().into_iter().collect();
     let signer = Signer::new(
         Place::from_env(env).expect("a bucket"),
         Credentials::from_env(env).expect("credentials"),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use slipway_core::env::Env;
+use slipway_core::env::Environment;
 use slipway_core::{ContentType, FileName, ObjectKey, Parts};
 use slipway_db::{Db, NewUpload};
 use slipway_s3::Bucket;
@@ -83,16 +83,14 @@ async fn begin(env: &BTreeMap<String, String>, db: &Db) -> Upload {
 }
 
 fn bucket(env: &BTreeMap<String, String>) -> Bucket {
-    let get = |name: &str| env.get(name).cloned();
-    let env = Env::new(&get);
+    let env: &Environment = &env.clone().into_iter().collect();
     let location = Location::from_env(env).expect("a bucket");
     let credentials = Credentials::from_env(env).expect("credentials");
     Bucket::connect(&location, &credentials).expect("a client")
 }
 
 fn upload_urls(env: &BTreeMap<String, String>) -> UploadUrls {
-    let get = |name: &str| env.get(name).cloned();
-    let env = Env::new(&get);
+    let env: &Environment = &env.clone().into_iter().collect();
     let location = Location::from_env(env).expect("a bucket");
     let signer = Signer::new(location, Credentials::from_env(env).expect("credentials"));
     UploadUrls::from_env(env, signer).expect("settings")

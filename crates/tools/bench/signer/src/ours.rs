@@ -1,6 +1,6 @@
 //! Ours: the signer by itself, and as the functions call it.
 
-use slipway_core::env::Env;
+use slipway_core::env::Environment;
 use slipway_s3_urls::{
     Location, ReadUrls, Request, Signer, Upload, UploadPart, UploadUrls, Window,
 };
@@ -20,7 +20,7 @@ impl Ours {
     pub fn new(keys: &Keys) -> Self {
         let signer = || Signer::new(Keys::location(), keys.0.clone());
         let get = |name: &str| name.ends_with("_URL_SECONDS").then(|| SECONDS.to_string());
-        let env = Env::new(&get);
+        let env = &Environment::new(get);
         let reads = ReadUrls::from_env(env, signer()).expect("a configuration");
         Self {
             signer: signer(),

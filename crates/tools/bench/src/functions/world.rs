@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use slipway_core::env::Env;
+use slipway_core::env::Environment;
 use slipway_core::{ContentType, FileId, FileName, Metadata, ObjectKey, UserId};
 use slipway_db::{Config, Db};
 use slipway_emulators::guard::Guard;
@@ -206,15 +206,13 @@ impl World {
 
     fn put_objects(&self) -> io::Result<()> {
         let endpoint = self.s3.endpoint();
-        let get = |name: &str| match name {
-            "S3_BUCKET_NAME" => Some(BUCKET.to_owned()),
-            "AWS_REGION" => Some(REGION.to_owned()),
-            "AWS_ACCESS_KEY_ID" => Some(ACCESS_KEY.to_owned()),
-            "AWS_SECRET_ACCESS_KEY" => Some(SECRET_KEY.to_owned()),
-            "S3_ENDPOINT" => Some(endpoint.clone()),
-            _ => None,
-        };
-        let env = Env::new(&get);
+        let env = &Environment::from_iter([
+            ("S3_BUCKET_NAME", BUCKET),
+            ("AWS_REGION", REGION),
+            ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
+            ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
+            ("S3_ENDPOINT", &endpoint),
+        ]);
         let location = Location::from_env(env).map_err(io::Error::other)?;
         let host = location.host().to_owned();
         let credentials = Credentials::from_env(env).map_err(io::Error::other)?;

@@ -3,7 +3,7 @@
 use std::io;
 
 use hyper::Method;
-use slipway_core::env::Env;
+use slipway_core::env::Environment;
 use slipway_s3_urls::Location;
 
 use super::sign::{Keys, signed};
@@ -35,7 +35,7 @@ impl Server {
             // As the local stack sets it for the functions.
             value.or_else(|| (name == "AWS_REGION").then(|| "us-east-1".to_owned()))
         };
-        let env = Env::new(&get);
+        let env = &Environment::new(get);
         let location = Location::from_env(env).map_err(io::Error::other)?;
         let Some(address) = location.endpoint.clone() else {
             return Ok(None);

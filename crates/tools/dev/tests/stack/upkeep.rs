@@ -1,4 +1,4 @@
-//! README's lines for the upkeep, pasted against the stack that runs.
+//! The commands of `docs/maintain.md`, pasted against the running stack.
 
 use std::path::Path;
 
@@ -6,18 +6,18 @@ use slipway_processes::binary;
 
 use crate::harness::{EXE, bash};
 
-const README: &str = include_str!("../../../../../README.md");
+const PAGE: &str = include_str!("../../../../../docs/maintain.md");
 
-/// What stands before the arguments in each of the lines.
+/// The part of each line before its arguments.
 const CARGO: &str = "    cargo run -p slipway-maintain -- ";
 
 /// Each line works with nothing but what `cargo dev env` prints.
 pub(crate) fn works_as_pasted(state: &Path) {
     assert!(
-        README.contains("\n    eval \"$(cargo dev env)\""),
-        "README says where the variables come from"
+        PAGE.contains("\n    eval \"$(cargo dev env)\""),
+        "the page sets the variables first"
     );
-    let lines = README.lines().filter_map(|line| line.strip_prefix(CARGO));
+    let lines = PAGE.lines().filter_map(|line| line.strip_prefix(CARGO));
     let lines: Vec<&str> = lines.collect();
     assert!(lines.len() >= 4, "{lines:?}");
     let maintain = binary("maintain");

@@ -3,7 +3,7 @@
 use aws_sdk_s3::types::MetadataDirective;
 use futures_util::future::join;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use slipway_core::env::Env;
+use slipway_core::env::Environment;
 use slipway_emulators::s3::{NO_THREATS_FOUND, THREATS_FOUND};
 use slipway_maintain::{Count, Deadline, Maintain, Options, Report, Task};
 use tokio_postgres::{Row, Statement};
@@ -177,6 +177,6 @@ impl Deployment {
 }
 
 async fn maintenance(app: &App) -> Maintain {
-    let get = |name: &str| app.env.get(name).cloned();
-    Maintain::from_env(Env::new(&get)).await.unwrap()
+    let env: Environment = app.env.clone().into_iter().collect();
+    Maintain::from_env(&env).await.unwrap()
 }

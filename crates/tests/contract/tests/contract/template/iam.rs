@@ -53,7 +53,7 @@ fn reasons(package: &str) -> Reasons {
         // Without it S3 answers 403 for an object that is not there, which is never taken for "missing".
         if ["head_object", "get_object"].contains(&call.as_str()) {
             let listed = reasons.entry("s3:ListBucket").or_default();
-            let missing = format!("so that `{call}` answers 404 for what is missing");
+            let missing = format!("so that `{call}` answers 404 for a missing object");
             listed.push((missing, way.clone()));
         }
         reasons.entry(action).or_default().push((why, way));
@@ -214,20 +214,23 @@ fn wildcard(pattern: &[u8], text: &[u8]) -> bool {
 }
 
 const INTRODUCTION: &str = "\
-# Who may do what, and why
+# Permissions of the functions
 
-Every action that `template.yaml` allows a function on the bucket, and the shortest way from the function's code to the call that
-needs it. The tests hold the two equal. This page is written, and the same printed with line numbers, by
+This page lists every action that `template.yaml` allows a function on the bucket, with the shortest
+path from the function's code to the call that needs it. A test keeps both equal. The following
+command writes this page, and prints the same with line numbers:
 
     SLIPWAY_WRITE=1 cargo test --workspace --test contract permission -- --nocapture
 
-Two kinds of actions have no call: those that are only *signed*, and done by who is given the URL; and `s3:ListBucket`, without which
-S3 answers 403, not 404, for an object that is not there. Actions on objects are for our keys alone
-(`{owner}/{id}/{name}`). With versions on, nothing more is needed: no version is named, and the lifecycle ends old ones.
-With a KMS key, who writes may `kms:GenerateDataKey` and who reads `kms:Decrypt`. Each writes its own log; `record-upload` lets
-Lambda's poller take messages from the queue. Nobody tags.
+Two kinds of actions have no call. Some are only *signed*, and executed by the holder of the URL.
+`s3:ListBucket` is needed because S3 otherwise answers 403, not 404, for an object that does not
+exist. Actions on objects are limited to keys of Slipway (`{owner}/{id}/{name}`). Versioning needs
+no more permissions: the functions name no version, and the lifecycle expires old ones. With a KMS
+key, functions that write may `kms:GenerateDataKey`, and functions that read may `kms:Decrypt`. Each
+function may write its own log. `record-upload` lets Lambda's poller receive messages from the
+queue. No function may tag objects.
 
-| function | action | why | by way of |
+| function | action | why | path |
 |---|---|---|---|
 ";
 
@@ -258,6 +261,6 @@ fn permissions_are_traced_in_the_docs() {
     assert_eq!(
         read("docs/iam.md"),
         page,
-        "write docs/iam.md anew: it says how"
+        "docs/iam.md is out of date; its first lines have the command that rewrites it"
     );
 }

@@ -1,12 +1,11 @@
-//! Each function is given the variables that it reads, and no other. What it reads is seen by giving it an
-//! environment that takes notes.
+//! The template gives each function the variables that it reads, and no others. The test gives the function an
+//! environment that records what it reads.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 
 use slipway_api::Identity;
-use slipway_core::env::Env;
-use slipway_secret::Fetched;
+use slipway_core::env::Environment;
 
 use super::functions;
 
@@ -30,7 +29,7 @@ const ELSEWHERE: [&str; 4] = [
 ];
 
 /// A value that passes, and makes the function read on.
-fn value(name: &str) -> Option<&'static str> {
+pub(super) fn value(name: &str) -> Option<&'static str> {
     Some(match name {
         "S3_BUCKET_NAME" => "bucket",
         "AWS_REGION" => "eu-central-1",
@@ -51,15 +50,17 @@ fn value(name: &str) -> Option<&'static str> {
     })
 }
 
-async fn read_by(package: &str) -> BTreeSet<String> {
-    let noted = RefCell::new(BTreeSet::new());
-    let note = |name: &str| {
-        noted.borrow_mut().insert(name.to_owned());
-        // presign has none.
-        value(name).filter(|_| package != "presign" || name != "USER_QUOTA_BYTES")
-    };
-    let get = |name: &str| note(name).map(str::to_owned);
-    let env = Env::new(&get);
+pub(super) async fn read_by(package: &str) -> BTreeSet<String> {
+    let read = Arc::new(Mutex::new(BTreeSet::new()));
+    let notes = read.clone();
+    let is_presign = package == "presign";
+    let env = &Environment::new(move |name| {
+        notes.lock().expect("notes").insert(name.to_owned());
+        // presign has no quota.
+        value(name)
+            .filter(|_| !is_presign || name != "USER_QUOTA_BYTES")
+            .map(str::to_owned)
+    });
     slipway_log::init(env).expect("a log");
     match package {
         "presign" => drop(slipway_presign::Presign::from_env(env).expect(package)),
@@ -88,20 +89,21 @@ async fn read_by(package: &str) -> BTreeSet<String> {
         "migrate" => drop(slipway_migrate::Migrate::from_env(env).expect(package)),
         other => panic!("{other} is not known here"),
     }
-    // Those of events use of it what the local emulator does differently, and nobody calls them with a token.
+    // Functions of events use only `emulator` of `api`, and no client calls them with a token.
     let is_called = !["maintain-function", "migrate", "record-upload"].contains(&package);
     if is_called && crate::rules::depends(package, "api") {
         drop(Identity::from_env(env).expect(package));
     }
     if crate::rules::depends(package, "secret") {
-        let get = |name: &str| match name {
-            "DATABASE_URL_SECRET_ARN" => get(name).or(Some("arn".to_owned())),
-            name => get(name),
+        let notes = read.clone();
+        let arn = move |name: &str| {
+            notes.lock().expect("notes").insert(name.to_owned());
+            (name == "DATABASE_URL_SECRET_ARN").then(|| "arn".to_owned())
         };
-        let nobody = Fetched::from_env(Env::new(&get)).await;
-        assert!(nobody.is_err(), "nobody was asked");
+        let fetched = slipway_secret::with_database_url(env.clone().overridden(arn)).await;
+        assert!(fetched.is_err(), "no server is there");
     }
-    noted.into_inner()
+    std::mem::take(&mut read.lock().expect("notes"))
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use lambda_runtime::{Context, LambdaEvent};
 use serde_json::Value;
 use serde_json::value::to_raw_value;
 use slipway_api::{Function, Identity, answer};
-use slipway_core::env::Env;
+use slipway_core::env::Environment;
 use slipway_delete::Delete;
 use slipway_emulators::capture;
 use slipway_files::Files;
@@ -49,7 +49,7 @@ impl App {
     pub(crate) fn new(env: Variables) -> Self {
         slipway_testkit::listen();
         capture::environment(env.iter().map(|(n, v)| (n.as_str(), v.as_str())));
-        let identity = Identity::from_env(Env::new(&getter(&env))).unwrap();
+        let identity = Identity::from_env(&env.clone().into_iter().collect()).unwrap();
         Self {
             identity,
             http: reqwest::Client::new(),
@@ -122,8 +122,7 @@ impl App {
     }
 
     async fn ask(&self, function: &str, event: Event) -> Answer {
-        let get = getter(&self.env);
-        let env = Env::new(&get);
+        let env: &Environment = &self.env.clone().into_iter().collect();
         let quota = self.env.contains_key("USER_QUOTA_BYTES");
         match function {
             "presign" if quota => {
@@ -166,8 +165,8 @@ impl App {
 
     /// What `record-upload` answers to one event.
     pub(crate) async fn deliver(&self, event: Value) -> Result<Value, lambda_runtime::Error> {
-        let get = getter(&self.env);
-        let function = made(&self.record_upload, RecordUpload::from_env(Env::new(&get))).await;
+        let env: Environment = self.env.clone().into_iter().collect();
+        let function = made(&self.record_upload, RecordUpload::from_env(&env)).await;
         Box::pin(function.handle(LambdaEvent::new(event, context(self.time)))).await
     }
 }
@@ -178,10 +177,6 @@ async fn made<T, E: std::fmt::Debug>(
 ) -> &T {
     let make = Box::pin(async { make.await.expect("a configuration") });
     cell.get_or_init(|| make).await
-}
-
-fn getter(env: &Variables) -> impl Fn(&str) -> Option<String> + Send + Sync {
-    |name| env.get(name).cloned()
 }
 
 /// Method and path of either kind of event, without the stage in front.
