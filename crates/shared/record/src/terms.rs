@@ -30,21 +30,23 @@ pub struct Listing<'a> {
     pub row_size: Option<u64>,
 }
 
-impl Recorder {
+impl Recorder<'_> {
     /// The size limit that `object` is over, if it is and may be refused for that.
     pub(crate) fn limit_passed(&self, object: &StoredObject) -> Option<u64> {
         self.limit_passed_by(object.size, &object.etag, object.last_modified)
     }
 
     fn limit_passed_by(&self, size: u64, etag: &str, last_modified: OffsetDateTime) -> Option<u64> {
-        let max = self.limits.max_stored(etag);
+        let max = self.settings.limits.max_stored(etag);
         (size > max && self.may_refuse(last_modified)).then_some(max)
     }
 
     /// The quota that an object of this age must fit into.
     #[must_use]
     pub fn quota_for(&self, last_modified: OffsetDateTime) -> Option<u64> {
-        self.quota_bytes.filter(|_| self.may_refuse(last_modified))
+        self.settings
+            .quota_bytes
+            .filter(|_| self.may_refuse(last_modified))
     }
 
     fn may_refuse(&self, last_modified: OffsetDateTime) -> bool {
