@@ -1,12 +1,13 @@
--- What recording and deleting files leaves behind in the tables, and what brings the room back. docs/postgres.md has the figures.
+-- Measures the space that recording and deleting files leaves in the tables, and what VACUUM and REINDEX recover. docs/postgres.md has
+-- the figures.
 --
--- In an empty database of its own, never in one with files:
+-- Run it in an empty database of its own, never in one with files:
 --
 --     createdb scratch && export DATABASE_URL=postgres://…/scratch
 --     cargo run -p slipway-migrate
 --     psql "$DATABASE_URL" -v live=20000 -v cycles=200000 -v every=0.2 -f docs/postgres/bloat.sql
 --
--- `every` is the part of the live rows that may be dead before a VACUUM, as autovacuum_vacuum_scale_factor. 0 means never.
+-- `every` is the share of dead rows that starts a VACUUM, as autovacuum_vacuum_scale_factor. 0 means never.
 
 \set ON_ERROR_STOP on
 \set QUIET on
@@ -18,7 +19,7 @@ SELECT count(*) > 0 AS has_files FROM s3_files \gset
     \quit
 \endif
 
--- So that only this script decides when.
+-- Only this script runs VACUUM.
 ALTER TABLE s3_files SET (autovacuum_enabled = off);
 
 CREATE PROCEDURE pg_temp.record(first bigint, many bigint) LANGUAGE sql AS $$
@@ -30,7 +31,7 @@ CREATE PROCEDURE pg_temp.record(first bigint, many bigint) LANGUAGE sql AS $$
           FROM generate_series(first, first + many - 1) AS n) AS files
 $$;
 
--- A file's whole life: recorded, deleted by its owner, its object removed, its tombstone dropped.
+-- The life cycle of a file: recorded, deleted by its owner, object removed, tombstone dropped.
 CREATE PROCEDURE pg_temp.cycle(first bigint, many bigint) LANGUAGE plpgsql AS $$
 DECLARE
     ids uuid[];

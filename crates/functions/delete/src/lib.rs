@@ -5,15 +5,12 @@ use slipway_api::{Counts, Entries, Function, Reply, Request, Spent};
 use slipway_core::env::{ConfigError, Environment};
 use slipway_core::limits::{MAX_BATCH_DELETE, MAX_ID_CHARS};
 use slipway_core::{Error, FileId, ObjectKey};
-use slipway_db::Db;
-use slipway_s3::Bucket;
-use slipway_s3_urls::{Credentials, Location};
+use slipway_record::Stores;
 
-/// What deleting needs.
+/// The context of the function: the bucket and Postgres.
 #[derive(Debug)]
 pub struct Delete {
-    db: Db,
-    bucket: Bucket,
+    stores: Stores,
 }
 
 #[derive(Deserialize)]
@@ -34,21 +31,18 @@ struct DoneMany<'a> {
 }
 
 impl Delete {
-    /// Reads where the bucket and Postgres are; connects while Lambda still counts this as init.
+    /// Reads the addresses of the bucket and of Postgres.
     pub async fn from_env(env: &Environment) -> Result<Self, ConfigError> {
-        let location = Location::from_env(env)?;
-        let credentials = Credentials::from_env(env)?;
-        let db = Db::new(slipway_db::Config::from_env(env)?)?;
-        let bucket = Bucket::connect(&location, &credentials)?;
-        db.warm_up().await;
-        Ok(Self { db, bucket })
+        Ok(Self {
+            stores: Stores::from_env(env).await?,
+        })
     }
 
     async fn one(&self, request: &Request, id: &str) -> Result<Reply, Error> {
         let id = FileId::parse(id).ok_or_else(Error::not_found)?;
-        let hidden = self.db.delete_files(request.user(), &[id]).await?;
+        let hidden = self.stores.db.delete_files(request.user(), &[id]).await?;
         let (_, key) = hidden.first().ok_or_else(Error::not_found)?;
-        if let Err(error) = self.bucket.delete(key).await {
+        if let Err(error) = self.stores.bucket.delete(key).await {
             // The file is gone for everybody already; maintain removes the bytes.
             tracing::warn!(
                 fileId = %id,
@@ -83,7 +77,7 @@ impl Delete {
         let hidden = if ours.is_empty() {
             Vec::new()
         } else {
-            self.db.delete_files(request.user(), &ours).await?
+            self.stores.db.delete_files(request.user(), &ours).await?
         };
         // Those that were deleted, not those that were asked for: "who deleted this file?" has one answer.
         request.concerns(hidden.iter().map(|(id, _)| *id));
@@ -106,7 +100,7 @@ impl Delete {
             return;
         }
         let keys: Vec<ObjectKey> = hidden.iter().map(|(_, key)| key.clone()).collect();
-        match self.bucket.delete_reporting(&keys).await {
+        match self.stores.bucket.delete_reporting(&keys).await {
             Ok(remaining) => {
                 for (id, key) in hidden {
                     if let Some(code) = remaining.code(key) {
@@ -127,10 +121,7 @@ impl Delete {
 
 impl Function for Delete {
     fn spent(&self) -> Spent {
-        Spent {
-            s3: self.bucket.clock().total(),
-            postgres: self.db.clock().total(),
-        }
+        self.stores.spent()
     }
 
     async fn handle(&self, request: &Request) -> Result<Reply, Error> {

@@ -29,14 +29,14 @@ impl Deletes<'_> {
     /// Answers whether it came to the end before the deadline.
     pub(crate) async fn run(&self, deadline: Deadline<'_>) -> Result<bool, Error> {
         // Where the whole bucket is missing, every HEAD would say 404.
-        self.maintain.recorder.bucket().list_after("", 1).await?;
+        self.maintain.stores.bucket.list_after("", 1).await?;
         Ok(self.remove(deadline).await? && self.purge(deadline).await?)
     }
 
     /// Removes the objects of tombstones that nobody has removed for sure. What S3 does not remove is left to the
     /// next run.
     async fn remove(&self, deadline: Deadline<'_>) -> Result<bool, Error> {
-        let bucket = self.maintain.recorder.bucket_name();
+        let bucket = self.maintain.stores.location.bucket.as_str();
         let mut after = TombstoneCursor::default();
         loop {
             if deadline.has_passed() {
@@ -58,7 +58,7 @@ impl Deletes<'_> {
 
     /// Drops old tombstones whose object is gone for sure, and removes those objects that are there again.
     async fn purge(&self, deadline: Deadline<'_>) -> Result<bool, Error> {
-        let bucket = self.maintain.recorder.bucket_name();
+        let bucket = self.maintain.stores.location.bucket.as_str();
         let mut after = TombstoneCursor::default();
         loop {
             if deadline.has_passed() {
@@ -104,7 +104,7 @@ impl Deletes<'_> {
         let (mut gone, mut there) = (Vec::new(), Vec::new());
         let mut heads = stream::iter(page)
             .map(async |tombstone| {
-                let head = self.maintain.recorder.bucket().head(&tombstone.key).await;
+                let head = self.maintain.stores.bucket.head(&tombstone.key).await;
                 (tombstone, head)
             })
             .buffer_unordered(self.options.pace.heads);
@@ -135,7 +135,7 @@ impl Deletes<'_> {
             return Ok(());
         }
         let objects: Vec<ObjectKey> = tombstones.iter().map(|one| one.key.clone()).collect();
-        let bucket = self.maintain.recorder.bucket();
+        let bucket = &self.maintain.stores.bucket;
         let remaining = bucket.delete_reporting(&objects).await?;
         let (left, removed): (Vec<&Tombstone>, Vec<&Tombstone>) = tombstones
             .iter()

@@ -102,7 +102,7 @@ impl Erase<'_> {
 
     /// Multipart uploads that are not complete, and their rows.
     async fn uploads(&self, deadline: Deadline<'_>) -> Result<bool, Error> {
-        let bucket = self.maintain.recorder.bucket();
+        let bucket = &self.maintain.stores.bucket;
         let prefix = ObjectKey::prefix_of(self.user);
         let mut after = None;
         while !deadline.has_passed() {
@@ -156,11 +156,11 @@ impl Erase<'_> {
 
     /// Those that nobody has recorded: each gets its row, and so its tombstone.
     async fn objects(&self, deadline: Deadline<'_>) -> Result<bool, Error> {
-        let recorder = self.maintain.recorder.lenient();
+        let recorder = self.maintain.recorder().lenient();
         let prefix = ObjectKey::prefix_of(self.user);
         let mut after = prefix.clone();
         while !deadline.has_passed() {
-            let page = recorder.bucket().list_after(&after, PAGE).await?;
+            let page = self.maintain.stores.bucket.list_after(&after, PAGE).await?;
             let listed = page.objects.iter().map(|object| object.key.as_str());
             let theirs: Vec<&str> = listed.take_while(|key| key.starts_with(&prefix)).collect();
             let is_last = !page.more || theirs.len() < page.objects.len();
@@ -174,7 +174,7 @@ impl Erase<'_> {
                 }
             }
             if self.apply {
-                self.take(&recorder, &keys).await?;
+                self.take(recorder, &keys).await?;
             } else {
                 let unrecorded = self.unrecorded(&keys).await?;
                 self.report
@@ -188,7 +188,7 @@ impl Erase<'_> {
         Ok(false)
     }
 
-    async fn take(&self, recorder: &Recorder, keys: &[ObjectKey]) -> Result<(), Error> {
+    async fn take(&self, recorder: Recorder<'_>, keys: &[ObjectKey]) -> Result<(), Error> {
         let mut outcomes = stream::iter(keys)
             .map(|key| async move { (key, recorder.record(key).await) })
             .buffer_unordered(AT_ONCE);
@@ -226,7 +226,7 @@ impl Erase<'_> {
             return Ok(());
         }
         let keys: Vec<ObjectKey> = hidden.iter().map(|(_, key)| key.clone()).collect();
-        let bucket = self.maintain.recorder.bucket();
+        let bucket = &self.maintain.stores.bucket;
         let remaining = bucket.delete_reporting(&keys).await?;
         let (left, removed): (Vec<_>, Vec<_>) =
             hidden.iter().partition(|(_, key)| remaining.contains(key));

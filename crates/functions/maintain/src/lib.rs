@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use slipway_core::env::{ConfigError, Environment};
 use slipway_db::{Config, Db, Limits};
-use slipway_record::Recorder;
+use slipway_record::{Recorder, Settings, Stores};
 use slipway_s3::Keys;
 
 pub use deadline::{Deadline, Stop};
@@ -105,34 +105,47 @@ impl Default for Options {
     }
 }
 
-/// What maintenance needs: the record step, and Postgres for everybody's rows.
+/// The context of maintenance: the record step, and Postgres for the rows of every user.
 #[derive(Debug)]
 pub struct Maintain {
-    recorder: Recorder,
+    stores: Stores,
+    settings: Settings,
+    /// Postgres with the time limits of maintenance, and the policies that show every row.
     db: Db,
 }
 
 impl Maintain {
-    /// Reads what the record step needs.
+    /// Reads the settings of the record step.
     pub async fn from_env(env: &Environment) -> Result<Self, ConfigError> {
-        Self::with_recorder(env, &Recorder::from_env(env).await?)
+        let settings = Settings::from_env(env)?;
+        Self::with_stores(env, settings, Stores::from_env(env).await?)
     }
 
     /// The same with credentials that are renewed while it runs.
     pub async fn with_keys(env: &Environment, keys: Keys) -> Result<Self, ConfigError> {
-        Self::with_recorder(env, &Recorder::with_keys(env, keys).await?)
+        let settings = Settings::from_env(env)?;
+        Self::with_stores(env, settings, Stores::with_keys(env, keys).await?)
     }
 
-    fn with_recorder(env: &Environment, recorder: &Recorder) -> Result<Self, ConfigError> {
-        // Nobody waits for an answer, and the sum of a large user's rows takes a while.
+    fn with_stores(
+        env: &Environment,
+        settings: Settings,
+        stores: Stores,
+    ) -> Result<Self, ConfigError> {
+        // No client waits for maintenance, and the sum of a large user's rows takes a while.
         let limits = Limits {
             statement: Duration::from_mins(1),
             call: Duration::from_secs(150),
             ..Limits::default()
         };
         Ok(Self {
-            recorder: recorder.for_maintenance(),
+            stores,
+            settings,
             db: Db::new(Config::from_env(env)?.with_limits(limits))?,
         })
+    }
+
+    fn recorder(&self) -> Recorder<'_> {
+        Recorder::new(&self.stores, &self.settings).for_maintenance()
     }
 }

@@ -251,7 +251,7 @@ impl Maintain {
                 return Ok(bounds);
             }
         }
-        let sample = Sample::of(self.recorder.bucket(), &options.sampling).await?;
+        let sample = Sample::of(&self.stores.bucket, &options.sampling).await?;
         report.expect(sample.total());
         let bounds = sample.bounds(count);
         if bounds.is_empty() {

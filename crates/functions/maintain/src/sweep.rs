@@ -71,10 +71,9 @@ impl Range<'_> {
         own: Option<&Checkpoint>,
         deadline: Deadline<'_>,
     ) -> Result<bool, Error> {
-        let Maintain { db, recorder, .. } = self.maintain;
         let mut total = Tally::parse(&sweep.counters);
         let mut ledger = Ledger::new(self.is_empty);
-        let mut merge = Merge::new(recorder, db, self.options.pace, &sweep);
+        let mut merge = Merge::new(self.maintain, self.options.pace, &sweep);
         // The checkpoint, and how far this run has come. They part where a key failed: the checkpoint stays in front of
         // it, so that the next run begins there, and this run takes what comes after it.
         let (mut checkpoint, mut held) = (sweep.position, false);

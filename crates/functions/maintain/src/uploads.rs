@@ -42,7 +42,7 @@ impl Uploads<'_> {
     /// Answers whether it came to the end before the deadline.
     pub(crate) async fn run(&self, deadline: Deadline<'_>) -> Result<bool, Error> {
         // Where the whole bucket is missing, S3 would know no upload and no object.
-        self.maintain.recorder.bucket().list_after("", 1).await?;
+        self.maintain.stores.bucket.list_after("", 1).await?;
         Ok(self.rows(deadline).await? && self.strays(deadline).await?)
     }
 
@@ -106,8 +106,8 @@ impl Uploads<'_> {
 
     /// Gives it up, and looks whether completing was faster: then the file is recorded, and nothing is lost.
     async fn end_one(&self, upload: &OldUpload) -> Result<End, Error> {
-        let recorder = &self.maintain.recorder;
-        let bucket = recorder.bucket();
+        let recorder = self.maintain.recorder();
+        let bucket = &self.maintain.stores.bucket;
         let aborted = bucket.abort_upload(&upload.key, &upload.upload_id).await?;
         let new =
             !upload.recorded && matches!(recorder.record(&upload.key).await?, Outcome::Created(_));
@@ -120,7 +120,7 @@ impl Uploads<'_> {
     /// S3's open uploads that have no row and are old: of a call that was cut short, or from before the table was
     /// lost. Those that have a row were the rows' affair; those under foreign keys are nobody's of ours.
     async fn strays(&self, deadline: Deadline<'_>) -> Result<bool, Error> {
-        let bucket = self.maintain.recorder.bucket();
+        let bucket = &self.maintain.stores.bucket;
         let mut after = None;
         loop {
             if deadline.has_passed() {
@@ -171,7 +171,7 @@ impl Uploads<'_> {
     }
 
     async fn abort(&self, strays: &[(ObjectKey, &str)]) -> Result<(), Error> {
-        let bucket = self.maintain.recorder.bucket();
+        let bucket = &self.maintain.stores.bucket;
         let mut aborts = stream::iter(strays)
             .map(async |(key, upload_id)| {
                 let aborted = bucket.abort_upload(key, upload_id).await;

@@ -19,12 +19,12 @@ impl Multipart {
     /// If a completion was faster, there is an object. The file then stays, and the caller can delete it.
     pub(crate) async fn abort(&self, request: &Request, id: &str) -> Result<Reply, Error> {
         let (user, id) = (request.user(), parsed(id)?);
-        let upload = self.db().mark_aborted(user, id).await?;
+        let upload = self.stores.db.mark_aborted(user, id).await?;
         let upload = upload.ok_or_else(no_upload)?;
         let key = &upload.object_key;
-        let bucket = self.recorder.bucket();
+        let bucket = &self.stores.bucket;
         bucket.abort_upload(key, &upload.upload_id).await?;
-        match self.recorder.record(key).await? {
+        match self.recorder().record(key).await? {
             Outcome::Missing | Outcome::Deleted | Outcome::Refused(_) => {
                 Reply::ok(&Done { success: true })
             }

@@ -31,7 +31,7 @@ impl Multipart {
     pub(crate) async fn complete(&self, request: &Request, id: &str) -> Result<Reply, Error> {
         let until = Instant::now() + patience(request.time_left());
         let (user, id) = (request.user(), parsed(id)?);
-        let upload = self.db().find_upload(user, id).await?;
+        let upload = self.stores.db.find_upload(user, id).await?;
         let Some(upload) = upload else {
             return self.over(user, id).await;
         };
@@ -39,7 +39,7 @@ impl Multipart {
             // S3 may have said "no such upload" of one that it was still putting together.
             return self.finish(&upload, Ok(Completion::NoSuchUpload)).await;
         }
-        let (bucket, key) = (self.recorder.bucket(), &upload.object_key);
+        let (bucket, key) = (&self.stores.bucket, &upload.object_key);
         let Some(mut there) = bucket.list_parts(key, &upload.upload_id).await? else {
             return self.finish(&upload, Ok(Completion::NoSuchUpload)).await;
         };
@@ -64,7 +64,7 @@ impl Multipart {
         answer: Result<Completion, Error>,
     ) -> Result<Reply, Error> {
         let (user, id) = (upload.object_key.owner(), upload.id);
-        let reply = match self.recorder.record(&upload.object_key).await? {
+        let reply = match self.recorder().record(&upload.object_key).await? {
             Outcome::Created(row) => {
                 let counts = Counts {
                     recorded: 1,
@@ -80,7 +80,7 @@ impl Multipart {
         };
         if matches!(answer, Ok(Completion::ObjectExists)) {
             // Nobody needs the parts any more. Without this they would stay for a week.
-            let bucket = self.recorder.bucket();
+            let bucket = &self.stores.bucket;
             if let Err(error) = bucket
                 .abort_upload(&upload.object_key, &upload.upload_id)
                 .await
@@ -105,7 +105,7 @@ impl Multipart {
         id: FileId,
         answer: Result<Completion, Error>,
     ) -> Result<Reply, Error> {
-        if let FileState::Deleted(why) = self.db().file_state(user, id).await? {
+        if let FileState::Deleted(why) = self.stores.db.file_state(user, id).await? {
             self.forget(user, id).await;
             return Err(gone(why));
         }
@@ -114,13 +114,13 @@ impl Multipart {
             return Err(Error::unavailable("complete an upload", cause));
         }
         // Somebody gave it up, or a lifecycle rule did. To give it up again is still fine.
-        self.db().mark_aborted(user, id).await?;
+        self.stores.db.mark_aborted(user, id).await?;
         Err(no_upload())
     }
 
     /// What became of an upload that is not open.
     async fn over(&self, user: &UserId, id: FileId) -> Result<Reply, Error> {
-        match self.db().file_state(user, id).await? {
+        match self.stores.db.file_state(user, id).await? {
             FileState::Live(row) => {
                 self.forget(user, id).await;
                 self.completed(200, &row)
@@ -140,7 +140,7 @@ impl Multipart {
 
     /// A row of an upload whose file is recorded does no harm: nobody is shown it, and `maintain` drops it.
     pub(crate) async fn forget(&self, user: &UserId, id: FileId) {
-        if let Err(error) = self.db().forget_upload(user, id).await {
+        if let Err(error) = self.stores.db.forget_upload(user, id).await {
             tracing::warn!(
                 fileId = %id,
                 code = error.code().as_str(),

@@ -51,12 +51,12 @@ impl Multipart {
         self.allowed.check(content_type)?;
         self.limits.check_multipart(parts.size())?;
         if let Some(quota) = self.quota_bytes {
-            let held = self.db().holdings(request.user()).await?;
+            let held = self.stores.db.holdings(request.user()).await?;
             check_quota(parts.size(), held.stored.bytes, held.pending_bytes, quota)?;
         }
         let key = ObjectKey::new(request.user().clone(), FileId::new(), file_name);
         request.concerns([key.id()]);
-        let bucket = self.recorder.bucket();
+        let bucket = &self.stores.bucket;
         let upload_id = bucket.create_upload(&key, content_type, file_name).await?;
         let upload = NewUpload {
             key: &key,
@@ -65,7 +65,7 @@ impl Multipart {
             content_type: content_type.as_str(),
             parts: *parts,
         };
-        if let Err(error) = self.db().add_upload(&upload).await {
+        if let Err(error) = self.stores.db.add_upload(&upload).await {
             // No client learns of this upload, be it one too many or not kept. Without this it would end as after a crash.
             if let Err(error) = bucket.abort_upload(&key, &upload_id).await {
                 tracing::warn!(

@@ -16,8 +16,8 @@ use slipway_core::content_type::AllowedTypes;
 use slipway_core::env::{ConfigError, Environment};
 use slipway_core::limits::{SizeLimits, quota_bytes};
 use slipway_core::{Code, Error, FileId, UserId};
-use slipway_db::{Db, UploadRow};
-use slipway_record::Recorder;
+use slipway_db::UploadRow;
+use slipway_record::{Recorder, Settings, Stores};
 use slipway_s3_urls::{Credentials, Location, ReadUrls, Signer, UploadUrls};
 
 /// The context of the function: limits, signers for uploads and reads, and the record step.
@@ -29,7 +29,8 @@ pub struct Multipart {
     write_once: bool,
     uploads: UploadUrls,
     reads: ReadUrls,
-    recorder: Recorder,
+    stores: Stores,
+    settings: Settings,
 }
 
 impl Multipart {
@@ -48,27 +49,25 @@ impl Multipart {
             write_once: env.flag("WRITE_ONCE")?,
             uploads: UploadUrls::from_env(env, writing)?,
             reads: ReadUrls::from_env(env, reading)?,
-            recorder: Recorder::from_env(env).await?,
+            settings: Settings::from_env(env)?,
+            stores: Stores::from_env(env).await?,
         })
     }
 
-    fn db(&self) -> &Db {
-        self.recorder.db()
+    fn recorder(&self) -> Recorder<'_> {
+        Recorder::new(&self.stores, &self.settings)
     }
 
     /// The caller's open upload. Fails with `not_found` if there is none.
     async fn open_upload(&self, user: &UserId, id: &str) -> Result<UploadRow, Error> {
-        let found = self.db().find_upload(user, parsed(id)?).await?;
+        let found = self.stores.db.find_upload(user, parsed(id)?).await?;
         found.filter(|upload| upload.open).ok_or_else(no_upload)
     }
 }
 
 impl Function for Multipart {
     fn spent(&self) -> Spent {
-        Spent {
-            s3: self.recorder.bucket().clock().total(),
-            postgres: self.db().clock().total(),
-        }
+        self.stores.spent()
     }
 
     async fn handle(&self, request: &Request) -> Result<Reply, Error> {

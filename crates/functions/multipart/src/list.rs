@@ -50,7 +50,7 @@ impl Multipart {
     pub(crate) async fn list(&self, request: &Request) -> Result<Reply, Error> {
         let limit = page::limit(request, MAX_PAGE_FILES)?;
         let before = page::before(request)?;
-        let found = self.db().list_uploads(request.user(), before, limit);
+        let found = self.stores.db.list_uploads(request.user(), before, limit);
         let found = found.await?;
         Reply::ok(&Page {
             success: true,

@@ -26,7 +26,7 @@ struct PartBody {
 impl Multipart {
     pub(crate) async fn show(&self, request: &Request, id: &str) -> Result<Reply, Error> {
         let upload = self.open_upload(request.user(), id).await?;
-        let bucket = self.recorder.bucket();
+        let bucket = &self.stores.bucket;
         let parts = bucket
             .list_parts(&upload.object_key, &upload.upload_id)
             .await?

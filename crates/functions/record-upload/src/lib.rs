@@ -18,7 +18,7 @@ use slipway_core::deadline::time_left;
 use slipway_core::env::{ConfigError, Environment};
 use slipway_core::{Code, Error, FileRow, ObjectKey, ScanStatus};
 use slipway_db::Scanned;
-use slipway_record::{Outcome, Recorder, Refusal};
+use slipway_record::{Outcome, Recorder, Refusal, Settings, Stores};
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
@@ -31,17 +31,19 @@ const AT_ONCE: usize = 16;
 /// Kept of the time that Lambda gives, for writing the answer.
 const RESERVE: Duration = Duration::from_secs(1);
 
-/// What recording on an event's word needs.
+/// The context of the function: the record step.
 #[derive(Debug)]
 pub struct RecordUpload {
-    recorder: Recorder,
+    stores: Stores,
+    settings: Settings,
 }
 
 impl RecordUpload {
-    /// Reads what recording needs.
+    /// Reads the settings of the record step.
     pub async fn from_env(env: &Environment) -> Result<Self, ConfigError> {
         Ok(Self {
-            recorder: Recorder::from_env(env).await?,
+            settings: Settings::from_env(env)?,
+            stores: Stores::from_env(env).await?,
         })
     }
 
@@ -156,7 +158,7 @@ impl RecordUpload {
         let (Notice::Object { bucket, key } | Notice::Scan { bucket, key, .. }) = notice else {
             return Ok(Finding::Unknown);
         };
-        if bucket != self.recorder.bucket_name() {
+        if *bucket != self.stores.location.bucket {
             return Ok(Finding::Foreign);
         }
         let Ok(key) = ObjectKey::parse(key) else {
@@ -167,7 +169,8 @@ impl RecordUpload {
     }
 
     async fn take_key(&self, key: &ObjectKey, notice: &Notice) -> Result<Finding, Error> {
-        let outcome = match self.recorder.record(key).await {
+        let recorder = Recorder::new(&self.stores, &self.settings);
+        let outcome = match recorder.record(key).await {
             // Another file has the id: no key that we made, and it will be none the next time either.
             Err(error) if error.code() == Code::InvalidKey => return Ok(Finding::Foreign),
             outcome => outcome?,
@@ -183,7 +186,7 @@ impl RecordUpload {
                 refused(key, refusal);
                 return Ok(Finding::Refused);
             }
-            Outcome::Missing if self.recorder.forget(key).await? => return Ok(Finding::Forgotten),
+            Outcome::Missing if recorder.forget(key).await? => return Ok(Finding::Forgotten),
             Outcome::Missing => return Ok(Finding::Missing),
         };
         match notice {
@@ -199,11 +202,7 @@ impl RecordUpload {
         etag: &str,
         status: ScanStatus,
     ) -> Result<Finding, Error> {
-        let scanned = self
-            .recorder
-            .db()
-            .set_scan_status(key, etag, status)
-            .await?;
+        let scanned = self.stores.db.set_scan_status(key, etag, status).await?;
         Ok(match scanned {
             Scanned::Set => Finding::Scanned,
             Scanned::Kept => Finding::Unchanged,

@@ -8,14 +8,15 @@ use slipway_core::env::{ConfigError, Environment};
 use slipway_core::limits::MAX_BATCH_CONFIRM;
 use slipway_core::{Code, Error, FileRow, ObjectKey, UserId};
 use slipway_db::FileState;
-use slipway_record::{Outcome, Recorder, Refusal};
+use slipway_record::{Outcome, Recorder, Refusal, Settings, Stores};
 use slipway_s3_urls::{Credentials, Location, ReadUrls, Signer};
 use time::OffsetDateTime;
 
-/// What recording on a client's word needs.
+/// The context of the function: the record step and read URLs.
 #[derive(Debug)]
 pub struct SaveMetadata {
-    recorder: Recorder,
+    stores: Stores,
+    settings: Settings,
     urls: ReadUrls,
 }
 
@@ -28,12 +29,13 @@ struct Body {
 }
 
 impl SaveMetadata {
-    /// Reads what recording needs, and how read URLs are signed.
+    /// Reads the settings of the record step and of read URLs.
     pub async fn from_env(env: &Environment) -> Result<Self, ConfigError> {
         let signer = Signer::new(Location::from_env(env)?, Credentials::for_reading(env)?);
         let urls = ReadUrls::from_env(env, signer)?;
         Ok(Self {
-            recorder: Recorder::from_env(env).await?,
+            settings: Settings::from_env(env)?,
+            stores: Stores::from_env(env).await?,
             urls,
         })
     }
@@ -55,7 +57,8 @@ impl SaveMetadata {
     async fn save_one(&self, request: &Request, key: &str) -> Result<Reply, Error> {
         let key = own_key(key, request.user())?;
         request.concerns([key.id()]);
-        match self.recorder.record(&key).await? {
+        let recorder = Recorder::new(&self.stores, &self.settings);
+        match recorder.record(&key).await? {
             Outcome::Created(row) => {
                 let counts = Counts {
                     recorded: 1,
@@ -81,17 +84,14 @@ impl SaveMetadata {
 
     /// No object: not uploaded yet, or deleted or refused before.
     async fn missing(&self, key: &ObjectKey) -> Result<Error, Error> {
-        let state = self.recorder.db().file_state(key.owner(), key.id()).await?;
+        let state = self.stores.db.file_state(key.owner(), key.id()).await?;
         Ok(no_object(&state))
     }
 }
 
 impl Function for SaveMetadata {
     fn spent(&self) -> Spent {
-        Spent {
-            s3: self.recorder.bucket().clock().total(),
-            postgres: self.recorder.db().clock().total(),
-        }
+        self.stores.spent()
     }
 
     async fn handle(&self, request: &Request) -> Result<Reply, Error> {

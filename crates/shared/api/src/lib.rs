@@ -23,4 +23,5 @@ pub use identity::Identity;
 pub use json_body::{JsonBody, Mark};
 pub use reply::{Counts, Reply};
 pub use request::Request;
-pub use serve::{Function, Spent, answer, serve};
+pub use serve::{Function, answer, serve};
+pub use slipway_core::Spent;

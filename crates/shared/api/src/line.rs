@@ -3,12 +3,11 @@
 use std::time::{Duration, Instant};
 
 use lambda_runtime::Context;
-use slipway_core::{Code, Error, FileId, UserId};
+use slipway_core::{Code, Error, FileId, Spent, UserId};
 use tracing::Span;
 use tracing::field::Empty;
 
 use crate::reply::{self, Reply};
-use crate::serve::Spent;
 
 /// How many ids the line of a request has. The rest go to lines of their own, so that the line stays short.
 const FILES: usize = 10;

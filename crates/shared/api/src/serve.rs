@@ -7,8 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 use futures_util::FutureExt as _;
 use lambda_runtime::{Context, LambdaEvent, service_fn};
 use serde_json::value::RawValue;
-use slipway_core::Error;
 use slipway_core::deadline::time_left;
+use slipway_core::{Error, Spent};
 use tracing::Instrument as _;
 
 use crate::emulator;
@@ -30,22 +30,13 @@ const RESERVE: Duration = Duration::from_millis(500);
 
 /// What a function does with an authenticated request.
 pub trait Function: Sync {
-    /// What this environment has waited for so far, from its start on; nothing for a function that asks nobody.
+    /// How long this process has waited for its stores since its start. A function without stores keeps the default.
     fn spent(&self) -> Spent {
         Spent::default()
     }
 
     /// The rule. Faults become 5xx without details; everything else is the client's to read.
     fn handle(&self, request: &Request) -> impl Future<Output = Result<Reply, Error>> + Send;
-}
-
-/// How long others were waited for.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Spent {
-    /// S3.
-    pub s3: Duration,
-    /// Postgres.
-    pub postgres: Duration,
 }
 
 /// Answers requests until Lambda stops the process.

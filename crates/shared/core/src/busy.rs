@@ -14,6 +14,15 @@ struct State {
     total: Duration,
 }
 
+/// How long a process or a request has waited for each store.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Spent {
+    /// S3.
+    pub s3: Duration,
+    /// Postgres.
+    pub postgres: Duration,
+}
+
 /// One wait. It ends when it is dropped, also when a call is aborted.
 #[derive(Debug)]
 pub struct Wait(BusyClock);
@@ -67,12 +76,12 @@ mod tests {
         drop(first);
         assert!(
             clock.total() >= Duration::from_millis(20),
-            "one is under way"
+            "the second wait is running"
         );
         drop(second);
         let (total, elapsed) = (clock.total(), started.elapsed());
         assert!(total >= Duration::from_millis(20) && total <= elapsed);
         sleep(Duration::from_millis(5));
-        assert_eq!(clock.total(), total, "nobody waits");
+        assert_eq!(clock.total(), total, "no wait is running");
     }
 }

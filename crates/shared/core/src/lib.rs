@@ -23,7 +23,7 @@ pub mod scan;
 pub mod sniff;
 pub mod user;
 
-pub use busy::BusyClock;
+pub use busy::{BusyClock, Spent};
 pub use checksum::{Crc64Nvme, Sha256};
 pub use content_type::ContentType;
 pub use cursor::Cursor;

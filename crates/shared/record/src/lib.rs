@@ -18,22 +18,21 @@
 mod confirm;
 mod many;
 mod next;
+mod stores;
 mod terms;
-
-use std::sync::Arc;
 
 use slipway_core::env::{ConfigError, Environment};
 use slipway_core::limits::{SizeLimits, quota_bytes, too_large};
 use slipway_core::scan::require_scan;
 use slipway_core::{Code, Error, FileRow, ObjectKey, StoredObject, UploadRules};
-use slipway_db::{Db, Location};
-use slipway_s3::{Bucket, Keys};
-use slipway_s3_urls::{self as storage, PublicBase};
+use slipway_db::Location;
+use slipway_s3_urls::PublicBase;
 
 use next::Next;
 use terms::Refuses;
 
 pub use many::Swept;
+pub use stores::Stores;
 pub use terms::Listing;
 
 /// How often an object that changes while it is looked at is looked at again.
@@ -125,96 +124,75 @@ enum Settled {
     Refusable(Code),
 }
 
-/// Records files.
+/// The settings of the record step.
 #[derive(Clone, Debug)]
-pub struct Recorder {
-    bucket: Bucket,
-    db: Arc<Db>,
-    location: storage::Location,
+pub struct Settings {
     public: Option<PublicBase>,
     limits: SizeLimits,
     rules: UploadRules,
     quota_bytes: Option<u64>,
-    refuses: Refuses,
-    /// Whether the first bytes are looked at as well.
+    /// Whether the step reads the first bytes of an object to detect its type.
     detects: bool,
 }
 
-impl Recorder {
-    /// Reads where the bucket and Postgres are, the size limits, `UPLOAD_RULES`, `USER_QUOTA_BYTES`,
-    /// `PUBLIC_BASE_URL` and `DETECT_CONTENT`; connects to Postgres, if it answers, while Lambda still counts this as init.
-    pub async fn from_env(env: &Environment) -> Result<Self, ConfigError> {
-        let keys = storage::Credentials::from_env(env)?;
-        Self::with_keys(env, keys.into()).await
-    }
-
-    /// The same with credentials from elsewhere than the environment.
-    pub async fn with_keys(env: &Environment, keys: Keys) -> Result<Self, ConfigError> {
-        let location = storage::Location::from_env(env)?;
-        let db = Arc::new(Db::new(slipway_db::Config::from_env(env)?)?);
-        let public = PublicBase::from_env(env)?;
-        let limits = SizeLimits::from_env(env)?;
-        let rules = UploadRules::from_env(env)?;
-        let quota_bytes = quota_bytes(env)?;
-        let detects = env.flag_or("DETECT_CONTENT", true)?;
+impl Settings {
+    /// Reads `PUBLIC_BASE_URL`, the size limits, `UPLOAD_RULES`, `USER_QUOTA_BYTES` and `DETECT_CONTENT`.
+    pub fn from_env(env: &Environment) -> Result<Self, ConfigError> {
         // Validate `REQUIRE_SCAN` here too, so that a deployment that cannot enforce it fails at init.
         require_scan(env)?;
-        let bucket = Bucket::connect_with(&location, keys)?;
-        db.warm_up().await;
         Ok(Self {
-            bucket,
-            db,
-            location,
-            public,
-            limits,
-            rules,
-            quota_bytes,
-            refuses: Refuses::All,
-            detects,
+            public: PublicBase::from_env(env)?,
+            limits: SizeLimits::from_env(env)?,
+            rules: UploadRules::from_env(env)?,
+            quota_bytes: quota_bytes(env)?,
+            detects: env.flag_or("DETECT_CONTENT", true)?,
         })
     }
+}
 
-    /// The same for maintenance: an object that no upload URL can have written lately was accepted once, and is
-    /// recorded whatever the limits and the quota are now.
+/// Records files in the stores of a function.
+#[derive(Clone, Copy, Debug)]
+pub struct Recorder<'a> {
+    stores: &'a Stores,
+    settings: &'a Settings,
+    refuses: Refuses,
+}
+
+impl<'a> Recorder<'a> {
+    /// A recorder that refuses every object over a limit or the quota, as client calls and events require.
     #[must_use]
-    pub fn for_maintenance(&self) -> Self {
+    pub const fn new(stores: &'a Stores, settings: &'a Settings) -> Self {
+        Self {
+            stores,
+            settings,
+            refuses: Refuses::All,
+        }
+    }
+
+    /// The same for maintenance. An object that no upload URL can have written recently was accepted once, so it
+    /// is recorded whatever the limits and the quota are now.
+    #[must_use]
+    pub const fn for_maintenance(self) -> Self {
         Self {
             refuses: Refuses::Young,
-            ..self.clone()
+            ..self
         }
     }
 
     /// The same, and nothing is refused.
     #[must_use]
-    pub fn lenient(&self) -> Self {
+    pub const fn lenient(self) -> Self {
         Self {
             refuses: Refuses::Nothing,
-            ..self.clone()
+            ..self
         }
     }
 
-    /// The bucket's name, by which foreign events are told.
-    #[must_use]
-    pub fn bucket_name(&self) -> &str {
-        &self.location.bucket
-    }
-
-    /// Postgres, for questions beside the record step.
-    #[must_use]
-    pub fn db(&self) -> &Db {
-        &self.db
-    }
-
-    /// The bucket, for the same.
-    #[must_use]
-    pub const fn bucket(&self) -> &Bucket {
-        &self.bucket
-    }
-
-    /// The plain URL of what is under `key`.
+    /// The plain URL of the object under `key`.
     #[must_use]
     pub fn file_url(&self, key: &ObjectKey) -> String {
-        self.location.public_url(self.public.as_ref(), key)
+        let Settings { public, .. } = self.settings;
+        self.stores.location.public_url(public.as_ref(), key)
     }
 
     /// Makes the table say what S3 has under `key`.
@@ -227,7 +205,7 @@ impl Recorder {
     /// a later version of it was removed.
     pub async fn refresh(&self, key: &ObjectKey) -> Result<Outcome, Error> {
         let refreshed = async {
-            let seen = self.db.find_file(key.owner(), key.id()).await?;
+            let seen = self.stores.db.find_file(key.owner(), key.id()).await?;
             self.record_seen(key, seen).await
         };
         refreshed.await.map_err(|error: Error| error.of_file(key))
@@ -260,7 +238,7 @@ impl Recorder {
         let key = object.key.clone();
         let file_url = self.file_url(&key);
         let location = Location {
-            bucket: &self.location.bucket,
+            bucket: &self.stores.location.bucket,
             file_url: &file_url,
         };
         for _ in 0..LOOKS {
@@ -270,23 +248,28 @@ impl Recorder {
                 if !refuses && seen.as_ref().is_none_or(|row| object.exceeds(row)) {
                     return Ok(Settled::Refusable(why));
                 }
-                let recorded = self
-                    .db
-                    .tombstone_refused(&object, &location, why, seen.as_ref());
+                let recorded =
+                    self.stores
+                        .db
+                        .tombstone_refused(&object, &location, why, seen.as_ref());
                 recorded.await?
             } else {
                 let quota = self.quota_for(object.last_modified);
-                let recorded = self
-                    .db
-                    .try_record_file(&object, &location, quota, seen.as_ref());
+                let recorded =
+                    self.stores
+                        .db
+                        .try_record_file(&object, &location, quota, seen.as_ref());
                 match recorded.await? {
                     Some(recorded) => recorded,
                     None if !refuses => return Ok(Settled::Refusable(Code::QuotaExceeded)),
                     None => {
                         let why = Code::QuotaExceeded;
-                        let recorded =
-                            self.db
-                                .tombstone_refused(&object, &location, why, seen.as_ref());
+                        let recorded = self.stores.db.tombstone_refused(
+                            &object,
+                            &location,
+                            why,
+                            seen.as_ref(),
+                        );
                         recorded.await?
                     }
                 }
@@ -316,10 +299,10 @@ impl Recorder {
 
     /// What S3 has under `key`, and what its bytes are, unless nobody wants to know.
     async fn look(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Error> {
-        if self.detects {
-            self.bucket.look(key).await
+        if self.settings.detects {
+            self.stores.bucket.look(key).await
         } else {
-            self.bucket.head(key).await
+            self.stores.bucket.head(key).await
         }
     }
 
@@ -330,19 +313,19 @@ impl Recorder {
     }
 
     async fn forget_missing(&self, key: &ObjectKey) -> Result<bool, Error> {
-        let Some(row) = self.db.find_file(key.owner(), key.id()).await? else {
+        let Some(row) = self.stores.db.find_file(key.owner(), key.id()).await? else {
             return Ok(false);
         };
         // The row was read first: a HEAD after it that finds nothing is newer than what the row says.
-        if self.bucket.head(key).await?.is_some() {
+        if self.stores.bucket.head(key).await?.is_some() {
             return Ok(false);
         }
-        self.db.forget_missing(key, &row).await
+        self.stores.db.forget_missing(key, &row).await
     }
 
     /// Refuses the file `row` after it was recorded, unless it was replaced since: whether it is refused now.
     pub async fn refuse(&self, row: &FileRow, why: Code) -> Result<bool, Error> {
-        let refused = self.db.refuse_recorded(row, why).await?;
+        let refused = self.stores.db.refuse_recorded(row, why).await?;
         if refused {
             self.remove(&row.object_key).await;
         }
@@ -351,7 +334,7 @@ impl Recorder {
 
     /// Removes an object whose tombstone stands; if S3 fails now, `maintain` finishes it.
     async fn remove(&self, key: &ObjectKey) {
-        if let Err(error) = self.bucket.delete(key).await {
+        if let Err(error) = self.stores.bucket.delete(key).await {
             tracing::warn!(
                 fileId = %key.id(),
                 owner = key.owner().fingerprint(),

@@ -31,7 +31,7 @@ impl Swept {
     }
 }
 
-impl Recorder {
+impl Recorder<'_> {
     /// Records `keys`, which seem to have no row, of which `at_once` are looked at at the same time.
     ///
     /// Those without a row get one by one statement for all. The others, and all where a quota has no room for all,
@@ -57,7 +57,7 @@ impl Recorder {
                 Err(error) => swept.others.push((key, Err(error))),
             }
         }
-        for (objects, quota) in [(kept, None), (strict, self.quota_bytes)] {
+        for (objects, quota) in [(kept, None), (strict, self.settings.quota_bytes)] {
             let rest = self.put_new(objects, quota, &mut swept).await?;
             for object in rest {
                 let key = object.key.clone();
@@ -83,8 +83,9 @@ impl Recorder {
             object: object.clone(),
         });
         let made = self
+            .stores
             .db
-            .record_new_files(files.collect(), &self.location.bucket, quota)
+            .record_new_files(files.collect(), &self.stores.location.bucket, quota)
             .await;
         let made = match made {
             Ok(made) => made,
@@ -131,7 +132,7 @@ impl Recorder {
     }
 
     async fn refresh_unless_it_grows(&self, key: &ObjectKey) -> Result<Refreshed, Error> {
-        let seen = self.db.find_file(key.owner(), key.id()).await?;
+        let seen = self.stores.db.find_file(key.owner(), key.id()).await?;
         let Some(object) = self.look(key).await? else {
             return Ok(Refreshed::Settled(Settled::As(Outcome::Missing)));
         };

@@ -50,7 +50,7 @@ pub struct Listing<'a> {
     pub row_size: Option<u64>,
 }
 
-impl Recorder {
+impl Recorder<'_> {
     /// What `object` breaks, if it may be refused for that.
     ///
     /// A rule that does not exist any more leaves the limits of the deployment.
@@ -58,8 +58,8 @@ impl Recorder {
         if !self.may_refuse(object.last_modified) {
             return None;
         }
-        let rule = self.rules.get(object.rule.as_ref());
-        let max = self.limits.max_stored(&object.etag);
+        let rule = self.settings.rules.get(object.rule.as_ref());
+        let max = self.settings.limits.max_stored(&object.etag);
         let max = rule
             .and_then(Rule::max_bytes)
             .map_or(max, |of_rule| of_rule.min(max));
@@ -73,7 +73,9 @@ impl Recorder {
     /// The quota that an object of this age must fit into.
     #[must_use]
     pub fn quota_for(&self, last_modified: OffsetDateTime) -> Option<u64> {
-        self.quota_bytes.filter(|_| self.may_refuse(last_modified))
+        self.settings
+            .quota_bytes
+            .filter(|_| self.may_refuse(last_modified))
     }
 
     fn may_refuse(&self, last_modified: OffsetDateTime) -> bool {

@@ -109,7 +109,7 @@ impl<'a> Act<'a> {
             self.count_all(Count::Removed, &keys);
             return Ok(());
         }
-        let bucket = self.maintain.recorder.bucket();
+        let bucket = &self.maintain.stores.bucket;
         let remaining = match bucket.delete_reporting(&keys).await {
             Ok(remaining) => remaining,
             Err(error) => return self.failed(error, &keys),
@@ -133,7 +133,7 @@ impl<'a> Act<'a> {
             self.count_all(Count::Refreshed, moved.iter().map(|file| &file.key));
             return Ok(());
         }
-        let bucket = self.maintain.recorder.bucket_name();
+        let bucket = self.maintain.stores.location.bucket.as_str();
         let done = self.maintain.db.relocate_files(&moved, bucket).await?;
         let done = moved.iter().filter(|file| done.contains(&file.key.id()));
         self.count_all(Count::Refreshed, done.map(|file| &file.key));
@@ -146,7 +146,7 @@ impl<'a> Act<'a> {
         }
         let keys = pairs.iter().map(|pair| pair.key.clone()).collect();
         let heads = self.options.pace.heads;
-        let swept = self.maintain.recorder.record_many(keys, heads).await?;
+        let swept = self.maintain.recorder().record_many(keys, heads).await?;
         self.count_all(Count::Recorded, &swept.created);
         let refusable = self.swept(swept, pairs, Count::Recorded)?;
         // A key with the id of another file is not refused, whatever its size.
@@ -156,7 +156,7 @@ impl<'a> Act<'a> {
     async fn refresh(&mut self, pairs: Vec<Pair>) -> Result<Vec<Refusable>, Error> {
         let keys = pairs.iter().map(|pair| pair.key.clone()).collect();
         let heads = self.options.pace.heads;
-        let swept = self.maintain.recorder.refresh_many(keys, heads).await;
+        let swept = self.maintain.recorder().refresh_many(keys, heads).await;
         self.swept(swept, pairs, Count::Refreshed)
     }
 
@@ -205,7 +205,7 @@ impl<'a> Act<'a> {
         let mut result = Ok(());
         for one in refusable {
             result = if self.options.apply {
-                let outcome = self.maintain.recorder.refresh(&one.pair.key).await;
+                let outcome = self.maintain.recorder().refresh(&one.pair.key).await;
                 let written = one.written();
                 self.outcome(one.pair.key, outcome, written)
             } else {
@@ -251,7 +251,7 @@ impl<'a> Act<'a> {
             self.count_all(Count::Withheld, rows.iter().map(|row| &row.key));
             return Ok(Vec::new());
         }
-        let bucket = self.maintain.recorder.bucket();
+        let bucket = &self.maintain.stores.bucket;
         let mut heads = stream::iter(rows)
             .map(async |row| (bucket.head(&row.key).await, row))
             .buffer_unordered(self.options.pace.heads);
@@ -277,7 +277,7 @@ impl<'a> Act<'a> {
         let (mut made, mut result) = (0, Ok(()));
         for Missing { key, size } in gone {
             let forgotten = if self.options.apply {
-                self.maintain.recorder.forget(&key).await
+                self.maintain.recorder().forget(&key).await
             } else {
                 self.ledger.free(&key, size);
                 Ok(true)

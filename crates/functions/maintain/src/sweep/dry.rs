@@ -99,22 +99,23 @@ impl Act<'_> {
     }
 
     async fn would_refuse(&self, pair: &Pair) -> Result<Option<Code>, Error> {
-        let recorder = &self.maintain.recorder;
+        let recorder = self.maintain.recorder();
         if let Some(refuses) = recorder.refuses_listed(&pair.listing()) {
             return Ok(refuses.then_some(Code::FileTooLarge));
         }
         let key = &pair.key;
+        let stores = &self.maintain.stores;
         let seen = match pair.row_size {
-            Some(_) => recorder.db().find_file(key.owner(), key.id()).await?,
+            Some(_) => stores.db.find_file(key.owner(), key.id()).await?,
             None => None,
         };
-        let object = recorder.bucket().head(key).await?;
+        let object = stores.bucket.head(key).await?;
         Ok(object.and_then(|object| recorder.refuses(&object, seen.as_ref())))
     }
 
     fn quota_for(&self, pair: &Pair) -> Option<u64> {
         let last_modified = pair.listing().last_modified;
-        self.maintain.recorder.quota_for(last_modified)
+        self.maintain.recorder().quota_for(last_modified)
     }
 
     async fn has_room(&self, pair: &Pair) -> Result<bool, Error> {
@@ -125,7 +126,7 @@ impl Act<'_> {
         let used = if self.ledger.is_empty {
             0
         } else {
-            self.maintain.recorder.db().usage(owner).await?.bytes
+            self.maintain.stores.db.usage(owner).await?.bytes
         };
         let bytes = i128::from(used) + i128::from(self.ledger.of(owner));
         Ok(bytes + i128::from(pair.grows_by()) <= i128::from(quota))

@@ -4,14 +4,13 @@ use std::cmp::Ordering;
 use std::collections::VecDeque;
 
 use slipway_core::{Error, ObjectKey, UserId};
-use slipway_db::Db;
 use slipway_db::maintain::{KeptRow, Relocated, Sweep};
-use slipway_record::{Listing, Recorder};
+use slipway_record::Listing;
 use slipway_s3::Listed;
 use time::OffsetDateTime;
 
-use crate::Pace;
 use crate::report::{Count, Tally};
+use crate::{Maintain, Pace};
 
 /// What is to be done about some keys that follow each other.
 #[derive(Debug, Default)]
@@ -75,8 +74,7 @@ impl Batch {
 
 /// Where the two sides are.
 pub(crate) struct Merge<'a> {
-    recorder: &'a Recorder,
-    db: &'a Db,
+    maintain: &'a Maintain,
     pace: Pace,
     started_at: OffsetDateTime,
     to: Option<String>,
@@ -93,10 +91,9 @@ struct Side<T> {
 }
 
 impl<'a> Merge<'a> {
-    pub(crate) fn new(recorder: &'a Recorder, db: &'a Db, pace: Pace, sweep: &Sweep) -> Self {
+    pub(crate) fn new(maintain: &'a Maintain, pace: Pace, sweep: &Sweep) -> Self {
         Self {
-            recorder,
-            db,
+            maintain,
             pace,
             started_at: sweep.started_at,
             to: sweep.range.to.clone(),
@@ -144,8 +141,9 @@ impl<'a> Merge<'a> {
         let side = &mut self.objects;
         if side.ahead.is_empty() && !side.is_all {
             let page = self
-                .recorder
-                .bucket()
+                .maintain
+                .stores
+                .bucket
                 .list_after(&side.read_to, self.pace.page)
                 .await?;
             side.is_all = !page.more;
@@ -166,7 +164,11 @@ impl<'a> Merge<'a> {
         if side.ahead.is_empty() && !side.is_all {
             let limit = u32::from(self.pace.page);
             let to = self.to.as_deref();
-            let rows = self.db.rows_after(&side.read_to, to, limit).await?;
+            let rows = self
+                .maintain
+                .db
+                .rows_after(&side.read_to, to, limit)
+                .await?;
             side.is_all = rows.len() < usize::from(self.pace.page);
             if let Some(last) = rows.last() {
                 side.read_to.clone_from(&last.object_key);
@@ -209,8 +211,8 @@ impl<'a> Merge<'a> {
                 row_size: Some(row.size),
             }),
             (Some(object), Some(row)) => {
-                let file_url = self.recorder.file_url(&key);
-                if row.bucket != self.recorder.bucket_name() || row.file_url != file_url {
+                let file_url = self.maintain.recorder().file_url(&key);
+                if row.bucket != self.maintain.stores.location.bucket || row.file_url != file_url {
                     batch.moved.push(Relocated {
                         key,
                         file_url,
@@ -221,7 +223,7 @@ impl<'a> Merge<'a> {
                 }
             }
             (None, Some(row)) if !row.deleted => {
-                if row.bucket != self.recorder.bucket_name() {
+                if row.bucket != self.maintain.stores.location.bucket {
                     batch.noted.push((Count::Elsewhere, row.object_key));
                 } else if row.uploaded_at >= self.started_at {
                     batch.noted.push((Count::Young, row.object_key));

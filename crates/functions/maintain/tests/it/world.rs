@@ -10,11 +10,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use percent_encoding::percent_decode_str;
 use slipway_core::env::Environment;
-use slipway_core::{FileId, FileName, ObjectKey, UserId};
+use slipway_core::{Error, FileId, FileName, ObjectKey, UserId};
 use slipway_emulators::capture;
 use slipway_emulators::s3::{S3Options, S3Server};
 use slipway_maintain::{Count, Deadline, Maintain, Options, Report, Summary, Task};
-use slipway_record::{Outcome, Recorder};
+use slipway_record::{Outcome, Recorder, Settings, Stores};
 use slipway_testkit::TestDatabase;
 use tempfile::TempDir;
 use time::OffsetDateTime;
@@ -94,6 +94,20 @@ pub(crate) fn key(owner: &str, name: &str) -> ObjectKey {
     ObjectKey::new(owner, FileId::new(), &FileName::parse(name).unwrap())
 }
 
+/// A recorder with connections of its own, as clients' calls and events use it.
+pub(crate) struct OwnRecorder {
+    stores: Stores,
+    settings: Settings,
+}
+
+impl OwnRecorder {
+    pub(crate) async fn record(&self, key: &ObjectKey) -> Result<Outcome, Error> {
+        Recorder::new(&self.stores, &self.settings)
+            .record(key)
+            .await
+    }
+}
+
 impl World {
     pub(crate) async fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
@@ -150,9 +164,12 @@ impl World {
         Maintain::from_env(&env).await.unwrap()
     }
 
-    pub(crate) async fn recorder(&self) -> Recorder {
+    pub(crate) async fn recorder(&self) -> OwnRecorder {
         let env: Environment = self.env.clone().into_iter().collect();
-        Recorder::from_env(&env).await.unwrap()
+        OwnRecorder {
+            settings: Settings::from_env(&env).unwrap(),
+            stores: Stores::from_env(&env).await.unwrap(),
+        }
     }
 
     /// Runs to the end.

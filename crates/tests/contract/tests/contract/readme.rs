@@ -1,4 +1,4 @@
-//! The documents agree with the code and with each other: variables, links and alarms.
+//! The documents: their links, their length, and the alarms.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -9,81 +9,6 @@ fn root() -> PathBuf {
 
 fn read(path: impl AsRef<Path>) -> String {
     std::fs::read_to_string(root().join(path)).expect("a file of this repository")
-}
-
-/// Every string literal in what ships that is an environment variable's name, as a call of `Environment` has it.
-fn variables_of_the_code() -> BTreeSet<String> {
-    let calls = [
-        "required(",
-        "optional(",
-        "parsed(",
-        "number(",
-        "flag(",
-        "flag_or(",
-    ];
-    let mut found = BTreeSet::new();
-    let ships = ["crates/functions", "crates/shared"].map(|folder| sources(&root().join(folder)));
-    for file in ships.concat() {
-        let text = std::fs::read_to_string(&file).expect("a source file");
-        let text = text.split("#[cfg(test)]").next().unwrap_or_default();
-        for call in calls {
-            for rest in text.split(call).skip(1) {
-                let literal = rest
-                    .trim_start()
-                    .strip_prefix('"')
-                    .and_then(|rest| rest.split('"').next());
-                found.extend(
-                    literal
-                        .filter(|name| is_variable(name))
-                        .map(ToOwned::to_owned),
-                );
-            }
-        }
-    }
-    found
-}
-
-fn is_variable(name: &str) -> bool {
-    name.len() > 2
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
-}
-
-fn sources(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
-        let (path, name) = (entry.path(), entry.file_name());
-        if path.is_dir() && name != "tests" {
-            files.extend(sources(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
-    files
-}
-
-#[test]
-fn the_configuration_table_names_every_variable_and_no_other() {
-    let section = read("docs/configuration.md");
-    let documented: BTreeSet<String> = section
-        .lines()
-        .filter_map(|line| {
-            line.strip_prefix("| `")?
-                .split('`')
-                .next()
-                .map(ToOwned::to_owned)
-        })
-        .collect();
-    let mut read_by_code = variables_of_the_code();
-    // Read under a constant's name, since its errors must name it too.
-    read_by_code.extend(["DATABASE_URL", "DATABASE_URL_UNPOOLED"].map(ToOwned::to_owned));
-    read_by_code.extend(slipway_s3_urls::ENDPOINTS.map(ToOwned::to_owned));
-    // Where a function runs, not how: Lambda sets them, and a person never does.
-    for lambdas in ["AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_FUNCTION_NAME"] {
-        read_by_code.remove(lambdas);
-    }
-    assert_eq!(documented, read_by_code);
 }
 
 /// Every document of the repository, by its path from the root.

@@ -1,6 +1,7 @@
 //! `template.yaml`, held to the code: its routes, its functions, their variables and their permissions.
 
 mod calls;
+mod configuration;
 mod iam;
 mod page;
 mod public;
