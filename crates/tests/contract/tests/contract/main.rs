@@ -30,6 +30,8 @@ mod multipart_complete;
 mod multipart_faults;
 mod multipart_rules;
 mod operate;
+mod names;
+mod names_rules;
 mod ownership;
 mod presign;
 mod presign_refusals;
