@@ -13,13 +13,33 @@ export type StoredFile = Schemas["File"];
 /** How many files and bytes the caller has stored. */
 export type Usage = Omit<Schemas["Usage"], "success">;
 
-/** What to list. */
-export interface ListOptions {
-  /** Only files whose type begins with this, such as `image/`. */
-  contentType?: string;
+/** How many files each request lists. */
+interface PageOptions {
   /** The most files per request, 1 to 1000. Default: 50. */
   pageSize?: number;
   signal?: AbortSignal;
+}
+
+/** What to list. */
+export interface ListOptions extends PageOptions {
+  /** Only files whose type begins with this, such as `image/`. */
+  contentType?: string;
+  /** Only files that were uploaded under this rule. */
+  rule?: string;
+  /** By name instead of newest first. */
+  sort?: "name";
+  /** Only files whose name begins with this, by name: `photos/` lists what is in that folder and below it. */
+  prefix?: string;
+  /** Only files whose name contains this, in any case. Not together with `sort` or `prefix`. */
+  q?: string;
+}
+
+/** What to list on one page. */
+export interface ListPageOptions extends ListOptions {
+  /** Groups names that have a `/` after `prefix` into `folders`. Not together with `contentType`, `rule` or `q`. */
+  delimiter?: "/";
+  /** The `nextCursor` of the page before, with the same options. */
+  cursor?: string | null;
 }
 
 /** A page of the list. */
@@ -28,25 +48,49 @@ export type Page = Omit<Schemas["FilePage"], "success">;
 /** One page. Pass its `nextCursor` as `cursor` for the next one. */
 export async function listPage(
   connection: Connection,
-  { contentType, pageSize, signal, cursor }: ListOptions & { cursor?: string | null } = {},
+  { pageSize, signal, ...rest }: ListPageOptions = {},
 ): Promise<Page> {
   const query = new URLSearchParams();
-  if (contentType) query.set("contentType", contentType);
   if (pageSize) query.set("limit", String(pageSize));
-  if (cursor) query.set("cursor", cursor);
+  for (const name of ["contentType", "rule", "sort", "prefix", "delimiter", "q", "cursor"] as const) {
+    const value = rest[name];
+    if (value) query.set(name, value);
+  }
   // Not `query.size`: browsers before 2023 lack it, and would drop every parameter.
   const search = String(query);
   return (await call<Page>(connection, `/files${search && `?${search}`}`, { signal })).data;
 }
 
-/** All files, newest first. Pages are requested as they are needed. */
-export async function* list(connection: Connection, options: ListOptions = {}): AsyncGenerator<StoredFile, void> {
+/** All pages, requested as they are needed. */
+async function* pages(connection: Connection, options: ListPageOptions): AsyncGenerator<Page, void> {
   let cursor: string | null | undefined;
   do {
     const page = await listPage(connection, { ...options, cursor });
-    yield* page.files;
+    yield page;
     cursor = page.nextCursor;
   } while (cursor);
+}
+
+/** All files, newest first unless `sort` or `prefix` is given. Pages are requested as they are needed. */
+export async function* list(connection: Connection, options: ListOptions = {}): AsyncGenerator<StoredFile, void> {
+  for await (const { files } of pages(connection, options)) yield* files;
+}
+
+/** What is in a folder: its folders, as the prefix of the names in them, and its files. */
+export interface Folder {
+  folders: string[];
+  files: StoredFile[];
+}
+
+/** All that is directly in `folder`, by name, page by page. A folder ends with `/`; without one it is the root. */
+export async function* listFolder(
+  connection: Connection,
+  folder = "",
+  options: PageOptions = {},
+): AsyncGenerator<Folder, void> {
+  for await (const page of pages(connection, { ...options, prefix: folder, delimiter: "/" })) {
+    yield { folders: page.folders ?? [], files: page.files };
+  }
 }
 
 /** One file with a fresh read URL. With `download`, a browser saves it under its original name. */

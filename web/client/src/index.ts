@@ -1,6 +1,6 @@
 /** The client of Slipway for browsers, Node.js, React Native and other runtimes with `fetch`. */
 import { type Connection, type ConnectionOptions, connect } from "./connection.js";
-import { download, get, list, listPage, remove, removeMany, usage } from "./files.js";
+import { download, get, list, listFolder, listPage, remove, removeMany, usage } from "./files.js";
 import { discard, inspect, unfinished } from "./multipart.js";
 import { upload } from "./upload.js";
 
@@ -27,6 +27,7 @@ export interface Client {
   discard: Bound<typeof discard>;
   list: Bound<typeof list>;
   listPage: Bound<typeof listPage>;
+  listFolder: Bound<typeof listFolder>;
   get: Bound<typeof get>;
   download: Bound<typeof download>;
   remove: Bound<typeof remove>;
@@ -44,6 +45,7 @@ export function createClient(options: ConnectionOptions): Client {
     discard: (...rest) => discard(connection, ...rest),
     list: (...rest) => list(connection, ...rest),
     listPage: (...rest) => listPage(connection, ...rest),
+    listFolder: (...rest) => listFolder(connection, ...rest),
     get: (...rest) => get(connection, ...rest),
     download: (...rest) => download(connection, ...rest),
     remove: (...rest) => remove(connection, ...rest),

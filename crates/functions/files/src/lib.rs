@@ -1,6 +1,9 @@
 //! `GET /files`, `GET /files/{id}`, `GET /usage`: one question to Postgres each, URLs by arithmetic.
 
 mod list;
+mod name_query;
+mod page_body;
+mod query;
 
 use serde::Serialize;
 use slipway_api::{FileBody, Function, Reply, Request, Spent};

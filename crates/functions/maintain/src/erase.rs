@@ -5,7 +5,7 @@
 
 use futures_util::stream::{self, StreamExt as _};
 use slipway_core::{Code, Error, FileId, ObjectKey, UserId};
-use slipway_db::Page;
+use slipway_db::{Filter, Page};
 use slipway_record::{Outcome, Recorder};
 
 use crate::report::Count;
@@ -134,7 +134,7 @@ impl Erase<'_> {
             let page = Page {
                 limit: PAGE.into(),
                 before,
-                content_type_prefix: None,
+                filter: Filter::default(),
             };
             let files = self.maintain.db.list_files(self.user, &page).await?.files;
             let Some(last) = files.last() else {

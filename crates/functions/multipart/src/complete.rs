@@ -2,16 +2,23 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use slipway_api::{Counts, FileBody, Reply, Request};
-use slipway_core::{Code, Error, FileId, FileRow, UserId};
+use slipway_core::{Code, Crc64Nvme, Error, FileId, FileRow, UserId};
 use slipway_db::{FileState, UploadRow};
 use slipway_record::{Outcome, Refusal};
-use slipway_s3::Completion;
+use slipway_s3::{Completion, Conditions};
 use time::OffsetDateTime;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{Multipart, no_upload, parsed};
+
+/// The body may be missing.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Body {
+    checksum_crc64nvme: Option<String>,
+}
 
 #[derive(Serialize)]
 struct Completing {
@@ -31,24 +38,35 @@ impl Multipart {
     pub(crate) async fn complete(&self, request: &Request, id: &str) -> Result<Reply, Error> {
         let until = Instant::now() + patience(request.time_left());
         let (user, id) = (request.user(), parsed(id)?);
+        let checksum = checksum(request)?;
         let upload = self.stores.db.find_upload(user, id).await?;
         let Some(upload) = upload else {
-            return self.over(user, id).await;
+            return self.over(user, id, checksum).await;
         };
         if !upload.open {
             // S3 may have said "no such upload" of one that it was still putting together.
-            return self.finish(&upload, Ok(Completion::NoSuchUpload)).await;
+            return self
+                .finish(&upload, checksum, Ok(Completion::NoSuchUpload))
+                .await;
         }
         let (bucket, key) = (&self.stores.bucket, &upload.object_key);
         let Some(mut there) = bucket.list_parts(key, &upload.upload_id).await? else {
-            return self.finish(&upload, Ok(Completion::NoSuchUpload)).await;
+            return self
+                .finish(&upload, checksum, Ok(Completion::NoSuchUpload))
+                .await;
         };
         let lengths = there.iter().map(|part| (part.number, part.size));
         upload.parts.check(lengths)?;
         there.retain(|part| part.number <= upload.parts.count());
-        let completing = bucket.complete_upload(key, &upload.upload_id, &there, self.write_once);
+        let conditions = Conditions {
+            write_once: self.is_write_once(&upload),
+            checksum,
+        };
+        let completing = bucket.complete_upload(key, &upload.upload_id, &there, conditions);
         match timeout_at(until, Box::pin(completing)).await {
-            Ok(answer) => self.finish(&upload, answer).await,
+            // Nothing was stored, and parts can be sent again.
+            Ok(Ok(Completion::ChecksumMismatch)) => Err(mismatch()),
+            Ok(answer) => self.finish(&upload, checksum, answer).await,
             // S3 goes on with it: the next call, or the event, finds the file.
             Err(_) => Reply::accepted(&Completing {
                 success: true,
@@ -61,10 +79,12 @@ impl Multipart {
     async fn finish(
         &self,
         upload: &UploadRow,
+        checksum: Option<Crc64Nvme>,
         answer: Result<Completion, Error>,
     ) -> Result<Reply, Error> {
         let (user, id) = (upload.object_key.owner(), upload.id);
-        let reply = match self.recorder().record(&upload.object_key).await? {
+        let outcome = self.recorder().record(&upload.object_key).await?;
+        let reply = match self.compared(outcome, checksum).await? {
             Outcome::Created(row) => {
                 let counts = Counts {
                     recorded: 1,
@@ -98,6 +118,22 @@ impl Multipart {
         reply
     }
 
+    /// Refuses a file whose bytes do not have `checksum`, for S3 servers that ignore it at completion. It may be recorded
+    /// already, by the event. A server that computes no CRC-64/NVME leaves nothing to compare.
+    async fn compared(
+        &self,
+        outcome: Outcome,
+        checksum: Option<Crc64Nvme>,
+    ) -> Result<Outcome, Error> {
+        if let Outcome::Created(row) | Outcome::Existing(row) = &outcome
+            && differs(row, checksum)
+            && self.recorder().refuse(row, Code::ChecksumMismatch).await?
+        {
+            return Ok(Outcome::Refused(Refusal::ChecksumMismatch));
+        }
+        Ok(outcome)
+    }
+
     /// There is no object: not yet, or not any more.
     async fn missing(
         &self,
@@ -119,8 +155,16 @@ impl Multipart {
     }
 
     /// What became of an upload that is not open.
-    async fn over(&self, user: &UserId, id: FileId) -> Result<Reply, Error> {
+    ///
+    /// A file that was recorded stays, also if it does not have `checksum`: an earlier call completed it.
+    async fn over(
+        &self,
+        user: &UserId,
+        id: FileId,
+        checksum: Option<Crc64Nvme>,
+    ) -> Result<Reply, Error> {
         match self.stores.db.file_state(user, id).await? {
+            FileState::Live(row) if differs(&row, checksum) => Err(mismatch()),
             FileState::Live(row) => {
                 self.forget(user, id).await;
                 self.completed(200, &row)
@@ -149,6 +193,31 @@ impl Multipart {
             );
         }
     }
+}
+
+/// The checksum that the client gives, if it does.
+fn checksum(request: &Request) -> Result<Option<Crc64Nvme>, Error> {
+    let body: Body = request.json_or_default()?;
+    let parse = |text: String| {
+        Crc64Nvme::from_base64(&text).ok_or_else(|| {
+            Error::invalid_request(
+                "checksumCrc64nvme must be the CRC-64/NVME of the file, 8 bytes in base64 with padding.",
+            )
+        })
+    };
+    body.checksum_crc64nvme.map(parse).transpose()
+}
+
+fn differs(row: &FileRow, checksum: Option<Crc64Nvme>) -> bool {
+    let stored = row.checksum_crc64nvme;
+    matches!((stored, checksum), (Some(stored), Some(given)) if stored != given)
+}
+
+fn mismatch() -> Error {
+    Error::new(
+        Code::ChecksumMismatch,
+        "The parts do not have checksumCrc64nvme together. Send again the parts that differ, and complete the upload again.",
+    )
 }
 
 /// Why there is a tombstone: the file was refused before, or its owner deleted it.

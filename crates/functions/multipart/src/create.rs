@@ -4,8 +4,9 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use slipway_api::{Reply, Request};
 use slipway_core::limits::check_quota;
-use slipway_core::{ContentType, Error, FileId, FileName, ObjectKey, Parts};
+use slipway_core::{ContentType, Error, FileId, FileName, Metadata, ObjectKey, Parts};
 use slipway_db::NewUpload;
+use slipway_s3::Attributes;
 
 use crate::Multipart;
 
@@ -17,6 +18,8 @@ struct Body {
     size: Option<u64>,
     part_size: Option<u64>,
     checksum_sha256: Option<IgnoredAny>,
+    rule: Option<String>,
+    metadata: Option<Metadata>,
 }
 
 /// What is well-formed. Whether it is allowed comes next.
@@ -24,6 +27,8 @@ struct Intent {
     file_name: FileName,
     content_type: ContentType,
     parts: Parts,
+    rule: Option<String>,
+    metadata: Metadata,
 }
 
 #[derive(Serialize)]
@@ -47,8 +52,16 @@ impl Multipart {
             file_name,
             content_type,
             parts,
+            rule,
+            metadata,
         } = &intent;
+        let rule = self.rules.choose(rule.as_deref())?;
         self.allowed.check(content_type)?;
+        if let Some((_, rule)) = rule {
+            rule.check_type(content_type.as_str())?;
+            rule.check_size(parts.size())?;
+        }
+        let rule = rule.map(|(name, _)| name);
         self.limits.check_multipart(parts.size())?;
         if let Some(quota) = self.quota_bytes {
             let held = self.stores.db.holdings(request.user()).await?;
@@ -57,12 +70,19 @@ impl Multipart {
         let key = ObjectKey::new(request.user().clone(), FileId::new(), file_name);
         request.concerns([key.id()]);
         let bucket = &self.stores.bucket;
-        let upload_id = bucket.create_upload(&key, content_type, file_name).await?;
+        let attributes = Attributes {
+            content_type,
+            file_name,
+            metadata,
+            rule,
+        };
+        let upload_id = bucket.create_upload(&key, &attributes).await?;
         let upload = NewUpload {
             key: &key,
             upload_id: &upload_id,
             file_name: file_name.as_str(),
             content_type: content_type.as_str(),
+            rule,
             parts: *parts,
         };
         if let Err(error) = self.stores.db.add_upload(&upload).await {
@@ -104,5 +124,7 @@ fn accept(body: Body) -> Result<Intent, Error> {
         file_name,
         content_type,
         parts: Parts::plan(size, body.part_size)?,
+        rule: body.rule,
+        metadata: body.metadata.unwrap_or_default(),
     })
 }

@@ -15,7 +15,8 @@ use slipway_api::{Function, Reply, Request, Spent};
 use slipway_core::content_type::AllowedTypes;
 use slipway_core::env::{ConfigError, Environment};
 use slipway_core::limits::{SizeLimits, quota_bytes};
-use slipway_core::{Code, Error, FileId, UserId};
+use slipway_core::rules::Rule;
+use slipway_core::{Code, Error, FileId, UploadRules, UserId};
 use slipway_db::UploadRow;
 use slipway_record::{Recorder, Settings, Stores};
 use slipway_s3_urls::{Credentials, Location, ReadUrls, Signer, UploadUrls};
@@ -25,6 +26,7 @@ use slipway_s3_urls::{Credentials, Location, ReadUrls, Signer, UploadUrls};
 pub struct Multipart {
     allowed: AllowedTypes,
     limits: SizeLimits,
+    rules: UploadRules,
     quota_bytes: Option<u64>,
     write_once: bool,
     uploads: UploadUrls,
@@ -45,6 +47,7 @@ impl Multipart {
         Ok(Self {
             allowed: AllowedTypes::parse(&allowed)?,
             limits: SizeLimits::from_env(env)?,
+            rules: UploadRules::from_env(env)?,
             quota_bytes: quota_bytes(env)?,
             write_once: env.flag("WRITE_ONCE")?,
             uploads: UploadUrls::from_env(env, writing)?,
@@ -52,6 +55,12 @@ impl Multipart {
             settings: Settings::from_env(env)?,
             stores: Stores::from_env(env).await?,
         })
+    }
+
+    /// Whether the completion of `upload` must not replace an object.
+    fn is_write_once(&self, upload: &UploadRow) -> bool {
+        let rule = self.rules.get(upload.rule.as_ref());
+        self.write_once || rule.is_some_and(Rule::write_once)
     }
 
     fn recorder(&self) -> Recorder<'_> {

@@ -51,9 +51,7 @@ impl Presign {
     /// What the request asks for, if all of it is allowed.
     pub fn accept(&self, request: &Request) -> Result<Accepted, Error> {
         match request.route() {
-            ("POST", path) if path == ["presign-upload"] => {
-                self.accept_all(request.json()?)
-            }
+            ("POST", path) if path == ["presign-upload"] => self.accept_all(request.json()?),
             _ => Err(Error::no_route()),
         }
     }

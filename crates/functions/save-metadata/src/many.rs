@@ -6,7 +6,7 @@ use slipway_api::{Counts, FileBody, JsonBody, Reply, Request};
 use slipway_core::limits::MAX_BATCH_CONFIRM;
 use slipway_core::{Error, FileId, FileRow, ObjectKey};
 use slipway_db::FileState;
-use slipway_record::Outcome;
+use slipway_record::{Outcome, Recorder};
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
@@ -40,7 +40,8 @@ impl SaveMetadata {
             }
         }
         request.concerns(keys.iter().map(ObjectKey::id));
-        let outcomes = self.recorder.confirm(request.user(), &keys, until).await?;
+        let recorder = Recorder::new(&self.stores, &self.settings);
+        let outcomes = recorder.confirm(request.user(), &keys, until).await?;
         let states = self.states_of_missing(request, &keys, &outcomes).await?;
         for (key, outcome) in keys.iter().zip(outcomes) {
             let saved = match outcome {
@@ -81,8 +82,7 @@ impl SaveMetadata {
         if missing.is_empty() {
             return Ok(HashMap::new());
         }
-        let db = self.recorder.db();
-        db.file_states(request.user(), &missing).await
+        self.stores.db.file_states(request.user(), &missing).await
     }
 
     fn written(&self, texts: &[String], results: &HashMap<&str, Saved>) -> Result<JsonBody, Error> {

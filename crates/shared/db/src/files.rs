@@ -1,23 +1,28 @@
 //! The table `s3_files`: one row for each object. A row is live or a tombstone.
 
+mod by_name;
 mod delete;
 mod find;
+mod folders;
 mod forget;
 mod list;
+#[cfg(test)]
+mod plans;
 mod record;
-mod row;
-mod scan;
-
-use slipway_core::{Code, FileId, FileRow};
 mod record_many;
 mod refuse;
+mod row;
+mod scan;
+mod search;
 
+use slipway_core::{Code, FileId, FileRow, NamePosition, RuleName};
+
+pub use record_many::Looked;
 pub(crate) use row::{file_id, object_key, value};
 pub use scan::Scanned;
 
 /// Where an object is, beside its key.
 #[derive(Clone, Copy, Debug)]
-pub use record_many::Looked;
 pub struct Location<'a> {
     /// The bucket.
     pub bucket: &'a str,
@@ -43,24 +48,96 @@ pub enum Recorded {
     Stale(FileRow),
 }
 
-/// Which page of a list.
+/// Which files are listed. A filter that is `None` accepts all.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// How the content type begins, in any case.
+    pub content_type_prefix: Option<String>,
+    /// The rule that the file was uploaded under.
+    pub rule: Option<RuleName>,
+}
+
+/// Which page of a list, newest first.
 #[derive(Clone, Debug, Default)]
 pub struct Page {
     /// How many files at most.
     pub limit: u32,
     /// The last id of the page before.
     pub before: Option<FileId>,
-    /// How the content type begins, in whatever case.
-    pub content_type_prefix: Option<String>,
+    /// Which files.
+    pub filter: Filter,
 }
 
 /// A page of a list, newest first.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FilePage {
     /// Its files.
     pub files: Vec<FileRow>,
     /// Where the next page begins, if there may be one.
     pub next: Option<FileId>,
+}
+
+/// Which page of a list by name.
+#[derive(Clone, Debug)]
+pub struct NamePage {
+    /// How many files at most.
+    pub limit: u32,
+    /// Only names that begin with this; empty for all.
+    pub prefix: String,
+    /// Where the page before has ended.
+    pub after: Option<NamePosition>,
+    /// Which files.
+    pub filter: Filter,
+}
+
+/// A page of a list by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NamedFiles {
+    /// Its files.
+    pub files: Vec<FileRow>,
+    /// Where the next page begins, if there may be one.
+    pub next: Option<NamePosition>,
+}
+
+/// Which page of the contents of a folder.
+#[derive(Clone, Debug)]
+pub struct FolderPage {
+    /// How many entries at most.
+    pub limit: u32,
+    /// Only names that begin with this; empty for the root.
+    pub prefix: String,
+    /// Where the page before has ended.
+    pub after: Option<NamePosition>,
+}
+
+/// A page of the contents of a folder, by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FolderEntries {
+    /// Its entries.
+    pub entries: Vec<Entry>,
+    /// Whether there are entries behind the last one.
+    pub more: bool,
+}
+
+/// What is directly in a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "most entries are files")]
+pub enum Entry {
+    /// A file.
+    File(FileRow),
+    /// A folder, as the prefix of the names in it.
+    Folder(String),
+}
+
+impl Entry {
+    /// The position behind this entry.
+    #[must_use]
+    pub fn end(&self) -> NamePosition {
+        match self {
+            Self::File(row) => NamePosition::after_file(row),
+            Self::Folder(folder) => NamePosition::after_folder(folder),
+        }
+    }
 }
 
 /// What is known of an id.

@@ -33,7 +33,10 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 pub use config::{Config, Limits};
-pub use files::{FilePage, FileState, Location, Page, Recorded, Scanned};
+pub use files::{
+    Entry, FilePage, FileState, Filter, FolderEntries, FolderPage, Location, Looked, NamePage,
+    NamedFiles, Page, Recorded, Scanned,
+};
 pub use uploads::{NewUpload, UploadPage, UploadRow};
 pub use usage::{Holdings, Usage};
 

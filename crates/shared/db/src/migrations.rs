@@ -52,6 +52,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(10, "0010_maintenance_removals"),
     migration!(11, "0011_fields"),
     migration!(12, "0012_open_uploads"),
+    migration!(13, "0013_names"),
 ];
 
 impl Migration {

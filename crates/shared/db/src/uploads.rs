@@ -1,7 +1,7 @@
 //! The table `multipart_uploads`: one row for each multipart upload that is not recorded yet.
 
 use slipway_core::limits::{MAX_OPEN_UPLOADS, too_many_uploads};
-use slipway_core::{Error, FileId, ObjectKey, Parts, UserId};
+use slipway_core::{Error, FileId, ObjectKey, Parts, RuleName, UserId};
 use time::OffsetDateTime;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -22,6 +22,8 @@ pub struct NewUpload<'a> {
     pub file_name: &'a str,
     /// Its type.
     pub content_type: &'a str,
+    /// The rule that it is uploaded under.
+    pub rule: Option<&'a RuleName>,
     /// How it is cut.
     pub parts: Parts,
 }
@@ -39,6 +41,8 @@ pub struct UploadRow {
     pub file_name: String,
     /// Its type.
     pub content_type: String,
+    /// The rule that it is uploaded under.
+    pub rule: Option<RuleName>,
     /// How it is cut.
     pub parts: Parts,
     /// When it was begun.
@@ -63,7 +67,7 @@ pub struct UploadPage {
 const ADD: &str = "\
 WITH new AS (
     SELECT $2::uuid AS id, $3::text AS object_key, $4::text AS upload_id, $5::text AS file_name,
-           $6::text AS content_type, $7::bigint AS size, $8::bigint AS part_size
+           $6::text AS content_type, $7::bigint AS size, $8::bigint AS part_size, $10::text AS rule
 ), others AS (
     SELECT count(*) < $9 AS leave_room FROM (
         SELECT FROM multipart_uploads AS m
@@ -72,8 +76,10 @@ WITH new AS (
         LIMIT $9
     ) AS open
 ), put AS (
-    INSERT INTO multipart_uploads (user_id, id, object_key, upload_id, file_name, content_type, size, part_size)
-    SELECT $1, id, object_key, upload_id, file_name, content_type, size, part_size FROM new, others WHERE leave_room
+    INSERT INTO multipart_uploads
+        (user_id, id, object_key, upload_id, file_name, content_type, size, part_size, rule)
+    SELECT $1, id, object_key, upload_id, file_name, content_type, size, part_size, rule
+    FROM new, others WHERE leave_room
     ON CONFLICT (id) DO NOTHING
 )
 SELECT leave_room FROM others";
@@ -117,6 +123,7 @@ impl Db {
                 (&size, Type::INT8),
                 (&part_size, Type::INT8),
                 (&i64::from(MAX_OPEN_UPLOADS), Type::INT8),
+                (&upload.rule.map(RuleName::as_str), Type::TEXT),
             ],
             lock: None,
         };
@@ -211,8 +218,14 @@ impl Db {
 }
 
 fn upload_row(row: &Row) -> Result<UploadRow, Error> {
-    let impossible =
-        || Error::internal(STEP, "a row of multipart_uploads has an impossible length");
+    let bad = |what: &str| {
+        Error::internal(
+            STEP,
+            format!("a row of multipart_uploads has an impossible {what}"),
+        )
+    };
+    let impossible = || bad("length");
+    let rule: Option<&str> = value(row, "rule", STEP)?;
     let number = |column| -> Result<u64, Error> {
         u64::try_from(value::<i64>(row, column, STEP)?).map_err(|_| impossible())
     };
@@ -222,6 +235,9 @@ fn upload_row(row: &Row) -> Result<UploadRow, Error> {
         upload_id: value(row, "upload_id", STEP)?,
         file_name: value(row, "file_name", STEP)?,
         content_type: value(row, "content_type", STEP)?,
+        rule: rule
+            .map(|name| RuleName::parse(name).ok_or_else(|| bad("rule")))
+            .transpose()?,
         parts: Parts::planned(number("size")?, number("part_size")?).ok_or_else(impossible)?,
         created_at: value(row, "created_at", STEP)?,
         open: value(row, "open", STEP)?,

@@ -75,7 +75,7 @@ impl Found {
     }
 }
 
-impl Recorder {
+impl Recorder<'_> {
     /// Makes the table say what S3 has under each of `keys`, which are different and all of `user`. The outcomes are in
     /// their order.
     ///
@@ -177,10 +177,11 @@ impl Recorder {
         }
         for selections in 0..=SELECTIONS {
             let files: Vec<Looked<'_>> = found.iter().map(Found::looked).collect();
-            let bucket = &self.location.bucket;
+            let bucket = &self.stores.location.bucket;
             let recorded = self
+                .stores
                 .db
-                .try_record_files(user, &files, bucket, self.quota_bytes)
+                .try_record_files(user, &files, bucket, self.settings.quota_bytes)
                 .await?;
             if let Some(recorded) = recorded {
                 return Ok(found.into_iter().zip(recorded).collect());
@@ -199,9 +200,9 @@ impl Recorder {
     /// Marks the objects that the quota has no room for, in the order of the keys.
     async fn select(&self, user: &UserId, found: &mut [Found]) -> Result<(), Error> {
         let ids: Vec<FileId> = found.iter().map(|found| found.object.key.id()).collect();
-        let states: HashMap<FileId, FileState> = self.db.file_states(user, &ids).await?;
-        let quota = self.quota_bytes.map_or(i128::MAX, i128::from);
-        let mut used = i128::from(self.db.usage(user).await?.bytes);
+        let states: HashMap<FileId, FileState> = self.stores.db.file_states(user, &ids).await?;
+        let quota = self.settings.quota_bytes.map_or(i128::MAX, i128::from);
+        let mut used = i128::from(self.stores.db.usage(user).await?.bytes);
         for found in found {
             let state = states.get(&found.object.key.id());
             found.is_over_quota = false;

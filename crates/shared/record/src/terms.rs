@@ -93,8 +93,8 @@ impl Recorder<'_> {
         if !self.may_refuse(listed.last_modified) {
             return Some(false);
         }
-        let is_over = listed.size > self.limits.max_stored(listed.etag);
-        if !is_over && self.rules.is_empty() {
+        let is_over = listed.size > self.settings.limits.max_stored(listed.etag);
+        if !is_over && self.settings.rules.is_empty() {
             return Some(false);
         }
         let grows = listed.row_size.is_none_or(|size| listed.size > size);

@@ -24,4 +24,4 @@ pub use keys::Keys;
 pub use list::{ListPage, Listed, MAX_LIST, OwnersPage};
 pub use open_uploads::{OpenUpload, OpenUploads, UploadMarker};
 pub use sdk_http::http_client;
-pub use uploads::{Completion, Part};
+pub use uploads::{Attributes, Completion, Conditions, Part};

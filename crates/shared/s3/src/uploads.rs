@@ -1,15 +1,30 @@
 //! Multipart uploads: begin, list parts, complete, give up.
 
+use std::collections::HashMap;
+
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{Builder, StalledStreamProtectionConfig};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::RequestId as _;
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::{ChecksumType, CompletedMultipartUpload, CompletedPart};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use slipway_core::{ContentType, Error, FileName, ObjectKey};
+use slipway_core::{ContentType, Crc64Nvme, Error, FileName, Metadata, ObjectKey, RuleName};
 
 use crate::client::{Bucket, CONNECT};
 use crate::sdk_error::{fault, status};
+
+/// What the object of an upload will have, apart from its bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Attributes<'a> {
+    /// Its type.
+    pub content_type: &'a ContentType,
+    /// Its name.
+    pub file_name: &'a FileName,
+    /// The application's fields.
+    pub metadata: &'a Metadata,
+    /// The rule that it is uploaded under.
+    pub rule: Option<&'a RuleName>,
+}
 
 /// A part that S3 has.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,19 +47,45 @@ pub enum Completion {
     NoSuchUpload,
     /// There is an object already, and it is not replaced. The upload is still open.
     ObjectExists,
+    /// The bytes are not those of the checksum: there is no object, and the upload is still open.
+    ChecksumMismatch,
+}
+
+/// What must be so for parts to become an object.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Conditions {
+    /// There is no object yet.
+    pub write_once: bool,
+    /// The whole has this checksum.
+    pub checksum: Option<Crc64Nvme>,
 }
 
 const LIST: &str = "list the parts of an upload";
 const COMPLETE: &str = "complete an upload";
 const ABORT: &str = "give up an upload";
 
+impl Attributes<'_> {
+    /// The values of `x-amz-meta-*`, as presigning signs them.
+    fn metadata(&self) -> HashMap<String, String> {
+        let data = (!self.metadata.is_empty()).then(|| self.metadata.to_header());
+        let rule = self.rule.map(|rule| rule.as_str().to_owned());
+        let name = Some(self.file_name.to_metadata());
+        [("data", data), ("name", name), ("rule", rule)]
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+            .collect()
+    }
+}
+
 impl Bucket {
-    /// Begins an upload under `key`, and answers S3's id of it. Type and name are the object's in the end.
+    /// Begins an upload under `key`, and answers S3's id of it.
+    ///
+    /// It names no checksum algorithm: S3 then computes the CRC-64/NVME of the whole object, and parts need no checksum
+    /// of their own (S3 API reference, `UploadPart`).
     pub async fn create_upload(
         &self,
         key: &ObjectKey,
-        content_type: &ContentType,
-        file_name: &FileName,
+        attributes: &Attributes<'_>,
     ) -> Result<String, Error> {
         const WHAT: &str = "begin an upload";
         let answer = self
@@ -52,8 +93,8 @@ impl Bucket {
             .create_multipart_upload()
             .bucket(self.name())
             .key(key.as_str())
-            .content_type(content_type.as_str())
-            .metadata("name", file_name.to_metadata())
+            .content_type(attributes.content_type.as_str())
+            .set_metadata(Some(attributes.metadata()))
             .send()
             .await
             .map_err(|error| fault(WHAT, error, self.name()))?;
@@ -100,13 +141,15 @@ impl Bucket {
         }
     }
 
-    /// Makes `parts` the object, unless there is one and it is `write_once`. It may take minutes: the caller bounds it.
+    /// Makes `parts` the object if `conditions` hold. It may take minutes: the caller bounds it.
+    ///
+    /// Some servers ignore the checksum, so the caller compares the one that HEAD reports as well.
     pub async fn complete_upload(
         &self,
         key: &ObjectKey,
         upload_id: &str,
         parts: &[Part],
-        write_once: bool,
+        conditions: Conditions,
     ) -> Result<Completion, Error> {
         let parts = parts
             .iter()
@@ -127,7 +170,9 @@ impl Bucket {
             .key(key.as_str())
             .upload_id(upload_id)
             .multipart_upload(upload)
-            .set_if_none_match(write_once.then(|| "*".to_owned()))
+            .set_if_none_match(conditions.write_once.then(|| "*".to_owned()))
+            .set_checksum_crc64_nvme(conditions.checksum.map(Crc64Nvme::to_base64))
+            .set_checksum_type(conditions.checksum.map(|_| ChecksumType::FullObject))
             .customize()
             .config_override(patient())
             .send()
@@ -136,6 +181,9 @@ impl Bucket {
             Ok(_) => Ok(Completion::Done),
             Err(error) if status(&error) == Some(412) => Ok(Completion::ObjectExists),
             Err(error) if is_no_such_upload(&error) => Ok(Completion::NoSuchUpload),
+            Err(error) if conditions.checksum.is_some() && is_mismatch(&error) => {
+                Ok(Completion::ChecksumMismatch)
+            }
             Err(error) => Err(complaint(error, self.name())),
         }
     }
@@ -190,6 +238,14 @@ where
 
 fn is_no_such_upload<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
     error.code() == Some("NoSuchUpload")
+}
+
+/// The code of S3, and that of `MinIO`.
+fn is_mismatch<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
+    matches!(
+        error.code(),
+        Some("BadDigest" | "XAmzContentChecksumMismatch")
+    )
 }
 
 fn listed(part: &aws_sdk_s3::types::Part) -> Result<Part, Error> {

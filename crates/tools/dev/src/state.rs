@@ -143,7 +143,9 @@ impl State {
     /// The claim that owns files in the stack that runs or ran last, else in one that would start here.
     pub(crate) fn owner_claim(&self) -> String {
         let outputs = Outputs::read(&self.path("running.json")).ok();
-        let announced = outputs.as_ref().and_then(|outputs| outputs.get("OwnerClaim"));
+        let announced = outputs
+            .as_ref()
+            .and_then(|outputs| outputs.get("OwnerClaim"));
         announced.map_or_else(owner_claim, str::to_owned)
     }
 

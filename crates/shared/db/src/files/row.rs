@@ -9,6 +9,16 @@ use uuid::Uuid;
 
 use crate::failure::Failure;
 
+/// The columns of a [`FileRow`], which are half of the bytes of a row.
+macro_rules! file_columns {
+    () => {
+        "id, object_key, file_name, content_type, detected_type, scan_status, size, etag, checksum_sha256,
+       checksum_crc64nvme, rule, metadata, upload_timestamp"
+    };
+}
+
+pub(super) use file_columns;
+
 /// Reads a row that has every column of a [`FileRow`]; `step` names what was being done.
 pub(crate) fn file_row(row: &Row, step: &'static str) -> Result<FileRow, Error> {
     let text = |column| value::<String>(row, column, step);
@@ -59,6 +69,7 @@ pub(crate) fn tombstone_code(row: &Row, step: &'static str) -> Result<Code, Erro
         Code::FileTooLarge,
         Code::QuotaExceeded,
         Code::TypeNotAllowed,
+        Code::ChecksumMismatch,
     ]
     .into_iter();
     let code = known.find(|code| Some(code.as_str()) == refused);
@@ -69,7 +80,6 @@ pub(crate) fn tombstone_code(row: &Row, step: &'static str) -> Result<Code, Erro
 pub(crate) fn value<'a, T: FromSql<'a>>(
     row: &'a Row,
     column: &'static str,
-        Code::ChecksumMismatch,
     step: &'static str,
 ) -> Result<T, Error> {
     row.try_get(column)

@@ -1,17 +1,24 @@
 //! Lists: newest first, page by page, bounded in what they look at.
 
 use slipway_core::FileId;
-use slipway_db::{Db, Page, Recorded};
+use slipway_db::{Db, Filter, Page, Recorded};
 use slipway_testkit::database;
 
 use crate::support::{file, key, object, record, user};
+
+fn typed_as(prefix: Option<&str>) -> Filter {
+    Filter {
+        content_type_prefix: prefix.map(str::to_owned),
+        rule: None,
+    }
+}
 
 async fn pages(db: &Db, prefix: Option<&str>, limit: u32) -> Vec<Vec<FileId>> {
     let mut pages = Vec::new();
     let mut page = Page {
         limit,
         before: None,
-        content_type_prefix: prefix.map(str::to_owned),
+        filter: typed_as(prefix),
     };
     loop {
         let found = db.list_files(&user("alice"), &page).await.expect("listed");
@@ -97,7 +104,7 @@ async fn a_filtered_page_looks_at_ten_thousand_rows() {
     let page = Page {
         limit: 3,
         before: None,
-        content_type_prefix: Some("text/".to_owned()),
+        filter: typed_as(Some("text/")),
     };
     let page = db.list_files(&user("alice"), &page).await.expect("listed");
     assert_eq!(page.next, Some(page.files[2].id));

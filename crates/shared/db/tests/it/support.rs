@@ -99,6 +99,7 @@ pub(crate) async fn add(db: &Db, key: &ObjectKey) {
     };
     db.add_upload(&upload).await.expect("kept");
 }
+        rule: None,
 
 /// What is logged while `work` runs, from debug on.
 pub(crate) async fn logged(work: impl Future<Output = ()>) -> String {

@@ -29,6 +29,8 @@ mod multipart_abort;
 mod multipart_complete;
 mod multipart_faults;
 mod multipart_rules;
+mod names;
+mod names_rules;
 mod operate;
 mod ownership;
 mod presign;

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use slipway_core::env::Environment;
-use slipway_core::{ContentType, FileName, ObjectKey, Parts};
+use slipway_core::{ContentType, FileName, Metadata, ObjectKey, Parts};
 use slipway_db::{Db, NewUpload};
-use slipway_s3::Bucket;
+use slipway_s3::{Attributes, Bucket};
 use slipway_s3_urls::{Credentials, Location, Signer, UploadPart, UploadUrls};
 use time::OffsetDateTime;
 
@@ -57,13 +57,20 @@ async fn begin(env: &BTreeMap<String, String>, db: &Db) -> Upload {
         key: key(),
         upload_id: String::new(),
     };
-    let begun = bucket.create_upload(&upload.key, &content_type, &name);
+    let attributes = Attributes {
+        content_type: &content_type,
+        file_name: &name,
+        metadata: &Metadata::default(),
+        rule: None,
+    };
+    let begun = bucket.create_upload(&upload.key, &attributes);
     let upload_id = begun.await.expect("S3 begins it");
     let row = NewUpload {
         key: &upload.key,
         upload_id: &upload_id,
         file_name: name.as_str(),
         content_type: content_type.as_str(),
+        rule: None,
         parts: Parts::plan(5, None).expect("one part"),
     };
     db.add_upload(&row).await.expect("it gets a row");

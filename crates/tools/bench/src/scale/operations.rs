@@ -4,7 +4,7 @@ use std::io;
 use std::time::Instant;
 
 use slipway_core::{FileId, FileName, Metadata, ObjectKey, StoredObject, UserId};
-use slipway_db::{Db, Location, Page, Recorded};
+use slipway_db::{Db, Filter, FolderPage, Location, NamePage, Page, Recorded};
 use time::OffsetDateTime;
 
 use super::server::{Server, user};
@@ -38,6 +38,16 @@ enum Operation {
     First,
     Deep,
     Filtered,
+    ByName,
+    ByNameDeep,
+    ByNameFiltered,
+    SearchCommon,
+    SearchNothing,
+    Root,
+    Folders,
+    FoldersDeep,
+    ThousandFolders,
+    Folder,
     Find,
     Usage,
     Record,
@@ -45,10 +55,21 @@ enum Operation {
     Delete,
 }
 
-const OPERATIONS: [(Operation, &str); 8] = [
+const OPERATIONS: [(Operation, &str); 13] = [
     (Operation::First, "list: the first page of 50"),
     (Operation::Deep, "list: a page of 50 at nine tenths"),
     (Operation::Filtered, "list: 50 of one type in a thousand"),
+    (Operation::ByName, "by name: the first page of 50"),
+    (
+        Operation::ByNameDeep,
+        "by name: a page of 50 at nine tenths",
+    ),
+    (
+        Operation::ByNameFiltered,
+        "by name: 50 of one type in a thousand",
+    ),
+    (Operation::SearchCommon, "search: 50 of a common word"),
+    (Operation::SearchNothing, "search: a word that no name has"),
     (Operation::Find, "one file"),
     (Operation::Usage, "presign with a quota"),
     (Operation::Record, "record a file"),
@@ -57,13 +78,23 @@ const OPERATIONS: [(Operation, &str); 8] = [
 ];
 
 /// The first of them only list.
-const LISTS: usize = 3;
+const LISTS: usize = 8;
+
+/// What is done for the user with folders.
+const TREE: [(Operation, &str); 6] = [
+    (Operation::Root, "the root, which is one folder"),
+    (Operation::Folders, "the first 50 folders"),
+    (Operation::FoldersDeep, "50 folders at nine tenths"),
+    (Operation::ThousandFolders, "a thousand folders"),
+    (Operation::Folder, "the first 50 files of a folder"),
+    (Operation::ByName, "by name: the first page of 50"),
+];
 
 /// Every operation, for the hot user and for many average ones; lists alone for the idle one, who would not be idle else.
 pub(super) async fn all(server: &Server, rows: u64, times: usize) -> io::Result<Vec<Cost>> {
     let db = server.db()?;
     let mut costs = Vec::new();
-    for who in [Who::Hot, Who::Idle, Who::Average] {
+    for who in [Who::Hot, Who::Idle, Who::Average, Who::Tree] {
         let mut files = Vec::new();
         for number in 0..=times as u64 {
             files.push(subject(server, &who.user(number, rows)).await?);
@@ -74,15 +105,16 @@ pub(super) async fn all(server: &Server, rows: u64, times: usize) -> io::Result<
         let operations = match who {
             Who::Hot | Who::Average => &OPERATIONS[..],
             Who::Idle => &OPERATIONS[..LISTS],
+            Who::Tree => &TREE,
         };
         for &(operation, what) in operations {
             // A connection's first statement reads the catalog.
-            once(&db, operation, first).await?;
+            once(&db, operation, first, rows).await?;
             server.run("SELECT pg_stat_statements_reset()").await?;
             let mut millis = Vec::with_capacity(times);
             for subject in others {
                 let started = Instant::now();
-                once(&db, operation, subject).await?;
+                once(&db, operation, subject, rows).await?;
                 millis.push(started.elapsed().as_secs_f64() * 1000.0);
             }
             let (blocks, server) = cost(server).await?;
@@ -159,36 +191,75 @@ pub(super) async fn record(db: &Db, file: &StoredObject) -> io::Result<Recorded>
         .map_err(io::Error::other)
 }
 
-async fn once(db: &Db, operation: Operation, subject: &Subject) -> io::Result<()> {
+async fn once(db: &Db, operation: Operation, subject: &Subject, rows: u64) -> io::Result<()> {
     let Subject { user, deep, new } = subject;
-    let page = |before, prefix: Option<&str>| Page {
-        limit: 50,
-        before,
-        content_type_prefix: prefix.map(str::to_owned),
+    let list = async |before, prefix| {
+        let page = Page {
+            limit: 50,
+            before,
+            filter: of_type(prefix),
+        };
+        done(db.list_files(user, &page).await)
     };
-    let list = async |page| {
-        db.list_files(user, &page)
-            .await
-            .map(drop)
-            .map_err(io::Error::other)
+    let by_name = async |after: Option<&str>, prefix| {
+        let page = NamePage {
+            limit: 50,
+            prefix: String::new(),
+            after: after.map(NamePosition::at_prefix),
+            filter: of_type(prefix),
+        };
+        done(db.list_by_name(user, &page).await)
     };
+    let folder = async |limit, prefix: &str, after: Option<String>| {
+        let page = FolderPage {
+            limit,
+            prefix: prefix.to_owned(),
+            after: after.as_deref().map(NamePosition::after_folder),
+        };
+        done(db.list_folder(user, &page).await)
+    };
+    // The function folds case as well; here it is what Postgres does that counts.
+    let search = async |text: &str| {
+        let page = Page {
+            limit: 50,
+            ..Page::default()
+        };
+        let matches = |name: &str| name.contains(text);
+        done(db.search_files(user, &page, &matches).await)
+    };
+    // A tenth of the rows, in folders of a hundred.
+    let folders = rows / 1000;
+    let numbered = |number: u64| format!("projects/{number:06}/");
     match operation {
-        Operation::First => list(page(None, None)).await,
-        Operation::Deep => list(page(Some(*deep), None)).await,
-        Operation::Filtered => list(page(None, Some("video/"))).await,
-        Operation::Find => db
-            .find_file(user, *deep)
-            .await
-            .map(drop)
-            .map_err(io::Error::other),
-        Operation::Usage => db.holdings(user).await.map(drop).map_err(io::Error::other),
+        Operation::First => list(None, None).await,
+        Operation::Deep => list(Some(*deep), None).await,
+        Operation::Filtered => list(None, Some("video/")).await,
+        Operation::ByName => by_name(None, None).await,
+        Operation::ByNameDeep => by_name(Some("Holiday 2026-08-14 (9"), None).await,
+        Operation::ByNameFiltered => by_name(None, Some("video/")).await,
+        Operation::SearchCommon => search("Holiday").await,
+        Operation::SearchNothing => search("Work").await,
+        Operation::Root => folder(50, "", None).await,
+        Operation::Folders => folder(50, "projects/", None).await,
+        Operation::FoldersDeep => folder(50, "projects/", Some(numbered(folders * 9 / 10))).await,
+        Operation::ThousandFolders => folder(1000, "projects/", None).await,
+        Operation::Folder => folder(50, &numbered(folders / 2), None).await,
+        Operation::Find => done(db.find_file(user, *deep).await),
+        Operation::Usage => done(db.usage(user).await),
         Operation::Record | Operation::Again => record(db, new).await.map(drop),
-        Operation::Delete => db
-            .delete_files(user, &[new.key.id()])
-            .await
-            .map(drop)
-            .map_err(io::Error::other),
+        Operation::Delete => done(db.delete_files(user, &[new.key.id()]).await),
     }
+}
+
+fn of_type(prefix: Option<&str>) -> Filter {
+    Filter {
+        content_type_prefix: prefix.map(str::to_owned),
+        rule: None,
+    }
+}
+
+fn done<T>(result: Result<T, slipway_core::Error>) -> io::Result<()> {
+    result.map(drop).map_err(io::Error::other)
 }
 
 /// Blocks and milliseconds of everything that ran since the last reset, but for this.

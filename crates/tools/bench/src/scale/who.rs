@@ -6,6 +6,9 @@ pub(super) const HOT: &str = "hot";
 /// Who has a third of all rows but the newest twentieth, of which nothing is theirs.
 pub(super) const IDLE: &str = "idle";
 
+/// Who has a tenth of as many files as the others together, in folders of a hundred.
+pub(super) const TREE: &str = "tree";
+
 /// A third of so many rows belongs to `AVERAGE` users: some 500 to each, in the order in which they come.
 pub(super) const COHORT: u64 = 10_000;
 /// No multiple of three, so that all of them have as many.
@@ -17,6 +20,7 @@ pub(super) enum Who {
     Hot,
     Idle,
     Average,
+    Tree,
 }
 
 impl Who {
@@ -26,6 +30,7 @@ impl Who {
             Self::Hot => "hot",
             Self::Idle => "idle hot",
             Self::Average => "average",
+            Self::Tree => "with folders",
         }
     }
 
@@ -35,6 +40,7 @@ impl Who {
             Self::Hot => HOT.to_owned(),
             Self::Idle => IDLE.to_owned(),
             Self::Average => average(number, rows),
+            Self::Tree => TREE.to_owned(),
         }
     }
 }

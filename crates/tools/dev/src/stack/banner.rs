@@ -93,13 +93,17 @@ fn token(state: &State) -> io::Result<Option<String>> {
     if brings_key() {
         return Ok(None);
     }
-    let token = state.key()?.token(USER, &state.owner_claim(), TOKEN_SECONDS)?;
+    let token = state
+        .key()?
+        .token(USER, &state.owner_claim(), TOKEN_SECONDS)?;
     Ok(Some(token))
 }
 
 fn try_it(port: u16, token: Option<String>) {
     let token = token.unwrap_or_else(|| {
-        say::line("# JWT_PUBLIC_KEY, JWT_SECRET or JWT_KEYS is set, so the token is yours to make:");
+        say::line(
+            "# JWT_PUBLIC_KEY, JWT_SECRET or JWT_KEYS is set, so the token is yours to make:",
+        );
         "...".to_owned()
     });
     say::line(&transcript(port, &token));

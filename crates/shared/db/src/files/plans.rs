@@ -1,0 +1,249 @@
+//! The plans of the lists, with row-level security on: each reads what it returns and little more.
+//!
+//! Postgres chooses a plan by what it believes of the table. So each statement is tried where a user has few of many files,
+//! where others have the newest ones, and where the user came after the statistics were gathered.
+
+use slipway_testkit::{TestDatabase, database};
+
+use super::by_name::BY_NAME;
+use super::folders::WALK;
+use super::list::LIST;
+use super::search::{FILES, NAMES};
+
+const NEWEST: &str = "s3_files_user_id_deleted_at_id";
+const NAME: &str = "s3_files_user_id_file_name_id";
+
+/// Inserts files. OWNER, DELETED and NAMED are SQL expressions of `n`, which ascends like the ids.
+const INSERT: &str = "\
+INSERT INTO s3_files (id, object_key, bucket, file_url, user_id, file_name, content_type, size, etag, upload_timestamp, deleted_at)
+SELECT id, u || '/' || id || '/a', 'b', 'u', u, NAMED, 'text/plain', 0, 'e', now(), CASE WHEN DELETED THEN now() END
+FROM (SELECT n, OWNER AS u, ('ffffffff-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid AS id
+      FROM generate_series(FROM + 1, FROM + 20000) AS n) AS ids";
+
+/// A table whose files belong to these owners.
+struct Table {
+    database: TestDatabase,
+    inserted: u32,
+}
+
+impl Table {
+    fn new() -> Self {
+        Self {
+            database: database(),
+            inserted: 0,
+        }
+    }
+
+    /// Adds 20,000 files.
+    async fn insert(&mut self, owner: &str, deleted: &str, named: &str) {
+        let sql = INSERT
+            .replace("OWNER", owner)
+            .replace("DELETED", deleted)
+            .replace("NAMED", named)
+            .replace("FROM +", &format!("{} +", self.inserted));
+        self.run(&sql).await;
+        self.inserted += 20_000;
+    }
+
+    async fn analyze(&self) {
+        self.run("ANALYZE s3_files").await;
+    }
+
+    async fn run(&self, sql: &str) {
+        let admin = self.database.admin().await;
+        admin.batch_execute(sql).await.expect(sql);
+    }
+
+    /// One of 50 users, in a table that Postgres knows.
+    async fn of_fifty(named: &str) -> Self {
+        let mut table = Self::new();
+        table.insert("'user' || n % 50", "false", named).await;
+        table.analyze().await;
+        table
+    }
+
+    /// Someone with a third of the old half, and none of the newer half.
+    async fn idle(named: &str) -> Self {
+        let mut table = Self::new();
+        let owner = "CASE WHEN n <= 10000 THEN 'user7' ELSE 'user' || n % 6 END";
+        table.insert(owner, "false", named).await;
+        table.analyze().await;
+        table
+    }
+
+    /// 20,000 users with a file each, and a newcomer with as many, whom Postgres believes to have one.
+    async fn newcomer(named: &str) -> Self {
+        let mut table = Self::new();
+        table
+            .run("ALTER TABLE s3_files SET (autovacuum_enabled = off)")
+            .await;
+        table.insert("'other' || n", "false", named).await;
+        table.analyze().await;
+        table.insert("'user7'", "false", named).await;
+        table
+    }
+
+    /// The plan of `sql` for `user7`, as it runs in a function. `values` are SQL, for `$2` and so on.
+    async fn plan(&self, sql: &str, values: &[&str], sort: &str) -> String {
+        let admin = self.database.admin().await;
+        let settings = format!(
+            "BEGIN;
+             SELECT set_config('enable_sort', '{sort}', true), set_config('role', 'slipway_app', true),
+                    set_config('app.user_id', 'user7', true);"
+        );
+        admin.batch_execute(&settings).await.expect("settings");
+        let mut explain = format!("EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF) {sql}");
+        for (at, value) in ["'user7'"].iter().chain(values).enumerate() {
+            explain = explain.replace(&format!("${}", at + 1), value);
+        }
+        let plan = admin.query(&explain, &[]).await.expect(&explain);
+        admin.batch_execute("ROLLBACK").await.expect("rolled back");
+        let plan: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
+        plan.join("\n")
+    }
+
+    /// The first 51 files, newest first.
+    async fn newest(&self) -> String {
+        let values = [
+            "'ffffffff-ffff-ffff-ffff-ffffffffffff'",
+            "'text/'",
+            "10000",
+            "51",
+            "NULL",
+        ];
+        self.plan(LIST, &values, "on").await
+    }
+
+    /// The first 51 files by name, from `prefix` to `end`.
+    async fn by_name(&self, prefix: &str, end: &str) -> String {
+        let values = [prefix, NIL, end, "'text/'", "10000", "51", "NULL"];
+        self.plan(BY_NAME, &values, "off").await
+    }
+
+    /// The first 51 entries below `prefix`, which ends before `end`.
+    async fn folder(&self, prefix: &str, end: &str) -> String {
+        let values = [prefix, NIL, end, prefix, "51"];
+        self.plan(WALK, &values, "off").await
+    }
+}
+
+const NIL: &str = "'00000000-0000-0000-0000-000000000000'";
+
+/// 8 KB blocks that the whole statement touched.
+fn blocks(plan: &str) -> u64 {
+    let line = plan.lines().find(|line| line.contains("Buffers:"));
+    let line = line.expect("buffers");
+    let count = |word: &str| -> u64 {
+        let number = line.split_once(word).map(|(_, rest)| rest);
+        let digits = number.map(|rest| rest.split(' ').next().unwrap_or_default());
+        digits.map_or(0, |digits| digits.parse().expect("a number"))
+    };
+    count("hit=") + count("read=")
+}
+
+/// The plan scans `index`, sorts nothing, discards no row, and stops one row after the page.
+fn assert_short_walk(plan: &str, scan: &str, index: &str) {
+    assert!(plan.contains(&format!("{scan} using {index}")), "{plan}");
+    assert!(!plan.contains("Sort"), "{plan}");
+    assert!(!plan.contains("Rows Removed"), "{plan}");
+    assert!(
+        plan.contains("rows=51") && !plan.contains("rows=400"),
+        "{plan}"
+    );
+    // Each row may be in a block of its own, next to those of the index.
+    assert!(blocks(plan) < 80, "{plan}");
+}
+
+#[tokio::test]
+async fn the_index_serves_a_page_by_a_backward_scan() {
+    let plan = Table::of_fifty("'a'").await.newest().await;
+    assert_short_walk(&plan, "Index Scan Backward", NEWEST);
+}
+
+#[tokio::test]
+async fn deleted_files_are_not_walked_over() {
+    let mut table = Table::new();
+    let deleted = "n % 50 = 7 AND n > 5000";
+    table.insert("'user' || n % 50", deleted, "'a' || n").await;
+    table.analyze().await;
+    let plan = table.newest().await;
+    assert_short_walk(&plan, "Index Scan Backward", NEWEST);
+    assert_short_walk(&table.by_name("''", "NULL").await, "Index Scan", NAME);
+}
+
+/// A backward scan of the primary key would read 10,000 files of other users first, which the planner does not know.
+#[tokio::test]
+async fn newer_files_of_others_are_not_walked_over() {
+    let plan = Table::idle("'a'").await.newest().await;
+    assert_short_walk(&plan, "Index Scan Backward", NEWEST);
+}
+
+#[tokio::test]
+async fn the_index_serves_a_page_by_name() {
+    for table in [
+        Table::of_fifty("'a/1/' || n").await,
+        Table::idle("'a/1/' || n").await,
+        Table::newcomer("'a/1/' || n").await,
+    ] {
+        for (prefix, end) in [("''", "NULL"), ("'a/'", "'a0'"), ("'a/1'", "'a/2'")] {
+            let plan = table.by_name(prefix, end).await;
+            assert_short_walk(&plan, "Index Scan", NAME);
+        }
+    }
+}
+
+/// Four blocks for each entry, and as many to fetch a file: not those of the files in the folders.
+#[tokio::test]
+async fn folders_cost_what_is_shown() {
+    let in_folders = "'p/' || n % 100 || '/' || n";
+    let files = "'p/' || n";
+    for (named, most) in [(in_folders, 51 * 6), (files, 51 * 10)] {
+        for table in [
+            Table::of_fifty(named).await,
+            Table::idle(named).await,
+            Table::newcomer(named).await,
+        ] {
+            let plan = table.folder("'p/'", "'p0'").await;
+            assert!(plan.contains(&format!("using {NAME}")), "{plan}");
+            assert!(plan.contains("ROW(file_name, id) > ROW("), "{plan}");
+            assert!(
+                !plan.contains("Sort") && !plan.contains("Seq Scan"),
+                "{plan}"
+            );
+            assert!(blocks(&plan) <= most, "{} blocks\n{plan}", blocks(&plan));
+        }
+    }
+}
+
+/// The whole tree is one folder of the root.
+#[tokio::test]
+async fn a_folder_of_a_million_is_one_step() {
+    let table = Table::newcomer("'p/' || n").await;
+    let plan = table.folder("''", "NULL").await;
+    assert!(blocks(&plan) <= 20, "{plan}");
+}
+
+#[tokio::test]
+async fn a_search_walks_as_the_list_does() {
+    for table in [
+        Table::of_fifty("'a' || n").await,
+        Table::idle("'a' || n").await,
+        Table::newcomer("'a' || n").await,
+    ] {
+        let values = ["'ffffffff-ffff-ffff-ffff-ffffffffffff'", "''", "51", "NULL"];
+        let plan = table.plan(NAMES, &values, "off").await;
+        assert_short_walk(&plan, "Index Scan Backward", NEWEST);
+    }
+}
+
+/// One descent for each file found, although Postgres believes that reading all of the user's is cheaper.
+#[tokio::test]
+async fn files_found_are_fetched_one_by_one() {
+    let table = Table::newcomer("'a'").await;
+    let id = |n| format!("'ffffffff-0000-7000-8000-{n:012}'");
+    let ids: Vec<_> = (30_001..30_051).map(id).collect();
+    let ids = format!("ARRAY[{}]", ids.join(","));
+    let plan = table.plan(FILES, &[&ids], "on").await;
+    assert!(plan.contains("rows=50"), "{plan}");
+    assert!(blocks(&plan) <= 50 * 5, "{plan}");
+}
