@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Instant;
 
-use slipway_core::{FileId, FileName, Metadata, ObjectKey, StoredObject, UserId};
+use slipway_core::{FileId, FileName, Metadata, NamePosition, ObjectKey, StoredObject, UserId};
 use slipway_db::{Db, Filter, FolderPage, Location, NamePage, Page, Recorded};
 use time::OffsetDateTime;
 
