@@ -57,7 +57,7 @@ pub struct Command {
     #[arg(long)]
     list: bool,
 
-    /// Delete every file of this user, and nothing else
+    /// Delete every file of this user, and nothing else. With `OWNER_CLAIM`, of the owner with this value of that claim
     #[arg(
         long,
         value_name = "SUB",

@@ -24,9 +24,6 @@ const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
 const UNVERIFIED: &str = "The token cannot be verified: it is malformed, or not signed with the key and algorithm that are configured here.";
 
-/// The variables that hold keys. Only one of them may be set, since the others would be ignored.
-const VARIABLES: [&str; 3] = ["JWT_PUBLIC_KEY", "JWT_SECRET", "JWT_KEYS"];
-
 /// Checks signature, issuer, audience, expiry and not-before of tokens.
 pub(crate) struct Verifier {
     keys: Vec<Key>,
@@ -38,25 +35,28 @@ pub(crate) struct Verifier {
 impl Verifier {
     /// `None` where no key is configured.
     pub(crate) fn from_env(env: &Environment) -> Result<Option<Self>, ConfigError> {
-        let mut configured = VARIABLES
-            .into_iter()
-            .filter_map(|variable| Some((variable, env.optional(variable)?)));
-        let Some((variable, value)) = configured.next() else {
-            return Ok(None);
+        let public = env.optional("JWT_PUBLIC_KEY");
+        let secret = env.optional("JWT_SECRET");
+        let set = env.optional("JWT_KEYS");
+        let both = |one, other| {
+            Err(ConfigError::new(
+                one,
+                format!("and {other} are both set; set only one"),
+            ))
         };
-        if let Some((second, _)) = configured.next() {
-            let problem = format!("and {variable} are both set; set only one");
-            return Err(ConfigError::new(second, problem));
-        }
-        let keys = match variable {
-            "JWT_PUBLIC_KEY" => vec![Key::public(&value)?],
-            "JWT_SECRET" => vec![Key::secret(&value)?],
-            _ => jwks::read(&value)?,
+        let (keys, by_kid) = match (public, secret, set) {
+            (None, None, None) => return Ok(None),
+            (Some(pem), None, None) => (vec![Key::public(&pem)?], false),
+            (None, Some(secret), None) => (vec![Key::secret(&secret)?], false),
+            (None, None, Some(set)) => (jwks::read(&set)?, true),
+            (Some(_), Some(_), _) => return both("JWT_SECRET", "JWT_PUBLIC_KEY"),
+            (Some(_), None, Some(_)) => return both("JWT_KEYS", "JWT_PUBLIC_KEY"),
+            (None, Some(_), Some(_)) => return both("JWT_KEYS", "JWT_SECRET"),
         };
         provider::install();
         Ok(Some(Self {
             keys,
-            by_kid: variable == "JWT_KEYS",
+            by_kid,
             expected: Expected::from_env(env)?,
         }))
     }

@@ -3,7 +3,9 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use slipway_core::{FileId, FileName, FileRow, Metadata, ObjectKey, Parts, StoredObject, UserId};
+use slipway_core::{
+    Error, FileId, FileName, FileRow, Metadata, ObjectKey, Parts, StoredObject, UserId,
+};
 use slipway_db::{Db, Location, NewUpload, Recorded, Usage};
 use slipway_testkit::TestDatabase;
 use time::{Duration, OffsetDateTime};
@@ -90,16 +92,20 @@ pub(crate) async fn upload(db: &Db, owner: &str) -> FileId {
 }
 
 pub(crate) async fn add(db: &Db, key: &ObjectKey) {
+    try_add(db, key).await.expect("kept");
+}
+
+pub(crate) async fn try_add(db: &Db, key: &ObjectKey) -> Result<(), Error> {
     let upload = NewUpload {
         key,
         upload_id: "an id of S3's",
         file_name: "Über größe.txt",
         content_type: "text/plain",
+        rule: None,
         parts: Parts::plan(6_000_000, Some(5_242_880)).expect("a plan"),
     };
-    db.add_upload(&upload).await.expect("kept");
+    db.add_upload(&upload).await
 }
-        rule: None,
 
 /// What is logged while `work` runs, from debug on.
 pub(crate) async fn logged(work: impl Future<Output = ()>) -> String {

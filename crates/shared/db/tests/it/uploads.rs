@@ -1,9 +1,10 @@
 //! Rows of multipart uploads: open until recorded or given up, and safe to write twice.
 
-use slipway_db::{Config, Db, Recorded};
-use slipway_testkit::{Fault, Proxy, database};
+use slipway_core::Code;
+use slipway_db::{Config, Db, Holdings, Recorded};
+use slipway_testkit::{Fault, Proxy, TestDatabase, database};
 
-use crate::support::{add, key, object, record, upload, user};
+use crate::support::{add, key, object, record, try_add, upload, user};
 
 #[tokio::test]
 async fn an_upload_is_open_until_its_file_is_recorded() {
@@ -83,4 +84,145 @@ async fn one_whose_commit_was_not_heard_is_kept_once() {
         assert!(found.expect("a row").open);
     }
     assert_eq!(proxy.connections(), 3, "each was retried");
+}
+
+/// What counts against the limit and the quota, in every state that an upload can be in.
+#[tokio::test]
+async fn only_open_uploads_are_pending() {
+    let database = database();
+    let db = database.db();
+    let (alice, bob) = (user("alice"), user("bob"));
+    let pending = async |user| db.holdings(user).await.expect("answered").pending_bytes;
+    assert_eq!(
+        db.holdings(&alice).await.expect("answered"),
+        Holdings::default()
+    );
+    let ids = [
+        upload(&db, "alice").await,
+        upload(&db, "alice").await,
+        upload(&db, "alice").await,
+    ];
+    upload(&db, "bob").await;
+    assert_eq!(
+        (pending(&alice).await, pending(&bob).await),
+        (18_000_000, 6_000_000)
+    );
+    db.mark_aborted(&alice, ids[0]).await.expect("answered");
+    assert_eq!(pending(&alice).await, 12_000_000);
+    db.forget_upload(&alice, ids[1]).await.expect("forgotten");
+    assert_eq!(pending(&alice).await, 6_000_000);
+
+    // A recorded one counts as a file, and as nothing once that is a tombstone.
+    let key = key("alice");
+    add(&db, &key).await;
+    assert_eq!(pending(&alice).await, 12_000_000);
+    let _ = record(&db, &object(&key, 6_000_000, "a-2", 1)).await;
+    let held = db.holdings(&alice).await.expect("answered");
+    assert_eq!(
+        (held.stored.bytes, held.pending_bytes),
+        (6_000_000, 6_000_000)
+    );
+    assert_eq!(held.stored, db.usage(&alice).await.expect("answered"));
+    let _ = db.delete_files(&alice, &[key.id()]).await.expect("deleted");
+    let held = db.holdings(&alice).await.expect("answered");
+    assert_eq!((held.stored.bytes, held.pending_bytes), (0, 6_000_000));
+    assert_eq!(pending(&bob).await, 6_000_000);
+}
+
+/// Rows as deployments before the limit may have: more of them than are allowed now, and each as large as S3 allows.
+async fn many(database: &TestDatabase, owner: &str, count: i64, size: i64) {
+    let sql = "INSERT INTO multipart_uploads
+            (id, user_id, object_key, upload_id, file_name, content_type, size, part_size)
+        SELECT gen_random_uuid(), $1, n::text, 'x', 'a', 'a/b', $3, 5368709120 FROM generate_series(1, $2) AS n";
+    let admin = database.admin().await;
+    let inserted = admin.execute(sql, &[&owner, &count, &size]).await;
+    inserted.expect("inserted");
+}
+
+#[tokio::test]
+async fn a_sum_over_all_numbers_is_the_largest_of_them() {
+    let database = database();
+    many(&database, "alice", 3, i64::MAX / 2).await;
+    let held = database.db().holdings(&user("alice")).await;
+    assert_eq!(
+        held.expect("answered").pending_bytes,
+        i64::MAX.cast_unsigned()
+    );
+}
+
+#[tokio::test]
+async fn an_upload_over_the_limit_is_not_kept_and_one_that_is_there_is_not_counted_twice() {
+    let database = database();
+    let db = database.db();
+    many(&database, "alice", 999, 1).await;
+    let last = key("alice");
+    // As after a lost answer.
+    for _ in 0..3 {
+        add(&db, &last).await;
+    }
+    let refused = key("alice");
+    let error = try_add(&db, &refused).await.expect_err("one too many");
+    assert_eq!(error.code(), Code::TooManyUploads);
+    let found = db.find_upload(&user("alice"), refused.id()).await;
+    assert_eq!(found.expect("answered"), None);
+    // Far over it as well.
+    many(&database, "alice", 500, 1).await;
+    try_add(&db, &refused).await.expect_err("many too many");
+    try_add(&db, &key("bob")).await.expect("bob has none");
+    db.mark_aborted(&user("alice"), last.id())
+        .await
+        .expect("answered");
+    try_add(&db, &refused).await.expect_err("still too many");
+}
+
+/// Connections of their own, so that inserts run at the same time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_limit_is_exact_whoever_is_first() {
+    let database = database();
+    many(&database, "alice", 990, 1).await;
+    let connections: Vec<Db> = (0..8).map(|_| database.db()).collect();
+    let adds = connections.iter().map(|db| async move {
+        let mut kept = 0;
+        for _ in 0..5 {
+            match try_add(db, &key("alice")).await {
+                Ok(()) => kept += 1,
+                Err(error) => assert_eq!(error.code(), Code::TooManyUploads, "{error}"),
+            }
+        }
+        kept
+    });
+    let kept: Vec<i32> = futures_util::future::join_all(adds).await;
+    assert_eq!(kept.iter().sum::<i32>(), 10);
+    let held = database
+        .db()
+        .holdings(&user("alice"))
+        .await
+        .expect("answered");
+    assert_eq!(held.pending_bytes, 990 + 10 * 6_000_000);
+}
+
+/// A client that begins and aborts all day must not make every count slower.
+#[tokio::test]
+async fn aborted_uploads_are_not_looked_at() {
+    let database = database();
+    many(&database, "alice", 5_000, 1).await;
+    let admin = database.admin().await;
+    let sql = "UPDATE multipart_uploads SET aborted_at = now() WHERE object_key::int > 10";
+    admin.batch_execute(sql).await.expect("aborted");
+    admin
+        .batch_execute("VACUUM ANALYZE multipart_uploads")
+        .await
+        .expect("analysed");
+    let sql = "EXPLAIN SELECT sum(size) FROM multipart_uploads AS m WHERE user_id = 'alice' AND aborted_at IS NULL
+        AND NOT EXISTS (SELECT FROM s3_files AS f WHERE user_id = 'alice' AND f.id = m.id)";
+    let plan = admin.query(sql, &[]).await.expect("a plan");
+    let plan: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
+    let plan = plan.join("\n");
+    assert!(plan.contains("multipart_uploads_open"), "{plan}");
+    let held = database
+        .db()
+        .holdings(&user("alice"))
+        .await
+        .expect("answered");
+    assert_eq!(held.pending_bytes, 10);
 }

@@ -57,8 +57,12 @@ async fn said() -> BTreeSet<(String, String)> {
     );
     let mut past = claims("alice");
     past["exp"] = json!(past["exp"].as_i64().unwrap() - 7200);
-    let expired = presign.header("authorization", &format!("Bearer {}", signed(&past)));
+    let expired = presign
+        .clone()
+        .header("authorization", &format!("Bearer {}", signed(&past)));
     say((401, "unauthenticated"), strict.send(expired).await);
+    let teams = offline(&[("OWNER_CLAIM", "org_id")]);
+    say((403, "forbidden"), teams.send(presign.by("alice")).await);
     let file =
         |kind: &str, size: u64| json!({ "fileName": "a", "contentType": kind, "size": size });
     let ask = async |body: Value| strict.post("alice", "/presign-upload", body).await;
@@ -116,6 +120,11 @@ async fn about_multipart_uploads(said: &mut Said) {
     world.delete("alice", id).await.expect(200);
     let answer = world.complete("alice", &deleted).await;
     said.say((410, "file_deleted"), answer);
+
+    crate::unfinished::add_open(&world, "dave", 1000).await;
+    let ask = json!({ "fileName": "a", "contentType": "a/b", "size": 1 });
+    let answer = world.post("dave", "/multipart-uploads", ask).await;
+    said.say((429, "too_many_uploads"), answer);
 
     let usage = "INSERT INTO user_usage (user_id, files, bytes) VALUES ($1, 1, 1072693248)
         ON CONFLICT (user_id) DO UPDATE SET bytes = excluded.bytes";

@@ -68,6 +68,7 @@ async fn nobody_has_files_at_first() {
     {
       "bytes": 0,
       "files": 0,
+      "pendingBytes": 0,
       "quotaBytes": null,
       "success": true
     }
@@ -97,12 +98,16 @@ async fn the_newest_is_first() {
     {
       "files": [
         {
+          "checksumCrc64nvme": "1Eyv0SeiVZ4=",
           "checksumSha256": null,
           "contentType": "text/plain",
           "etag": "b6d767d2f8ed5d21a44b0e5886680cb9",
           "fileName": "2.txt",
           "id": "[id]",
+          "metadata": {},
           "objectKey": "alice/[id]/2.txt",
+          "previewUrl": null,
+          "rule": null,
           "size": 2,
           "uploadedAt": "[time]",
           "url": "http://s3/slipway-local/alice/[id]/2.txt?x-id=GetObject&response-cache-control=private%2C%20max-age%3D450&response-content-disposition=inline&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=[…]&X-Amz-Date=[…]&X-Amz-Expires=900&X-Amz-SignedHeaders=host&X-Amz-Signature=[…]",

@@ -114,6 +114,7 @@ async fn the_record_step_is_exact() {
     {
       "bytes": 10,
       "files": 2,
+      "pendingBytes": 0,
       "quotaBytes": 10,
       "success": true
     }

@@ -89,7 +89,7 @@ async fn a_file_goes_through() {
     let (_, usage) = stack.call("files", "alice", "GET", "/usage", None).await;
     assert_eq!(
         usage,
-        json!({ "success": true, "files": 1, "bytes": 5, "quotaBytes": null })
+        json!({ "success": true, "files": 1, "bytes": 5, "pendingBytes": 0, "quotaBytes": null })
     );
 
     let path = format!("/files/{}", presigned["id"].as_str().expect("an id"));
