@@ -42,7 +42,9 @@ export class SlipwayError extends Error {
 
   /** Whether the same request may succeed later. */
   get retryable(): boolean {
-    const passing = this.code === "network" || this.code === "cors" || this.status === 429 || this.status >= 500;
+    // Too many unfinished uploads stay too many until the application completes or aborts some.
+    const throttled = this.status === 429 && this.code !== "too_many_uploads";
+    const passing = this.code === "network" || this.code === "cors" || throttled || this.status >= 500;
     return this.details.retryable ?? passing;
   }
 }

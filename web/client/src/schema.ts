@@ -41,6 +41,10 @@ export interface paths {
          * Record a finished upload
          * @description Call it after S3 has responded to the PUT. It records what S3 reports about the object, never
          *     what a client claims, and recording twice changes nothing.
+         *
+         *     With `objectKeys` it records several uploads. Then the status is 200, and each key has a file, or
+         *     the `code` and `error` that a request for it alone would get. A fault of S3 is the result of its
+         *     key. 503 means that the database does not respond.
          */
         post: operations["saveMetadata"];
         delete?: never;
@@ -155,9 +159,11 @@ export interface paths {
         put?: never;
         /**
          * Complete an upload
-         * @description The server lists the parts that S3 has, so the client sends no list, and a body is ignored. It
-         *     records what S3 then reports about the object. The call may be repeated at any time, also after
-         *     a lost response, and reports the outcome of the upload.
+         * @description The server lists the parts that S3 has, so the client sends no list. It records what S3 then
+         *     reports about the object. The call may be repeated at any time, also after a lost response, and
+         *     reports the outcome of the upload.
+         *
+         *     With `checksumCrc64nvme` S3 creates the file only if it has this checksum.
          */
         post: operations["completeMultipartUpload"];
         delete?: never;
@@ -174,10 +180,21 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the caller's files, newest first
-         * @description Request the next page with `cursor` set to `nextCursor`, until that is null. A page may contain
-         *     fewer files than `limit`, even none, and still have a `nextCursor`: only null marks the end of the
-         *     list.
+         * List the caller's files, newest first or by name
+         * @description Request the next page with `cursor` set to `nextCursor` and the same parameters, until that is
+         *     null. A page may contain fewer files than `limit`, even none, and still have a `nextCursor`: only
+         *     null marks the end of the list.
+         *
+         *     Without `sort`, `prefix` and `delimiter` the newest file is first. With one of them, names ascend
+         *     in the binary order of UTF-8, and files of the same name by `id`. `/` in names can be shown as
+         *     folders:
+         *
+         *     - `prefix=photos/` lists every file below `photos/`.
+         *     - `prefix=photos/&delimiter=/` lists the files directly in it, and the folders as `folders`.
+         *     - `delimiter=/` lists the root in the same way.
+         *
+         *     `q` searches names, newest first. It does not combine with `prefix`, `delimiter` or `sort`.
+         *     `contentType` and `rule` combine with everything except `delimiter`.
          */
         get: operations["listFiles"];
         put?: never;
@@ -305,6 +322,13 @@ export interface components {
             size?: number | null;
             /** @description S3 then verifies the bytes. */
             checksumSha256?: components["schemas"]["Sha256"] | null;
+            /**
+             * @description The kind of upload, one of the deployment's rules, which narrow type, length and overwriting. Without it `default` applies.
+             *     A deployment without rules refuses it, and one without a `default` requires it; the error lists the rules.
+             */
+            rule?: components["schemas"]["RuleName"] | null;
+            /** @description Stored with the file and returned with it. */
+            metadata?: components["schemas"]["Metadata"] | null;
         };
         /** @description One file. */
         PresignOneRequest: components["schemas"]["UploadIntent"] & {
@@ -376,11 +400,40 @@ export interface components {
             uploads: components["schemas"]["PresignedUpload"][];
         };
         PresignResponse: components["schemas"]["PresignOneResponse"] | components["schemas"]["PresignBatchResponse"];
-        SaveMetadataRequest: {
+        SaveMetadataRequest: components["schemas"]["SaveOneRequest"] | components["schemas"]["SaveManyRequest"];
+        /** @description One upload. */
+        SaveOneRequest: {
             /** @description The `objectKey` of the presign response, unchanged. */
             objectKey: components["schemas"]["ObjectKey"];
+            /** @description Absent; with `objectKeys` the request confirms several. */
+            objectKeys?: null;
             /** @description Accepted from older clients, and ignored. */
             publicFileUrl?: unknown;
+        };
+        /** @description Several uploads. Each has a result of its own. */
+        SaveManyRequest: {
+            objectKeys: string[];
+            objectKey?: null;
+        };
+        SaveManyResponse: {
+            /** @constant */
+            success: true;
+            /** @description In the order of `objectKeys`. A key that was given twice has its result twice. */
+            results: (components["schemas"]["SavedFile"] | components["schemas"]["NotSaved"])[];
+        };
+        /** @description A file that is recorded, by this call or before. */
+        SavedFile: {
+            objectKey: components["schemas"]["ObjectKey"];
+            file: components["schemas"]["File"];
+        };
+        /** @description Why the upload under this key is not recorded, as the request for it alone would say. */
+        NotSaved: {
+            /** @description As in the request. */
+            objectKey: string;
+            /** @enum {string} */
+            code: "invalid_key" | "forbidden" | "upload_not_found" | "file_deleted" | "file_too_large" | "quota_exceeded" | "type_not_allowed" | "checksum_mismatch" | "internal" | "unavailable" | "timeout";
+            /** @description What went wrong and what to do about it, for people. */
+            error: string;
         };
         /** @description A file as S3 has it. */
         File: {
@@ -403,7 +456,7 @@ export interface components {
             /** @description The rule that the file was uploaded under. Null where the deployment had no rules. */
             rule: components["schemas"]["RuleName"] | null;
             metadata: components["schemas"]["Metadata"];
-            /** @description When S3 had it. */
+            /** @description S3's Last-Modified. */
             uploadedAt: components["schemas"]["Timestamp"];
             /**
              * Format: uri
@@ -421,7 +474,8 @@ export interface components {
              */
             previewUrl: string | null;
             /**
-             * @description Why `url` is null; absent where it is not. Only deployments that wait for a malware scanner withhold URLs.
+             * @description The reason why `url` is null. Absent if it is not null. Only deployments with a malware scanner
+             *     withhold URLs.
              *
              *     - `scan_pending`: the file has not been scanned yet. Repeat the request later.
              *     - `scan_threats`: the scanner found malware.
@@ -439,8 +493,13 @@ export interface components {
         FilePage: {
             /** @constant */
             success: true;
-            /** @description Newest first, in descending order of `id`. */
+            /** @description Newest first, in descending order of `id`, or by `fileName`. */
             files: components["schemas"]["File"][];
+            /**
+             * @description Only with `delimiter`: what the names of other files begin with, up to and including the next `/` after `prefix`. Give one
+             *     as `prefix` to list what is in it. Files and folders of a page are interleaved in the order of their names.
+             */
+            folders?: string[];
             /** @description Opaque. Send it as `cursor` to get the next page. Null at the end. */
             nextCursor: string | null;
         };
@@ -474,6 +533,12 @@ export interface components {
             bytes: number;
             /**
              * Format: int64
+             * @description The declared lengths of the unfinished multipart uploads together. They count against the quota when another upload is
+             *     created or presigned.
+             */
+            pendingBytes: number;
+            /**
+             * Format: int64
              * @description The maximum of `bytes`. Null without a quota.
              */
             quotaBytes: number | null;
@@ -489,8 +554,19 @@ export interface components {
              *     raises it if the file would need more than 10,000 parts: use `partSize` of the response.
              */
             partSize?: number | null;
-            /** @description Must be absent. S3 computes no SHA-256 of a whole file that is sent in parts. */
+            /** @description Must be absent. S3 computes no SHA-256 of a whole file that is sent in parts. `complete` takes `checksumCrc64nvme`. */
             checksumSha256?: null;
+            /**
+             * @description The kind of upload, one of the deployment's rules, which narrow type, length and overwriting. Without it `default` applies.
+             *     A deployment without rules refuses it, and one without a `default` requires it; the error lists the rules.
+             */
+            rule?: components["schemas"]["RuleName"] | null;
+            /** @description Stored with the file and returned with it. */
+            metadata?: components["schemas"]["Metadata"] | null;
+        };
+        CompleteMultipartRequest: {
+            /** @description S3 then compares it with the bytes of all parts together. */
+            checksumCrc64nvme?: components["schemas"]["Crc64Nvme"] | null;
         };
         /** @description The parts to split the file into. */
         MultipartCreated: {
@@ -614,7 +690,7 @@ export interface components {
          * @enum {string}
          */
         ErrorCode: "invalid_request" | "invalid_key" | "unauthenticated" | "forbidden" | "not_found" | "upload_not_found" | "parts_missing" | "file_changed" | "checksum_mismatch" | "file_deleted" | "file_too_large" | "quota_exceeded" | "use_multipart" | "request_too_large" | "type_not_allowed" | "too_many_uploads" | "internal" | "unavailable" | "timeout";
-        /** @description What API Gateway answers by itself, before or instead of a function. */
+        /** @description An error of API Gateway itself, before or instead of a response of a function. */
         GatewayError: {
             message: string | null;
         };
@@ -650,6 +726,14 @@ export interface components {
             /** @description What went wrong and what to do about it, for people. */
             error: string;
         };
+        TooManyUploadsError: {
+            /** @constant */
+            success: false;
+            /** @enum {string} */
+            code: "too_many_uploads";
+            /** @description What went wrong and what to do about it, for people. */
+            error: string;
+        };
         NotFoundError: {
             /** @constant */
             success: false;
@@ -658,19 +742,19 @@ export interface components {
             /** @description What went wrong and what to do about it, for people. */
             error: string;
         };
-        UploadNotFoundError: {
+        NoObjectError: {
             /** @constant */
             success: false;
             /** @enum {string} */
-            code: "upload_not_found";
+            code: "upload_not_found" | "checksum_mismatch";
             /** @description What went wrong and what to do about it, for people. */
             error: string;
         };
-        PartsMissingError: {
+        NotCompleteError: {
             /** @constant */
             success: false;
             /** @enum {string} */
-            code: "parts_missing";
+            code: "parts_missing" | "checksum_mismatch";
             /** @description What went wrong and what to do about it, for people. */
             error: string;
         };
@@ -847,18 +931,19 @@ export interface components {
                 "application/json": components["schemas"]["TimeoutError"] | components["schemas"]["GatewayError"];
             };
         };
-        /** @description Only from API Gateway, if its authorizer accepts the token and denies the request. */
-        GatewayForbidden: {
+        /**
+         * @description - `forbidden`: the token is valid, but names no owner of files. `error` names the claim that is
+         *       missing or is not a string of 1 to 255 bytes (`OWNER_CLAIM` of the deployment). If the owner is
+         *       `sub`, the status is 401 instead.
+         *     - `{"message": …}`: API Gateway's authorizer accepts the token and denies the request.
+         */
+        Forbidden: {
             headers: {
+                "Cache-Control": components["headers"]["NoStoreUnlessGateway"];
                 [name: string]: unknown;
             };
             content: {
-                /**
-                 * @example {
-                 *       "message": "Forbidden"
-                 *     }
-                 */
-                "application/json": components["schemas"]["GatewayError"];
+                "application/json": components["schemas"]["ForbiddenError"] | components["schemas"]["GatewayError"];
             };
         };
         /**
@@ -937,7 +1022,7 @@ export interface operations {
             };
             400: components["responses"]["InvalidRequest"];
             401: components["responses"]["Unauthenticated"];
-            403: components["responses"]["GatewayForbidden"];
+            403: components["responses"]["Forbidden"];
             /**
              * @description - `file_too_large`: over the limit of this deployment for one file.
              *     - `use_multipart`: over 5 GiB, the maximum of one PUT.
@@ -970,11 +1055,6 @@ export interface operations {
         };
         requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "objectKey": "alice/01890a5d-ac96-774b-bcce-b302099a8057/test-s3.txt"
-                 *     }
-                 */
                 "application/json": components["schemas"]["SaveMetadataRequest"];
             };
         };
@@ -982,6 +1062,7 @@ export interface operations {
             /**
              * @description The file, which another call or an event had recorded before. Also if this call recorded it,
              *     but the response of the database was lost and the statement had to be repeated.
+             *     With `objectKeys`, one result for each key.
              */
             200: {
                 headers: {
@@ -989,28 +1070,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "success": true,
-                     *       "file": {
-                     *         "id": "01890a5d-ac96-774b-bcce-b302099a8057",
-                     *         "objectKey": "alice/01890a5d-ac96-774b-bcce-b302099a8057/test-s3.txt",
-                     *         "fileName": "test-s3.txt",
-                     *         "contentType": "text/plain",
-                     *         "size": 5,
-                     *         "etag": "5d41402abc4b2a76b9719d911017c592",
-                     *         "checksumSha256": null,
-                     *         "checksumCrc64nvme": "rosUhgp5mIg=",
-                     *         "rule": null,
-                     *         "metadata": {},
-                     *         "uploadedAt": "2023-06-30T03:34:24Z",
-                     *         "url": "https://slipway-local.s3.us-east-1.amazonaws.com/alice/01890a5d-ac96-774b-bcce-b302099a8057/test-s3.txt?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20230630%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20230630T033000Z&X-Amz-Expires=900&X-Amz-SignedHeaders=host&response-cache-control=private%2C%20max-age%3D450&X-Amz-Signature=50d858e0985ecc7f60418aaf0cc5ab587f42c2570a884095a9e8ccacd0f6545c",
-                     *         "urlExpiresAt": "2023-06-30T03:45:00Z",
-                     *         "previewUrl": null
-                     *       }
-                     *     }
-                     */
-                    "application/json": components["schemas"]["FileResponse"];
+                    "application/json": components["schemas"]["FileResponse"] | components["schemas"]["SaveManyResponse"];
                 };
             };
             /** @description The file, which this call recorded. */
@@ -1044,7 +1104,10 @@ export interface operations {
                 };
             };
             401: components["responses"]["Unauthenticated"];
-            /** @description The key belongs to another user (`forbidden`), or API Gateway's authorizer refuses the caller. */
+            /**
+             * @description The key belongs to another owner, or the token names no owner of files (both `forbidden`), or
+             *     API Gateway's authorizer refuses the caller.
+             */
             403: {
                 headers: {
                     "Cache-Control": components["headers"]["NoStoreUnlessGateway"];
@@ -1054,21 +1117,17 @@ export interface operations {
                     "application/json": components["schemas"]["ForbiddenError"] | components["schemas"]["GatewayError"];
                 };
             };
-            /** @description S3 has no object under this key yet. Repeat the call after S3 has responded to the PUT. */
+            /**
+             * @description - `upload_not_found`: S3 has no object under this key (yet). Repeat the call once the PUT has been answered.
+             *     - `checksum_mismatch`: the completion of its upload in parts found other bytes than were announced, and they were removed.
+             */
             409: {
                 headers: {
                     "Cache-Control": components["headers"]["NoStore"];
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "success": false,
-                     *       "code": "upload_not_found",
-                     *       "error": "There is no upload under this objectKey yet. PUT the file to its presignedUrl first."
-                     *     }
-                     */
-                    "application/json": components["schemas"]["UploadNotFoundError"];
+                    "application/json": components["schemas"]["NoObjectError"];
                 };
             };
             /** @description The file was deleted, and stays deleted. Presign again to upload it again. */
@@ -1104,6 +1163,23 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ObjectTooLargeError"] | components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The object's type is not accepted under its rule. It is refused, and removed from the bucket. Later calls are answered the same. */
+            415: {
+                headers: {
+                    "Cache-Control": components["headers"]["NoStore"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": false,
+                     *       "code": "type_not_allowed",
+                     *       "error": "The file's type is not accepted under its rule, and it was removed. Presign again for another type or rule."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TypeNotAllowedError"];
                 };
             };
             429: components["responses"]["GatewayThrottled"];
@@ -1155,7 +1231,7 @@ export interface operations {
             };
             400: components["responses"]["InvalidRequest"];
             401: components["responses"]["Unauthenticated"];
-            403: components["responses"]["GatewayForbidden"];
+            403: components["responses"]["Forbidden"];
             413: components["responses"]["BodyTooLarge"];
             429: components["responses"]["GatewayThrottled"];
             500: components["responses"]["Internal"];
@@ -1183,7 +1259,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The upload is created. It does not count against a quota before the file is complete. */
+            /** @description The upload is created. Until it is complete or aborted, it counts against a quota at its declared size. */
             201: {
                 headers: {
                     "Cache-Control": components["headers"]["NoStore"];
@@ -1205,10 +1281,10 @@ export interface operations {
             };
             400: components["responses"]["InvalidRequest"];
             401: components["responses"]["Unauthenticated"];
-            403: components["responses"]["GatewayForbidden"];
+            403: components["responses"]["Forbidden"];
             /**
              * @description - `file_too_large`: over the limit of this deployment for one file in parts.
-             *     - `quota_exceeded`: the file exceeds the rest of the caller's quota.
+             *     - `quota_exceeded`: the file exceeds what files and unfinished uploads leave of the caller's quota.
              *     - `request_too_large`: the body of the request is larger than 1 MiB.
              *     - `{"message": …}`: the body is larger than 6 MB.
              */
@@ -1222,7 +1298,19 @@ export interface operations {
                 };
             };
             415: components["responses"]["TypeNotAllowed"];
-            429: components["responses"]["GatewayThrottled"];
+            /**
+             * @description - `too_many_uploads`: the caller has 1,000 unfinished uploads. Repeating helps only after one was completed or aborted.
+             *     - `{"message": …}`: only from API Gateway, when requests come too fast. Repeat after a growing pause.
+             */
+            429: {
+                headers: {
+                    "Cache-Control": components["headers"]["NoStoreUnlessGateway"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TooManyUploadsError"] | components["schemas"]["GatewayError"];
+                };
+            };
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];
             504: components["responses"]["Timeout"];
@@ -1274,7 +1362,7 @@ export interface operations {
             };
             400: components["responses"]["InvalidRequest"];
             401: components["responses"]["Unauthenticated"];
-            403: components["responses"]["GatewayForbidden"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["NoSuchUpload"];
             413: components["responses"]["BodyTooLarge"];
             429: components["responses"]["GatewayThrottled"];
@@ -1315,7 +1403,7 @@ export interface operations {
             };
             400: components["responses"]["InvalidRequest"];
             401: components["responses"]["Unauthenticated"];
-            403: components["responses"]["GatewayForbidden"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["NoSuchUpload"];
             413: components["responses"]["BodyTooLarge"];
             429: components["responses"]["GatewayThrottled"];
@@ -1377,7 +1465,7 @@ export interface operations {
             };
             400: components["responses"]["InvalidRequest"];
             401: components["responses"]["Unauthenticated"];
-            403: components["responses"]["GatewayForbidden"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["NoSuchUpload"];
             413: components["responses"]["BodyTooLarge"];
             429: components["responses"]["GatewayThrottled"];
@@ -1399,7 +1487,16 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "checksumCrc64nvme": "FnnIpuLeZA8="
+                 *     }
+                 */
+                "application/json": components["schemas"]["CompleteMultipartRequest"];
+            };
+        };
         responses: {
             /** @description The file, which an earlier call or an event recorded. */
             200: {
@@ -1481,23 +1578,22 @@ export interface operations {
             };
             400: components["responses"]["InvalidRequest"];
             401: components["responses"]["Unauthenticated"];
-            403: components["responses"]["GatewayForbidden"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["NoSuchUpload"];
-            /** @description S3 does not have all parts, each with its exact length. `error` names the missing ones, `GET` lists the existing ones. */
+            /**
+             * @description - `parts_missing`: S3 does not have all parts, each with its exact length. `error` names the missing
+             *       ones, `GET` lists the existing ones.
+             *     - `checksum_mismatch`: the parts together do not have `checksumCrc64nvme`. The upload stays open, and
+             *       parts can be sent again. If the server ignores the checksum, the object is refused and removed
+             *       after the fact, as the `error` says.
+             */
             409: {
                 headers: {
                     "Cache-Control": components["headers"]["NoStore"];
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "success": false,
-                     *       "code": "parts_missing",
-                     *       "error": "These parts are not there, or not as long as they must be: 2, 5-9. Upload them, then complete again."
-                     *     }
-                     */
-                    "application/json": components["schemas"]["PartsMissingError"];
+                    "application/json": components["schemas"]["NotCompleteError"];
                 };
             };
             /** @description The file was deleted, and stays deleted. Create a new upload. */
@@ -1535,6 +1631,23 @@ export interface operations {
                     "application/json": components["schemas"]["ObjectTooLargeError"] | components["schemas"]["GatewayError"];
                 };
             };
+            /** @description The object's type is not accepted under its rule. It is refused, and removed from the bucket. Later calls are answered the same. */
+            415: {
+                headers: {
+                    "Cache-Control": components["headers"]["NoStore"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": false,
+                     *       "code": "type_not_allowed",
+                     *       "error": "The file's type is not accepted under its rule, and it was removed. Presign again for another type or rule."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TypeNotAllowedError"];
+                };
+            };
             429: components["responses"]["GatewayThrottled"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];
@@ -1544,15 +1657,38 @@ export interface operations {
     listFiles: {
         parameters: {
             query?: {
-                /** @description The maximum number of files on the page. */
+                /** @description The maximum number of files on the page. A folder counts as one. */
                 limit?: number;
-                /** @description The `nextCursor` of the previous page, unchanged. Any other value is 400. */
+                /**
+                 * @description The `nextCursor` of the previous page, unchanged. Any other value is 400, and so is a cursor of a
+                 *     list in another order or with other filters.
+                 */
                 cursor?: string;
                 /**
                  * @description Only files whose `contentType` begins with this prefix, such as `image/`. Case is ignored.
                  * @example image/
                  */
                 contentType?: string;
+                /** @description Only files that were uploaded under this rule. */
+                rule?: string;
+                /** @description With `name`, names ascend. With `prefix` or `delimiter` they do so in any case. */
+                sort?: "name";
+                /**
+                 * @description Only files whose `fileName` begins with this, byte by byte. At most 768 bytes of UTF-8 without control characters. Empty is
+                 *     the same as absent.
+                 */
+                prefix?: string;
+                /**
+                 * @description Files whose name has a `/` after `prefix` are grouped: `folders` holds what their names begin with, up to and
+                 *     including that `/`, once each. `files` holds the others.
+                 */
+                delimiter?: "/";
+                /**
+                 * @description Only files whose `fileName` contains this, compared after Unicode normalization (NFC) and simple case folding. At most
+                 *     768 bytes of UTF-8 without control characters. Empty is the same as absent. A page looks at no more than 10,000
+                 *     files: it may be short, and have a `nextCursor`.
+                 */
+                q?: string;
             };
             header?: never;
             path?: never;
@@ -1567,36 +1703,12 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "success": true,
-                     *       "files": [
-                     *         {
-                     *           "id": "01890a5d-ac96-774b-bcce-b302099a8057",
-                     *           "objectKey": "alice/01890a5d-ac96-774b-bcce-b302099a8057/test-s3.txt",
-                     *           "fileName": "test-s3.txt",
-                     *           "contentType": "text/plain",
-                     *           "size": 5,
-                     *           "etag": "5d41402abc4b2a76b9719d911017c592",
-                     *           "checksumSha256": null,
-                     *           "checksumCrc64nvme": "rosUhgp5mIg=",
-                     *           "rule": null,
-                     *           "metadata": {},
-                     *           "uploadedAt": "2023-06-30T03:34:24Z",
-                     *           "url": "https://slipway-local.s3.us-east-1.amazonaws.com/alice/01890a5d-ac96-774b-bcce-b302099a8057/test-s3.txt?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20230630%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20230630T033000Z&X-Amz-Expires=900&X-Amz-SignedHeaders=host&response-cache-control=private%2C%20max-age%3D450&X-Amz-Signature=50d858e0985ecc7f60418aaf0cc5ab587f42c2570a884095a9e8ccacd0f6545c",
-                     *           "urlExpiresAt": "2023-06-30T03:45:00Z",
-                     *           "previewUrl": null
-                     *         }
-                     *       ],
-                     *       "nextCursor": null
-                     *     }
-                     */
                     "application/json": components["schemas"]["FilePage"];
                 };
             };
             400: components["responses"]["InvalidRequest"];
             401: components["responses"]["Unauthenticated"];
-            403: components["responses"]["GatewayForbidden"];
+            403: components["responses"]["Forbidden"];
             413: components["responses"]["BodyTooLarge"];
             429: components["responses"]["GatewayThrottled"];
             500: components["responses"]["Internal"];
@@ -1661,7 +1773,7 @@ export interface operations {
             };
             400: components["responses"]["InvalidRequest"];
             401: components["responses"]["Unauthenticated"];
-            403: components["responses"]["GatewayForbidden"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             413: components["responses"]["BodyTooLarge"];
             429: components["responses"]["GatewayThrottled"];
@@ -1702,7 +1814,7 @@ export interface operations {
             };
             400: components["responses"]["InvalidRequest"];
             401: components["responses"]["Unauthenticated"];
-            403: components["responses"]["GatewayForbidden"];
+            403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             413: components["responses"]["BodyTooLarge"];
             429: components["responses"]["GatewayThrottled"];
@@ -1755,7 +1867,7 @@ export interface operations {
             };
             400: components["responses"]["InvalidRequest"];
             401: components["responses"]["Unauthenticated"];
-            403: components["responses"]["GatewayForbidden"];
+            403: components["responses"]["Forbidden"];
             413: components["responses"]["BodyTooLarge"];
             429: components["responses"]["GatewayThrottled"];
             500: components["responses"]["Internal"];
@@ -1784,7 +1896,7 @@ export interface operations {
             };
             400: components["responses"]["InvalidRequest"];
             401: components["responses"]["Unauthenticated"];
-            403: components["responses"]["GatewayForbidden"];
+            403: components["responses"]["Forbidden"];
             413: components["responses"]["BodyTooLarge"];
             429: components["responses"]["GatewayThrottled"];
             500: components["responses"]["Internal"];

@@ -1,5 +1,6 @@
 /** What applications, disks, proxies and servers do wrong, and what the client makes of it. */
 import { afterEach, expect, test, vi } from "vitest";
+import { errorOf } from "../src/errors.ts";
 import { connect, createClient, SlipwayError } from "../src/index.ts";
 import { retrying } from "../src/retry.ts";
 import { all, cut, Memory, pattern, someone } from "./world.ts";
@@ -12,6 +13,17 @@ const PARTS = { partsAbove: MIB, partSize: 5 * MIB, checksum: false };
 afterEach(() => {
   vi.useRealTimers();
   vi.unstubAllGlobals();
+});
+
+test("throttling is retried, and too many unfinished uploads are not", () => {
+  const refused = (body: object) => errorOf({ status: 429, headers: new Headers(), body });
+  expect(refused({ message: "Too Many Requests" })).toMatchObject({ code: "gateway", retryable: true });
+  const error = "You have 1000 unfinished uploads, and no more are allowed. Complete or abort some first.";
+  expect(refused({ success: false, code: "too_many_uploads", error })).toMatchObject({
+    code: "too_many_uploads",
+    message: error,
+    retryable: false,
+  });
 });
 
 test("an exception in a callback is reported and does not end the upload", async () => {

@@ -88,3 +88,59 @@ async fn python_uploads_files_of_any_name() {
         assert_eq!(names(&stack).await[0], name);
     }
 }
+
+/// As Supabase Auth calls it: as its own role, with the event that its documentation shows.
+#[tokio::test]
+async fn supabases_hook_writes_the_organisation_into_the_token() {
+    let database = slipway_testkit::database();
+    let admin = database.admin().await;
+    let (member, stranger) = (uuid(1), uuid(2));
+    // What a Supabase project has, and the table that the recipe leaves to the reader.
+    let project = format!(
+        "CREATE SCHEMA IF NOT EXISTS public;
+         CREATE ROLE supabase_auth_admin; CREATE ROLE authenticated; CREATE ROLE anon;
+         GRANT USAGE ON SCHEMA public TO supabase_auth_admin, authenticated, anon;
+         CREATE TABLE public.memberships (user_id uuid PRIMARY KEY, org_id text NOT NULL);
+         INSERT INTO public.memberships VALUES ('{member}', 'org \"7\"');"
+    );
+    admin.batch_execute(&project).await.expect("a project");
+    let hook = sample("Files of an organisation", "sql");
+    // May be run again, as after a change.
+    for _ in 0..2 {
+        admin.batch_execute(&hook).await.expect("the hook");
+    }
+    let called = async |role: &str, user: &str| {
+        let claims = json!({ "sub": user, "aud": "authenticated", "role": "authenticated" });
+        let event =
+            json!({ "user_id": user, "claims": claims, "authentication_method": "password" });
+        let call = format!(
+            "SET ROLE {role}; SELECT public.add_organization('{event}'::jsonb); RESET ROLE"
+        );
+        let messages = admin.simple_query(&call).await;
+        admin.batch_execute("RESET ROLE").await.expect("reset");
+        messages.ok().map(|messages| {
+            let row = messages.iter().find_map(|message| match message {
+                tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0),
+                _ => None,
+            });
+            let answer: Value = serde_json::from_str(row.expect("a row")).expect("JSON");
+            assert_eq!(answer["claims"]["sub"], *user);
+            answer["claims"]["org_id"].clone()
+        })
+    };
+    let found = called("supabase_auth_admin", &member).await;
+    assert_eq!(found, Some(json!("org \"7\"")));
+    let found = called("supabase_auth_admin", &stranger).await;
+    assert_eq!(found, Some(Value::Null));
+    // A user of the project must not be able to call it.
+    for role in ["authenticated", "anon"] {
+        assert_eq!(called(role, &member).await, None, "{role}");
+    }
+    let leave = "DROP OWNED BY supabase_auth_admin, authenticated, anon;
+        DROP ROLE supabase_auth_admin, authenticated, anon";
+    admin.batch_execute(leave).await.expect("dropped");
+}
+
+fn uuid(n: u8) -> String {
+    format!("01890a5d-ac96-774b-bcce-b3020{n:07}")
+}
