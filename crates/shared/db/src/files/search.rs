@@ -12,7 +12,7 @@ use crate::transaction::Statement;
 
 /// How many rows each statement looks at, until the page is full: few at first, since common words are found soon.
 /// Together as many as any filtered page looks at.
-const STEPS: [u32; 3] = [1000, 3000, MAX_FILTERED_ROWS - 4000];
+const STEPS: [u32; 3] = [200, 1800, MAX_FILTERED_ROWS - 2000];
 
 /// Ids and names, newest first, by the same walk as the list. The last row that it has looked at is returned in any case.
 pub(super) const NAMES: &str = "\

@@ -1,9 +1,62 @@
 //! Nobody sees another's rows: by the statements, and by row-level security alone.
 
-use slipway_db::{Config, Db, FileState, Page, Usage};
+use slipway_core::{FileRow, NamePosition};
+use slipway_db::{
+    Config, Db, Entry, FileState, Filter, FolderPage, NamePage, Page, Recorded, Usage,
+};
 use slipway_testkit::{Proxy, TestDatabase, database};
 
-use crate::support::{checked_usage, file, upload, user};
+use crate::support::{checked_usage, file, key, object, record, upload, user};
+
+/// Alice lists and searches by name: everything, what Bob's names begin with, and from his files on.
+async fn names_show_nothing_of_bobs(db: &Db, mine: &FileRow, theirs: &FileRow) {
+    let alice = user("alice");
+    let mut his = object(&key("bob"), 7, "a", 1);
+    his.file_name = "a folder of his/secret".to_owned();
+    let Recorded::Created(his) = record(db, &his).await else {
+        panic!("not created");
+    };
+    let begin = NamePosition::at_prefix("");
+    let positions = [begin, NamePosition::after_file(&his)];
+    for (prefix, after, expected) in [
+        ("", None, std::slice::from_ref(mine)),
+        ("", Some(&positions[0]), std::slice::from_ref(mine)),
+        ("", Some(&positions[1]), std::slice::from_ref(mine)),
+        ("a folder", None, &[]),
+        ("a folder of his/", None, &[]),
+    ] {
+        let after = after.cloned();
+        let prefix = prefix.to_owned();
+        let page = NamePage {
+            limit: 100,
+            prefix: prefix.clone(),
+            after: after.clone(),
+            filter: Filter::default(),
+        };
+        let listed = db.list_by_name(&alice, &page).await.expect("listed");
+        assert_eq!(listed.files, expected);
+        let page = FolderPage {
+            limit: 100,
+            prefix,
+            after,
+        };
+        let listed = db.list_folder(&alice, &page).await.expect("listed");
+        let entries: Vec<_> = expected.iter().cloned().map(Entry::File).collect();
+        assert_eq!(listed.entries, entries);
+    }
+    for before in [None, Some(his.id), Some(theirs.id)] {
+        let page = Page {
+            limit: 100,
+            before,
+            ..Page::default()
+        };
+        let found = db.search_files(&alice, &page, &|name| !name.is_empty());
+        let found = found.await.expect("searched");
+        assert_eq!(found.files, std::slice::from_ref(mine));
+    }
+    let gone = db.delete_files(&user("bob"), &[his.id]).await;
+    assert_eq!(gone.expect("deleted").len(), 1);
+}
 
 /// Alice tries everything on Bob's file, on a connection that is the superuser's.
 async fn alice_gets_nothing_of_bobs(database: &TestDatabase, db: &Db) {
@@ -24,6 +77,7 @@ async fn alice_gets_nothing_of_bobs(database: &TestDatabase, db: &Db) {
     };
     let listed = db.list_files(&alice, &page).await.expect("listed");
     assert_eq!(listed.files, std::slice::from_ref(&mine));
+    names_show_nothing_of_bobs(db, &mine, &theirs).await;
     assert_eq!(
         db.usage(&alice).await.expect("usage"),
         Usage { files: 1, bytes: 5 }

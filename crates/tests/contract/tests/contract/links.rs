@@ -7,7 +7,7 @@ use crate::rules::{cargo, programs};
 /// The most crates, ours included, that a function is linked from. Each is code to load, to review, to keep up to date.
 const BUDGETS: [(&str, usize); 9] = [
     ("delete", 190),
-    ("files", 134),
+    ("files", 135),
     ("maintain-function", 190),
     ("migrate", 133),
     ("multipart", 190),

@@ -131,14 +131,32 @@ async fn one_way(world: &World, alice: &str, bob: &str) {
     );
     assert_eq!(world.open_uploads(bob).await, [id(&begun)], "{shown}");
     world.give_up(bob, &begun).await.expect(200);
-    // His cursor leads her nowhere but through her own.
-    let page = world.get(bob, "/files?limit=1").await.expect(200);
-    let cursor = page["nextCursor"].as_str().unwrap();
-    let page = world
-        .get(alice, &format!("/files?cursor={cursor}"))
-        .await
-        .expect(200);
-    assert_eq!(page["files"], json!([]), "{shown}");
+    // His cursors lead her nowhere but through her own, whatever she lists and searches.
+    for query in [
+        "",
+        "&sort=name",
+        "&prefix=",
+        "&prefix=a",
+        "&prefix=b",
+        "&delimiter=/",
+        "&delimiter=/&prefix=a",
+        "&q=a",
+        "&q=.TXT",
+        "&rule=default",
+        "&contentType=text/",
+    ] {
+        let page = world.get(bob, &format!("/files?limit=1{query}")).await;
+        let page = page.expect(200);
+        let mut cursors = vec![String::new()];
+        let cursor = page["nextCursor"].as_str();
+        cursors.extend(cursor.map(|cursor| format!("&cursor={cursor}")));
+        for cursor in cursors {
+            let page = world.get(alice, &format!("/files?{query}{cursor}")).await;
+            for file in page.expect(200)["files"].as_array().unwrap() {
+                assert_eq!(file["id"], mine["id"], "{shown} {query}");
+            }
+        }
+    }
 
     for (user, file) in [(alice, &mine), (bob, &file), (bob, &unconfirmed)] {
         world.delete(user, id(file)).await.expect(200);
