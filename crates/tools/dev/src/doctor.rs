@@ -12,6 +12,7 @@ mod open;
 pub(crate) mod outputs;
 mod read;
 mod report;
+mod rules;
 pub(crate) mod s3;
 mod target;
 mod trip;
@@ -75,6 +76,7 @@ impl Doctor {
             return;
         }
         self.api_cors().await;
+        self.rules();
         let Some(first) = self.token().await else {
             let why = "nothing can be asked of the API without a good token";
             self.skip(&["api-database", "s3", "upload", "events"], why);

@@ -29,6 +29,8 @@
     reason = "a test fails by panicking, and says what it did"
 )]
 
+#[path = "disorder/calls.rs"]
+mod calls;
 #[path = "disorder/check.rs"]
 mod check;
 #[path = "disorder/deployment.rs"]
@@ -41,6 +43,8 @@ mod limits;
 mod model;
 #[path = "disorder/play.rs"]
 mod play;
+#[path = "disorder/upkeep.rs"]
+mod upkeep;
 #[path = "disorder/wrap.rs"]
 mod wrap;
 

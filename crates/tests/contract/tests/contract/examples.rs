@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use slipway_core::{Error, FileId};
 
 use crate::event::{Event, claims, signed};
+use crate::multipart_complete::complete_by_hand;
 use crate::spec::{operations, resolved};
 use crate::world::{Answer, MIB, World, offline};
 
@@ -45,6 +46,7 @@ impl Said {
 async fn said() -> BTreeSet<(String, String)> {
     let mut said = Said::default();
     about_multipart_uploads(&mut said).await;
+    about_what_s3_has(&mut said).await;
     let mut say = |what: (u16, &str), answer: Answer| said.say(what, answer);
     let presign = Event::new("POST", "/presign-upload");
     let strict = offline(&[
@@ -139,6 +141,29 @@ async fn about_multipart_uploads(said: &mut Said) {
     world.sql().await.execute(full, &[]).await.unwrap();
     let answer = world.complete("carol", &late).await;
     said.say((413, "quota_exceeded"), answer);
+}
+
+/// Refusals of objects that S3 has: their type, and their bytes.
+async fn about_what_s3_has(said: &mut Said) {
+    let rules = r#"{"avatar": {"contentTypes": ["image/*"]}, "default": {}}"#;
+    let world = World::with(&[("UPLOAD_RULES", rules)]).await;
+    let key = format!("alice/{}/a.txt", FileId::new());
+    let rule = [("rule", "avatar")];
+    world.put_described(&key, "text/html", b"<b>", &rule).await;
+    let answer = world.save("alice", &json!({ "objectKey": key })).await;
+    said.say((415, "type_not_allowed"), answer);
+
+    let begun = world.uploaded("alice", b"hello").await;
+    let path = format!(
+        "/multipart-uploads/{}/complete",
+        begun["id"].as_str().unwrap()
+    );
+    let wrong = json!({ "checksumCrc64nvme": "rosUhgp5mIg=" });
+    let answer = world.post("alice", &path, wrong.clone()).await;
+    said.say((409, "checksum_mismatch"), answer);
+    complete_by_hand(&world, &begun).await;
+    let answer = world.post("alice", &path, wrong).await;
+    said.say((409, "checksum_mismatch"), answer);
 }
 
 #[tokio::test]

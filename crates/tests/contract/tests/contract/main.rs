@@ -10,6 +10,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod confirm;
 mod content;
 mod contract;
 mod delete;
@@ -25,8 +26,10 @@ mod identity;
 mod keys;
 mod links;
 mod log;
+mod metadata;
 mod multipart;
 mod multipart_abort;
+mod multipart_checksums;
 mod multipart_complete;
 mod multipart_faults;
 mod multipart_rules;
@@ -52,4 +55,5 @@ mod template;
 mod unfinished;
 mod unify;
 mod wild;
+mod upload_rules;
 mod world;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::world::{BUCKET, Events, MIB, World};
 
 /// What S3 does with the one part of `begun`, past all functions.
-async fn complete_by_hand(world: &World, begun: &Value) {
+pub(crate) async fn complete_by_hand(world: &World, begun: &Value) {
     let upload_id = world.s3_id(begun).await;
     let key = begun["objectKey"].as_str().unwrap();
     let s3 = world.s3().await;

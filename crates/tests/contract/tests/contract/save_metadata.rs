@@ -19,12 +19,16 @@ async fn the_first_call_records_and_later_ones_answer_the_same() {
     assert_json_snapshot!(shape(&first), @r#"
     {
       "file": {
+        "checksumCrc64nvme": "M3eFcAZSQlc=",
         "checksumSha256": null,
         "contentType": "text/plain",
         "etag": "5d41402abc4b2a76b9719d911017c592",
         "fileName": "a b.txt",
         "id": "[id]",
+        "metadata": {},
         "objectKey": "alice/[id]/a-b.txt",
+        "previewUrl": null,
+        "rule": null,
         "size": 5,
         "uploadedAt": "[time]",
         "url": "http://s3/slipway-local/alice/[id]/a-b.txt?x-id=GetObject&response-cache-control=private%2C%20max-age%3D21600&response-content-disposition=inline&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=[…]&X-Amz-Date=[…]&X-Amz-Expires=43200&X-Amz-SignedHeaders=host&X-Amz-Signature=[…]",

@@ -74,12 +74,16 @@ async fn a_file_is_read_once_nothing_was_found_in_it() {
     let file = hello(&world).await;
     assert_json_snapshot!(shape(&file), @r#"
     {
+      "checksumCrc64nvme": "M3eFcAZSQlc=",
       "checksumSha256": null,
       "contentType": "text/plain",
       "etag": "5d41402abc4b2a76b9719d911017c592",
       "fileName": "a.txt",
       "id": "[id]",
+      "metadata": {},
       "objectKey": "alice/[id]/a.txt",
+      "previewUrl": null,
+      "rule": null,
       "size": 5,
       "uploadedAt": "[time]",
       "url": null,

@@ -3,6 +3,7 @@
 mod answer;
 mod app;
 mod bucket;
+mod described;
 mod parts;
 mod router;
 mod uploads;
@@ -21,6 +22,7 @@ use crate::event::{AUDIENCE, ISSUER, SECRET};
 
 pub(crate) use answer::Answer;
 pub(crate) use app::{App, REQUEST_ID, TRACE_ID};
+pub(crate) use described::encoded;
 pub(crate) use parts::{MIB, put_part};
 pub(crate) use router::{Route, route, router};
 pub(crate) use uploads::{Events, failed, put};

@@ -63,10 +63,13 @@ impl Doctor {
 
     /// Asks for the URL of an upload.
     pub(super) async fn presign(&mut self) -> Result<usize, Outcome> {
-        let ask = json!({
-            "fileName": NAME, "contentType": self.target.content_type, "size": BYTES.len(),
+        let mut ask = json!({
+            "fileName": NAME, "contentType": self.target.kind.content_type, "size": BYTES.len(),
             "checksumSha256": STANDARD.encode(digest(&SHA256, BYTES)),
         });
+        if let Some(rule) = &self.target.kind.rule {
+            ask["rule"] = json!(rule);
+        }
         let answer = self
             .call(Method::POST, "/presign-upload", Some(&ask))
             .await?;

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use slipway_core::UploadRules;
 
 use super::outputs::Outputs;
+use super::rules::{self, Kind};
 use crate::state::State;
 
 /// Whose name the local tokens carry.
@@ -57,8 +59,10 @@ pub(crate) struct Target {
     pub(crate) bucket: Option<String>,
     /// Whether files are read from a public place, by URLs without a signature.
     pub(crate) public: bool,
-    /// What may be uploaded.
-    pub(crate) content_type: String,
+    /// What is uploaded.
+    pub(super) kind: Kind,
+    /// The rules for kinds of uploads.
+    pub(super) rules: UploadRules,
     /// How long to wait for an event, or why not at all.
     pub(crate) events: Result<Duration, &'static str>,
     /// Of the database, if it is known.
@@ -96,6 +100,7 @@ impl Target {
         if origins.is_empty() && local {
             origins = vec![LOCAL_ORIGIN.to_owned()];
         }
+        let rules = rules::read(outputs.get("UploadRules"))?;
         let owned = |name: &str| outputs.get(name).map(str::to_owned);
         Ok(Self {
             api: outputs
@@ -110,7 +115,8 @@ impl Target {
             origins,
             bucket: owned("BucketName"),
             public: outputs.get("PublicBaseUrl").is_some(),
-            content_type: content_type(&outputs.list("AllowedContentTypes")),
+            kind: rules::kind(&rules, &outputs.list("AllowedContentTypes")),
+            rules,
             events: match (options.no_events, outputs.records()) {
                 (true, _) => Err("--no-events"),
                 (false, true) => Ok(Duration::from_secs(options.event_seconds)),
@@ -133,7 +139,7 @@ impl Target {
 }
 
 /// A type that the patterns allow: the first, with something for its star.
-fn content_type(patterns: &[String]) -> String {
+pub(super) fn content_type(patterns: &[String]) -> String {
     let plain = ["*/*", "text/*", "text/plain"];
     let allows_text = patterns.is_empty() || patterns.iter().any(|p| plain.contains(&p.as_str()));
     match patterns.first() {

@@ -151,6 +151,7 @@ impl Services {
             "JwtAudience": ours.then_some(AUDIENCE),
             "OwnerClaim": owner_claim(),
             "AllowedContentTypes": user_set("ALLOWED_CONTENT_TYPES"),
+            "UploadRules": user_set("UPLOAD_RULES"),
             "PublicBaseUrl": user_set("PUBLIC_BASE_URL"),
             "DatabaseUrl": self.database_url,
             "Migrate": migrate,

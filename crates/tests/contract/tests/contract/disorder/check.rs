@@ -7,8 +7,11 @@ use time::Duration;
 use time::format_description::well_known::Rfc3339;
 
 use super::model::{Row, Stored};
-use super::play::{Check, Play, USERS, name, same};
+use super::play::{Check, Play, USERS, metadata, name, same};
 use super::wrap;
+
+/// [`metadata`] as Postgres spells it.
+const STORED: &str = r#"{"a": "ü\"b"}"#;
 
 impl Play<'_> {
     /// Table and usage are those of the model.
@@ -44,7 +47,12 @@ impl Play<'_> {
                     stored.bytes.len(),
                 );
                 let second = self.began.unix_timestamp() + stored.second;
-                Some(format!("live {user} {key} {size} {etag} {second}"))
+                let file = &self.model.files[file];
+                let rule = file.rule.unwrap_or("-");
+                let metadata = if file.asked.metadata { STORED } else { "{}" };
+                Some(format!(
+                    "live {user} {key} {size} {etag} {second} {rule} {metadata}"
+                ))
             }
             Row::Tombstone { why, removed, .. } => {
                 let removed = if *removed { "t" } else { "f" };
@@ -74,7 +82,7 @@ impl Play<'_> {
 
     /// Whether `shown` is what the API has to say of a file.
     pub(crate) fn is_shown(&self, shown: &Value, file: usize, stored: &Stored) -> Check {
-        let asked = &self.model.files[file].asked;
+        let (asked, rule) = (&self.model.files[file].asked, self.model.files[file].rule);
         let uploaded = self.began + Duration::seconds(stored.second);
         let mut expected = json!({
             "id": self.id(file),
@@ -84,6 +92,10 @@ impl Play<'_> {
             "size": stored.bytes.len(),
             "etag": self.etags[&stored.bytes],
             "checksumSha256": asked.checksum.then(|| wrap::checksum(&stored.bytes)),
+            "checksumCrc64nvme": (!asked.checksum).then(|| wrap::crc64nvme(&stored.bytes)),
+            "rule": rule,
+            "metadata": if asked.metadata { metadata() } else { json!({}) },
+            "previewUrl": null,
             "uploadedAt": uploaded.format(&Rfc3339).unwrap(),
         });
         for name in ["url", "urlExpiresAt"] {

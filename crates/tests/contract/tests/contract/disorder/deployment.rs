@@ -28,7 +28,8 @@ pub(crate) struct Deployment {
 
 const ROWS: &str = "\
 SELECT id::text, CASE WHEN deleted_at IS NULL THEN
-    concat_ws(' ', 'live', user_id, object_key, size, etag, extract(epoch FROM upload_timestamp)::bigint)
+    concat_ws(' ', 'live', user_id, object_key, size, etag, extract(epoch FROM upload_timestamp)::bigint,
+              coalesce(rule, '-'), metadata)
 ELSE concat_ws(' ', 'tombstone', user_id, coalesce(refused, 'file_deleted'), removed_at IS NOT NULL) END
 FROM s3_files ORDER BY id";
 
@@ -51,6 +52,8 @@ impl Deployment {
                     .iter()
                     .map(|quota| ("USER_QUOTA_BYTES", quota.as_str())),
             );
+            let rules = limits.rules();
+            env.extend(rules.iter().map(|rules| ("UPLOAD_RULES", rules.as_str())));
             if !limits.text {
                 env.push(("ALLOWED_CONTENT_TYPES", "image/*"));
             }

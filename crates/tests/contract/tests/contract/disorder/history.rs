@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::limits::{LIMITS, MAX};
+use super::limits::{FIRST, LIMITS, MAX};
 use super::model::Asked;
 
 /// The longest history, in steps, without a bad day.
@@ -23,6 +23,8 @@ pub(crate) enum Step {
     Put { file: usize, other: Option<Vec<u8>> },
     /// `save-metadata`.
     Save { by: usize, file: usize },
+    /// `save-metadata` with several keys.
+    SaveMany { by: usize, files: Vec<usize> },
     /// An event arrives, and may arrive again.
     Event {
         which: usize,
@@ -83,7 +85,7 @@ pub(crate) struct History {
 }
 
 pub(crate) fn histories() -> impl Strategy<Value = History> {
-    let start = (prop::bool::weighted(0.3), 0..2_usize);
+    let start = (prop::bool::weighted(0.3), select(FIRST.to_vec()));
     let bad = prop::option::of((bad_day(), vec(step(), 0..4)));
     let steps = vec(step(), 1..=LONGEST);
     (start, steps, bad).prop_map(|((gated, limits), mut steps, bad)| {
@@ -149,6 +151,7 @@ fn step() -> impl Strategy<Value = Step> {
         5 => (user(), asked(), prop::bool::weighted(0.8)).prop_map(|(user, asked, put)| Step::Presign { user, asked, put }),
         4 => (file(), prop::option::weighted(0.7, bytes())).prop_map(|(file, other)| Step::Put { file, other }),
         5 => (user(), file()).prop_map(|(by, file)| Step::Save { by, file }),
+        3 => (user(), vec(file(), 1..5)).prop_map(|(by, files)| Step::SaveMany { by, files }),
         5 => (0..8_usize, shape, flag()).prop_map(|(which, shape, again)| Step::Event { which, shape, again }),
         1 => (0..8_usize).prop_map(|which| Step::Lose { which }),
         2 => (user(), file()).prop_map(|(by, file)| Step::Delete { by, file }),
@@ -171,12 +174,16 @@ fn asked() -> impl Strategy<Value = Asked> {
         prop::bool::weighted(0.4),
         prop::bool::weighted(0.2),
         prop::bool::weighted(0.3),
+        prop::bool::weighted(0.4),
+        prop::bool::weighted(0.3),
     );
-    (bytes(), flags).prop_map(|(bytes, (size, checksum, once))| Asked {
+    (bytes(), flags).prop_map(|(bytes, (size, checksum, once, small, metadata))| Asked {
         bytes,
         size,
         checksum,
         once,
+        small,
+        metadata,
     })
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A file is what S3 has under its key and what the table says of it; everything else follows.
 
-use super::limits::{LIMITS, Limits};
+use super::limits::{LIMITS, Limits, Small};
 
 /// A day and a half, and a bit more, in seconds: no upload URL lives that long.
 pub(crate) const AGE: i64 = 37 * 60 * 60;
@@ -24,6 +24,10 @@ pub(crate) struct Asked {
     pub(crate) checksum: bool,
     /// Whether nothing may be overwritten.
     pub(crate) once: bool,
+    /// Whether it asks for the rule `small`.
+    pub(crate) small: bool,
+    /// Whether it has fields of the application.
+    pub(crate) metadata: bool,
 }
 
 /// Why there is a tombstone: the code that the owner is answered.
@@ -32,6 +36,9 @@ pub(crate) const DELETED: Why = "file_deleted";
 pub(crate) const TOO_LARGE: Why = "file_too_large";
 pub(crate) const OVER_QUOTA: Why = "quota_exceeded";
 const TYPE: Why = "type_not_allowed";
+
+/// The rule that narrows.
+const SMALL: &str = "small";
 
 /// What the table says of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +58,8 @@ pub(crate) enum Row {
 pub(crate) struct File {
     pub(crate) user: usize,
     pub(crate) asked: Asked,
+    /// The rule that it was presigned under.
+    pub(crate) rule: Option<&'static str>,
     /// Whether its upload URL still holds.
     pub(crate) url: bool,
     /// What S3 has.
@@ -79,6 +88,8 @@ pub(crate) struct Model {
     pub(crate) young: i64,
     /// Which of [`LIMITS`] hold.
     pub(crate) limits: usize,
+    /// Whether objects are recorded together, which a quota then compares as one.
+    pub(super) together: bool,
     /// Rows that `maintain` dropped, and objects that it refused, in the last 24 hours, forced ones excepted.
     pub(crate) removed: usize,
 }
@@ -98,8 +109,15 @@ impl Model {
     /// Status and code of presigning; 200 makes a file.
     pub(crate) fn presign(&mut self, user: usize, asked: Asked) -> (u16, &'static str) {
         let (size, limits) = (asked.bytes.len(), self.limits());
-        if !limits.text {
+        let small = limits.small.filter(|_| asked.small);
+        if asked.small && small.is_none() {
+            return (400, "invalid_request");
+        }
+        if !limits.text || small.is_some_and(|small| !small.text) {
             return (415, TYPE);
+        }
+        if asked.size && small.is_some_and(|small| size > small.max) {
+            return (413, TOO_LARGE);
         }
         if asked.size && size > limits.max {
             return (413, TOO_LARGE);
@@ -113,8 +131,10 @@ impl Model {
                 return (413, OVER_QUOTA);
             }
         }
+        let rule = if small.is_some() { SMALL } else { "default" };
         self.files.push(File {
             user,
+            rule: limits.small.map(|_| rule),
             asked,
             url: true,
             object: None,
@@ -180,25 +200,33 @@ impl Model {
     }
 
     fn refusal(&self, file: usize, object: &Stored) -> Option<Why> {
-        if self.is_too_large(file, object) {
+        let over = || self.is_over_quota(file, object).then_some(OVER_QUOTA);
+        self.broken(file, object).or_else(over)
+    }
+
+    /// What is not larger than a live file of before stays accepted, whatever limits and rules are now. A rule that
+    /// does not exist any more leaves the limits.
+    pub(super) fn broken(&self, file: usize, object: &Stored) -> Option<Why> {
+        let (file, after, limits) = (&self.files[file], object.bytes.len(), self.limits());
+        if file.live().is_some_and(|live| after <= live.bytes.len()) {
+            return None;
+        }
+        let small = limits.small.filter(|_| file.rule == Some(SMALL));
+        let Small { max, text } = small.unwrap_or(Small {
+            max: limits.max,
+            text: true,
+        });
+        if after > max.min(limits.max) {
             Some(TOO_LARGE)
-        } else if self.is_over_quota(file, object) {
-            Some(OVER_QUOTA)
         } else {
-            None
+            (!text).then_some(TYPE)
         }
     }
 
-    /// What is not larger than a live file of before stays accepted, whatever the limit is now.
-    fn is_too_large(&self, file: usize, object: &Stored) -> bool {
-        let (live, after) = (self.files[file].live(), object.bytes.len());
-        after > self.limits().max && live.is_none_or(|live| after > live.bytes.len())
-    }
-
-    fn is_over_quota(&self, file: usize, object: &Stored) -> bool {
+    pub(super) fn is_over_quota(&self, file: usize, object: &Stored) -> bool {
         let (before, after) = (self.files[file].size(), object.bytes.len());
         let used = self.usage(self.files[file].user).1;
-        let quota = self.limits().quota;
+        let quota = self.limits().quota.filter(|_| !self.together);
         after > before && quota.is_some_and(|quota| used - before + after > quota)
     }
 
@@ -208,8 +236,13 @@ impl Model {
             return (403, "forbidden");
         }
         let outcome = self.record(file);
+        self.answered(file, outcome)
+    }
+
+    fn answered(&self, file: usize, outcome: Outcome) -> (u16, &'static str) {
         match &self.files[file].row {
             Row::Tombstone { why: DELETED, .. } => (410, DELETED),
+            Row::Tombstone { why: TYPE, .. } => (415, TYPE),
             Row::Tombstone { why, .. } => (413, why),
             _ => match outcome {
                 Outcome::Created => (201, ""),
@@ -217,6 +250,29 @@ impl Model {
                 _ => (409, "upload_not_found"),
             },
         }
+    }
+
+    /// The codes of `save-metadata` with several keys, each given once. Where a quota has no room for all together, those
+    /// that come first get it.
+    pub(crate) fn save_many(&mut self, by: usize, files: &[usize]) -> Vec<&'static str> {
+        let own = |file: &&usize| self.files[**file].user == by;
+        let own: Vec<usize> = files.iter().filter(own).copied().collect();
+        let used = self.usage(by).1;
+        let mut all = self.clone();
+        all.together = true;
+        let mut outcomes: Vec<Outcome> = own.iter().map(|file| all.record(*file)).collect();
+        let fits = |quota: usize| all.usage(by).1 <= quota.max(used);
+        if self.limits().quota.is_none_or(fits) {
+            all.together = false;
+            *self = all;
+        } else {
+            outcomes = own.iter().map(|file| self.record(*file)).collect();
+        }
+        let code = |file: &usize| match own.iter().position(|own| own == file) {
+            Some(at) => self.answered(*file, outcomes[at]).1,
+            None => "forbidden",
+        };
+        files.iter().map(code).collect()
     }
 
     /// What `record-upload` counts for an event about a file, whatever the event says.
@@ -275,92 +331,6 @@ impl Model {
             }
         }
     }
-
-    /// `maintain`'s first task: removes what tombstones stand for, and drops old tombstones of nothing.
-    pub(crate) fn finish_deletes(&mut self) {
-        for file in &mut self.files {
-            let Row::Tombstone { old, removed, .. } = &mut file.row else {
-                continue;
-            };
-            if !*removed {
-                file.object = None;
-                *removed = true;
-            }
-            // What is there again goes now, and its tombstone the next time.
-            if *old && file.object.take().is_none() {
-                file.row = Row::None;
-            }
-        }
-    }
-
-    /// `maintain`'s second task: bucket and table agree, but for what only force destroys.
-    pub(crate) fn reconcile(&mut self, force: bool) {
-        for file in &mut self.files {
-            if let Row::Tombstone { removed, .. } = &mut file.row
-                && file.object.take().is_some()
-            {
-                *removed = true;
-            }
-        }
-        let unrecorded = |file: &File| file.object.is_some() && file.row == Row::None;
-        let differing = |file: &File| {
-            file.live()
-                .is_some_and(|row| file.object.as_ref().is_some_and(|object| object != row))
-        };
-        let (mut large, mut over) = (Vec::new(), Vec::new());
-        for kind in [self.in_key_order(unrecorded), self.in_key_order(differing)] {
-            let mut growing = Vec::new();
-            for at in kind {
-                let object = self.files[at].object.clone().unwrap();
-                // What was accepted once must not be refused now.
-                let young = object.second >= self.young;
-                if young && self.is_too_large(at, &object) {
-                    large.push(at);
-                } else if young && object.bytes.len() > self.files[at].size() {
-                    growing.push(at);
-                } else {
-                    self.files[at].row = Row::Live(object);
-                }
-            }
-            for at in growing {
-                let object = self.files[at].object.clone().unwrap();
-                if self.is_over_quota(at, &object) {
-                    over.push(at);
-                } else {
-                    self.files[at].row = Row::Live(object);
-                }
-            }
-        }
-        // A hundredth of so few rows is one, in 24 hours.
-        let allowed = if force {
-            usize::MAX
-        } else {
-            1_usize.saturating_sub(self.removed)
-        };
-        let mut refusable = large;
-        refusable.extend(over);
-        refusable.truncate(allowed);
-        let mut removed = 0;
-        for at in refusable {
-            removed += usize::from(matches!(self.record(at), Outcome::Gone(_)));
-        }
-        let mut missing = self.in_key_order(|file| file.live().is_some() && file.object.is_none());
-        missing.truncate(allowed - removed);
-        removed += missing.len();
-        for at in missing {
-            self.files[at].row = Row::None;
-        }
-        if !force {
-            self.removed += removed;
-        }
-    }
-
-    fn in_key_order(&self, wanted: impl Fn(&File) -> bool) -> Vec<usize> {
-        let all = 0..self.files.len();
-        let mut found: Vec<usize> = all.filter(|at| wanted(&self.files[*at])).collect();
-        found.sort_by_key(|at| (self.files[*at].user, *at));
-        found
-    }
 }
 
 impl File {
@@ -372,7 +342,7 @@ impl File {
         }
     }
 
-    fn size(&self) -> usize {
+    pub(super) fn size(&self) -> usize {
         self.live().map_or(0, |stored| stored.bytes.len())
     }
 }

@@ -71,7 +71,7 @@ impl Play<'_> {
     }
 
     /// The file that a step means, if there is any.
-    fn file(&self, back: usize) -> Option<usize> {
+    pub(super) fn file(&self, back: usize) -> Option<usize> {
         let files = self.presigned.len();
         let back = back.checked_rem(files)?;
         Some(files - 1 - back)
@@ -153,6 +153,7 @@ impl Play<'_> {
                 Ok(())
             }
             Step::DeleteMany { by, files } => self.delete_many(*by, files).await,
+            Step::SaveMany { by, files } => self.save_many(*by, files).await,
             Step::Put { file, .. }
             | Step::Save { file, .. }
             | Step::Delete { file, .. }
@@ -203,6 +204,12 @@ impl Play<'_> {
         if asked.checksum {
             ask["checksumSha256"] = wrap::checksum(&asked.bytes).into();
         }
+        if asked.small {
+            ask["rule"] = "small".into();
+        }
+        if asked.metadata {
+            ask["metadata"] = metadata();
+        }
         let app = self.deployment.app(self.model.limits, asked.once);
         let answer = app.post(USERS[user], "/presign-upload", ask).await;
         let expected = self.model.presign(user, asked.clone());
@@ -237,18 +244,6 @@ impl Play<'_> {
         Ok(())
     }
 
-    async fn save(&mut self, by: usize, file: usize) -> Check {
-        let answer = self.app().save(USERS[by], &self.presigned[file]).await;
-        let expected = self.model.save(by, file);
-        same("save", &(answer.status, answer.code()), &expected)?;
-        match self.model.files[file].live() {
-            Some(stored) if expected.1.is_empty() => {
-                self.is_shown(&answer.json["file"], file, stored)
-            }
-            _ => Ok(()),
-        }
-    }
-
     fn scan(&mut self, file: usize, clean: bool) {
         if let Some(stored) = &self.model.files[file].object {
             let etag = &self.etags[&stored.bytes];
@@ -278,32 +273,6 @@ impl Play<'_> {
             same("read", &found, &expected.map(<[u8]>::to_vec))?;
         }
         Ok(())
-    }
-
-    async fn delete_many(&mut self, by: usize, files: &[usize]) -> Check {
-        let mut files: Vec<usize> = files.iter().filter_map(|file| self.file(*file)).collect();
-        let ids: Vec<&str> = files.iter().map(|file| self.id(*file)).collect();
-        if ids.is_empty() {
-            return Ok(());
-        }
-        let answer = self
-            .app()
-            .post(USERS[by], "/files/delete", json!({ "ids": ids }))
-            .await;
-        // Each is answered once.
-        let mut seen = std::collections::HashSet::new();
-        files.retain(|file| seen.insert(*file));
-        let (deleted, missing): (Vec<_>, Vec<_>) =
-            files.iter().partition(|file| self.model.delete(by, **file));
-        let ids = |files: &[usize]| {
-            files
-                .iter()
-                .map(|file| self.id(*file).to_owned())
-                .collect::<Vec<_>>()
-        };
-        let expected =
-            json!({ "success": true, "deleted": ids(&deleted), "missing": ids(&missing) });
-        same("delete many", &answer.expect(200), &expected)
     }
 
     async fn event(&mut self, which: usize, shape: Shape, again: bool) -> Check {
@@ -382,6 +351,11 @@ impl Play<'_> {
         self.check_table().await?;
         self.check_end().await
     }
+}
+
+/// The application's fields of a file that has any.
+pub(crate) fn metadata() -> Value {
+    json!({ "a": "ü\"b" })
 }
 
 /// What a file is called.

@@ -51,3 +51,19 @@ fn queue(bodies: &[Value]) -> Value {
 pub(crate) fn checksum(bytes: &[u8]) -> String {
     STANDARD.encode(ring::digest::digest(&ring::digest::SHA256, bytes))
 }
+
+/// CRC-64/NVME as S3 writes it, by its definition.
+pub(crate) fn crc64nvme(bytes: &[u8]) -> String {
+    let mut crc = u64::MAX;
+    for byte in bytes {
+        crc ^= u64::from(*byte);
+        for _ in 0..8 {
+            let carry = crc & 1 == 1;
+            crc >>= 1;
+            if carry {
+                crc ^= 0x9a6c_9329_ac4b_c9b5;
+            }
+        }
+    }
+    STANDARD.encode((!crc).to_be_bytes())
+}

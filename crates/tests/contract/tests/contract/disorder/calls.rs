@@ -1,0 +1,76 @@
+//! Confirming and deleting, one file or several.
+
+use std::collections::HashSet;
+
+use serde_json::json;
+
+use super::play::{Check, Play, USERS, same};
+
+impl Play<'_> {
+    pub(super) async fn save(&mut self, by: usize, file: usize) -> Check {
+        let answer = self.app().save(USERS[by], &self.presigned[file]).await;
+        let expected = self.model.save(by, file);
+        same("save", &(answer.status, answer.code()), &expected)?;
+        match self.model.files[file].live() {
+            Some(stored) if expected.1.is_empty() => {
+                self.is_shown(&answer.json["file"], file, stored)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) async fn save_many(&mut self, by: usize, files: &[usize]) -> Check {
+        let files: Vec<usize> = files.iter().filter_map(|file| self.file(*file)).collect();
+        if files.is_empty() {
+            return Ok(());
+        }
+        let keys: Vec<&str> = files.iter().map(|file| self.key(*file)).collect();
+        let body = json!({ "objectKeys": keys });
+        let answer = self.app().post(USERS[by], "/save-metadata", body).await;
+        let answer = answer.expect(200);
+        // A key that comes again has the same result again.
+        let mut once = files.clone();
+        let mut seen = HashSet::new();
+        once.retain(|file| seen.insert(*file));
+        let codes = self.model.save_many(by, &once);
+        let results = answer["results"].as_array().unwrap();
+        same("results", &results.len(), &files.len())?;
+        for (file, result) in files.into_iter().zip(results) {
+            let at = once.iter().position(|one| *one == file).unwrap();
+            let code = result["code"].as_str().unwrap_or_default();
+            same("save many", &code, &codes[at])?;
+            same("key", &result["objectKey"], &json!(self.key(file)))?;
+            match self.model.files[file].live() {
+                Some(stored) if code.is_empty() => self.is_shown(&result["file"], file, stored)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn delete_many(&mut self, by: usize, files: &[usize]) -> Check {
+        let mut files: Vec<usize> = files.iter().filter_map(|file| self.file(*file)).collect();
+        let ids: Vec<&str> = files.iter().map(|file| self.id(*file)).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let answer = self
+            .app()
+            .post(USERS[by], "/files/delete", json!({ "ids": ids }))
+            .await;
+        // Each is answered once.
+        let mut seen = HashSet::new();
+        files.retain(|file| seen.insert(*file));
+        let (deleted, missing): (Vec<_>, Vec<_>) =
+            files.iter().partition(|file| self.model.delete(by, **file));
+        let ids = |files: &[usize]| {
+            files
+                .iter()
+                .map(|file| self.id(*file).to_owned())
+                .collect::<Vec<_>>()
+        };
+        let expected =
+            json!({ "success": true, "deleted": ids(&deleted), "missing": ids(&missing) });
+        same("delete many", &answer.expect(200), &expected)
+    }
+}
