@@ -1,7 +1,9 @@
-//! Lists: newest first, page by page, bounded in what they look at.
+//! Lists: newest first and by name, page by page, bounded in what they look at.
+
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use slipway_core::FileId;
-use slipway_db::{Db, Filter, Page, Recorded};
+use slipway_db::{Db, Filter, NamePage, Page, Recorded};
 use slipway_testkit::database;
 
 use crate::support::{file, key, object, record, user};
@@ -108,4 +110,70 @@ async fn a_filtered_page_looks_at_ten_thousand_rows() {
     };
     let page = db.list_files(&user("alice"), &page).await.expect("listed");
     assert_eq!(page.next, Some(page.files[2].id));
+    // By name, `a` precedes the name of the match.
+    let mut page = NamePage {
+        limit: 50,
+        prefix: String::new(),
+        after: None,
+        filter: typed_as(Some("image/")),
+    };
+    for found in [&[][..], &[], &[oldest]] {
+        let listed = db.list_by_name(&user("alice"), &page).await;
+        let listed = listed.expect("listed");
+        let ids: Vec<_> = listed.files.iter().map(|file| file.id).collect();
+        assert_eq!(ids, found);
+        assert_eq!(listed.next.is_none(), found == [oldest]);
+        page.after = listed.next;
+    }
+    // A search calls for no more names than that.
+    let mut page = Page {
+        limit: 50,
+        ..Page::default()
+    };
+    for (rows, found) in [(10_000, &[][..]), (10_000, &[]), (1, &[oldest])] {
+        let looked_at = AtomicU32::new(0);
+        let matches = |name: &str| {
+            looked_at.fetch_add(1, Ordering::Relaxed);
+            name.contains("größe")
+        };
+        let listed = db.search_files(&user("alice"), &page, &matches).await;
+        let listed = listed.expect("listed");
+        let ids: Vec<_> = listed.files.iter().map(|file| file.id).collect();
+        assert_eq!((looked_at.into_inner(), ids.as_slice()), (rows, found));
+        assert_eq!(listed.next.is_none(), found == [oldest]);
+        page.before = listed.next;
+    }
+}
+
+/// A common word ends the search after its first step, and the next page continues behind the last match.
+#[tokio::test]
+async fn a_search_ends_when_its_page_is_full() {
+    let database = database();
+    let db = database.db();
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        ids.push(file(&db, "alice", 1).await.id);
+    }
+    ids.reverse();
+    let alice = user("alice");
+    for limit in 1..7 {
+        let mut found = Vec::new();
+        let mut page = Page {
+            limit,
+            ..Page::default()
+        };
+        loop {
+            let listed = db
+                .search_files(&alice, &page, &|name| name.contains("ber"))
+                .await
+                .expect("listed");
+            assert!(listed.files.len() <= usize::try_from(limit).expect("few"));
+            found.extend(listed.files.iter().map(|file| file.id));
+            page.before = listed.next;
+            if listed.next.is_none() {
+                break;
+            }
+        }
+        assert_eq!(found, ids, "pages of {limit}");
+    }
 }

@@ -111,6 +111,44 @@ async fn an_index_is_replaced_while_files_are_recorded() {
     let _ = recorded.await.expect("recorded");
 }
 
+/// What docs/postgres.md tells an administrator of a large table to run before the upgrade.
+#[tokio::test]
+async fn an_index_that_was_created_by_hand_is_found_and_a_broken_one_refused() {
+    const NAMES: &str = "s3_files_user_id_file_name_id";
+    let database = database();
+    let (db, admin) = (database.db(), database.admin().await);
+    let run = async |sql: &str| admin.batch_execute(sql).await.expect(sql);
+    let before = async || {
+        run(&format!("DROP INDEX {NAMES}")).await;
+        run("DELETE FROM slipway_migrations WHERE version >= 13").await;
+    };
+    let concurrently = "CREATE INDEX CONCURRENTLY s3_files_user_id_file_name_id \
+        ON s3_files (user_id, file_name COLLATE \"C\", id) WHERE deleted_at IS NULL";
+
+    before().await;
+    run(concurrently).await;
+    let file = async || {
+        let sql = format!("SELECT pg_relation_filenode('{NAMES}')::bigint");
+        let row = admin.query_one(&sql, &[]).await.expect("the index");
+        row.get::<_, i64>(0)
+    };
+    let by_hand = file().await;
+    assert_eq!(db.migrate().await.expect("migrated")[0], "0013_names");
+    assert_eq!(file().await, by_hand, "the same index");
+
+    // Interrupted.
+    before().await;
+    run(concurrently).await;
+    run(&format!(
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = '{NAMES}'::regclass"
+    ))
+    .await;
+    let error = db.migrate().await.expect_err("invalid").to_string();
+    assert!(error.contains("is invalid"), "{error}");
+    run(&format!("DROP INDEX CONCURRENTLY {NAMES}")).await;
+    assert_eq!(db.migrate().await.expect("migrated")[0], "0013_names");
+}
+
 #[tokio::test]
 async fn a_migration_that_was_edited_is_refused() {
     let database = database();

@@ -209,6 +209,19 @@ async fn no_round_trip_could_be_avoided() {
         (200, Some(2))
     );
     assert_eq!(world.heard(), (1, 0, Vec::new()), "list");
+    // A search reads ids and names first, and then the files that it has found.
+    for (query, found, trips) in [
+        ("sort=name", 2, 1),
+        ("prefix=a", 2, 1),
+        ("delimiter=/", 2, 1),
+        ("q=JPG", 2, 2),
+        ("q=png", 0, 1),
+    ] {
+        let (status, list) = call(&files, "GET", &format!("/files?{query}"), None).await;
+        let shown = (status, list["files"].as_array().map(Vec::len));
+        assert_eq!(shown, (200, Some(found)), "{query}");
+        assert_eq!(world.heard(), (trips, 0, Vec::new()), "{query}");
+    }
 
     let delete = world.function("delete", &[]).await;
     let id = |at: usize| world.keys[at].split('/').nth(1).expect("an id");
