@@ -133,7 +133,7 @@ async fn only_open_uploads_are_pending() {
 async fn many(database: &TestDatabase, owner: &str, count: i64, size: i64) {
     let sql = "INSERT INTO multipart_uploads
             (id, user_id, object_key, upload_id, file_name, content_type, size, part_size)
-        SELECT gen_random_uuid(), $1, n::text, 'x', 'a', 'a/b', $3, 5368709120 FROM generate_series(1, $2) AS n";
+        SELECT gen_random_uuid(), $1, n::text, 'x', 'a', 'a/b', $3, 5368709120 FROM generate_series(1, $2::bigint) AS n";
     let admin = database.admin().await;
     let inserted = admin.execute(sql, &[&owner, &count, &size]).await;
     inserted.expect("inserted");
@@ -207,7 +207,7 @@ async fn aborted_uploads_are_not_looked_at() {
     let database = database();
     many(&database, "alice", 5_000, 1).await;
     let admin = database.admin().await;
-    let sql = "UPDATE multipart_uploads SET aborted_at = now() WHERE object_key::int > 10";
+    let sql = "UPDATE multipart_uploads SET aborted_at = now() WHERE object_key::bigint > 10";
     admin.batch_execute(sql).await.expect("aborted");
     admin
         .batch_execute("VACUUM ANALYZE multipart_uploads")

@@ -37,6 +37,7 @@ mod names;
 mod names_rules;
 mod operate;
 mod owner;
+mod owner_wild;
 mod ownership;
 mod presign;
 mod presign_refusals;
