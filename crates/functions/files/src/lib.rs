@@ -1,4 +1,12 @@
-//! `GET /files`, `GET /files/{id}`, `GET /usage`: one question to Postgres each, URLs by arithmetic.
+//! `GET /files`, `GET /files/{id}` and `GET /usage`: one query to Postgres each, and signed read
+//! URLs.
+//!
+//! A list is one backward scan of an index, and a page ends at 4 MB. Signing a URL needs no I/O.
+//!
+//! ```text
+//! GET /files?limit=2&contentType=image/
+//! 200 {"success": true, "files": [{"id": "…", "fileName": "photo.jpg", "url": "https://…", …}, …], "nextCursor": "…"}
+//! ```
 
 mod list;
 

@@ -1,8 +1,19 @@
-//! `/multipart-uploads`: large files in parts, which may arrive in any order, repeatedly, and days later.
+//! `/multipart-uploads`: large files in parts, which may arrive in any order, repeatedly, and days
+//! later.
 //!
-//! S3 stores the parts and lists them. A row stores the rest, so a client only keeps the id of the file. An upload is *open*
-//! until its file is recorded or it is aborted. If a completion and an abort run at the same time, S3 decides: both check
-//! for the object afterwards, and respond accordingly.
+//! S3 stores the parts and lists them. A row stores the rest, so a client only keeps the id of the
+//! file. An upload is *open* until its file is recorded or it is aborted. If a completion and an
+//! abort run at the same time, S3 decides: both check for the object afterwards, and respond
+//! accordingly.
+//!
+//! ```text
+//! POST /multipart-uploads {"fileName": "video.mp4", "contentType": "video/mp4", "size": 314572800}
+//! 201 {"id": "…", "partSize": 16777216, "partCount": 19, …}
+//! POST /multipart-uploads/{id}/parts {"partNumbers": [1, 2]}
+//! 200 {"parts": [{"partNumber": 1, "url": "https://…", "size": 16777216, …}, …], …}
+//! POST /multipart-uploads/{id}/complete
+//! 201 {"file": {…}}
+//! ```
 
 mod abort;
 mod complete;
