@@ -134,10 +134,9 @@ impl Function for Delete {
     }
 
     async fn handle(&self, request: &Request) -> Result<Reply, Error> {
-        let (method, path) = request.route();
-        match (method, path.as_slice()) {
-            ("DELETE", ["files", id]) => self.one(request, id).await,
-            ("POST", ["files", "delete"]) => self.many(request).await,
+        match request.route() {
+            ("DELETE", "/files/{id}", id) => self.one(request, id).await,
+            ("POST", "/files/delete", _) => self.many(request).await,
             _ => Err(Error::no_route()),
         }
     }

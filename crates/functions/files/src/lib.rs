@@ -86,11 +86,10 @@ impl Function for Files {
     }
 
     async fn handle(&self, request: &Request) -> Result<Reply, Error> {
-        let (method, path) = request.route();
-        match (method, path.as_slice()) {
-            ("GET", ["files"]) => list::list(&self.db, &self.urls, request).await,
-            ("GET", ["files", id]) => self.one(request, id).await,
-            ("GET", ["usage"]) => self.usage(request).await,
+        match request.route() {
+            ("GET", "/files", _) => list::list(&self.db, &self.urls, request).await,
+            ("GET", "/files/{id}", id) => self.one(request, id).await,
+            ("GET", "/usage", _) => self.usage(request).await,
             _ => Err(Error::no_route()),
         }
     }

@@ -82,14 +82,13 @@ impl Function for Multipart {
     }
 
     async fn handle(&self, request: &Request) -> Result<Reply, Error> {
-        let (method, path) = request.route();
-        match (method, path.as_slice()) {
-            ("POST", ["multipart-uploads"]) => self.create(request).await,
-            ("GET", ["multipart-uploads"]) => self.list(request).await,
-            ("GET", ["multipart-uploads", id]) => self.show(request, id).await,
-            ("DELETE", ["multipart-uploads", id]) => self.abort(request, id).await,
-            ("POST", ["multipart-uploads", id, "parts"]) => self.sign(request, id).await,
-            ("POST", ["multipart-uploads", id, "complete"]) => self.complete(request, id).await,
+        match request.route() {
+            ("POST", "/multipart-uploads", _) => self.create(request).await,
+            ("GET", "/multipart-uploads", _) => self.list(request).await,
+            ("GET", "/multipart-uploads/{id}", id) => self.show(request, id).await,
+            ("DELETE", "/multipart-uploads/{id}", id) => self.abort(request, id).await,
+            ("POST", "/multipart-uploads/{id}/parts", id) => self.sign(request, id).await,
+            ("POST", "/multipart-uploads/{id}/complete", id) => self.complete(request, id).await,
             _ => Err(Error::no_route()),
         }
     }

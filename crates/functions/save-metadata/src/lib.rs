@@ -95,7 +95,7 @@ impl Function for SaveMetadata {
 
     async fn handle(&self, request: &Request) -> Result<Reply, Error> {
         match request.route() {
-            ("POST", path) if path == ["save-metadata"] => self.save(request).await,
+            ("POST", "/save-metadata", _) => self.save(request).await,
             _ => Err(Error::no_route()),
         }
     }

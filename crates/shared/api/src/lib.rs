@@ -28,6 +28,7 @@ mod line;
 pub mod page;
 mod reply;
 mod request;
+pub mod routes;
 mod serve;
 pub mod time;
 

@@ -16,6 +16,7 @@ mod site;
 use std::io;
 use std::path::Path;
 
+use slipway_api::routes::{ROUTES, Route};
 use slipway_emulators::guard::Guard;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
@@ -24,7 +25,7 @@ use crate::cli::Cli;
 use crate::page;
 use crate::say;
 use crate::state::{Lock, State};
-use crate::workspace::{self, Line, Workspace};
+use crate::workspace::{self, Workspace};
 use compile::Binaries;
 use fleet::{Fleet, Function};
 use services::Services;
@@ -84,7 +85,7 @@ async fn serve(cli: &Cli) -> io::Result<()> {
     let (state, _lock) = begin(cli)?;
     port::claim(cli.port).await?;
     let workspace = Workspace::read()?;
-    let mut base = Base::start(&state, &workspace, &workspace.router()?).await?;
+    let mut base = Base::start(&state, &workspace, &ROUTES).await?;
     let dist = blocking(page::build).await;
     let site = match dist {
         Ok(dist) => {
@@ -99,7 +100,7 @@ async fn serve(cli: &Cli) -> io::Result<()> {
         .ok();
     let mut running = base.functions();
     let origins = public::origins(site.as_ref().map(|site| site.port), &cli.origins)?;
-    let _gateway = public::open(cli.port, &base.router, &running.fleet, origins).await?;
+    let _gateway = public::open(cli.port, &running.fleet, origins).await?;
     running.fleet.ready().await;
     env_file::write(&state.path(VARIABLES), &base.services.env)?;
     let migrate = base.binaries.get("migrate");
@@ -144,7 +145,6 @@ fn begin(cli: &Cli) -> io::Result<(State, Lock)> {
 /// Built functions, running servers and a migrated database.
 struct Base {
     guard: Guard,
-    router: Vec<Line>,
     binaries: Binaries,
     functions: Vec<Function>,
     services: Services,
@@ -158,12 +158,11 @@ struct Running {
 }
 
 impl Base {
-    async fn start(state: &State, workspace: &Workspace, router: &[Line]) -> io::Result<Self> {
+    async fn start(state: &State, workspace: &Workspace, routes: &'static [Route]) -> io::Result<Self> {
         let guard = Guard::this()?;
         let (functions, binaries) = blocking({
             let (guard, workspace) = (guard.clone(), workspace.clone());
-            let router = router.to_vec();
-            move || compile::build(&guard, &workspace, &router)
+            move || compile::build(&guard, &workspace, routes)
         })
         .await?;
         let services = Services::start(&guard, state).await?;
@@ -175,7 +174,6 @@ impl Base {
         .await?;
         Ok(Self {
             guard,
-            router: router.to_vec(),
             binaries,
             functions,
             services,

@@ -137,8 +137,8 @@ fn every_route_leads_where_the_router_and_openapi_say() {
         .iter()
         .map(|route| {
             (
-                keyed(&route.method, &route.path),
-                vec![route.function.as_str()],
+                keyed(route.method, route.path),
+                vec![route.function],
             )
         })
         .collect();
