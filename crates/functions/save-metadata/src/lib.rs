@@ -78,7 +78,7 @@ impl SaveMetadata {
     async fn missing(&self, key: &ObjectKey) -> Result<Error, Error> {
         Ok(
             match self.stores.db.file_state(key.owner(), key.id()).await? {
-                FileState::Deleted(why) => Refusal::before(why).map_or_else(deleted, Error::from),
+                FileState::Tombstone(why) => Refusal::of(why).map_or_else(deleted, Error::from),
                 FileState::Unknown | FileState::Live(_) => Error::new(
                     Code::UploadNotFound,
                     "There is no upload under this objectKey yet. PUT the file to its presignedUrl first.",

@@ -33,6 +33,7 @@ pub mod parts;
 pub mod region;
 pub mod scan;
 pub mod sniff;
+pub mod tombstone;
 pub mod user;
 
 pub use busy::{BusyClock, Spent};
@@ -46,4 +47,5 @@ pub use id::FileId;
 pub use key::ObjectKey;
 pub use parts::Parts;
 pub use scan::{ScanStatus, UrlBlocked};
+pub use tombstone::Tombstone;
 pub use user::UserId;

@@ -22,7 +22,7 @@ mod terms;
 use slipway_core::env::{ConfigError, Environment};
 use slipway_core::limits::{SizeLimits, quota_bytes, too_large};
 use slipway_core::scan::require_scan;
-use slipway_core::{Code, Error, FileRow, ObjectKey, StoredObject};
+use slipway_core::{Code, Error, FileRow, ObjectKey, StoredObject, Tombstone};
 use slipway_db::{Location, Recorded};
 use slipway_s3_urls::PublicBase;
 
@@ -60,20 +60,23 @@ pub enum Refusal {
         /// The limit.
         max: u64,
     },
-    /// An object under the same key was, when somebody else looked.
+    /// An object under the same key was too large when an earlier call recorded it.
     WasTooLarge,
     /// The owner's quota has no room for it.
     OverQuota,
+    /// This deployment does not accept its content type.
+    TypeNotAllowed,
 }
 
 impl Refusal {
-    /// What a tombstone says of why it is one; `None` if its owner deleted the file.
+    /// The refusal that a tombstone is left of; `None` if the owner deleted the file.
     #[must_use]
-    pub fn before(why: Code) -> Option<Self> {
-        match why {
-            Code::FileTooLarge => Some(Self::WasTooLarge),
-            Code::QuotaExceeded => Some(Self::OverQuota),
-            _ => None,
+    pub const fn of(tombstone: Tombstone) -> Option<Self> {
+        match tombstone {
+            Tombstone::Deleted => None,
+            Tombstone::TooLarge => Some(Self::WasTooLarge),
+            Tombstone::OverQuota => Some(Self::OverQuota),
+            Tombstone::TypeNotAllowed => Some(Self::TypeNotAllowed),
         }
     }
 }
@@ -90,6 +93,10 @@ impl From<Refusal> for Error {
                 Code::QuotaExceeded,
                 "The file does not fit into your quota. It was removed; delete files first.",
             ),
+            Refusal::TypeNotAllowed => Self::new(
+                Code::TypeNotAllowed,
+                "The file has a content type that is not accepted here, and was removed. Presign again with another one.",
+            ),
         }
     }
 }
@@ -104,7 +111,7 @@ enum Settled {
     /// It was decided.
     As(Outcome),
     /// It would be refused for this, and nothing was changed.
-    Refusable(Code),
+    Refusable(Tombstone),
 }
 
 /// The settings of the record step.
@@ -225,7 +232,7 @@ impl<'a> Recorder<'a> {
         for _ in 0..LOOKS {
             let limit = self.limit_passed(&object);
             let recorded = if limit.is_some() {
-                let why = Code::FileTooLarge;
+                let why = Tombstone::TooLarge;
                 if !refuses && seen.as_ref().is_none_or(|row| object.exceeds(row)) {
                     return Ok(Settled::Refusable(why));
                 }
@@ -242,9 +249,9 @@ impl<'a> Recorder<'a> {
                         .try_record_file(&object, &location, quota, seen.as_ref());
                 match recorded.await? {
                     Some(recorded) => recorded,
-                    None if !refuses => return Ok(Settled::Refusable(Code::QuotaExceeded)),
+                    None if !refuses => return Ok(Settled::Refusable(Tombstone::OverQuota)),
                     None => {
-                        let why = Code::QuotaExceeded;
+                        let why = Tombstone::OverQuota;
                         let recorded = self.stores.db.tombstone_refused(
                             &object,
                             &location,
@@ -264,11 +271,11 @@ impl<'a> Recorder<'a> {
                 Recorded::Tombstoned(why) => {
                     self.remove(&key).await;
                     let refusal = match (why, limit) {
-                        (Code::FileTooLarge, Some(max)) => Some(Refusal::TooLarge {
+                        (Tombstone::TooLarge, Some(max)) => Some(Refusal::TooLarge {
                             size: object.size,
                             max,
                         }),
-                        _ => Refusal::before(why),
+                        _ => Refusal::of(why),
                     };
                     let outcome = refusal.map_or(Outcome::Deleted, Outcome::Refused);
                     return Ok(Settled::As(outcome));

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use slipway_core::{Code, Error, ObjectKey, UserId};
+use slipway_core::{Error, ObjectKey, Tombstone, UserId};
 
 use super::act::{Act, Refusable};
 use super::merge::Pair;
@@ -73,7 +73,7 @@ impl Act<'_> {
         let (mut refusable, mut growing) = (Vec::new(), Vec::new());
         for pair in pairs {
             if self.would_refuse(&pair).await? {
-                let why = Code::FileTooLarge;
+                let why = Tombstone::TooLarge;
                 refusable.push(Refusable { pair, why });
             } else if pair.grows_by() > 0 {
                 growing.push(pair);
@@ -87,7 +87,7 @@ impl Act<'_> {
             if self.has_room(&pair).await? {
                 self.put(&pair, written);
             } else {
-                let why = Code::QuotaExceeded;
+                let why = Tombstone::OverQuota;
                 refusable.push(Refusable { pair, why });
             }
         }
@@ -136,7 +136,7 @@ impl Act<'_> {
 
     /// What [`Act::refuse`] would come to: room may have become free.
     pub(super) async fn would_be_refused(&mut self, one: &Refusable) -> Result<(), Error> {
-        if one.why == Code::QuotaExceeded && self.has_room(&one.pair).await? {
+        if one.why == Tombstone::OverQuota && self.has_room(&one.pair).await? {
             self.put(&one.pair, one.written());
         } else {
             let size = one.pair.row_size.unwrap_or_default();

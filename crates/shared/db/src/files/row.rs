@@ -1,6 +1,6 @@
 //! A row of `s3_files` as Rust has it.
 
-use slipway_core::{Code, Error, FileId, FileRow, ObjectKey, ScanStatus, Sha256};
+use slipway_core::{Error, FileId, FileRow, ObjectKey, ScanStatus, Sha256, Tombstone};
 use tokio_postgres::Row;
 use tokio_postgres::types::FromSql;
 use uuid::Uuid;
@@ -40,11 +40,8 @@ pub(crate) fn object_key(row: &Row, step: &'static str) -> Result<ObjectKey, Err
 }
 
 /// Why the row is a tombstone.
-pub(crate) fn tombstone_code(row: &Row, step: &'static str) -> Result<Code, Error> {
-    let refused: Option<&str> = value(row, "refused", step)?;
-    let mut known = [Code::FileTooLarge, Code::QuotaExceeded].into_iter();
-    let code = known.find(|code| Some(code.as_str()) == refused);
-    Ok(code.unwrap_or(Code::FileDeleted))
+pub(crate) fn tombstone(row: &Row, step: &'static str) -> Result<Tombstone, Error> {
+    Ok(Tombstone::from_stored(value(row, "refused", step)?))
 }
 
 /// The value of `column`.
