@@ -1,4 +1,13 @@
-//! `DELETE /files/{id}`, `POST /files/delete`: the file is hidden at once, then its object is removed.
+//! `DELETE /files/{id}` and `POST /files/delete`: hide files at once, then remove their objects.
+//!
+//! The statement that turns a row into a tombstone is the delete. If removing the object fails, the
+//! response is still 200, and `maintain` removes the object later. A tombstone also keeps an upload
+//! URL that is still valid from bringing the file back.
+//!
+//! ```text
+//! POST /files/delete {"ids": ["01890a5d-ac96-774b-bcce-b302099a8057", "unknown"]}
+//! 200 {"success": true, "deleted": ["01890a5d-ac96-774b-bcce-b302099a8057"], "missing": ["unknown"]}
+//! ```
 
 use serde::{Deserialize, Serialize};
 use slipway_api::{Counts, Entries, Function, Reply, Request, Spent};
@@ -125,10 +134,9 @@ impl Function for Delete {
     }
 
     async fn handle(&self, request: &Request) -> Result<Reply, Error> {
-        let (method, path) = request.route();
-        match (method, path.as_slice()) {
-            ("DELETE", ["files", id]) => self.one(request, id).await,
-            ("POST", ["files", "delete"]) => self.many(request).await,
+        match request.route() {
+            ("DELETE", "/files/{id}", id) => self.one(request, id).await,
+            ("POST", "/files/delete", _) => self.many(request).await,
             _ => Err(Error::no_route()),
         }
     }

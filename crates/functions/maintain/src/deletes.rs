@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::stream::{self, StreamExt as _};
 use slipway_core::limits::UPLOAD_ENDS_AFTER;
 use slipway_core::{Error, FileId, ObjectKey};
-use slipway_db::maintain::{Tombstone, TombstoneCursor};
+use slipway_db::maintain::{TombstoneRow, TombstoneCursor};
 use slipway_s3::{Remaining, denied};
 
 use crate::report::Count;
@@ -99,8 +99,8 @@ impl Deletes<'_> {
     /// other tombstone would fail as well.
     async fn look_at(
         &self,
-        page: Vec<Tombstone>,
-    ) -> Result<(Vec<Tombstone>, Vec<Tombstone>), Error> {
+        page: Vec<TombstoneRow>,
+    ) -> Result<(Vec<TombstoneRow>, Vec<TombstoneRow>), Error> {
         let (mut gone, mut there) = (Vec::new(), Vec::new());
         let mut heads = stream::iter(page)
             .map(async |tombstone| {
@@ -130,14 +130,14 @@ impl Deletes<'_> {
         Ok((gone, there))
     }
 
-    async fn remove_objects(&self, tombstones: &[Tombstone]) -> Result<(), Error> {
+    async fn remove_objects(&self, tombstones: &[TombstoneRow]) -> Result<(), Error> {
         if tombstones.is_empty() {
             return Ok(());
         }
         let objects: Vec<ObjectKey> = tombstones.iter().map(|one| one.key.clone()).collect();
         let bucket = &self.maintain.stores.bucket;
         let remaining = bucket.delete_reporting(&objects).await?;
-        let (left, removed): (Vec<&Tombstone>, Vec<&Tombstone>) = tombstones
+        let (left, removed): (Vec<&TombstoneRow>, Vec<&TombstoneRow>) = tombstones
             .iter()
             .partition(|one| remaining.contains(&one.key));
         let ids: Vec<FileId> = removed.iter().map(|one| one.id).collect();
@@ -154,7 +154,7 @@ impl Deletes<'_> {
     }
 }
 
-fn keys(tombstones: &[Tombstone]) -> impl Iterator<Item = &str> {
+fn keys(tombstones: &[TombstoneRow]) -> impl Iterator<Item = &str> {
     tombstones.iter().map(|one| one.key.as_str())
 }
 

@@ -1,8 +1,18 @@
-//! Finishes deletes, ends abandoned multipart uploads, and makes bucket and table agree.
+//! Finishes deletes, aborts abandoned multipart uploads, and makes bucket and table agree.
 //!
-//! Each task is a file: [`deletes`](deletes) walks over tombstones, [`uploads`](uploads) over multipart uploads, [`sweep`](sweep)
-//! over keys. A task may be left at any point and repeated: it does nothing that S3 has not just confirmed, and nothing
-//! twice that counts. Another one is one more file and one more [`Task`].
+//! Each task is a module: [`deletes`](deletes) processes tombstones, [`uploads`](uploads) multipart
+//! uploads, and [`sweep`](sweep) keys. A task can be interrupted at any point and repeated. It
+//! removes nothing that S3 has not just confirmed, and counts nothing twice. A new task is a new
+//! module and a new [`Task`].
+//!
+//! ```text
+//! maintain all                    # reports what it would do
+//! maintain reconcile --apply
+//! maintain --erase SUB --apply    # deletes all files of a user
+//! ```
+//!
+//! `docs/maintain.md` describes the command and the Lambda, whose crate is
+//! `slipway-maintain-function`.
 
 mod allowance;
 mod deadline;

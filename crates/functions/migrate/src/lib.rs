@@ -1,7 +1,12 @@
 //! Applies the migrations of `slipway-db`.
 //!
-//! `DATABASE_URL_UNPOOLED` wins over `DATABASE_URL`; of the latter, Neon's `-pooler` is left out of the host, since
-//! migrations want a connection of their own.
+//! `DATABASE_URL_UNPOOLED` takes precedence over `DATABASE_URL`. Neon's `-pooler` is removed from
+//! the host of the latter, because migrations take an advisory lock and need a connection of their
+//! own.
+//!
+//! ```text
+//! DATABASE_URL=postgres://… migrate    # prints each migration that it applies
+//! ```
 
 mod command;
 mod copies;

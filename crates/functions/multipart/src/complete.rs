@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use slipway_api::{Counts, FileBody, Reply, Request};
-use slipway_core::{Code, Crc64Nvme, Error, FileId, FileRow, UserId};
+use slipway_core::{Code, Crc64Nvme, Error, FileId, FileRow, Tombstone, UserId};
 use slipway_db::{FileState, UploadRow};
 use slipway_record::{Outcome, Refusal};
 use slipway_s3::{Completion, Conditions};
@@ -94,7 +94,7 @@ impl Multipart {
                 Ok(self.completed(201, &row)?.counting(counts))
             }
             Outcome::Existing(row) => self.completed(200, &row),
-            Outcome::Deleted => Err(gone(Code::FileDeleted)),
+            Outcome::Deleted => Err(gone(Tombstone::Deleted)),
             Outcome::Refused(refusal) => Err(refusal.into()),
             Outcome::Missing => return self.missing(user, id, answer).await,
         };
@@ -141,7 +141,7 @@ impl Multipart {
         id: FileId,
         answer: Result<Completion, Error>,
     ) -> Result<Reply, Error> {
-        if let FileState::Deleted(why) = self.stores.db.file_state(user, id).await? {
+        if let FileState::Tombstone(why) = self.stores.db.file_state(user, id).await? {
             self.forget(user, id).await;
             return Err(gone(why));
         }
@@ -169,7 +169,7 @@ impl Multipart {
                 self.forget(user, id).await;
                 self.completed(200, &row)
             }
-            FileState::Deleted(why) => Err(gone(why)),
+            FileState::Tombstone(why) => Err(gone(why)),
             FileState::Unknown => Err(no_upload()),
         }
     }
@@ -221,8 +221,8 @@ fn mismatch() -> Error {
 }
 
 /// Why there is a tombstone: the file was refused before, or its owner deleted it.
-fn gone(why: Code) -> Error {
-    Refusal::before(why).map_or_else(
+fn gone(why: Tombstone) -> Error {
+    Refusal::of(why).map_or_else(
         || {
             Error::new(
                 Code::FileDeleted,

@@ -1,8 +1,19 @@
-//! `/multipart-uploads`: large files in parts, which may arrive in any order, repeatedly, and days later.
+//! `/multipart-uploads`: large files in parts, which may arrive in any order, repeatedly, and days
+//! later.
 //!
-//! S3 stores the parts and lists them. A row stores the rest, so a client only keeps the id of the file. An upload is *open*
-//! until its file is recorded or it is aborted. If a completion and an abort run at the same time, S3 decides: both check
-//! for the object afterwards, and respond accordingly.
+//! S3 stores the parts and lists them. A row stores the rest, so a client only keeps the id of the
+//! file. An upload is *open* until its file is recorded or it is aborted. If a completion and an
+//! abort run at the same time, S3 decides: both check for the object afterwards, and respond
+//! accordingly.
+//!
+//! ```text
+//! POST /multipart-uploads {"fileName": "video.mp4", "contentType": "video/mp4", "size": 314572800}
+//! 201 {"id": "…", "partSize": 16777216, "partCount": 19, …}
+//! POST /multipart-uploads/{id}/parts {"partNumbers": [1, 2]}
+//! 200 {"parts": [{"partNumber": 1, "url": "https://…", "size": 16777216, …}, …], …}
+//! POST /multipart-uploads/{id}/complete
+//! 201 {"file": {…}}
+//! ```
 
 mod abort;
 mod complete;
@@ -80,14 +91,13 @@ impl Function for Multipart {
     }
 
     async fn handle(&self, request: &Request) -> Result<Reply, Error> {
-        let (method, path) = request.route();
-        match (method, path.as_slice()) {
-            ("POST", ["multipart-uploads"]) => self.create(request).await,
-            ("GET", ["multipart-uploads"]) => self.list(request).await,
-            ("GET", ["multipart-uploads", id]) => self.show(request, id).await,
-            ("DELETE", ["multipart-uploads", id]) => self.abort(request, id).await,
-            ("POST", ["multipart-uploads", id, "parts"]) => self.sign(request, id).await,
-            ("POST", ["multipart-uploads", id, "complete"]) => self.complete(request, id).await,
+        match request.route() {
+            ("POST", "/multipart-uploads", _) => self.create(request).await,
+            ("GET", "/multipart-uploads", _) => self.list(request).await,
+            ("GET", "/multipart-uploads/{id}", id) => self.show(request, id).await,
+            ("DELETE", "/multipart-uploads/{id}", id) => self.abort(request, id).await,
+            ("POST", "/multipart-uploads/{id}/parts", id) => self.sign(request, id).await,
+            ("POST", "/multipart-uploads/{id}/complete", id) => self.complete(request, id).await,
             _ => Err(Error::no_route()),
         }
     }

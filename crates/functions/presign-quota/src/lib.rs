@@ -1,7 +1,12 @@
-//! `POST /presign-upload` within a quota: asks Postgres what is left, then signs.
+//! `POST /presign-upload` with a quota: queries the remaining quota in Postgres, then signs.
 //!
-//! A crate of its own, so that `presign` links no database where no quota is set. It refuses early and
-//! kindly; what is exact is the record step.
+//! This is a crate of its own, so that `presign` links no database in deployments without a quota.
+//! It refuses early, before the upload. The record step enforces the quota exactly.
+//!
+//! ```text
+//! POST /presign-upload {"fileName": "a.txt", "contentType": "text/plain", "size": 5000000000}
+//! 413 {"success": false, "code": "quota_exceeded", "error": "…"}
+//! ```
 
 use slipway_api::{Function, Reply, Request, Spent};
 use slipway_core::Error;

@@ -1,4 +1,13 @@
-//! `POST /presign-upload`: signs, and asks nobody. No database, no network, no TLS: arithmetic.
+//! `POST /presign-upload`: signs upload URLs without a database, a network or TLS.
+//!
+//! The signature covers everything that the upload may be: the key with the owner and a new id, the
+//! content type, the file name, and the exact length and checksum if the client sent them. So
+//! nothing has to be stored before the upload.
+//!
+//! ```text
+//! POST /presign-upload {"fileName": "a.txt", "contentType": "text/plain", "size": 5}
+//! 200 {"id": "…", "objectKey": "alice/…/a.txt", "presignedUrl": "https://…", "headers": {"Content-Type": "text/plain"}, …}
+//! ```
 
 mod accept;
 mod answer;
@@ -51,7 +60,7 @@ impl Presign {
     /// What the request asks for, if all of it is allowed.
     pub fn accept(&self, request: &Request) -> Result<Accepted, Error> {
         match request.route() {
-            ("POST", path) if path == ["presign-upload"] => self.accept_all(request.json()?),
+            ("POST", "/presign-upload", _) => self.accept_all(request.json()?),
             _ => Err(Error::no_route()),
         }
     }

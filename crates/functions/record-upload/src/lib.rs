@@ -1,7 +1,14 @@
-//! Looks at the keys that S3 events name, and makes the table say what S3 has under them.
+//! Records the objects that S3 events name, and stores the results of a malware scanner.
 //!
-//! Events may come twice, late or in any order: each is only a reason to look. What a malware scanner found is
-//! kept besides.
+//! Events may arrive twice, late or in any order. An event only names a key: the record step checks
+//! what S3 has under it. Events come from S3 directly or through SQS, SNS or EventBridge. A message
+//! that fails is reported on its own, so that SQS delivers only that message again.
+//!
+//! ```text
+//! {"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": {"object": {"key": "alice/…/a.txt"}, …}}]}
+//! ```
+//!
+//! `events/` in the repository has a complete event for each case.
 
 mod event;
 mod report;

@@ -1,4 +1,10 @@
-//! `POST /save-metadata`: the client says that its upload is done, or that several are; what is recorded is what S3 says.
+//! `POST /save-metadata`: the client confirms its upload, and the record step records what S3
+//! reports.
+//!
+//! ```text
+//! POST /save-metadata {"objectKey": "alice/01890a5d-ac96-774b-bcce-b302099a8057/a.txt"}
+//! 201 {"success": true, "file": {"id": "01890a5d-ac96-774b-bcce-b302099a8057", "fileName": "a.txt", "size": 5, …}}
+//! ```
 
 mod many;
 
@@ -96,7 +102,7 @@ impl Function for SaveMetadata {
 
     async fn handle(&self, request: &Request) -> Result<Reply, Error> {
         match request.route() {
-            ("POST", path) if path == ["save-metadata"] => self.save(request).await,
+            ("POST", "/save-metadata", _) => self.save(request).await,
             _ => Err(Error::no_route()),
         }
     }

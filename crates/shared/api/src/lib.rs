@@ -1,6 +1,21 @@
-//! The HTTP edge of every function: who asks, for what, and how the answer is written.
+//! The HTTP edge of every function: the request from the event, the caller from the token, the
+//! response as JSON.
 //!
-//! A function implements [`Function`]; [`serve`] does the rest, the same for all of them.
+//! A function implements [`Function`]. [`serve`] does everything else in the same way for all
+//! functions: it authenticates, enforces the deadline, logs one line, and writes the response.
+//!
+//! ```
+//! use slipway_api::{Function, Reply, Request};
+//! use slipway_core::Error;
+//!
+//! struct WhoAmI;
+//!
+//! impl Function for WhoAmI {
+//!     async fn handle(&self, request: &Request) -> Result<Reply, Error> {
+//!         Reply::ok(&request.user().as_str())
+//!     }
+//! }
+//! ```
 
 mod body;
 pub mod emulator;
@@ -14,6 +29,7 @@ mod owner;
 pub mod page;
 mod reply;
 mod request;
+pub mod routes;
 mod serve;
 pub mod time;
 

@@ -1,4 +1,4 @@
-//! A request as functions see it: the caller is known, the path is taken apart.
+//! A request as a function receives it: with an authenticated caller and a matched route.
 
 use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};
@@ -11,42 +11,37 @@ use slipway_core::{Error, FileId, UserId};
 
 use crate::body::{self, Body};
 use crate::event::Event;
-
-/// The words of our routes; anything else in a path is the client's.
-const OURS: [&str; 8] = [
-    "presign-upload",
-    "save-metadata",
-    "files",
-    "delete",
-    "usage",
-    "multipart-uploads",
-    "parts",
-    "complete",
-];
-
-/// No route of ours is longer.
-const MAX_SEGMENTS: usize = 4;
+use crate::routes::{MAX_SEGMENTS, Route, segments_of};
 
 /// An authenticated request.
 #[derive(Debug)]
 pub struct Request {
     user: UserId,
     method: String,
-    segments: Vec<String>,
+    target: Target,
     query: Vec<(String, String)>,
     body: Body,
     deadline: Instant,
     files: Mutex<Vec<FileId>>,
 }
 
+/// What method and path of a request lead to.
+#[derive(Debug)]
+struct Target {
+    route: Option<&'static Route>,
+    /// The decoded id in the path. It is empty if the route has none.
+    id: String,
+    /// Whether a segment of the path is longer than any valid id.
+    is_too_long: bool,
+}
+
 impl Request {
     pub(crate) fn new(user: UserId, mut event: Event<'_>, deadline: Instant) -> Self {
-        let segments = segments(&event);
-        let named = segments.iter().filter_map(|segment| FileId::parse(segment));
+        let target = Target::of(&event);
         Self {
             user,
-            files: Mutex::new(named.collect()),
-            segments,
+            files: Mutex::new(FileId::parse(&target.id).into_iter().collect()),
+            target,
             query: event.query(),
             body: event.take_body(),
             method: event.method,
@@ -54,54 +49,46 @@ impl Request {
         }
     }
 
-    /// How long the answer may take from now on; then it is a `timeout`, whatever it would have been.
+    /// The time that is left for the response. After it, the response is `timeout`.
     #[must_use]
     pub fn time_left(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
-    /// Names the files that this request makes, changes or deletes, for its log line. The last call counts.
+    /// Sets the files that this request creates, changes or deletes, for its log line. A later call replaces them.
     ///
-    /// An id in the path is named already.
+    /// Until the first call it is the file whose id is in the path.
     pub fn concerns(&self, files: impl IntoIterator<Item = FileId>) {
         let files = files.into_iter().collect();
         *self.files.lock().unwrap_or_else(PoisonError::into_inner) = files;
     }
 
-    /// The files that were named.
+    /// The files that [`Self::concerns`] has set.
     pub(crate) fn files(&self) -> Vec<FileId> {
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut *files)
     }
 
-    /// Who is calling.
+    /// The authenticated caller.
     #[must_use]
     pub const fn user(&self) -> &UserId {
         &self.user
     }
 
-    /// Method and decoded path segments, to match on: `("GET", ["files", id])`.
+    /// Method and path of the matched route, and the decoded id in the path: `("GET", "/files/{id}", id)`. All are
+    /// empty if no route matches.
     #[must_use]
-    pub fn route(&self) -> (&str, Vec<&str>) {
-        (
-            &self.method,
-            self.segments.iter().map(String::as_str).collect(),
-        )
+    pub fn route(&self) -> (&'static str, &'static str, &str) {
+        let Target { route, id, .. } = &self.target;
+        route.map_or(("", "", ""), |route| (route.method, route.path, id))
     }
 
-    /// The route for the log, without what a client chose: `GET /files/{id}`.
+    /// The route for the log, such as `GET /files/{id}`. A path of the client's choice is not logged, so without a
+    /// route it is the method alone.
     pub(crate) fn route_name(&self) -> String {
-        let mut name = self.method.clone();
-        name.push(' ');
-        for segment in self.segments.iter().take(MAX_SEGMENTS) {
-            name.push('/');
-            name.push_str(if OURS.contains(&segment.as_str()) {
-                segment
-            } else {
-                "{id}"
-            });
-        }
-        name
+        self.target
+            .route
+            .map_or_else(|| self.method.clone(), ToString::to_string)
     }
 
     /// Fails if the body, or an id in the path, is longer than any valid one.
@@ -109,11 +96,7 @@ impl Request {
         if self.body == Body::TooLarge {
             return Err(body::too_large());
         }
-        if self
-            .segments
-            .iter()
-            .any(|segment| segment.chars().count() > MAX_ID_CHARS)
-        {
+        if self.target.is_too_long {
             return Err(Error::invalid_request(format!(
                 "The id in the path has more than {MAX_ID_CHARS} characters."
             )));
@@ -134,7 +117,7 @@ impl Request {
         }
     }
 
-    /// The value of a query parameter; given twice it is an error, since one of them would be ignored.
+    /// The value of a query parameter. Fails if it was sent twice, because one of them would be ignored.
     pub fn query(&self, name: &str) -> Result<Option<&str>, Error> {
         let mut values = self.query.iter().filter(|(key, _)| key == name);
         match (values.next(), values.next()) {
@@ -147,27 +130,50 @@ impl Request {
     }
 }
 
-/// The path as the routes of `openapi.yaml` spell it, whatever stands in front of it.
+impl Target {
+    fn of(event: &Event<'_>) -> Self {
+        let mut segments = [const { Cow::Borrowed("") }; MAX_SEGMENTS];
+        let (mut count, mut is_too_long) = (0, false);
+        for segment in segments_of(event.path()).skip(segments_in_front(event)) {
+            let segment = decoded(segment);
+            is_too_long |= segment.chars().count() > MAX_ID_CHARS;
+            if let Some(slot) = segments.get_mut(count) {
+                *slot = segment;
+            }
+            count += 1;
+        }
+        let segments = segments.get_mut(..count);
+        let route = segments
+            .as_deref()
+            .and_then(|segments| Route::find(&event.method, segments));
+        let id = route
+            .and_then(Route::id_position)
+            .and_then(|at| segments?.get_mut(at).map(std::mem::take));
+        Self {
+            route,
+            id: id.unwrap_or_default().into_owned(),
+            is_too_long,
+        }
+    }
+}
+
+/// How many segments stand before the path that `openapi.yaml` has.
 ///
-/// An HTTP API keeps a named stage in front of the path, and either kind of API the base path of a custom domain.
-/// The route that it chose tells how many segments are ours. Function URLs name no route and have nothing in front.
+/// An HTTP API keeps a named stage there, and both kinds of API the base path of a custom domain. The route that API
+/// Gateway has matched gives the number of segments that are ours. Function URLs match no route and add nothing.
+fn segments_in_front(event: &Event<'_>) -> usize {
+    match event.route().filter(|route| !route.contains("+}")) {
+        Some(route) => segments_of(event.path())
+            .count()
+            .saturating_sub(segments_of(route).count()),
+        None => {
+            let first = segments_of(event.path()).next();
+            usize::from(event.stage().is_some() && first == event.stage())
+        }
+    }
+}
+
 /// Only HTTP APIs decode the path.
-pub(crate) fn segments(event: &Event<'_>) -> Vec<String> {
-    let path: Vec<&str> = segments_of(event.path()).collect();
-    let in_front = match event.route().filter(|route| !route.contains("+}")) {
-        Some(route) => path.len().saturating_sub(segments_of(route).count()),
-        None => usize::from(event.stage().is_some() && path.first().copied() == event.stage()),
-    };
-    path[in_front..]
-        .iter()
-        .map(|segment| decoded(segment).into_owned())
-        .collect()
-}
-
-fn segments_of(path: &str) -> impl Iterator<Item = &str> {
-    path.split('/').filter(|segment| !segment.is_empty())
-}
-
 fn decoded(segment: &str) -> Cow<'_, str> {
     percent_decode_str(segment).decode_utf8_lossy()
 }

@@ -1,4 +1,20 @@
-//! The rules of Slipway as pure code: no I/O, no AWS, no SQL, no HTTP, and no clock except for ids and durations.
+//! The rules of Slipway as pure code: no I/O, no AWS, no SQL, no HTTP, and no clock except for ids
+//! and durations.
+//!
+//! ```
+//! use slipway_core::{FileId, FileName, ObjectKey, UserId};
+//!
+//! # fn main() -> Result<(), slipway_core::Error> {
+//! let owner = UserId::parse("auth0|alice").expect("a valid subject");
+//! let key = ObjectKey::new(owner, FileId::new(), &FileName::parse("写真 (1).jpg")?);
+//! assert!(key.as_str().starts_with("auth0~7Calice/"));
+//!
+//! // Only the canonical form of a key parses, so a file has exactly one key.
+//! assert_eq!(ObjectKey::parse(key.as_str())?, key);
+//! assert!(ObjectKey::parse("auth0|alice/1/photo.jpg").is_err());
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod busy;
 pub mod checksum;
@@ -21,6 +37,7 @@ pub mod region;
 pub mod rules;
 pub mod scan;
 pub mod sniff;
+pub mod tombstone;
 pub mod user;
 
 pub use busy::{BusyClock, Spent};
@@ -38,4 +55,5 @@ pub use name_order::NamePosition;
 pub use parts::Parts;
 pub use rules::{RuleName, UploadRules};
 pub use scan::{ScanStatus, UrlBlocked};
+pub use tombstone::Tombstone;
 pub use user::UserId;

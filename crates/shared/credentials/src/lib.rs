@@ -1,8 +1,13 @@
-//! AWS credentials for the commands that people run by hand.
+//! AWS credentials for commands that operators run.
 //!
-//! A function gets its role's credentials in the environment, from Lambda. A person has a profile, an SSO session,
-//! `credential_process`, or the role of a container or an instance, and a rebuild can take longer than any session. So a command
-//! takes what `aws-config` finds, in its order, and asks again before it expires. Functions do not link this crate.
+//! A function gets the credentials of its role in the environment, from Lambda. An operator has a
+//! profile, an SSO session, `credential_process`, or the role of a container or an instance, and a
+//! rebuild can take longer than any session. So a command uses what `aws-config` finds, in its
+//! order, and renews it before it expires. Functions do not link this crate.
+//!
+//! ```text
+//! AWS_PROFILE=production S3_BUCKET_NAME=uploads DATABASE_URL=postgres://… maintain --rebuild --apply
+//! ```
 
 use std::fmt;
 

@@ -15,7 +15,7 @@ mod row;
 mod scan;
 mod search;
 
-use slipway_core::{Code, FileId, FileRow, NamePosition, RuleName};
+use slipway_core::{FileId, FileRow, NamePosition, RuleName, Tombstone};
 
 pub use record_many::Looked;
 pub(crate) use row::{file_id, object_key, value};
@@ -40,9 +40,8 @@ pub enum Recorded {
     Updated(FileRow),
     /// Its row stays as it was: it says the same, or describes a later upload.
     Unchanged(FileRow),
-    /// The file is a tombstone, now or before, and stays one: remove the object. The code says why, whoever
-    /// finds it: `file_deleted` by its owner, or refused as `file_too_large` or for `quota_exceeded`.
-    Tombstoned(Code),
+    /// The file is a tombstone, now or before, and stays one: remove the object.
+    Tombstoned(Tombstone),
     /// The row describes another upload of the same second, so nothing tells which is the later one.
     /// Ask S3 again, and pass this row as `seen`.
     Stale(FileRow),
@@ -151,6 +150,6 @@ pub enum FileState {
     Unknown,
     /// It is there.
     Live(FileRow),
-    /// It was deleted, or refused: the code says which, as in [`Recorded::Tombstoned`].
-    Deleted(Code),
+    /// It is a tombstone.
+    Tombstone(Tombstone),
 }

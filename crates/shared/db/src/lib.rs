@@ -1,15 +1,30 @@
 //! Postgres: one connection per execution environment, all statements, and the migrations.
 //!
-//! - Every statement runs in a transaction of its own that takes the role `slipway_app` and names the
-//!   caller, so row-level security holds whatever the statement says. `BEGIN`, the settings, the
-//!   statement and `COMMIT` go out together: one round trip.
+//! - Every statement runs in a transaction of its own that takes the role `slipway_app` and names
+//!   the caller, so row-level security applies whatever the statement says. `BEGIN`, the settings,
+//!   the statement and `COMMIT` are sent together: one round trip.
 //! - Nothing is prepared, so that transaction poolers (Neon's `-pooler`, `PgBouncer`) work.
-//! - Every statement may be run twice: a broken connection costs one bounded retry, never a wrong answer.
+//! - Every statement may run twice: a broken connection costs one bounded retry, never a wrong
+//!   answer.
 //! - Statements that change files lock their rows in the order of their ids, and then the row of
 //!   `user_usage`. Two calls therefore never deadlock.
 //!
-//! `tokio_postgres` logs statements at debug level. The log filter of a function must keep it at info
-//! or above.
+//! `tokio_postgres` logs statements at debug level. The log filter of a function must keep it at
+//! info or above.
+//!
+//! ```no_run
+//! # // Not run, because it needs a Postgres server.
+//! use slipway_core::UserId;
+//! use slipway_core::env::Environment;
+//! use slipway_db::{Config, Db};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let db = Db::new(Config::from_env(&Environment::process())?)?;
+//! let alice = UserId::parse("alice").ok_or("an empty user")?;
+//! println!("{} bytes", db.usage(&alice).await?.bytes);
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod config;
 mod connect;

@@ -1,8 +1,8 @@
-//! An HTTPS client on native-tls (linked for Postgres) and hyper (linked by the Lambda runtime), so that a binary contains
-//! one TLS and one HTTP stack.
+//! An HTTPS client on native-tls (linked for Postgres) and hyper (linked by the Lambda runtime), so
+//! that a binary contains one TLS and one HTTP stack.
 //!
-//! [`client`] reuses its connections; the S3 client is built on it. [`send`] makes a single request: to Secrets Manager at
-//! init, and to CloudFormation. [`Signer`] signs requests to AWS.
+//! [`client`] reuses its connections; the S3 client is built on it. [`send`] makes a single
+//! request: to Secrets Manager at init, and to CloudFormation. [`Signer`] signs requests to AWS.
 
 mod connector;
 mod sigv4;

@@ -1,4 +1,11 @@
-//! The log of every function: JSON lines, ours at `LOG_LEVEL` (info), everybody else's warnings only.
+//! The log of every function: one JSON object a line.
+//!
+//! Slipway's own lines are written at `LOG_LEVEL` (`info`). Other crates write warnings and errors
+//! only, because `tokio_postgres` logs parameters and HTTP clients log signed URLs at debug level.
+//!
+//! ```json
+//! {"level":"INFO","message":"request","route":"GET /files","status":200,"owner":"2bd806c97f0e00af","durationMs":4}
+//! ```
 
 mod line;
 

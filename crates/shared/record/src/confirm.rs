@@ -11,7 +11,7 @@
 use std::collections::{HashMap, HashSet};
 
 use futures_util::stream::{self, StreamExt as _};
-use slipway_core::{Code, Error, FileId, FileRow, ObjectKey, StoredObject, UserId};
+use slipway_core::{Error, FileId, FileRow, ObjectKey, StoredObject, Tombstone, UserId};
 use slipway_db::files::Looked;
 use slipway_db::{FileState, Recorded};
 use tokio::time::{Instant, timeout_at};
@@ -37,9 +37,9 @@ struct Found {
 }
 
 impl Found {
-    fn refused(&self) -> Option<Code> {
-        let over = self.is_over_quota.then_some(Code::QuotaExceeded);
-        self.broken.map(Broken::code).or(over)
+    fn refused(&self) -> Option<Tombstone> {
+        let over = self.is_over_quota.then_some(Tombstone::OverQuota);
+        self.broken.map(Broken::reason).or(over)
     }
 
     fn looked(&self) -> Looked<'_> {
@@ -58,7 +58,7 @@ impl Found {
         match state {
             None | Some(FileState::Unknown) if is_refused => 0,
             None | Some(FileState::Unknown) => size,
-            Some(FileState::Deleted(_)) => 0,
+            Some(FileState::Tombstone(_)) => 0,
             Some(FileState::Live(row)) => {
                 let stays = row.object_key != object.key
                     || row.uploaded_at > object.last_modified

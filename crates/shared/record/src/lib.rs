@@ -24,7 +24,7 @@ mod terms;
 use slipway_core::env::{ConfigError, Environment};
 use slipway_core::limits::{SizeLimits, quota_bytes, too_large};
 use slipway_core::scan::require_scan;
-use slipway_core::{Code, Error, FileRow, ObjectKey, StoredObject, UploadRules};
+use slipway_core::{Code, Error, FileRow, ObjectKey, StoredObject, Tombstone, UploadRules};
 use slipway_db::Location;
 use slipway_s3_urls::PublicBase;
 
@@ -63,7 +63,7 @@ pub enum Refusal {
         /// The limit.
         max: u64,
     },
-    /// An object under the same key was too large when another call looked at it.
+    /// An object under the same key was too large when an earlier call recorded it.
     WasTooLarge,
     /// Its rule does not allow its type.
     TypeNotAllowed,
@@ -74,15 +74,15 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// What a tombstone says of why it is one; `None` if its owner deleted the file.
+    /// The refusal that a tombstone is left of; `None` if the owner deleted the file.
     #[must_use]
-    pub fn before(why: Code) -> Option<Self> {
-        match why {
-            Code::FileTooLarge => Some(Self::WasTooLarge),
-            Code::QuotaExceeded => Some(Self::OverQuota),
-            Code::TypeNotAllowed => Some(Self::TypeNotAllowed),
-            Code::ChecksumMismatch => Some(Self::ChecksumMismatch),
-            _ => None,
+    pub const fn of(tombstone: Tombstone) -> Option<Self> {
+        match tombstone {
+            Tombstone::Deleted => None,
+            Tombstone::TooLarge => Some(Self::WasTooLarge),
+            Tombstone::OverQuota => Some(Self::OverQuota),
+            Tombstone::TypeNotAllowed => Some(Self::TypeNotAllowed),
+            Tombstone::ChecksumMismatch => Some(Self::ChecksumMismatch),
         }
     }
 }
@@ -121,7 +121,7 @@ enum Settled {
     /// It was decided.
     As(Outcome),
     /// It would be refused for this, and nothing was changed.
-    Refusable(Code),
+    Refusable(Tombstone),
 }
 
 /// The settings of the record step.
@@ -244,7 +244,7 @@ impl<'a> Recorder<'a> {
         for _ in 0..LOOKS {
             let broken = self.broken(&object);
             let recorded = if let Some(broken) = broken {
-                let why = broken.code();
+                let why = broken.reason();
                 if !refuses && seen.as_ref().is_none_or(|row| object.exceeds(row)) {
                     return Ok(Settled::Refusable(why));
                 }
@@ -261,9 +261,9 @@ impl<'a> Recorder<'a> {
                         .try_record_file(&object, &location, quota, seen.as_ref());
                 match recorded.await? {
                     Some(recorded) => recorded,
-                    None if !refuses => return Ok(Settled::Refusable(Code::QuotaExceeded)),
+                    None if !refuses => return Ok(Settled::Refusable(Tombstone::OverQuota)),
                     None => {
-                        let why = Code::QuotaExceeded;
+                        let why = Tombstone::OverQuota;
                         let recorded = self.stores.db.tombstone_refused(
                             &object,
                             &location,
@@ -324,7 +324,7 @@ impl<'a> Recorder<'a> {
     }
 
     /// Refuses the file `row` after it was recorded, unless it was replaced since: whether it is refused now.
-    pub async fn refuse(&self, row: &FileRow, why: Code) -> Result<bool, Error> {
+    pub async fn refuse(&self, row: &FileRow, why: Tombstone) -> Result<bool, Error> {
         let refused = self.stores.db.refuse_recorded(row, why).await?;
         if refused {
             self.remove(&row.object_key).await;

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use futures_util::stream::{self, StreamExt as _};
-use slipway_core::{Code, Error, FileRow, ObjectKey, StoredObject};
+use slipway_core::{Code, Error, FileRow, ObjectKey, StoredObject, Tombstone};
 use slipway_db::maintain::NewFile;
 
 use crate::{Outcome, Recorder, Settled};
@@ -18,7 +18,7 @@ pub struct Swept {
     pub others: Vec<(ObjectKey, Result<Outcome, Error>)>,
     /// Those that would be refused, and why: nothing was changed. [`Recorder::refresh`] refuses them, if that is
     /// still so.
-    pub refusable: Vec<(ObjectKey, Code)>,
+    pub refusable: Vec<(ObjectKey, Tombstone)>,
 }
 
 impl Swept {

@@ -1,6 +1,6 @@
 //! What a recorded object asks for next.
 
-use slipway_core::{Code, FileRow, StoredObject};
+use slipway_core::{FileRow, StoredObject, Tombstone};
 use slipway_db::Recorded;
 
 use crate::terms::Broken;
@@ -34,11 +34,11 @@ impl Next {
             Recorded::Unchanged(row) => Self::Done(Outcome::Existing(row)),
             Recorded::Tombstoned(why) => {
                 let refusal = match (why, broken) {
-                    (Code::FileTooLarge, Some(Broken::Size(max))) => Some(Refusal::TooLarge {
+                    (Tombstone::TooLarge, Some(Broken::Size(max))) => Some(Refusal::TooLarge {
                         size: object.size,
                         max,
                     }),
-                    _ => Refusal::before(why),
+                    _ => Refusal::of(why),
                 };
                 Self::Remove(refusal.map_or(Outcome::Deleted, Outcome::Refused))
             }

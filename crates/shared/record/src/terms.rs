@@ -2,7 +2,7 @@
 
 use slipway_core::limits::UPLOAD_ENDS_AFTER;
 use slipway_core::rules::Rule;
-use slipway_core::{Code, FileRow, StoredObject};
+use slipway_core::{FileRow, StoredObject, Tombstone};
 use time::OffsetDateTime;
 
 use crate::Recorder;
@@ -29,10 +29,10 @@ pub(crate) enum Broken {
 
 impl Broken {
     /// The reason that a tombstone keeps.
-    pub(crate) const fn code(self) -> Code {
+    pub(crate) const fn reason(self) -> Tombstone {
         match self {
-            Self::Size(_) => Code::FileTooLarge,
-            Self::Type => Code::TypeNotAllowed,
+            Self::Size(_) => Tombstone::TooLarge,
+            Self::Type => Tombstone::TypeNotAllowed,
         }
     }
 }
@@ -103,9 +103,9 @@ impl Recorder<'_> {
 
     /// The code that the record step would refuse `object` with, with its live row `seen` if it has one.
     #[must_use]
-    pub fn refuses(&self, object: &StoredObject, seen: Option<&FileRow>) -> Option<Code> {
+    pub fn refuses(&self, object: &StoredObject, seen: Option<&FileRow>) -> Option<Tombstone> {
         let broken = self.broken(object)?;
         let is_new = seen.is_none_or(|row| object.exceeds(row));
-        is_new.then(|| broken.code())
+        is_new.then(|| broken.reason())
     }
 }

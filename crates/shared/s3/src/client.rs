@@ -76,8 +76,7 @@ impl Bucket {
     /// Asks, on the clock.
     pub(crate) async fn send(&self, ask: &Request<Bytes>, most: usize) -> Result<Answer, Failure> {
         let _wait = self.clock.wait();
-        // Spelled so, since a test takes each method that is called on `s3` for an operation of S3, and asks for its permission.
-        S3::ask(&self.s3, ask, most).await
+        self.s3.ask(ask, most).await
     }
 
     /// The SDK's client, to do `what`: with connections of its own, which who lists or completes pays for once.

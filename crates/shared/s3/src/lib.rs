@@ -1,4 +1,16 @@
-//! S3 with I/O: what the bucket says of an object, how it begins, and its removal; multipart uploads. Only functions that need it link this.
+//! S3 with I/O: HEAD and the first bytes of an object, deletes, lists, and multipart uploads.
+//!
+//! `HeadObject`, `GetObject`, `DeleteObject` and `DeleteObjects` use a client of our own, which
+//! starts faster than the AWS SDK (`docs/performance.md`). Lists and multipart uploads use the SDK.
+//! Only functions that need S3 link this crate.
+//!
+//! | call | request |
+//! |---|---|
+//! | HEAD with checksums | `HeadObject` |
+//! | the first bytes, to detect the type | `GetObject` with a range |
+//! | removing one object, or up to 1,000 | `DeleteObject`, `DeleteObjects` |
+//! | a page of keys | `ListObjectsV2` |
+//! | large files | `CreateMultipartUpload`, `ListParts`, `CompleteMultipartUpload`, `AbortMultipartUpload` |
 
 mod client;
 mod delete;

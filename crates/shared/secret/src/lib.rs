@@ -1,8 +1,13 @@
 //! The environment of a function that uses Postgres.
 //!
-//! A deployment may give the functions the ARN of a secret instead of `DATABASE_URL`. The connection string is then
-//! not readable in a function's configuration, and each cold start makes one more request. Without
-//! `DATABASE_URL_SECRET_ARN` this crate makes no request.
+//! A deployment may give the functions the ARN of a secret instead of `DATABASE_URL`. The
+//! connection string is then not readable in a function's configuration, and each cold start makes
+//! one more request. Without `DATABASE_URL_SECRET_ARN` this crate makes no request.
+//!
+//! ```text
+//! DATABASE_URL_SECRET_ARN=arn:aws:secretsmanager:…     the secret {"url": "postgres://…"}
+//! DATABASE_URL_SECRET_KEY=url                          the key in it
+//! ```
 
 use std::time::Duration;
 

@@ -1,1 +1,2 @@
-//! Integration tests only: see `tests/it`.
+//! Integration tests only: `tests/contract` sends real events to the functions and compares every
+//! response with `openapi.yaml`.

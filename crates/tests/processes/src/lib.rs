@@ -1,42 +1,44 @@
-//! The built binaries, end to end: what the tests in `tests/` share.
+//! The built binaries as processes: helpers that several test targets share.
 
 #![expect(
     clippy::expect_used,
     clippy::missing_panics_doc,
-    reason = "a test that cannot get what it needs must fail there and then"
+    reason = "a test without its resources must fail at once"
 )]
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::hmac;
-use serde_json::{Value, json};
-use slipway_emulators::capture;
+use serde_json::Value;
+use slipway_emulators::gateway::GatewayEvent;
+use slipway_emulators::s3::{KeyPair, S3Options};
+use slipway_testkit::{JWT_AUDIENCE, JWT_ISSUER, JWT_SECRET, token};
 
 /// The bucket of every test.
 pub const BUCKET: &str = "files";
 
-const SECRET: &str = "a secret of at least thirty-two bytes";
-
-/// The binary of `function`.
+const ACCESS_KEY: &str = "test";
+const SECRET_KEY: &str = "test-secret";
+/// The path of the binary of `function`.
 #[must_use]
 pub fn binary(function: &str) -> PathBuf {
     binaries().join(function)
 }
 
-/// The folder with the functions' binaries, built once by the same cargo. Naming a test gives them the features of
-/// development dependencies, as `cargo test --workspace` does, so that nothing or hardly more than linking is left to do.
+/// The folder with the functions' binaries, built once by the same cargo. Naming a test target
+/// enables the features of dev-dependencies, as `cargo test --workspace` does, so that cargo has
+/// hardly more than linking to do.
 fn binaries() -> &'static PathBuf {
     static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
         let mut cargo = Command::new(env!("CARGO"));
         cargo
             .args(["build", "--workspace", "--bins", "--test", "processes"])
             .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.."));
-        let status = as_by_hand(&mut cargo).status().expect("cargo starts");
+        let status = without_cargo_variables(&mut cargo)
+            .status()
+            .expect("cargo starts");
         assert!(status.success(), "the functions do not build: {status}");
         let test = std::env::current_exe().expect("the path of this test");
         test.ancestors().nth(2).expect("a target folder").to_owned()
@@ -44,11 +46,11 @@ fn binaries() -> &'static PathBuf {
     &FOLDER
 }
 
-/// Cargo as a person calls it.
+/// Removes the variables that `cargo test` sets for a test.
 ///
-/// What `cargo test` sets for a test looks like a change to build scripts that watch it: `ring`, and with it the whole
-/// AWS SDK, would be built anew each time.
-pub fn as_by_hand(cargo: &mut Command) -> &mut Command {
+/// Build scripts that watch them would see a change and run again: `ring` and then the whole AWS
+/// SDK would be compiled again each time.
+pub fn without_cargo_variables(cargo: &mut Command) -> &mut Command {
     let set_by_cargo = [
         "CARGO_PKG_",
         "CARGO_MANIFEST_",
@@ -64,19 +66,44 @@ pub fn as_by_hand(cargo: &mut Command) -> &mut Command {
     cargo
 }
 
-/// An environment as a deployment sets it.
+/// A local S3 server with its files in `root`.
+#[must_use]
+pub fn s3_options(root: &Path) -> S3Options {
+    S3Options {
+        root: root.to_owned(),
+        bucket: BUCKET.to_owned(),
+        region: "us-east-1".to_owned(),
+        access_key: ACCESS_KEY.to_owned(),
+        secret_key: SECRET_KEY.to_owned(),
+        listen: ([127, 0, 0, 1], 0).into(),
+    }
+}
+
+/// `env` with the access key of `function`, which the local S3 server grants what the role of the
+/// function does.
+#[must_use]
+pub fn signed_by(function: &str, mut env: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let keys = KeyPair::new(ACCESS_KEY, SECRET_KEY).of_function(function);
+    env.extend(
+        keys.variables()
+            .map(|(name, value)| (name.to_owned(), value)),
+    );
+    env
+}
+
+/// An environment as a deployment sets it, but with the administrator's access key.
 #[must_use]
 pub fn environment(s3: &str, database: &str) -> BTreeMap<String, String> {
     [
         ("S3_BUCKET_NAME", BUCKET),
         ("AWS_REGION", "us-east-1"),
         ("S3_ENDPOINT", s3),
-        ("AWS_ACCESS_KEY_ID", "test"),
-        ("AWS_SECRET_ACCESS_KEY", "test-secret"),
+        ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
+        ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
         ("DATABASE_URL", database),
-        ("JWT_SECRET", SECRET),
-        ("JWT_ISSUER", "https://issuer"),
-        ("JWT_AUDIENCE", "slipway"),
+        ("JWT_SECRET", JWT_SECRET),
+        ("JWT_ISSUER", JWT_ISSUER),
+        ("JWT_AUDIENCE", JWT_AUDIENCE),
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into()
@@ -84,19 +111,15 @@ pub fn environment(s3: &str, database: &str) -> BTreeMap<String, String> {
 
 /// A request of `user` as an HTTP API sends it.
 #[must_use]
-pub fn request(user: &str, method: &str, path: &str, body: Option<&Value>) -> Value {
-    let (raw_path, query) = path.split_once('?').unwrap_or((path, ""));
-    json!({
-        "version": "2.0", "routeKey": "$default", "rawPath": raw_path, "rawQueryString": query,
-        "headers": { "authorization": format!("Bearer {}", token(user)), "content-type": "application/json" },
-        "requestContext": { "accountId": "1", "apiId": "a", "domainName": "d", "domainPrefix": "p",
-            "http": { "method": method, "path": raw_path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "t" },
-            "requestId": "r", "routeKey": "$default", "stage": "$default", "time": "", "timeEpoch": 0 },
-        "body": body.map(ToString::to_string), "isBase64Encoded": false,
-    })
+pub fn request(user: &str, method: &str, target: &str, body: Option<&Value>) -> Value {
+    let event = GatewayEvent::new(method, target).bearer(&token(user));
+    match body {
+        Some(body) => event.json(body).0,
+        None => event.0,
+    }
 }
 
-/// Status and body of an answer for an HTTP API.
+/// Status and body of a response for an HTTP API.
 #[must_use]
 pub fn answer(answer: &Value) -> (u64, Value) {
     let body = answer["body"]
@@ -106,20 +129,4 @@ pub fn answer(answer: &Value) -> (u64, Value) {
         answer["statusCode"].as_u64().expect("a status"),
         body.unwrap_or(Value::Null),
     )
-}
-
-/// A token for `user`, good for ten minutes.
-fn token(user: &str) -> String {
-    let now = time::OffsetDateTime::now_utc().unix_timestamp();
-    let claims = json!({ "sub": user, "iss": "https://issuer", "aud": "slipway", "iat": now, "exp": now + 600 });
-    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let message = format!(
-        "{}.{}",
-        part(&json!({ "alg": "HS256", "typ": "JWT" })),
-        part(&claims)
-    );
-    let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
-    let signature = URL_SAFE_NO_PAD.encode(hmac::sign(&key, message.as_bytes()));
-    capture::secret(&signature);
-    format!("{message}.{signature}")
 }

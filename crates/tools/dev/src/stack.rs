@@ -1,10 +1,11 @@
-//! The local stack: what starts, in which order, and how it ends.
+//! The local stack: what starts, in which order, and how it stops.
 
 mod banner;
 mod compile;
 mod env_file;
 mod events;
 mod fleet;
+mod function;
 mod instance;
 mod logs;
 mod port;
@@ -16,6 +17,7 @@ mod site;
 use std::io;
 use std::path::Path;
 
+use slipway_api::routes::{ROUTES, Route};
 use slipway_emulators::guard::Guard;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
@@ -23,33 +25,35 @@ use tokio::task::JoinSet;
 use crate::cli::Cli;
 use crate::page;
 use crate::say;
-use crate::state::{Lock, State};
-use crate::workspace::{self, Line, Workspace};
+use crate::state::{Lock, StackState};
+use crate::workspace::{self, Workspace};
 use compile::Binaries;
-use fleet::{Fleet, Function};
+use fleet::Fleet;
+use function::StackFunction;
 use services::Services;
 use site::Site;
 
 pub(crate) use compile::migrate_program;
 
-/// The variables of the stack that runs, in its state.
+/// The variables of the running stack, in its state.
 const VARIABLES: &str = "variables.env";
 
-/// Where `cargo lambda watch` listens unless it is told otherwise.
+/// The default port of `cargo lambda watch`.
 const WATCH_PORT: u16 = 9000;
 
-/// Runs the stack until it is told to stop.
+/// Runs the stack until a signal stops it.
 pub(crate) fn run(cli: &Cli) -> io::Result<()> {
     until_stopped(serve(cli))
 }
 
-/// Runs what `cargo lambda watch` needs, and writes where it is into `env_file`, until it is told to stop.
+/// Runs the services that `cargo lambda watch` needs, and writes their variables into `env_file`,
+/// until a signal stops it.
 pub(crate) fn run_services(cli: &Cli, env_file: &Path) -> io::Result<()> {
     until_stopped(serve_services(cli, env_file))
 }
 
 /// The variables of the stack that runs with this state, as lines for `eval` in a shell.
-pub(crate) fn variables(state: &State) -> io::Result<String> {
+pub(crate) fn variables(state: &StackState) -> io::Result<String> {
     state.running()?;
     let text = std::fs::read_to_string(state.path(VARIABLES))?;
     Ok(env_file::exports(&text))
@@ -69,13 +73,15 @@ fn until_stopped(work: impl Future<Output = io::Result<()>>) -> io::Result<()> {
             }
             say::line("\nstopping");
         };
-        // What `work` holds ends as it is dropped here, in the reverse order of its start.
+        // The servers and functions in `work` stop as it is dropped here, in the reverse order of
+        // their start.
         tokio::select! {
             result = work => result,
             () = told => Ok(()),
         }
     });
-    // A thread that still waits for a build or a download must not keep us: its guard ends it.
+    // A thread may still wait for a build or a download. Do not wait for it: the guard ends the
+    // program.
     runtime.shutdown_background();
     result
 }
@@ -84,7 +90,7 @@ async fn serve(cli: &Cli) -> io::Result<()> {
     let (state, _lock) = begin(cli)?;
     port::claim(cli.port).await?;
     let workspace = Workspace::read()?;
-    let mut base = Base::start(&state, &workspace, &workspace.router()?).await?;
+    let mut base = Base::start(&state, &workspace, &ROUTES).await?;
     let dist = blocking(page::build).await;
     let site = match dist {
         Ok(dist) => {
@@ -93,20 +99,20 @@ async fn serve(cli: &Cli) -> io::Result<()> {
         }
         Err(error) => Err(error),
     };
-    // Without the page everything else works all the same.
+    // Without the page everything else works.
     let site = site
         .inspect_err(|error| say::part("page", &format!("left out: {error}")))
         .ok();
     let mut running = base.functions();
     let origins = public::origins(site.as_ref().map(|site| site.port), &cli.origins)?;
-    let _gateway = public::open(cli.port, &base.router, &running.fleet, origins).await?;
+    let _gateway = public::open(cli.port, &running.fleet, origins).await?;
     running.fleet.ready().await;
     env_file::write(&state.path(VARIABLES), &base.services.env)?;
     let migrate = base.binaries.get("migrate");
     state.announce(&base.services.outputs(cli.port, migrate.map(AsRef::as_ref)))?;
     let page = site.as_ref().map(Site::url);
     banner::print(cli.port, &state, &base.services, page.as_deref())?;
-    // Everything runs by itself from here; a failed server alone ends the stack.
+    // From here everything runs by itself. Only a failed server ends the stack.
     base.services.watch().await
 }
 
@@ -128,15 +134,15 @@ async fn serve_services(cli: &Cli, env_file: &Path) -> io::Result<()> {
     base.services.watch().await
 }
 
-/// The state's folder, ours alone, before anything else.
-fn begin(cli: &Cli) -> io::Result<(State, Lock)> {
-    let state = State::make(&cli.state())?;
+/// Locks the folder of the state for this process.
+fn begin(cli: &Cli) -> io::Result<(StackState, Lock)> {
+    let state = StackState::make(&cli.state())?;
     let lock = state.lock()?;
     state.retract(&lock)?;
     say::part("state", &state.path("").display().to_string());
     if cli.fresh {
         state.wipe(&lock)?;
-        say::part("state", "wiped: everything begins anew");
+        say::part("state", "deleted: the stack starts empty");
     }
     Ok((state, lock))
 }
@@ -144,26 +150,28 @@ fn begin(cli: &Cli) -> io::Result<(State, Lock)> {
 /// Built functions, running servers and a migrated database.
 struct Base {
     guard: Guard,
-    router: Vec<Line>,
     binaries: Binaries,
-    functions: Vec<Function>,
+    functions: Vec<StackFunction>,
     services: Services,
 }
 
-/// Functions that run, and events that reach theirs.
+/// Running functions, and the delivery of events.
 struct Running {
-    // Ends first: a delivery to a function that has ended would be tried again.
+    // Dropped first: an event to a stopped function would be retried.
     _events: JoinSet<()>,
     fleet: Fleet,
 }
 
 impl Base {
-    async fn start(state: &State, workspace: &Workspace, router: &[Line]) -> io::Result<Self> {
+    async fn start(
+        state: &StackState,
+        workspace: &Workspace,
+        routes: &'static [Route],
+    ) -> io::Result<Self> {
         let guard = Guard::this()?;
         let (functions, binaries) = blocking({
             let (guard, workspace) = (guard.clone(), workspace.clone());
-            let router = router.to_vec();
-            move || compile::build(&guard, &workspace, &router)
+            move || compile::build(&guard, &workspace, routes)
         })
         .await?;
         let services = Services::start(&guard, state).await?;
@@ -175,17 +183,18 @@ impl Base {
         .await?;
         Ok(Self {
             guard,
-            router: router.to_vec(),
             binaries,
             functions,
             services,
         })
     }
 
-    /// Starts the functions, once.
+    /// Starts the functions.
     fn functions(&mut self) -> Running {
         let functions = std::mem::take(&mut self.functions);
-        let fleet = Fleet::start(&self.guard, functions, &self.services.env);
+        let services = &self.services;
+        let keys = services.keys.as_ref();
+        let fleet = Fleet::start(&self.guard, functions, &services.env, keys);
         let mut events = JoinSet::new();
         if let (Some(objects), Ok(recorder)) =
             (self.services.objects.take(), fleet.lambda("record-upload"))
@@ -200,7 +209,7 @@ impl Base {
     }
 }
 
-/// Runs what blocks without holding up the signals.
+/// Runs blocking work on another thread, so that signals are handled meanwhile.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
@@ -209,7 +218,7 @@ async fn blocking<T: Send + 'static>(
         .map_err(io::Error::other)?
 }
 
-/// A program in the workspace, without what only `cargo run` meant.
+/// A program in the workspace's folder, without the variables that `cargo run` sets.
 fn program(name: impl Into<std::ffi::OsString>) -> slipway_emulators::guard::Program {
     let program = slipway_emulators::guard::Program::new(name).current_dir(workspace::root());
     workspace::of_cargo_run().fold(program, slipway_emulators::guard::Program::env_remove)

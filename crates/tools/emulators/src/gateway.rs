@@ -218,7 +218,7 @@ impl Api {
             .authorize(&parts.headers)
             .map_err(|Unauthorized| reply::unauthorized())?;
         let body = body::read(body, &parts.headers).await?;
-        let mut event = event::payload(&parts, &body, &route.path);
+        let mut event = event::payload(&parts, &body, route.path);
         if let Some(claims) = authorized {
             event["requestContext"]["authorizer"] =
                 json!({ "jwt": { "claims": claims, "scopes": null } });

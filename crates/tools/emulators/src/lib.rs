@@ -1,4 +1,8 @@
-//! What a laptop lacks: an S3 server, a Postgres, and a guard that ends them.
+//! The services of AWS that a laptop lacks: an S3 server, API Gateway and Lambda; also Postgres,
+//! and a guard for processes.
+//!
+//! `cargo dev`, the tests and the benchmark share them. Each has the limits and the error responses
+//! of the real service, because a test that passes against a more lenient server proves nothing.
 
 pub mod capture;
 pub mod gateway;

@@ -1,7 +1,7 @@
 //! Doing what a batch wants done. Every step may be repeated, and left at any point.
 
 use futures_util::stream::{self, StreamExt as _};
-use slipway_core::{Code, Error, FileId, ObjectKey};
+use slipway_core::{Code, Error, FileId, ObjectKey, Tombstone};
 use slipway_db::maintain::Relocated;
 use slipway_record::{Outcome, Swept};
 use slipway_s3::denied;
@@ -15,11 +15,11 @@ use crate::{Maintain, Options, Report};
 /// So many failures in one batch that may pass, and S3 or Postgres is not there to be asked: better to come back.
 const MOST_TRANSIENT: usize = 16;
 
-/// An object that the record step refuses, and the code that says why.
+/// An object that the record step refuses, and the reason.
 #[derive(Debug)]
 pub(super) struct Refusable {
     pub(super) pair: Pair,
-    pub(super) why: Code,
+    pub(super) why: Tombstone,
 }
 
 impl Refusable {
@@ -88,7 +88,7 @@ impl<'a> Act<'a> {
             refusable
         };
         // What is too large goes first: it may leave room for what is over the quota.
-        refusable.sort_by_key(|one| one.why == Code::QuotaExceeded);
+        refusable.sort_by_key(|one| one.why == Tombstone::OverQuota);
         self.check_transient()?;
         self.refuse(refusable).await?;
         let gone = self.missing(batch.missing).await?;

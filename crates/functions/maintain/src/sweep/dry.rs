@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use slipway_core::{Code, Error, ObjectKey, UserId};
+use slipway_core::{Error, ObjectKey, Tombstone, UserId};
 
 use super::act::{Act, Refusable};
 use super::merge::Pair;
@@ -86,7 +86,7 @@ impl Act<'_> {
             if self.has_room(&pair).await? {
                 self.put(&pair, written);
             } else {
-                let why = Code::QuotaExceeded;
+                let why = Tombstone::OverQuota;
                 refusable.push(Refusable { pair, why });
             }
         }
@@ -134,7 +134,7 @@ impl Act<'_> {
 
     /// What [`Act::refuse`] would come to: room may have become free.
     pub(super) async fn would_be_refused(&mut self, one: &Refusable) -> Result<(), Error> {
-        if one.why == Code::QuotaExceeded && self.has_room(&one.pair).await? {
+        if one.why == Tombstone::OverQuota && self.has_room(&one.pair).await? {
             self.put(&one.pair, one.written());
         } else {
             let size = one.pair.row_size.unwrap_or_default();

@@ -12,7 +12,7 @@ use percent_encoding::percent_decode_str;
 use slipway_core::env::Environment;
 use slipway_core::{Error, FileId, FileName, ObjectKey, UserId};
 use slipway_emulators::capture;
-use slipway_emulators::s3::{S3Options, S3Server};
+use slipway_emulators::s3::{KeyPair, S3Options, S3Server};
 use slipway_maintain::{Count, Deadline, Maintain, Options, Report, Summary, Task};
 use slipway_record::{Outcome, Recorder, Settings, Stores};
 use slipway_testkit::TestDatabase;
@@ -20,6 +20,9 @@ use tempfile::TempDir;
 use time::OffsetDateTime;
 
 pub(crate) const BUCKET: &str = "uploads";
+/// The administrator's.
+const ACCESS_KEY: &str = "AKIATESTS";
+const SECRET_KEY: &str = "the secret of the tests";
 
 /// What a test has.
 pub(crate) struct World {
@@ -115,18 +118,19 @@ impl World {
             root: root.path().to_owned(),
             bucket: BUCKET.to_owned(),
             region: "us-east-1".to_owned(),
-            access_key: "AKIATESTS".to_owned(),
-            secret_key: "the secret of the tests".to_owned(),
+            access_key: ACCESS_KEY.to_owned(),
+            secret_key: SECRET_KEY.to_owned(),
             listen: ([127, 0, 0, 1], 0).into(),
         };
         let (server, _) = S3Server::start(options).await.unwrap();
         let database = slipway_testkit::database();
+        let keys = KeyPair::new(ACCESS_KEY, SECRET_KEY).of_function("maintain-function");
         let env = [
             ("S3_BUCKET_NAME", BUCKET),
             ("S3_ENDPOINT", &server.endpoint()),
             ("AWS_REGION", "us-east-1"),
-            ("AWS_ACCESS_KEY_ID", "AKIATESTS"),
-            ("AWS_SECRET_ACCESS_KEY", "the secret of the tests"),
+            ("AWS_ACCESS_KEY_ID", &keys.access_key),
+            ("AWS_SECRET_ACCESS_KEY", &keys.secret_key),
             ("DATABASE_URL", &database.url()),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -159,8 +163,7 @@ impl World {
     }
 
     pub(crate) async fn maintain(&self, more: &[(&str, &str)]) -> Maintain {
-        let env = self.variables(more);
-        let env: Environment = env.clone().into_iter().collect();
+        let env: Environment = self.variables(more).into_iter().collect();
         Maintain::from_env(&env).await.unwrap()
     }
 
@@ -376,7 +379,7 @@ pub(crate) async fn in_pieces(maintain: &Maintain, options: &Options, report: &R
 }
 
 fn client(endpoint: &str) -> Client {
-    let keys = Credentials::new("AKIATESTS", "the secret of the tests", None, None, "tests");
+    let keys = Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "tests");
     let config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))

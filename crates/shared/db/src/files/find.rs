@@ -4,7 +4,7 @@ use slipway_core::{Error, FileId, FileRow, UserId};
 use tokio_postgres::types::Type;
 
 use super::FileState;
-use super::row::{file_row, tombstone_code, value};
+use super::row::{file_row, tombstone, value};
 use crate::Db;
 use crate::transaction::Statement;
 
@@ -16,7 +16,7 @@ impl Db {
     pub async fn find_file(&self, user: &UserId, id: FileId) -> Result<Option<FileRow>, Error> {
         Ok(match self.file_state(user, id).await? {
             FileState::Live(row) => Some(row),
-            FileState::Unknown | FileState::Deleted(_) => None,
+            FileState::Unknown | FileState::Tombstone(_) => None,
         })
     }
 
@@ -35,7 +35,7 @@ impl Db {
         Ok(match rows.first() {
             None => FileState::Unknown,
             Some(row) if value(row, "deleted", STEP)? => {
-                FileState::Deleted(tombstone_code(row, STEP)?)
+                FileState::Tombstone(tombstone(row, STEP)?)
             }
             Some(row) => FileState::Live(file_row(row, STEP)?),
         })

@@ -1,10 +1,10 @@
 //! The record step: the one way in which an object becomes a row, and a row becomes what S3 has.
 
-use slipway_core::{Code, Error, FileRow, RuleName, StoredObject};
+use slipway_core::{Code, Error, FileRow, RuleName, StoredObject, Tombstone};
 use tokio_postgres::Row;
 use tokio_postgres::types::{Json, Type};
 
-use super::row::{file_row, tombstone_code, value};
+use super::row::{file_row, tombstone, value};
 use super::{Location, Recorded};
 use crate::Db;
 use crate::failure::Failure;
@@ -116,7 +116,7 @@ impl Db {
         match recorded.await? {
             Some(recorded) => Ok(recorded),
             None => {
-                self.tombstone_refused(object, location, Code::QuotaExceeded, seen)
+                self.tombstone_refused(object, location, Tombstone::OverQuota, seen)
                     .await
             }
         }
@@ -145,7 +145,7 @@ impl Db {
         &self,
         object: &StoredObject,
         location: &Location<'_>,
-        why: Code,
+        why: Tombstone,
         seen: Option<&FileRow>,
     ) -> Result<Recorded, Error> {
         let rows = self
@@ -161,13 +161,13 @@ impl Db {
         location: &Location<'_>,
         quota_bytes: Option<u64>,
         seen: Option<&FileRow>,
-        refused: Option<Code>,
+        refused: Option<Tombstone>,
     ) -> Result<Vec<Row>, Failure> {
         let quota = quota_bytes.and_then(|bytes| i64::try_from(bytes).ok());
         let checksum = object.checksum_sha256.map(|sha256| sha256.0.to_vec());
         let crc = object.checksum_crc64nvme.map(|crc| crc.0.to_vec());
         let rule = |rule: Option<&RuleName>| rule.map(|name| name.as_str().to_owned());
-        let refused = refused.map(Code::as_str);
+        let refused = refused.and_then(Tombstone::stored);
         let statement = Statement {
             sql: RECORD,
             params: &[
@@ -213,14 +213,14 @@ pub(super) fn outcome(row: Option<&Row>, object: &StoredObject) -> Result<Record
         return Err(not_its_file());
     }
     if value::<bool>(row, "deleted", STEP)? {
-        return Ok(Recorded::Tombstoned(tombstone_code(row, STEP)?));
+        return Ok(Recorded::Tombstoned(tombstone(row, STEP)?));
     }
     let file = file_row(row, STEP)?;
     Ok(match value(row, "outcome", STEP)? {
         "created" => Recorded::Created(file),
         "updated" => Recorded::Updated(file),
         // It was live when the statement began, and was deleted before its turn came.
-        "gone" => Recorded::Tombstoned(Code::FileDeleted),
+        "gone" => Recorded::Tombstoned(Tombstone::Deleted),
         _ if file.uploaded_at == object.last_modified && !object.is_described_by(&file) => {
             Recorded::Stale(file)
         }

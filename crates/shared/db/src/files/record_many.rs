@@ -6,14 +6,14 @@
 
 use std::collections::HashMap;
 
-use slipway_core::{Code, Error, FileId, FileRow, Metadata, RuleName, StoredObject, UserId};
+use slipway_core::{Error, FileId, FileRow, Metadata, RuleName, StoredObject, Tombstone, UserId};
 use time::OffsetDateTime;
 use tokio_postgres::Row;
 use tokio_postgres::types::{Json, Type};
 use uuid::Uuid;
 
 use super::record::{as_bigint, outcome};
-use super::row::{file_id, file_row, tombstone_code, value};
+use super::row::{file_id, file_row, tombstone, value};
 use super::{FileState, Recorded};
 use crate::Db;
 use crate::transaction::Statement;
@@ -28,7 +28,7 @@ pub struct Looked<'a> {
     /// The row that was read before S3 was asked, as in [`Db::record_file`].
     pub seen: Option<&'a FileRow>,
     /// Why the object is refused, as in [`Db::tombstone_refused`].
-    pub refused: Option<Code>,
+    pub refused: Option<Tombstone>,
 }
 
 /// The same locks as the record step of one file takes, in the order of the ids.
@@ -191,7 +191,7 @@ impl Db {
             .map_err(|failure| failure.into_error(STEP))?;
         let state = |row: &Row| {
             Ok(if value(row, "deleted", STEP)? {
-                FileState::Deleted(tombstone_code(row, STEP)?)
+                FileState::Tombstone(tombstone(row, STEP)?)
             } else {
                 FileState::Live(file_row(row, STEP)?)
             })
@@ -255,7 +255,7 @@ impl<'a> Columns<'a> {
             metadata: objects().map(|object| Json(&object.metadata)).collect(),
             refused: files
                 .iter()
-                .map(|file| file.refused.map(Code::as_str))
+                .map(|file| file.refused.and_then(Tombstone::stored))
                 .collect(),
         }
     }

@@ -1,6 +1,6 @@
 //! Refuses a file that was recorded already.
 
-use slipway_core::{Code, Error, FileRow};
+use slipway_core::{Error, FileRow, Tombstone};
 use tokio_postgres::types::Type;
 
 use super::row::value;
@@ -27,7 +27,7 @@ impl Db {
     /// Makes the live file `seen` a tombstone that keeps `why`, unless the row has changed since.
     ///
     /// Returns whether it is one now: remove the object then.
-    pub async fn refuse_recorded(&self, seen: &FileRow, why: Code) -> Result<bool, Error> {
+    pub async fn refuse_recorded(&self, seen: &FileRow, why: Tombstone) -> Result<bool, Error> {
         const STEP: &str = "refusing a recorded file";
         let key = &seen.object_key;
         let statement = Statement {
@@ -37,7 +37,7 @@ impl Db {
                 (&key.as_str(), Type::TEXT),
                 (&seen.etag, Type::TEXT),
                 (&seen.uploaded_at, Type::TIMESTAMPTZ),
-                (&why.as_str(), Type::TEXT),
+                (&why.stored(), Type::TEXT),
             ],
             // A concurrent record step relies on the row that it has read.
             lock: Some(key.id()),

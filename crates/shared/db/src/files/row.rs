@@ -1,7 +1,7 @@
 //! A row of `s3_files` as Rust has it.
 
 use slipway_core::{
-    Code, Crc64Nvme, Error, FileId, FileRow, Metadata, ObjectKey, RuleName, ScanStatus, Sha256,
+    Crc64Nvme, Error, FileId, FileRow, Metadata, ObjectKey, RuleName, ScanStatus, Sha256, Tombstone,
 };
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, Json};
@@ -63,17 +63,8 @@ pub(crate) fn object_key(row: &Row, step: &'static str) -> Result<ObjectKey, Err
 }
 
 /// Why the row is a tombstone.
-pub(crate) fn tombstone_code(row: &Row, step: &'static str) -> Result<Code, Error> {
-    let refused: Option<&str> = value(row, "refused", step)?;
-    let mut known = [
-        Code::FileTooLarge,
-        Code::QuotaExceeded,
-        Code::TypeNotAllowed,
-        Code::ChecksumMismatch,
-    ]
-    .into_iter();
-    let code = known.find(|code| Some(code.as_str()) == refused);
-    Ok(code.unwrap_or(Code::FileDeleted))
+pub(crate) fn tombstone(row: &Row, step: &'static str) -> Result<Tombstone, Error> {
+    Ok(Tombstone::from_stored(value(row, "refused", step)?))
 }
 
 /// The value of `column`.

@@ -13,7 +13,7 @@ use crate::files::{file_id, object_key, value};
 
 /// A deleted file whose row still stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tombstone {
+pub struct TombstoneRow {
     /// The file's id.
     pub id: FileId,
     /// Where its bytes were.
@@ -31,8 +31,8 @@ impl Default for TombstoneCursor {
     }
 }
 
-impl From<&Tombstone> for TombstoneCursor {
-    fn from(tombstone: &Tombstone) -> Self {
+impl From<&TombstoneRow> for TombstoneCursor {
+    fn from(tombstone: &TombstoneRow) -> Self {
         Self(tombstone.deleted_at, tombstone.id.uuid())
     }
 }
@@ -81,7 +81,7 @@ impl Db {
         bucket: &str,
         after: TombstoneCursor,
         limit: u32,
-    ) -> Result<Vec<Tombstone>, Error> {
+    ) -> Result<Vec<TombstoneRow>, Error> {
         let rows = self
             .run_maintain(&[(
                 UNREMOVED,
@@ -104,7 +104,7 @@ impl Db {
         age: Duration,
         after: TombstoneCursor,
         limit: u32,
-    ) -> Result<Vec<Tombstone>, Error> {
+    ) -> Result<Vec<TombstoneRow>, Error> {
         let rows = self
             .run_maintain(&[(
                 OLD,
@@ -149,8 +149,8 @@ impl Db {
     }
 }
 
-fn tombstone(row: &Row) -> Result<Tombstone, Error> {
-    Ok(Tombstone {
+fn tombstone(row: &Row) -> Result<TombstoneRow, Error> {
+    Ok(TombstoneRow {
         id: file_id(row, STEP)?,
         key: object_key(row, STEP)?,
         deleted_at: value(row, "deleted_at", STEP)?,

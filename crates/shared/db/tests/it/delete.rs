@@ -1,6 +1,6 @@
 //! Deleting: at once, for good, one's own only.
 
-use slipway_core::{Code, FileId};
+use slipway_core::{FileId, Tombstone};
 use slipway_db::{Db, FileState, Usage};
 use slipway_testkit::database;
 
@@ -104,7 +104,10 @@ async fn an_overwrite_and_a_delete_that_meet_end_in_a_tombstone() {
         });
         futures_util::future::join_all(work).await;
         let state = connections[0].file_state(alice, key.id()).await;
-        assert_eq!(state.expect("known"), FileState::Deleted(Code::FileDeleted));
+        assert_eq!(
+            state.expect("known"),
+            FileState::Tombstone(Tombstone::Deleted)
+        );
     }
     assert_eq!(checked_usage(&database, "alice").await, Usage::default());
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use slipway_core::Code;
+use slipway_core::{Code, Tombstone};
 use slipway_db::{Config, Db, Limits, Recorded, Usage};
 use slipway_testkit::{Fault, Proxy, TestDatabase, database};
 
@@ -101,7 +101,7 @@ async fn a_refusal_whose_answer_was_lost_refuses_still() {
         .record_file(&object, &HERE, Some(1), None)
         .await
         .expect("answered");
-    assert_eq!(recorded, Recorded::Tombstoned(Code::QuotaExceeded));
+    assert_eq!(recorded, Recorded::Tombstoned(Tombstone::OverQuota));
     assert_eq!(proxy.connections(), 2);
     assert_eq!(checked_usage(&database, "alice").await, Usage::default());
 }

@@ -1,6 +1,6 @@
 //! The quota: exact at the record step, and never in the way of less.
 
-use slipway_core::{Code, StoredObject};
+use slipway_core::{StoredObject, Tombstone};
 use slipway_db::{Db, FileState, Recorded, Usage};
 use slipway_testkit::database;
 
@@ -28,7 +28,7 @@ async fn the_last_byte_fits_and_the_next_does_not() {
     }
     assert_eq!(
         within(&db, &over, Some(100)).await,
-        Recorded::Tombstoned(Code::QuotaExceeded)
+        Recorded::Tombstoned(Tombstone::OverQuota)
     );
     // It is a tombstone, so another delivery does not bring it in when there is room.
     let _ = db
@@ -37,7 +37,7 @@ async fn the_last_byte_fits_and_the_next_does_not() {
         .expect("deleted");
     assert_eq!(
         within(&db, &over, Some(100)).await,
-        Recorded::Tombstoned(Code::QuotaExceeded)
+        Recorded::Tombstoned(Tombstone::OverQuota)
     );
     assert_eq!(
         checked_usage(&database, "alice").await,
@@ -63,13 +63,13 @@ async fn an_overwrite_that_does_not_fit_takes_the_file_along() {
     // The bucket has lost the first upload under this key already.
     assert_eq!(
         within(&db, &object(&key, 51, "b", 2), Some(100)).await,
-        Recorded::Tombstoned(Code::QuotaExceeded)
+        Recorded::Tombstoned(Tombstone::OverQuota)
     );
     let state = db
         .file_state(&user("alice"), key.id())
         .await
         .expect("known");
-    assert_eq!(state, FileState::Deleted(Code::QuotaExceeded));
+    assert_eq!(state, FileState::Tombstone(Tombstone::OverQuota));
     assert_eq!(
         checked_usage(&database, "alice").await,
         Usage {
@@ -104,7 +104,7 @@ async fn a_lowered_quota_lets_files_shrink_and_go() {
     let larger = object(&crate::support::key("alice"), 1, "a", 1);
     assert_eq!(
         within(&db, &larger, Some(50)).await,
-        Recorded::Tombstoned(Code::QuotaExceeded)
+        Recorded::Tombstoned(Tombstone::OverQuota)
     );
     assert_eq!(
         checked_usage(&database, "alice").await,
@@ -142,7 +142,7 @@ async fn a_quota_can_be_raised_and_taken_away() {
     ));
     assert_eq!(
         within(&db, &file(1), Some(100)).await,
-        Recorded::Tombstoned(Code::QuotaExceeded)
+        Recorded::Tombstoned(Tombstone::OverQuota)
     );
     assert!(matches!(
         within(&db, &file(1000), None).await,
@@ -150,7 +150,7 @@ async fn a_quota_can_be_raised_and_taken_away() {
     ));
     assert_eq!(
         within(&db, &file(1), Some(100)).await,
-        Recorded::Tombstoned(Code::QuotaExceeded)
+        Recorded::Tombstoned(Tombstone::OverQuota)
     );
     assert_eq!(
         checked_usage(&database, "alice").await,
@@ -174,7 +174,7 @@ async fn the_quota_is_exact_under_concurrency() {
     let count = |wanted: fn(&Recorded) -> bool| outcomes.iter().filter(|o| wanted(o)).count();
     assert_eq!(count(|outcome| matches!(outcome, Recorded::Created(_))), 50);
     assert_eq!(
-        count(|outcome| *outcome == Recorded::Tombstoned(Code::QuotaExceeded)),
+        count(|outcome| *outcome == Recorded::Tombstoned(Tombstone::OverQuota)),
         150
     );
     assert_eq!(

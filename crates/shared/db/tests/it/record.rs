@@ -1,6 +1,6 @@
 //! The record step: duplicates, overwrites, late deliveries, tombstones.
 
-use slipway_core::{Code, FileId, FileName, ObjectKey, Sha256};
+use slipway_core::{Code, FileId, FileName, ObjectKey, Sha256, Tombstone};
 use slipway_db::{FileState, Recorded, Usage};
 use slipway_testkit::database;
 
@@ -95,14 +95,14 @@ async fn a_tombstone_stays() {
     for again in [object(&key, 5, "a", 1), object(&key, 7, "b", 9)] {
         assert_eq!(
             record(&db, &again).await,
-            Recorded::Tombstoned(Code::FileDeleted)
+            Recorded::Tombstoned(Tombstone::Deleted)
         );
     }
     let state = db
         .file_state(&user("alice"), key.id())
         .await
         .expect("known");
-    assert_eq!(state, FileState::Deleted(Code::FileDeleted));
+    assert_eq!(state, FileState::Tombstone(Tombstone::Deleted));
     assert_eq!(checked_usage(&database, "alice").await, Usage::default());
 }
 
@@ -111,7 +111,7 @@ async fn what_is_refused_becomes_a_tombstone() {
     let database = database();
     let db = database.db();
     let refuse = async |object: &_, seen| {
-        db.tombstone_refused(object, &HERE, Code::FileTooLarge, seen)
+        db.tombstone_refused(object, &HERE, Tombstone::TooLarge, seen)
             .await
             .expect("refused")
     };
@@ -119,24 +119,43 @@ async fn what_is_refused_becomes_a_tombstone() {
     let fresh = object(&key("alice"), 5, "a", 1);
     assert_eq!(
         refuse(&fresh, None).await,
-        Recorded::Tombstoned(Code::FileTooLarge)
+        Recorded::Tombstoned(Tombstone::TooLarge)
     );
     assert_eq!(
         refuse(&fresh, None).await,
-        Recorded::Tombstoned(Code::FileTooLarge)
+        Recorded::Tombstoned(Tombstone::TooLarge)
     );
     assert_eq!(
         record(&db, &fresh).await,
-        Recorded::Tombstoned(Code::FileTooLarge)
+        Recorded::Tombstoned(Tombstone::TooLarge)
     );
     // Over a file that lived: its bytes are gone from the bucket, so they no longer count.
     let key = key("alice");
     let _ = record(&db, &object(&key, 5, "a", 1)).await;
     assert_eq!(
         refuse(&object(&key, 500, "b", 2), None).await,
-        Recorded::Tombstoned(Code::FileTooLarge)
+        Recorded::Tombstoned(Tombstone::TooLarge)
     );
     assert_eq!(checked_usage(&database, "alice").await, Usage::default());
+}
+
+#[tokio::test]
+async fn a_tombstone_keeps_the_reason_of_its_refusal() {
+    let database = database();
+    let db = database.db();
+    for why in [
+        Tombstone::TooLarge,
+        Tombstone::OverQuota,
+        Tombstone::TypeNotAllowed,
+    ] {
+        let key = key("alice");
+        let object = object(&key, 5, "a", 1);
+        let refused = db.tombstone_refused(&object, &HERE, why, None).await;
+        assert_eq!(refused.expect("refused"), Recorded::Tombstoned(why));
+        let state = db.file_state(key.owner(), key.id()).await.expect("known");
+        assert_eq!(state, FileState::Tombstone(why));
+        assert_eq!(record(&db, &object).await, Recorded::Tombstoned(why));
+    }
 }
 
 #[tokio::test]
@@ -150,7 +169,7 @@ async fn what_was_accepted_is_not_refused_later() {
     };
     // The limit was lowered since, and the event comes again.
     let kept = db
-        .tombstone_refused(&old, &HERE, Code::FileTooLarge, None)
+        .tombstone_refused(&old, &HERE, Tombstone::TooLarge, None)
         .await
         .expect("kept");
     assert_eq!(kept, Recorded::Unchanged(row));
@@ -159,7 +178,7 @@ async fn what_was_accepted_is_not_refused_later() {
         panic!("updated");
     };
     let kept = db
-        .tombstone_refused(&old, &HERE, Code::FileTooLarge, None)
+        .tombstone_refused(&old, &HERE, Tombstone::TooLarge, None)
         .await
         .expect("kept");
     assert_eq!(kept, Recorded::Unchanged(row));
@@ -171,7 +190,7 @@ async fn a_live_file_is_refused_only_for_more_bytes_or_another_type() {
     let database = database();
     let db = database.db();
     let refuse = async |object: &_, seen: Option<&_>| {
-        let why = Code::FileTooLarge;
+        let why = Tombstone::TooLarge;
         let refused = db.tombstone_refused(object, &HERE, why, seen);
         refused.await.expect("answered")
     };
@@ -205,7 +224,7 @@ async fn a_live_file_is_refused_only_for_more_bytes_or_another_type() {
     for refused in [object(&key, 49, "d", 5), other_type] {
         assert_eq!(
             refuse(&refused, None).await,
-            Recorded::Tombstoned(Code::FileTooLarge)
+            Recorded::Tombstoned(Tombstone::TooLarge)
         );
         assert_eq!(checked_usage(&database, "alice").await, Usage::default());
         let _ = db

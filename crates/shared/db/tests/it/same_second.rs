@@ -1,6 +1,6 @@
 //! Two uploads in one second: S3's clock does not tell which is the later one, S3 itself does.
 
-use slipway_core::{Code, ObjectKey, StoredObject};
+use slipway_core::{ObjectKey, StoredObject, Tombstone};
 use slipway_db::{Db, Recorded, Usage};
 use slipway_testkit::database;
 
@@ -109,15 +109,15 @@ async fn a_refused_upload_of_the_same_second_is_looked_at_again_too() {
     };
     let large = object(&key, 500, "b", 1);
     let stale = db
-        .tombstone_refused(&large, &HERE, Code::FileTooLarge, None)
+        .tombstone_refused(&large, &HERE, Tombstone::TooLarge, None)
         .await
         .expect("answered");
     assert_eq!(stale, Recorded::Stale(row.clone()));
     let refused = db
-        .tombstone_refused(&large, &HERE, Code::FileTooLarge, Some(&row))
+        .tombstone_refused(&large, &HERE, Tombstone::TooLarge, Some(&row))
         .await
         .expect("answered");
-    assert_eq!(refused, Recorded::Tombstoned(Code::FileTooLarge));
+    assert_eq!(refused, Recorded::Tombstoned(Tombstone::TooLarge));
 }
 
 /// The last of many uploads in one second is what the row says, whatever order their news comes in.

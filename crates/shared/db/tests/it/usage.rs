@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use slipway_core::{Code, FileId, ObjectKey};
+use slipway_core::{FileId, ObjectKey, Tombstone};
 use slipway_db::{Db, Recorded};
 use slipway_testkit::{TestDatabase, database};
 
@@ -71,7 +71,7 @@ async fn take(db: &Db, keys: &[ObjectKey], step: &Step) {
         Step::Refuse { file, size, second } => {
             let object = object(&keys[*file], *size, &size.to_string(), *second);
             let _ = db
-                .tombstone_refused(&object, &HERE, Code::FileTooLarge, None)
+                .tombstone_refused(&object, &HERE, Tombstone::TooLarge, None)
                 .await
                 .expect("refused");
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use slipway_core::{Code, UrlBlocked};
 
-use crate::spec::{document, operations, problems, resolved, validator};
+use crate::spec::{document, operations, read, problems, resolved, validator};
 use crate::world::router;
 
 #[test]
@@ -15,10 +15,28 @@ fn the_router_serves_what_is_described_and_nothing_else() {
         .collect();
     let served: BTreeSet<_> = router()
         .iter()
-        .map(|route| (route.path.clone(), route.method.clone()))
+        .map(|route| (route.path.to_owned(), route.method.to_owned()))
         .collect();
     assert_eq!(served, described);
     assert_eq!(served.len(), router().len(), "no route is there twice");
+}
+
+/// `cargo lambda watch` cannot read the table in Rust.
+#[test]
+fn the_router_of_cargo_lambda_watch_has_the_same_routes() {
+    let manifest: toml::Table = read("Cargo.toml").parse().expect("a manifest");
+    let watched = &manifest["workspace"]["metadata"]["lambda"]["watch"]["router"];
+    let lines = watched.as_table().expect("a table").iter();
+    let lines = lines.flat_map(|(path, functions)| {
+        let functions = functions.as_array().expect("a list").iter();
+        functions.map(move |function| {
+            let text = |name: &str| function[name].as_str().expect(name);
+            (text("method"), path.as_str(), text("function"))
+        })
+    });
+    let routes = router().iter();
+    let routes = routes.map(|route| (route.method, route.path, route.function));
+    assert_eq!(lines.collect::<BTreeSet<_>>(), routes.collect());
 }
 
 #[test]

@@ -1,7 +1,8 @@
-//! Every function through real events, on a real Postgres and a real S3 protocol.
+//! Tests every function with real events, on a real Postgres and an S3 server with the real
+//! protocol.
 //!
-//! A file for each function, and for each promise that concerns all of them. `world` is the deployment that
-//! a test talks to; whatever it answers is held to `openapi.yaml`.
+//! There is a file for each function and for each rule that concerns all of them. `world` is a
+//! deployment for one test. Every response is validated against `openapi.yaml`.
 
 #![expect(
     clippy::unwrap_used,
@@ -14,14 +15,13 @@ mod confirm;
 mod content;
 mod contract;
 mod delete;
-mod event;
 mod events;
 mod examples;
 mod excluded;
 mod faults;
 mod files;
 mod files_urls;
-mod gate;
+mod grants;
 mod identity;
 mod keys;
 mod links;

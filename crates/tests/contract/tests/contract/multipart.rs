@@ -1,15 +1,15 @@
-//! `/multipart-uploads`: a large file goes through in parts.
+//! `/multipart-uploads`: a large file is uploaded in parts.
 
 use futures_util::stream::{self, StreamExt as _};
 use insta::assert_json_snapshot;
 use serde_json::{Value, json};
 
 use crate::shape::shape;
-use crate::world::{Events, MIB, World, failed, put_part};
+use crate::world::{Events, MIB, World, failed, put_part, without_url};
 
 const NAME: &str = "Übergröße 写真 (1)+%20'.bin";
 
-/// Two whole parts and a short one.
+/// Two full parts and a short one.
 fn large() -> Vec<u8> {
     (0..10 * MIB + 7)
         .map(|at| u8::try_from(at % 251).unwrap())
@@ -17,7 +17,7 @@ fn large() -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_file_goes_through_in_parts() {
+async fn a_file_is_uploaded_in_parts() {
     let world = World::new().await;
     let bytes = large();
     let ask = json!({
@@ -74,7 +74,7 @@ async fn a_file_goes_through_in_parts() {
     }
     "#);
     missing.refused(409, "parts_missing");
-    // Nothing counts yet, and there is no file to delete.
+    // The upload does not count yet, and there is no file to delete.
     assert_eq!(world.usage("alice").await, (0, 0));
     let id = begun["id"].as_str().unwrap();
     world.delete("alice", id).await.refused(404, "not_found");
@@ -97,17 +97,19 @@ async fn a_file_goes_through_in_parts() {
     }
     let size = u64::try_from(bytes.len()).unwrap();
     assert_eq!(world.usage("alice").await, (1, size));
-    assert_eq!(world.list("alice").await, std::slice::from_ref(file));
+    let listed = world.list("alice").await;
+    let listed: Vec<_> = listed.iter().map(without_url).collect();
+    assert_eq!(listed, [without_url(file)]);
     assert!(world.open_uploads("alice").await.is_empty());
     assert!(world.upload_rows().await.is_empty());
     for (method, of) in [("GET", ""), ("POST", "parts"), ("DELETE", "")] {
         let answer = world.about("alice", method, &begun, of).await;
         answer.refused(404, "not_found");
     }
-    // The event comes last, and changes nothing.
+    // The event arrives last, and changes nothing.
     let reports = world.deliver_events(Events::Doubled).await;
     assert_eq!(reports[0]["unchanged"], 1);
-    // Deleted as any other.
+    // Deleted as any other file.
     world.delete("alice", id).await.expect(200);
     world
         .complete("alice", &begun)
@@ -145,7 +147,7 @@ async fn a_url_is_good_for_its_part_alone() {
     let refused = failed(put_part(&other, b"123").await).await;
     assert_eq!(refused, (403, "SignatureDoesNotMatch".to_owned()));
     assert_eq!(put_part(&signed[0], b"123").await.status(), 200);
-    // Again: the last one counts.
+    // Uploaded again: the last one counts.
     assert_eq!(put_part(&signed[0], b"456").await.status(), 200);
     let shown = world.about("alice", "GET", &begun, "").await.expect(200);
     assert_eq!(shown["parts"].as_array().unwrap().len(), 1);
@@ -156,7 +158,7 @@ async fn a_url_is_good_for_its_part_alone() {
 }
 
 #[tokio::test]
-async fn a_list_goes_on_where_its_page_ended() {
+async fn a_list_continues_after_its_page() {
     let world = World::new().await;
     let mut begun = Vec::new();
     for _ in 0..5 {
@@ -205,7 +207,7 @@ async fn all_pages_of_parts_are_shown() {
     let begun = world.begin("alice", 1010 * 5 * MIB).await;
     assert_eq!(begun["partCount"], 1010);
     let upload_id = &world.s3_id(&begun).await;
-    // Too short for us, and so quick to send.
+    // Too short to complete, and so quick to send.
     let sent = (1..=1005).map(|number| world.part_by_hand(&begun, upload_id, number, b"x"));
     stream::iter(sent).buffer_unordered(8).collect::<()>().await;
     let shown = world.about("alice", "GET", &begun, "").await.expect(200);
@@ -218,7 +220,7 @@ async fn all_pages_of_parts_are_shown() {
     let answer = world.complete("alice", &begun).await;
     let sentence = answer.refused(409, "parts_missing");
     assert!(sentence.contains(": 1-1010."), "{sentence}");
-    // A thousand are signed at once.
+    // A thousand parts are signed in one request.
     let numbers: Vec<u16> = (11..=1010).collect();
     assert_eq!(world.sign("alice", &begun, &numbers).await.len(), 1000);
 }

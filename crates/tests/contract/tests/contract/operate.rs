@@ -1,6 +1,6 @@
-//! The queries of `docs/operate.md`, asked of lines that functions have written.
+//! Runs the queries of `docs/operate.md` on log lines that the functions write.
 //!
-//! Only as much of the query language as the page uses: filters, and the names of fields.
+//! It implements only the part of the query language that the page uses: filters and field names.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::world::{REQUEST_ID, World};
 
 const PAGE: &str = include_str!("../../../../../docs/operate.md");
 
-/// The words of the language, and what is no field of ours.
+/// The keywords of the language. They are not fields.
 const WORDS: [&str; 24] = [
     "filter",
     "fields",
@@ -42,7 +42,7 @@ const WORDS: [&str; 24] = [
     "p99",
 ];
 
-/// Each query, with the sentence in front of it.
+/// Each query, with the sentence before it.
 fn queries() -> Vec<(String, String)> {
     let (_, section) = PAGE.split_once("## Questions").expect("the section");
     let (section, _) = section.split_once("\n## ").expect("its end");
@@ -63,7 +63,7 @@ fn queries() -> Vec<(String, String)> {
     queries
 }
 
-/// Every field that the query names, but those that CloudWatch adds.
+/// The fields that the query names, except those that CloudWatch adds.
 fn fields(query: &str) -> BTreeSet<String> {
     let mut outside = String::new();
     for (at, part) in query.split('"').enumerate() {
@@ -84,7 +84,7 @@ fn value<'a>(line: &'a Value, field: &str) -> &'a Value {
         .unwrap_or(&Value::Null)
 }
 
-/// Whether a line is what one condition asks for.
+/// Whether a line meets one condition.
 fn holds(line: &Value, condition: &str) -> bool {
     let condition = condition.trim();
     let text = |quoted: &str| quoted.trim().trim_matches('"').to_owned();
@@ -116,14 +116,14 @@ fn passes(line: &Value, query: &str) -> bool {
     })
 }
 
-/// What a deployment writes while files come and go, and while it fails.
+/// The lines of a deployment while files are uploaded and deleted, and while it fails.
 async fn lines() -> (Vec<Value>, String) {
     let world = World::new().await;
     let log = Log::default();
-    let _listening = log.listen();
+    let _listening = log.capture();
     let file = world.upload("alice", "a.txt", "text/plain", b"hello").await;
     let id = file["id"].as_str().expect("an id").to_owned();
-    let event = world.told().await.remove(0);
+    let event = world.notifications().await.remove(0);
     let broken = world.app(&[("AWS_SECRET_ACCESS_KEY", "another")]);
     broken.save("alice", &file).await.expect(500);
     let events = json!({ "Records": [{ "eventSource": "aws:sqs", "messageId": "m", "body": event.to_string() }] });
@@ -134,19 +134,19 @@ async fn lines() -> (Vec<Value>, String) {
         .expect("an answer");
     world.delete("bob", &id).await.expect(404);
     world.delete("alice", &id).await.expect(200);
-    for env in [&world.env, &broken.env] {
-        let env: Environment = env.clone().into_iter().collect();
+    for app in [&*world, &broken] {
+        let env: Environment = app.variables("maintain-function").into_iter().collect();
         let maintain = Maintain::from_env(&env).await.expect("it starts");
         let mut context = Context::default();
         REQUEST_ID.clone_into(&mut context.request_id);
-        // It fails where S3 lets it do nothing.
+        // A run fails if S3 refuses every request.
         let _ = maintain.handle(LambdaEvent::new(json!({}), context)).await;
     }
     (log.take(), id)
 }
 
 #[tokio::test]
-async fn each_query_of_the_runbook_finds_what_it_is_for() {
+async fn each_query_of_the_runbook_finds_its_lines() {
     let (lines, id) = lines().await;
     let queries = queries();
     assert!(queries.len() >= 10, "{queries:?}");
@@ -157,7 +157,7 @@ async fn each_query_of_the_runbook_finds_what_it_is_for() {
         let asked = query
             .replace("REQUEST-ID", REQUEST_ID)
             .replace("FILE-ID", &id)
-            // Nothing failed after it had begun.
+            // No record failed after it had begun.
             .replace(".failed > 0", ".failed >= 0");
         let found: Vec<_> = lines.iter().filter(|line| passes(line, &asked)).collect();
         assert!(
@@ -173,7 +173,7 @@ async fn each_query_of_the_runbook_finds_what_it_is_for() {
     }
 }
 
-/// API Gateway writes what the template tells it to.
+/// API Gateway writes the fields that the template names.
 #[test]
 fn queries_of_the_access_log_name_its_fields() {
     let template = include_str!("../../../../../template.yaml");
@@ -193,7 +193,7 @@ fn queries_of_the_access_log_name_its_fields() {
 }
 
 #[tokio::test]
-async fn who_deleted_a_file_is_one_query() {
+async fn one_query_finds_who_deleted_a_file() {
     let (lines, id) = lines().await;
     let (_, query) = queries()
         .into_iter()

@@ -1,4 +1,4 @@
-//! `USER_QUOTA_BYTES`: presign refuses early, the record step is exact.
+//! `USER_QUOTA_BYTES`: presign refuses early, and the record step is exact.
 
 use futures_util::future::join_all;
 use insta::assert_json_snapshot;
@@ -17,9 +17,9 @@ async fn world() -> World {
 }
 
 #[tokio::test]
-async fn presign_alone_cannot_keep_a_quota() {
+async fn presign_without_a_database_refuses_a_quota() {
     let world = world().await;
-    let env: Environment = world.env.clone().into_iter().collect();
+    let env: Environment = world.variables("presign").into_iter().collect();
     let error = Presign::from_env(&env).unwrap_err();
     assert!(error.to_string().contains("USER_QUOTA_BYTES"), "{error}");
 }
@@ -58,7 +58,7 @@ async fn presign_refuses_early() {
     }
     "#);
     check(ask(21), (413, "file_too_large")).await;
-    // A batch counts together.
+    // The files of a batch count together.
     check(json!({ "files": [ask(5), ask(5)] }), (200, "")).await;
     check(
         json!({ "files": [ask(5), ask(6)] }),
@@ -69,7 +69,7 @@ async fn presign_refuses_early() {
     let file = world.upload("alice", "a.txt", "text/plain", b"1234").await;
     check(ask(6), (200, "")).await;
     check(ask(7), (413, "quota_exceeded")).await;
-    // Others have their own, and what is deleted does not count.
+    // Other users have their own quota, and deleted files do not count.
     world.presign("bob", ask(10)).await;
     world
         .delete("alice", file["id"].as_str().unwrap())
@@ -107,7 +107,7 @@ async fn the_record_step_is_exact() {
     );
     assert!(world.is_tombstone(second["id"].as_str().unwrap()).await);
     assert_eq!(world.usage("alice").await, (1, 6));
-    // To the last byte.
+    // Exactly the remaining bytes.
     let third = world.put_new("alice", "c.txt", "text/plain", b"1234").await;
     world.save("alice", &third).await.expect(201);
     assert_json_snapshot!(world.get("alice", "/usage").await.expect(200), @r#"
@@ -122,7 +122,7 @@ async fn the_record_step_is_exact() {
 }
 
 #[tokio::test]
-async fn an_event_cannot_pass_it_either() {
+async fn an_event_cannot_exceed_it_either() {
     let world = world().await;
     for name in ["a.txt", "b.txt"] {
         world.put_new("alice", name, "text/plain", b"123456").await;
@@ -143,7 +143,7 @@ async fn it_is_exact_under_concurrency() {
     for _ in 0..10 {
         uploads.push(world.put_new("alice", "a.txt", "text/plain", b"123").await);
     }
-    // Each by functions of its own, with connections of their own.
+    // Each request has functions and connections of its own.
     let saves = uploads.iter().map(|upload| {
         let app = world.app(&[]);
         async move { app.save("alice", upload).await.status }
@@ -164,7 +164,7 @@ async fn it_is_exact_under_concurrency() {
 #[tokio::test]
 async fn an_overwrite_that_does_not_fit_is_refused() {
     let world = World::new().await;
-    // Presigned without a length, before there was a quota.
+    // Presigned without a length, before the quota was set.
     let presigned = world
         .put_new("alice", "a.txt", "text/plain", b"12345")
         .await;
@@ -182,7 +182,7 @@ async fn an_overwrite_that_does_not_fit_is_refused() {
 }
 
 #[tokio::test]
-async fn a_quota_that_was_lowered_still_lets_files_go() {
+async fn files_can_be_deleted_under_a_lowered_quota() {
     let world = World::new().await;
     let file = world.upload("alice", "a.txt", "text/plain", b"12345").await;
     world.upload("alice", "b.txt", "text/plain", b"12345").await;
@@ -204,7 +204,7 @@ async fn a_quota_that_was_lowered_still_lets_files_go() {
 }
 
 #[tokio::test]
-async fn a_quota_of_nothing_takes_empty_files() {
+async fn a_quota_of_zero_accepts_empty_files() {
     let world = World::with(&[("USER_QUOTA_BYTES", "0")]).await;
     world
         .post("alice", "/presign-upload", ask(1))

@@ -148,7 +148,7 @@ fn arrows_between_shared_crates_point_one_way() {
 #[test]
 fn every_route_leads_to_a_function_and_every_function_has_its_binary() {
     for route in router() {
-        let package = packages().get(&route.function);
+        let package = packages().get(route.function);
         let kind = package.map(|package| package.kind.as_str());
         assert_eq!(kind, Some("functions"), "{route:?}");
     }

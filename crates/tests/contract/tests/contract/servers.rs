@@ -1,12 +1,12 @@
-//! The contract against an S3 server that was written elsewhere.
+//! Runs the contract against an S3 server by other authors.
 //!
-//! `cargo dev test servers` starts such servers and runs this for each; `docs/servers.md` has the
-//! result. By hand, with a server and a bucket of your own:
+//! `cargo dev test servers` starts such servers and runs this test for each. `docs/servers.md` has
+//! the results. To run it for a server and a bucket of your own:
 //!
 //!     SLIPWAY_SERVER=http://127.0.0.1:9000 AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… \
 //!         cargo test --workspace --test contract -- --ignored --nocapture servers::
 //!
-//! Only an upload has to work; of everything else the table says whether it does.
+//! Only an upload must work. The table lists which other features do.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -24,11 +24,11 @@ use crate::world::{App, MIB, World};
 const NAME: &str = "Übergröße 写真 (1)+%20'.txt";
 const BYTES: &[u8] = b"Files that a server elsewhere keeps";
 
-/// The names of what works, and of what does not with the reason.
+/// The features that work, and those that do not, with the reason.
 struct Table(Vec<(&'static str, Result<(), String>)>);
 
 impl Table {
-    /// Notes whether `check` gets to its end.
+    /// Records whether `check` runs to its end.
     async fn row(&mut self, name: &'static str, check: impl Future<Output = ()>) {
         let done = Box::pin(AssertUnwindSafe(check).catch_unwind()).await;
         let reason = |panic: Box<dyn std::any::Any + Send>| {
@@ -47,7 +47,7 @@ impl Table {
         self.0.push((name, done.map_err(reason)));
     }
 
-    #[expect(clippy::print_stdout, reason = "the table is what this is run for")]
+    #[expect(clippy::print_stdout, reason = "the table is the result of this test")]
     fn print(&self) {
         for (name, result) in &self.0 {
             match result {
@@ -72,7 +72,7 @@ async fn put(app: &App, presigned: &Value, header: Option<(&str, &str)>, bytes: 
     request.send().await.expect("an answer").status().as_u16()
 }
 
-/// Some answer 403 for what is missing, as S3 does to who may not list.
+/// Some servers respond with 403 for a missing object, as S3 does without the permission to list.
 async fn gone(app: &App, url: &Value) {
     let status = app.read(url).await.status().as_u16();
     assert!([403, 404].contains(&status), "{status}");
@@ -268,14 +268,14 @@ async fn the_rest(table: &mut Table, world: &World, app: &App) {
         .row("uploads in parts are aborted", async {
             let begun = app.begin("parts", MIB).await;
             app.put_parts("parts", &begun, &vec![b'x'; MIB], &[1]).await;
-            app.give_up("parts", &begun).await.expect(200);
+            app.abort("parts", &begun).await.expect(200);
             assert!(app.open_uploads("parts").await.is_empty());
         })
         .await;
     table
         .row("reconcile (ListObjectsV2)", async {
             let presigned = app.put_new("reconcile", NAME, "text/plain", BYTES).await;
-            let env: Environment = app.env.clone().into_iter().collect();
+            let env: Environment = app.variables("maintain-function").into_iter().collect();
             let maintain = Maintain::from_env(&env).await.expect("maintain");
             let context = lambda_runtime::Context::default();
             let event = LambdaEvent::new(json!({ "task": "reconcile" }), context);
@@ -317,7 +317,7 @@ async fn cors(table: &mut Table, app: &App) {
 
 #[tokio::test]
 #[ignore = "`cargo dev test servers` starts the servers"]
-async fn what_a_server_elsewhere_supports() {
+async fn features_of_another_s3_server() {
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let needed = |name: &str| set(name).unwrap_or_else(|| panic!("{name} is not set"));
     let (endpoint, id, secret) = (

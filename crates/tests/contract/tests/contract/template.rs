@@ -1,6 +1,5 @@
-//! `template.yaml`, held to the code: its routes, its functions, their variables and their permissions.
+//! `template.yaml` against the code: routes, functions, variables and permissions.
 
-mod calls;
 mod configuration;
 mod iam;
 mod page;
@@ -18,7 +17,7 @@ use serde_yaml_ng::Value as Yaml;
 use crate::spec::{operations, read};
 use crate::world::router;
 
-/// The template with `!Sub x` as `{"Fn::Sub": "x"}`, as CloudFormation takes it.
+/// The template as JSON, with `!Sub x` as `{"Fn::Sub": "x"}`, as CloudFormation parses it.
 pub(crate) fn template() -> &'static Value {
     static TEMPLATE: LazyLock<Value> =
         LazyLock::new(|| plain(serde_yaml_ng::from_str(&read("template.yaml")).expect("YAML")));
@@ -55,7 +54,7 @@ pub(crate) fn resources(kind: &str) -> impl Iterator<Item = (&'static str, &'sta
         .map(|(name, resource)| (name.as_str(), &resource["Properties"]))
 }
 
-/// A function of the template: its crate, its resource's name, its properties.
+/// A function of the template: its crate, the name of its resource, its properties.
 pub(crate) struct Function {
     pub(crate) package: &'static str,
     pub(crate) resource: &'static str,
@@ -78,7 +77,7 @@ pub(crate) fn functions() -> Vec<Function> {
     functions.collect()
 }
 
-/// Every alternative of what `Fn::If` may choose.
+/// Every alternative that `Fn::If` may choose.
 pub(crate) fn alternatives(value: &'static Value) -> Vec<&'static Value> {
     match value.get("Fn::If") {
         Some(choice) => (1..=2).flat_map(|at| alternatives(&choice[at])).collect(),
@@ -86,7 +85,7 @@ pub(crate) fn alternatives(value: &'static Value) -> Vec<&'static Value> {
     }
 }
 
-/// Crates that begin a log are programs that run on Lambda, and each of them is deployed.
+/// A crate that initialises a log is a program for Lambda, and each of them is deployed.
 #[test]
 fn every_function_is_deployed() {
     let deployed: BTreeSet<_> = functions().iter().map(|one| one.package).collect();
@@ -94,7 +93,7 @@ fn every_function_is_deployed() {
 }
 
 #[test]
-fn every_route_leads_where_the_router_and_openapi_say() {
+fn every_route_agrees_with_the_router_and_openapi() {
     let function = |integration: &str| {
         let uri = &template()["Resources"][integration]["Properties"]["IntegrationUri"];
         let resource = uri["Fn::GetAtt"].as_str().expect("a function");
@@ -115,7 +114,7 @@ fn every_route_leads_where_the_router_and_openapi_say() {
             })
             .collect();
         routes.insert(key, targets);
-        // Only where functions verify for themselves does anybody get through.
+        // Functions that verify tokens themselves must be reachable without an authorizer.
         assert_eq!(
             route["AuthorizationType"],
             json!({ "Fn::If": ["ByApiGateway", "JWT", "NONE"] }),
@@ -127,7 +126,7 @@ fn every_route_leads_where_the_router_and_openapi_say() {
             "{name}"
         );
     }
-    // The one route with two functions, of which one is deployed.
+    // One route has two functions, of which one is deployed.
     let presign = routes.get_mut("POST /presign-upload").expect("presign");
     assert_eq!(presign, &["presign-quota", "presign"]);
     *presign = vec!["presign"];
@@ -137,8 +136,8 @@ fn every_route_leads_where_the_router_and_openapi_say() {
         .iter()
         .map(|route| {
             (
-                keyed(&route.method, &route.path),
-                vec![route.function.as_str()],
+                keyed(route.method, route.path),
+                vec![route.function],
             )
         })
         .collect();
@@ -154,7 +153,7 @@ fn every_route_leads_where_the_router_and_openapi_say() {
 }
 
 #[test]
-fn every_route_is_throttled_and_waited_for() {
+fn every_route_is_throttled_and_has_a_timeout() {
     let stage = &template()["Resources"]["Stage"];
     let routes: BTreeMap<_, _> = resources("AWS::ApiGatewayV2::Route")
         .map(|(name, route)| (route["RouteKey"].as_str().expect("a key"), name))
@@ -172,7 +171,7 @@ fn every_route_is_throttled_and_waited_for() {
 }
 
 #[test]
-fn the_queue_waits_six_times_as_long_as_the_recorder() {
+fn the_visibility_timeout_is_six_times_the_functions() {
     let recorder = functions();
     let recorder = recorder.iter().find(|one| one.package == "record-upload");
     let timeout = recorder.expect("the recorder").properties["Timeout"].as_u64();
@@ -184,7 +183,7 @@ fn the_queue_waits_six_times_as_long_as_the_recorder() {
 }
 
 #[test]
-fn migrate_reports_before_cloudformation_gives_up() {
+fn migrate_responds_before_cloudformations_timeout() {
     let migrate = functions();
     let migrate = migrate.iter().find(|one| one.package == "migrate");
     let timeout = migrate.expect("migrate").properties["Timeout"].as_u64();
@@ -192,15 +191,16 @@ fn migrate_reports_before_cloudformation_gives_up() {
     assert!(migration["ServiceTimeout"].as_u64() > timeout);
     for function in functions() {
         let depends = &template()["Resources"][function.resource]["DependsOn"];
-        // Who knows the schema waits for it.
+        // Functions that need the schema wait for it.
         let waits = crate::rules::depends(function.package, "db") && function.package != "migrate";
         assert_eq!(depends == "Migration", waits, "{}", function.package);
     }
 }
 
-/// An alarm costs by each metric that it looks at: `docs/cost.md`, which a test holds to `cargo dev cost`, counts them.
+/// The cost of an alarm depends on its number of metrics. `docs/cost.md` counts them, and a test
+/// compares it with `cargo dev cost`.
 #[test]
-fn the_alarms_are_as_many_as_their_cost_says() {
+fn the_number_of_alarms_agrees_with_the_documented_cost() {
     let metrics = resources("AWS::CloudWatch::Alarm").map(|(name, alarm)| {
         let Some(metrics) = alarm["Metrics"].as_array() else {
             assert!(alarm["MetricName"].is_string(), "{name}");
@@ -214,9 +214,9 @@ fn the_alarms_are_as_many_as_their_cost_says() {
     assert_eq!(read("docs/cost.md").matches(&said).count(), 2, "{said}");
 }
 
-/// A completion takes 25 s by design, which must wake nobody.
+/// Completing an upload may take 25 s by design, which must not raise an alarm.
 #[test]
-fn who_may_be_slow_is_not_watched_for_it() {
+fn slow_routes_have_no_latency_alarm() {
     let alarm = &template()["Resources"]["SlowAlarm"]["Properties"]["Metrics"];
     let watched = alarm.to_string();
     let by_route = resources("AWS::ApiGatewayV2::Integration").map(|(_, integration)| {

@@ -1,15 +1,15 @@
-//! What is in the bucket, by the word of the S3 server itself.
+//! The contents of the bucket, followed by the events of the S3 server.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use slipway_emulators::s3::{EventName, ObjectEvent, S3Options, S3Server};
-use slipway_processes::BUCKET;
+use slipway_emulators::s3::{EventName, ObjectEvent, S3Server};
+use slipway_processes::s3_options;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-/// A bucket and all that happened in it.
+/// A bucket, and the events of all its changes.
 pub(crate) struct Bucket {
     server: S3Server,
     root: PathBuf,
@@ -32,14 +32,14 @@ impl Bucket {
         self.server.endpoint()
     }
 
-    /// The next change.
+    /// Waits for the next change.
     pub(crate) async fn told(&mut self) -> ObjectEvent {
         let event = self.events.recv().await.expect("an event");
         self.note(event.clone());
         event
     }
 
-    /// Size and `ETag` of each object. Every change is told before its request is answered.
+    /// Size and `ETag` of each object. The server sends an event before it responds to the request.
     pub(crate) fn objects(&mut self) -> BTreeMap<String, (u64, String)> {
         while let Ok(event) = self.events.try_recv() {
             self.note(event);
@@ -51,7 +51,8 @@ impl Bucket {
             .collect()
     }
 
-    /// Starts the server anew, at another port, with all multipart uploads begun `days` earlier.
+    /// Restarts the server at another port. Multipart uploads then appear to have begun `days`
+    /// earlier.
     pub(crate) async fn age_uploads(&mut self, days: i64) {
         self.objects();
         for folder in fs::read_dir(self.root.join("uploads")).expect("its folder") {
@@ -74,14 +75,7 @@ impl Bucket {
 }
 
 async fn launch(root: &Path) -> (S3Server, UnboundedReceiver<ObjectEvent>) {
-    S3Server::start(S3Options {
-        root: root.to_owned(),
-        bucket: BUCKET.to_owned(),
-        region: "us-east-1".to_owned(),
-        access_key: "test".to_owned(),
-        secret_key: "test-secret".to_owned(),
-        listen: ([127, 0, 0, 1], 0).into(),
-    })
-    .await
-    .expect("the S3 server starts")
+    S3Server::start(s3_options(root))
+        .await
+        .expect("the S3 server starts")
 }

@@ -1,4 +1,4 @@
-//! One function, with its bucket, its database and a proxy before each.
+//! One function, with a bucket, a database, and a proxy in front of each.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,40 +9,40 @@ use serde_json::Value;
 use slipway_db::{Config, Db, Limits};
 use slipway_emulators::capture;
 use slipway_emulators::lambda::{Lambda, Outcome};
-use slipway_processes::{binary, environment};
-use slipway_testkit::{Fault, Proxy, guard};
+use slipway_processes::{binary, environment, signed_by};
+use slipway_testkit::{HttpProxy, TcpFault, TcpProxy, guard};
 use tempfile::TempDir;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_postgres::{Client, NoTls};
 
 use crate::bucket::Bucket;
 use crate::function::{Function, Uploads as Has, Verdict};
-use crate::s3::{S3Door, S3Fault};
 use crate::scene::Scene;
 use crate::server::{Server, busy};
-use crate::steps::{Steps, of_postgres};
+use crate::steps::{Steps, of_postgres, of_s3};
 use crate::uploads::Uploads;
 
-/// How much later than its deadline an answer may come on a busy machine. What waits for something that never comes
-/// waits longer: the client of S3 for 10 s, that of Postgres for 15.
+/// How much later than its deadline a response may arrive on a busy machine. A dependency that
+/// never responds takes longer: 10 s until the S3 client's timeout, 15 s until Postgres'.
 pub(crate) const MARGIN: Duration = Duration::from_secs(5);
 
-/// What an invocation gets that is not about deadlines: they are many on a busy machine.
+/// The deadline of invocations that do not test deadlines. It is long, because many run on a busy
+/// machine.
 pub(crate) const AMPLE: Duration = Duration::from_secs(30);
 
-/// An init may take 10 s on Lambda, and here it is not alone.
+/// Lambda allows 10 s for init; here many functions start at the same time.
 const START: Duration = Duration::from_secs(30);
 
 pub(crate) struct World {
-    /// First, so that it ends before what it is connected to.
+    /// First, so that it is dropped before its dependencies.
     lambda: Option<Lambda>,
     pub(crate) function: &'static Function,
     pub(crate) scene: Scene,
     pub(crate) bucket: Bucket,
-    pub(crate) postgres: Proxy,
-    pub(crate) s3: S3Door,
+    pub(crate) postgres: TcpProxy,
+    pub(crate) s3: HttpProxy,
     pub(crate) steps: Arc<Steps>,
-    /// Around the proxies.
+    /// The environment without the proxies.
     pub(crate) direct: BTreeMap<String, String>,
     env: BTreeMap<String, String>,
     folder: TempDir,
@@ -50,7 +50,8 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// A world on `server`. The function does not run yet, and both proxies are closed.
+    /// Creates a world on `server`. The function is not started, and both proxies refuse
+    /// connections.
     pub(crate) async fn new(function: &'static Function, server: &Server) -> Self {
         let room = server.room().await;
         let _busy = busy().await;
@@ -76,7 +77,7 @@ impl World {
 
         let steps = Arc::new(Steps::default());
         let watching = Arc::clone(&steps);
-        let postgres = Proxy::watched(
+        let postgres = TcpProxy::observed(
             port,
             Arc::new(move |direction, bytes| {
                 let (step, steps) = (of_postgres(direction, bytes), Arc::clone(&watching));
@@ -87,8 +88,16 @@ impl World {
                 })
             }),
         );
-        let s3 = S3Door::before(&bucket.endpoint(), &steps);
-        let mut env = environment(&s3.endpoint(), &postgres.through(&url));
+        let watching = Arc::clone(&steps);
+        let s3 = HttpProxy::observed(
+            &bucket.endpoint(),
+            Arc::new(move |passing, head| {
+                let (step, steps) = (of_s3(passing, head), Arc::clone(&watching));
+                Box::pin(async move { steps.reach(step).await })
+            }),
+        );
+        let env = environment(&s3.endpoint(), &postgres.through(&url));
+        let mut env = signed_by(function.binary, env);
         let settings = function.settings.iter();
         env.extend(settings.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         Self {
@@ -106,14 +115,14 @@ impl World {
         }
     }
 
-    /// The last that the function said, for whoever must find out why.
+    /// The end of the function's log, for the error message.
     pub(crate) fn log(&self) -> String {
         let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
         let skipped = log.lines().count().saturating_sub(12);
         log.lines().skip(skipped).collect::<Vec<_>>().join("\n")
     }
 
-    /// Starts the function, or starts it again; returns when it asks for work.
+    /// Starts or restarts the function. Returns when it polls.
     pub(crate) async fn start(&mut self) {
         let (binary, env) = (binary(self.function.binary), self.env.clone());
         let lambda = if let Some(lambda) = &mut self.lambda {
@@ -130,14 +139,14 @@ impl World {
         assert!(ready.is_ok(), "{} does not start", self.function.name);
     }
 
-    /// The same, with everything reachable.
+    /// The same with both proxies open.
     pub(crate) async fn start_well(&mut self) {
         self.postgres.open();
         self.s3.open();
         self.start().await;
     }
 
-    /// An invocation that makes the connections. What it did to the schema is undone.
+    /// Sends an event that opens the connections. Changes to the schema are undone.
     pub(crate) async fn warm_up(&self) {
         let outcome = self.give(&(self.function.warm)(&self.scene), AMPLE).await;
         let verdict = self.function.judge(&outcome, true);
@@ -148,7 +157,7 @@ impl World {
         }
     }
 
-    /// The event that it is about, with this much time.
+    /// Sends the event of the test with this deadline.
     pub(crate) async fn invoke(&self, deadline: Duration) -> Outcome {
         self.give(&(self.function.event)(&self.scene), deadline)
             .await
@@ -159,10 +168,10 @@ impl World {
         lambda.invoke_for(event, deadline, deadline + MARGIN).await
     }
 
-    /// Ends all faults, and starts the function again where it has ended.
+    /// Clears all faults, and restarts the function if it has ended.
     pub(crate) async fn heal(&mut self) {
-        self.postgres.set(Fault::None);
-        self.s3.set(S3Fault::None);
+        self.postgres.set(TcpFault::None);
+        self.s3.heal();
         self.steps.begin(None);
         self.steps.release();
         self.postgres.open();
@@ -171,14 +180,14 @@ impl World {
         if lambda.has_ended().expect("its state") {
             self.start().await;
         }
-        // The lease of a worker that was killed ends by itself: in five minutes.
+        // The lease of a killed worker would expire only after five minutes.
         if !self.function.migrates {
             self.sql("UPDATE maintenance SET held_until = now() - interval '1 second' WHERE held_by IS NOT NULL")
                 .await;
         }
     }
 
-    /// Ends the function at once, whatever it does, and what it had sent and nobody heard.
+    /// Kills the function, and cuts its connections.
     pub(crate) async fn kill(&mut self) {
         self.signal(Signal::KILL);
         let lambda = self.lambda.as_mut().expect("it was started");
@@ -194,7 +203,7 @@ impl World {
         kill_process(pid, signal).expect("it runs");
     }
 
-    /// Ends its backends, and waits until they are gone.
+    /// Terminates its backends, and waits until they have ended.
     pub(crate) async fn terminate_backends(&self) {
         let sql = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
             WHERE datname = current_database() AND pid <> pg_backend_pid()";
@@ -206,7 +215,7 @@ impl World {
         admin.batch_execute(sql).await.expect("the statement runs");
     }
 
-    /// Holds what the function needs: every table, or what `migrate` takes first.
+    /// Locks what the function needs: every table, or the advisory lock of `migrate`.
     pub(crate) async fn lock(&self) -> Client {
         let holder = self.admin().await;
         let lock = if self.function.migrates {
@@ -214,14 +223,11 @@ impl World {
         } else {
             "BEGIN; LOCK TABLE s3_files, user_usage, multipart_uploads, maintenance"
         };
-        holder
-            .batch_execute(lock)
-            .await
-            .expect("nobody else has it");
+        holder.batch_execute(lock).await.expect("the lock is free");
         holder
     }
 
-    /// A connection as the superuser, around the proxy.
+    /// Opens a connection as the superuser, without the proxy.
     pub(crate) async fn admin(&self) -> Client {
         connect(&self.direct["DATABASE_URL"]).await
     }
@@ -229,7 +235,7 @@ impl World {
     /// Ends the function, and drops the database.
     pub(crate) async fn end(mut self) {
         let lambda = self.lambda.take();
-        // It waits for the process.
+        // Dropping it blocks until the process has ended.
         let ended = tokio::task::spawn_blocking(|| drop(lambda)).await;
         ended.expect("no panic");
         let (server, name) = self.direct["DATABASE_URL"].rsplit_once('/').expect("a URL");

@@ -1,4 +1,4 @@
-//! Built functions, a Postgres, an S3 server, and requests as API Gateway would send them.
+//! Built functions, a Postgres, an S3 server, and requests as API Gateway sends them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::Value;
 use slipway_emulators::capture;
 use slipway_emulators::lambda::{Lambda, Outcome};
-use slipway_emulators::s3::{ObjectEvent, S3Options, S3Server};
-use slipway_processes::{BUCKET, answer, binary, environment, request};
+use slipway_emulators::s3::{ObjectEvent, S3Server};
+use slipway_processes::{answer, binary, environment, request, s3_options, signed_by};
 use slipway_testkit::{TestDatabase, database, guard};
 use tempfile::TempDir;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -22,7 +22,7 @@ const FUNCTIONS: [&str; 7] = [
     "record-upload",
 ];
 
-/// Everything that one test needs; gone when dropped.
+/// The resources of one test. They are removed when dropped.
 pub(crate) struct Stack {
     functions: BTreeMap<&'static str, Lambda>,
     pub(crate) events: UnboundedReceiver<ObjectEvent>,
@@ -35,16 +35,9 @@ impl Stack {
     pub(crate) async fn start(settings: &[(&str, &str)]) -> Self {
         let database = database();
         let folder = TempDir::new().expect("a folder");
-        let (s3, events) = S3Server::start(S3Options {
-            root: folder.path().to_owned(),
-            bucket: BUCKET.to_owned(),
-            region: "us-east-1".to_owned(),
-            access_key: "test".to_owned(),
-            secret_key: "test-secret".to_owned(),
-            listen: ([127, 0, 0, 1], 0).into(),
-        })
-        .await
-        .expect("the S3 server starts");
+        let (s3, events) = S3Server::start(s3_options(folder.path()))
+            .await
+            .expect("the S3 server starts");
         let mut env = environment(&s3.endpoint(), &database.url());
         env.extend(
             settings
@@ -58,7 +51,8 @@ impl Stack {
             if function == unused {
                 continue;
             }
-            let lambda = Lambda::start(guard(), &binary(function), env.clone())
+            let env = signed_by(function, env.clone());
+            let lambda = Lambda::start(guard(), &binary(function), env)
                 .await
                 .expect("the function starts");
             functions.insert(function, lambda);
@@ -72,7 +66,7 @@ impl Stack {
         }
     }
 
-    /// Sends a request as an HTTP API does, and answers status and body.
+    /// Sends a request as an HTTP API does, and returns status and body.
     pub(crate) async fn call(
         &self,
         function: &str,
@@ -96,7 +90,7 @@ impl Stack {
         self.functions[function].pid().expect("it runs")
     }
 
-    /// Gives `event` to `function`.
+    /// Sends `event` to `function`.
     pub(crate) async fn invoke(&self, function: &str, event: &Value) -> Outcome {
         self.functions[function]
             .invoke(event, Duration::from_secs(20))

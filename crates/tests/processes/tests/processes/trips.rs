@@ -1,125 +1,121 @@
-//! No round trip that could be avoided: what a warm function says to Postgres and S3, counted on the wire.
+//! Counts the round trips of a warm function to Postgres and S3, on the wire: none may be
+//! avoidable.
 //!
-//! Answers are held back for a moment, so that whatever a function says without waiting for them is said before.
+//! The proxies delay responses for a moment, so that everything a function sends without waiting
+//! for a response is counted before it.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use slipway_emulators::lambda::{Lambda, Outcome};
-use slipway_emulators::s3::{S3Options, S3Server};
-use slipway_processes::{BUCKET, answer, binary, environment, request};
-use slipway_testkit::{Direction, Proxy, TestDatabase, Watch, database, guard};
+use slipway_emulators::s3::S3Server;
+use slipway_processes::{answer, binary, environment, request, s3_options, signed_by};
+use slipway_testkit::{Direction, TcpObserver, TcpProxy, TestDatabase, database, guard};
 use tempfile::TempDir;
 
-/// How long an answer is held. A function that does not wait for it needs microseconds.
+/// The delay of a response. A function that does not wait for it continues within microseconds.
 const HELD: Duration = Duration::from_millis(100);
 
-/// How long it is held where more is to be said first: so long only where that is never said, and the test fails.
+/// The longest delay while more requests are expected. It is reached only if they never come, and
+/// then the test fails.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What was said on all connections to a server.
+/// The traffic on all connections to a server.
 #[derive(Clone, Default)]
-struct Heard(Arc<Mutex<Talk>>);
+struct Traffic(Arc<Mutex<Messages>>);
 
 #[derive(Default)]
-struct Talk {
-    /// How often the client said something after it could hear the server's last word: what it then waits for is a
-    /// round trip.
+struct Messages {
+    /// How often the client sent something after it could have received the server's last message:
+    /// each time is a round trip.
     trips: usize,
     server_spoke_last: bool,
-    /// The HTTP methods among it.
+    /// The HTTP methods of the requests.
     methods: Vec<String>,
-    /// How many of those come before any is answered.
+    /// How many requests must arrive before any gets a response.
     at_once: usize,
 }
 
-impl Heard {
-    fn watch(&self) -> Watch {
-        let heard = self.clone();
+impl Traffic {
+    fn watch(&self) -> TcpObserver {
+        let traffic = self.clone();
         Arc::new(move |direction, bytes| {
             if direction == Direction::ToServer {
-                heard.note(bytes);
+                traffic.note(bytes);
                 return Box::pin(async {});
             }
-            let heard = heard.clone();
+            let traffic = traffic.clone();
             Box::pin(async move {
                 tokio::time::sleep(HELD).await;
                 let until = Instant::now() + PATIENCE;
-                while heard.waits_for_more() && Instant::now() < until {
+                while traffic.expects_more() && Instant::now() < until {
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
-                heard.talk().server_spoke_last = true;
+                traffic.messages().server_spoke_last = true;
             })
         })
     }
 
     fn note(&self, bytes: &[u8]) {
-        let mut talk = self.talk();
+        let mut messages = self.messages();
         let word = bytes.split(|byte| *byte == b' ').next();
         let word = String::from_utf8_lossy(word.unwrap_or_default()).into_owned();
         if ["HEAD", "GET", "PUT", "POST", "DELETE"].contains(&word.as_str()) {
-            talk.methods.push(word);
+            messages.methods.push(word);
         }
-        // The first word of all counts too.
-        if std::mem::take(&mut talk.server_spoke_last) || talk.trips == 0 {
-            talk.trips += 1;
+        // The first message counts too.
+        if std::mem::take(&mut messages.server_spoke_last) || messages.trips == 0 {
+            messages.trips += 1;
         }
     }
 
-    fn waits_for_more(&self) -> bool {
-        let talk = self.talk();
-        talk.methods.len() < talk.at_once
+    fn expects_more(&self) -> bool {
+        let messages = self.messages();
+        messages.methods.len() < messages.at_once
     }
 
-    /// Round trips and methods since the last time. From now on, `at_once` requests come together.
+    /// Returns and resets round trips and methods. From now on, `at_once` requests arrive together.
     fn take(&self, at_once: usize) -> (usize, Vec<String>) {
-        let next = Talk {
+        let next = Messages {
             at_once,
-            ..Talk::default()
+            ..Messages::default()
         };
-        let mut taken = std::mem::replace(&mut *self.talk(), next);
+        let mut taken = std::mem::replace(&mut *self.messages(), next);
         taken.methods.sort();
         (taken.trips, taken.methods)
     }
 
-    fn talk(&self) -> MutexGuard<'_, Talk> {
+    fn messages(&self) -> MutexGuard<'_, Messages> {
         self.0.lock().expect("nobody panicked here")
     }
 }
 
-/// Servers, a proxy before each, and files of alice's in the bucket.
-struct World {
-    postgres: (Proxy, Heard),
-    s3: (Proxy, Heard),
+/// The servers, a proxy in front of each, and files of alice in the bucket.
+struct TripCounter {
+    postgres: (TcpProxy, Traffic),
+    s3: (TcpProxy, Traffic),
     database: TestDatabase,
     _server: S3Server,
     _folder: TempDir,
     keys: Vec<String>,
 }
 
-impl World {
+impl TripCounter {
     async fn start() -> Self {
         let database = database();
         let folder = TempDir::new().expect("a folder");
-        let (server, _) = S3Server::start(S3Options {
-            root: folder.path().to_owned(),
-            bucket: BUCKET.to_owned(),
-            region: "us-east-1".to_owned(),
-            access_key: "test".to_owned(),
-            secret_key: "test-secret".to_owned(),
-            listen: ([127, 0, 0, 1], 0).into(),
-        })
-        .await
-        .expect("the S3 server starts");
+        let (server, _) = S3Server::start(s3_options(folder.path()))
+            .await
+            .expect("the S3 server starts");
         let s3_port = server
             .endpoint()
             .rsplit(':')
             .next()
             .and_then(|port| port.parse().ok());
         let mut world = Self {
-            postgres: listened(database.server().port()),
-            s3: listened(s3_port.expect("a port")),
+            postgres: counting_proxy(database.server().port()),
+            s3: counting_proxy(s3_port.expect("a port")),
             database,
             _server: server,
             _folder: folder,
@@ -129,7 +125,7 @@ impl World {
         world
     }
 
-    /// Puts so many files, through their URLs; `presign` asks nobody meanwhile.
+    /// Uploads `count` files through their URLs. `presign` itself sends no requests.
     async fn upload(&mut self, count: usize) {
         let presign = self.function("presign", &[]).await;
         let http = reqwest::Client::new();
@@ -149,7 +145,8 @@ impl World {
 
     async fn function(&self, name: &str, settings: &[(&str, &str)]) -> Lambda {
         let s3 = format!("http://127.0.0.1:{}", self.s3.0.port());
-        let mut env = environment(&s3, &self.postgres.0.through(&self.database.url()));
+        let env = environment(&s3, &self.postgres.0.through(&self.database.url()));
+        let mut env = signed_by(name, env);
         let settings = settings.iter();
         env.extend(settings.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let lambda = Lambda::start(guard(), &binary(name), env).await;
@@ -158,14 +155,14 @@ impl World {
         lambda
     }
 
-    /// Round trips to Postgres, and what S3 was asked, in how many round trips, since the last time.
-    fn heard(&self) -> (usize, usize, Vec<String>) {
+    /// Round trips to Postgres, and the requests and round trips to S3, since the last call.
+    fn traffic(&self) -> (usize, usize, Vec<String>) {
         let (to_postgres, _) = self.postgres.1.take(0);
         let (to_s3, methods) = self.s3.1.take(0);
         (to_postgres, to_s3, methods)
     }
 
-    /// Records the file number `at`.
+    /// Records file number `at`.
     async fn save(&self, function: &Lambda, at: usize) {
         let body = json!({ "objectKey": self.keys[at] });
         let (status, saved) = call(function, "POST", "/save-metadata", Some(&body)).await;
@@ -173,11 +170,11 @@ impl World {
     }
 }
 
-fn listened(port: u16) -> (Proxy, Heard) {
-    let heard = Heard::default();
-    let proxy = Proxy::watched(port, heard.watch());
+fn counting_proxy(port: u16) -> (TcpProxy, Traffic) {
+    let traffic = Traffic::default();
+    let proxy = TcpProxy::observed(port, traffic.watch());
     proxy.open();
-    (proxy, heard)
+    (proxy, traffic)
 }
 
 async fn call(function: &Lambda, method: &str, path: &str, body: Option<&Value>) -> (u64, Value) {
@@ -189,26 +186,26 @@ async fn call(function: &Lambda, method: &str, path: &str, body: Option<&Value>)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_round_trip_could_be_avoided() {
-    let world = World::start().await;
+async fn every_round_trip_is_needed() {
+    let world = TripCounter::start().await;
 
-    // The first save connects to S3; the second is what all later ones are.
+    // The first save connects to S3. The second is as all later ones.
     let save = world
         .function("save-metadata", &[("DETECT_CONTENT", "false")])
         .await;
     world.save(&save, 0).await;
-    world.heard();
+    world.traffic();
     world.save(&save, 1).await;
-    assert_eq!(world.heard(), (1, 1, vec!["HEAD".to_owned()]), "save");
+    assert_eq!(world.traffic(), (1, 1, vec!["HEAD".to_owned()]), "save");
 
     let files = world.function("files", &[]).await;
-    world.heard();
+    world.traffic();
     let (status, list) = call(&files, "GET", "/files?limit=100", None).await;
     assert_eq!(
         (status, list["files"].as_array().map(Vec::len)),
         (200, Some(2))
     );
-    assert_eq!(world.heard(), (1, 0, Vec::new()), "list");
+    assert_eq!(world.traffic(), (1, 0, Vec::new()), "list");
     // A search reads ids and names first, and then the files that it has found.
     for (query, found, trips) in [
         ("sort=name", 2, 1),
@@ -220,30 +217,30 @@ async fn no_round_trip_could_be_avoided() {
         let (status, list) = call(&files, "GET", &format!("/files?{query}"), None).await;
         let shown = (status, list["files"].as_array().map(Vec::len));
         assert_eq!(shown, (200, Some(found)), "{query}");
-        assert_eq!(world.heard(), (trips, 0, Vec::new()), "{query}");
+        assert_eq!(world.traffic(), (trips, 0, Vec::new()), "{query}");
     }
 
     let delete = world.function("delete", &[]).await;
     let id = |at: usize| world.keys[at].split('/').nth(1).expect("an id");
     for (at, warm) in [(0, false), (1, true)] {
-        world.heard();
+        world.traffic();
         let (status, gone) = call(&delete, "DELETE", &format!("/files/{}", id(at)), None).await;
         assert_eq!(status, 200, "{gone}");
         if warm {
-            assert_eq!(world.heard(), (1, 1, vec!["DELETE".to_owned()]), "delete");
+            assert_eq!(world.traffic(), (1, 1, vec!["DELETE".to_owned()]), "delete");
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_look_at_the_content_costs_no_time() {
-    let world = World::start().await;
+async fn reading_the_first_bytes_adds_no_round_trip() {
+    let world = TripCounter::start().await;
     let save = world.function("save-metadata", &[]).await;
     world.save(&save, 0).await;
-    // With both connections made, HEAD and the first bytes are asked for before either is answered.
-    world.heard();
+    // With both connections open, HEAD and the range GET are sent before either gets a response.
+    world.traffic();
     world.s3.1.take(2);
     world.save(&save, 1).await;
     let asked = vec!["GET".to_owned(), "HEAD".to_owned()];
-    assert_eq!(world.heard(), (1, 1, asked), "save");
+    assert_eq!(world.traffic(), (1, 1, asked), "save");
 }

@@ -8,13 +8,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use slipway_api::routes::Route;
 use slipway_emulators::guard::{Guard, Guarded};
 
 use super::fleet::Function;
 use super::settings::Env;
 use crate::openssl;
 use crate::say;
-use crate::workspace::{self, Binary, Line, Workspace};
+use crate::workspace::{self, Binary, Workspace};
 
 /// Executables by name.
 pub(super) type Binaries = BTreeMap<String, PathBuf>;
@@ -24,13 +25,13 @@ const EVENT_FUNCTIONS: [&str; 1] = ["record-upload"];
 
 const MIGRATE: &str = "migrate";
 
-/// Builds the functions of `router`, those that no route leads to, and `migrate`.
+/// Builds the functions of `routes`, the functions of events, and `migrate`.
 pub(super) fn build(
     guard: &Guard,
     workspace: &Workspace,
-    router: &[Line],
+    routes: &[Route],
 ) -> io::Result<(Vec<Function>, Binaries)> {
-    let served: BTreeSet<&str> = router.iter().map(|line| line.function.as_str()).collect();
+    let served: BTreeSet<&str> = routes.iter().map(|route| route.function).collect();
     let mut names: Vec<(&str, Binary)> = Vec::new();
     for name in &served {
         names.push((name, serving(workspace, name)?));

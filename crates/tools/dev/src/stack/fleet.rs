@@ -1,91 +1,57 @@
-//! The processes of the functions: how many, and when each starts again.
+//! The processes of the functions: how many there are, and when each restarts.
 //!
-//! The instances of a function poll one queue, as Lambda's environments do. After a build, the first instance ends as soon
-//! as it is idle and starts from the new binary; when it polls, the others follow. An instance that is to end takes no
-//! further event, and the queue keeps the events meanwhile, so a reload loses no request.
+//! The instances of a function poll one queue, as Lambda's environments do. After a build, the
+//! first instance stops as soon as it is idle and starts from the new binary. When it polls, the
+//! others follow. A stopping instance takes no further event, and the queue keeps the events
+//! meanwhile, so a reload loses no request.
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use slipway_emulators::guard::Guard;
 use slipway_emulators::lambda::Lambda;
-use tokio::sync::watch;
+use slipway_emulators::s3::KeyPair;
 use tokio::task::JoinSet;
 
-use super::instance::{End, Instance};
-use super::settings::Env;
+use super::function::{LaunchSettings, StackFunction};
+use super::instance::{InstanceEnd, StackInstance};
+use super::settings::EnvChanges;
 use crate::say;
 
-/// How many requests of one function run at once; Lambda would start more environments.
-const INSTANCES: usize = 4;
-
-/// One that lived this long did not fail at its start.
+/// An instance that ran this long did not fail at its start.
 const STABLE: Duration = Duration::from_secs(10);
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// A function and the program that serves it.
-#[derive(Debug)]
-pub(super) struct Function {
-    pub(super) name: String,
-    pub(super) binary: PathBuf,
-    pub(super) instances: usize,
-    /// Its events.
-    pub(super) lambda: Arc<Lambda>,
-    /// Whether its first instance has polled. The others wait for that, so that what keeps it from starting is
-    /// reported once.
-    pub(super) ready: watch::Sender<bool>,
-}
-
-impl Function {
-    /// A function that serves requests, or events.
-    pub(super) fn new(name: &str, binary: PathBuf, routed: bool) -> Self {
-        Self {
-            name: name.to_owned(),
-            binary,
-            instances: if routed { INSTANCES } else { 2 },
-            lambda: Arc::new(Lambda::without_environment()),
-            ready: watch::Sender::new(false),
-        }
-    }
-
-    /// When its binary was last built; none while cargo replaces it.
-    pub(super) fn built(&self) -> Option<SystemTime> {
-        std::fs::metadata(&self.binary)
-            .and_then(|file| file.modified())
-            .ok()
-    }
-}
-
-/// What every instance is started with.
-pub(super) struct Yard {
-    pub(super) guard: Guard,
-    pub(super) env: Env,
-}
-
-/// All functions, running; they end when this is dropped.
+/// All running functions. They stop when this is dropped.
 pub(super) struct Fleet {
-    functions: Vec<Arc<Function>>,
+    functions: Vec<Arc<StackFunction>>,
     started: Instant,
     _slots: JoinSet<()>,
 }
 
 impl Fleet {
-    /// Starts every instance of every function.
-    pub(super) fn start(guard: &Guard, functions: Vec<Function>, env: &Env) -> Self {
-        let yard = Arc::new(Yard {
+    /// Starts every instance of every function. `keys` is the administrator's access key of the
+    /// local S3.
+    pub(super) fn start(
+        guard: &Guard,
+        functions: Vec<StackFunction>,
+        env: &EnvChanges,
+        keys: Option<&KeyPair>,
+    ) -> Self {
+        let settings = Arc::new(LaunchSettings {
             guard: guard.clone(),
             env: env.clone(),
+            keys: keys.cloned(),
         });
         let functions: Vec<_> = functions.into_iter().map(Arc::new).collect();
         let mut slots = JoinSet::new();
         for function in &functions {
             for slot in 0..function.instances {
-                slots.spawn(keep(Arc::clone(&yard), Arc::clone(function), slot));
+                slots.spawn(keep(Arc::clone(&settings), Arc::clone(function), slot));
             }
         }
         Self {
@@ -95,14 +61,14 @@ impl Fleet {
         }
     }
 
-    /// A function by name.
+    /// The function `name`.
     pub(super) fn lambda(&self, name: &str) -> io::Result<Arc<Lambda>> {
         let function = self.functions.iter().find(|it| it.name == name);
         let function = function.ok_or_else(|| io::Error::other(format!("no function {name}")))?;
         Ok(Arc::clone(&function.lambda))
     }
 
-    /// Waits until each has started, naming those that take long.
+    /// Waits until each function has started, and names those that take long.
     pub(super) async fn ready(&mut self) {
         for function in &self.functions {
             let mut ready = function.ready.subscribe();
@@ -110,7 +76,7 @@ impl Fleet {
             if tokio::time::timeout(STABLE, wait).await.is_err() {
                 say::part(
                     &function.name,
-                    "does not start: see above; until it does, its requests are answered by 500",
+                    "does not start: see above; until it does, its requests get a 500",
                 );
             }
         }
@@ -123,9 +89,9 @@ impl Fleet {
     }
 }
 
-/// Keeps one instance alive. The first of each function leads: the others run
-/// while it is ready, and so follow when it ends for a new binary.
-async fn keep(yard: Arc<Yard>, function: Arc<Function>, slot: usize) {
+/// Keeps one instance running. The first of each function leads. The others run while it is ready,
+/// and so restart when it restarts with a new binary.
+async fn keep(settings: Arc<LaunchSettings>, function: Arc<StackFunction>, slot: usize) {
     let leads = slot == 0;
     let mut failures = 0;
     loop {
@@ -136,22 +102,22 @@ async fn keep(yard: Arc<Yard>, function: Arc<Function>, slot: usize) {
             let _ = ready.wait_for(|ready| *ready).await;
         }
         let born = Instant::now();
-        let end = match Instance::start(&yard, &function).await {
+        let end = match StackInstance::start(&settings, &function).await {
             Ok(instance) => instance.live(&function, leads).await,
-            Err(error) => Ok(End::Died(error.to_string())),
+            Err(error) => Ok(InstanceEnd::Died(error.to_string())),
         };
         if born.elapsed() > STABLE {
             failures = 0;
         }
         let how = match end {
-            Ok(End::Replaced) => {
+            Ok(InstanceEnd::Replaced) => {
                 if leads {
                     say::part(&function.name, "has a new binary: reloading");
                 }
                 failures = 0;
                 continue;
             }
-            Ok(End::Died(how)) => how,
+            Ok(InstanceEnd::Died(how)) => how,
             Err(error) => io::Error::to_string(&error),
         };
         let pause = (SHORTEST_PAUSE * (1 << failures.min(6))).min(LONGEST_PAUSE);
@@ -165,11 +131,12 @@ async fn keep(yard: Arc<Yard>, function: Arc<Function>, slot: usize) {
     }
 }
 
-/// Waits, but not longer than until there is another binary to try.
-async fn pause_or_rebuild(function: &Function, leads: bool, pause: Duration) {
+/// Waits for the pause, or until there is a new binary.
+async fn pause_or_rebuild(function: &StackFunction, leads: bool, pause: Duration) {
     let (built, until) = (function.built(), Instant::now() + pause);
     while Instant::now() < until {
-        // The leader ended before it polled, and the next may as well: do not let requests wait for it.
+        // The leader ended before it polled, and the next one may as well. Do not let requests wait
+        // for it.
         if leads && !*function.ready.borrow() {
             let queue = function.lambda.queue();
             queue.fail_waiting("the function does not start");

@@ -1,4 +1,4 @@
-//! One process of a function, from its start to its end.
+//! One process of a function.
 
 use std::io;
 use std::process::{ExitStatus, Stdio};
@@ -11,44 +11,49 @@ use slipway_emulators::guard::Guarded;
 use slipway_emulators::lambda::{Observer, RuntimeApi, Step};
 use tokio::task::block_in_place;
 
-use super::fleet::{Function, Yard};
+use super::function::{LaunchSettings, StackFunction};
 use super::logs;
 use crate::say;
 
 const TICK: Duration = Duration::from_millis(100);
 
-/// The `MemorySize` that functions are told of.
+/// The `MemorySize` of the functions.
 const MEGABYTES: u32 = 512;
 
-/// Why an instance has ended.
+/// The reason why an instance has ended.
 #[derive(Debug)]
-pub(super) enum End {
+pub(super) enum InstanceEnd {
     /// There is a newer binary.
     Replaced,
-    /// It ended by itself, or was ended for taking too long.
+    /// It ended by itself, or was stopped after the time limit.
     Died(String),
 }
 
 /// A running process, and the runtime API that it polls.
-pub(super) struct Instance {
-    // Ends before its API does.
+pub(super) struct StackInstance {
+    // Dropped before its API.
     child: Guarded,
     api: RuntimeApi,
     built: Option<SystemTime>,
 }
 
-impl Instance {
+impl StackInstance {
     /// Starts a process of `function`.
-    pub(super) async fn start(yard: &Yard, function: &Function) -> io::Result<Self> {
+    pub(super) async fn start(
+        settings: &LaunchSettings,
+        function: &StackFunction,
+    ) -> io::Result<Self> {
         let built = function.built();
         let observer = reporter(&function.name);
         let api = RuntimeApi::start(function.lambda.queue(), Some(observer)).await?;
-        let program = yard.env.apply(super::program(&function.binary));
+        let program = settings
+            .env(&function.name)
+            .apply(super::program(&function.binary));
         let program = api
             .describe(program, &function.name, MEGABYTES)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let mut child = block_in_place(|| yard.guard.spawn(program))?;
+        let mut child = block_in_place(|| settings.guard.spawn(program))?;
         if let Some(stdout) = child.take_stdout() {
             logs::follow(&function.name, stdout)?;
         }
@@ -58,48 +63,55 @@ impl Instance {
         Ok(Self { child, api, built })
     }
 
-    /// Watches it until it has ended, and sees that its client gets an answer.
-    pub(super) async fn live(mut self, function: &Function, leads: bool) -> io::Result<End> {
+    /// Watches the process until it has ended, and makes sure that its client gets a response.
+    pub(super) async fn live(
+        mut self,
+        function: &StackFunction,
+        leads: bool,
+    ) -> io::Result<InstanceEnd> {
         let mut outdated = false;
         let end = loop {
             tokio::time::sleep(TICK).await;
             if let Some(status) = self.child.try_wait()? {
-                break End::Died(manner(status));
+                break InstanceEnd::Died(manner(status));
             }
             let has_started = self.api.is_polling() || self.api.busy_since().is_some();
             if leads && has_started && !*function.ready.borrow() {
                 function.ready.send_replace(true);
             }
-            // For good: the leader may be ready again before a follower is idle.
+            // Never reset: the leader may be ready again before a follower is idle.
             outdated |= self.is_outdated(function, leads);
             if outdated {
-                // It may finish its current event, and gets no other.
+                // It finishes its current event, and gets no other.
                 self.api.retire();
             }
             match self.api.busy_since() {
                 Some(since) if since.elapsed() > TIME_LIMIT + TICK => {
-                    break End::Died(format!("took longer than {} s", TIME_LIMIT.as_secs()));
+                    break InstanceEnd::Died(format!(
+                        "took longer than {} s",
+                        TIME_LIMIT.as_secs()
+                    ));
                 }
-                None if outdated => break End::Replaced,
+                None if outdated => break InstanceEnd::Replaced,
                 Some(_) | None => {}
             }
         };
-        // Its last log lines are worth more than the milliseconds.
+        // Stopping it gracefully keeps its last log lines, at the cost of some milliseconds.
         block_in_place(|| self.child.stop())?;
         self.api.abandon("the process ended");
         Ok(end)
     }
 
-    fn is_outdated(&self, function: &Function, leads: bool) -> bool {
+    fn is_outdated(&self, function: &StackFunction, leads: bool) -> bool {
         if leads {
-            // A file that cargo has yet to put in place has no time.
+            // While cargo replaces the file it has no time.
             return function.built().is_some_and(|now| Some(now) != self.built);
         }
         !*function.ready.borrow()
     }
 }
 
-/// Tells the person at the terminal of errors, whose text clients do not get.
+/// Prints errors to the terminal. Clients do not get their text.
 fn reporter(function: &str) -> Observer {
     let function = function.to_owned();
     Arc::new(move |step| match step {
@@ -117,7 +129,7 @@ fn reason(body: &[u8]) -> String {
     text.unwrap_or_else(|| String::from_utf8_lossy(body).into_owned())
 }
 
-/// How a process ended; its guard reports signals as shells do.
+/// How a process ended. The guard reports signals as shells do.
 fn manner(status: ExitStatus) -> String {
     match status.code() {
         Some(code) if code > 128 => format!("was killed by signal {}", code - 128),

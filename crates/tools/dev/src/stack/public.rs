@@ -1,22 +1,23 @@
-//! The one public port: our routes, for our pages.
+//! The one public port: the API's routes.
 //!
-//! Nothing else of the stack is reachable by HTTP. The runtime APIs listen on ports of their own, and take no events from
-//! outside: an event that a website could send there would be an identity of its choice.
+//! No other part of the stack is reachable by HTTP from a page. The runtime APIs listen on separate
+//! ports and accept no events: a website that could send an event there could choose the identity
+//! in it.
 
 use std::io;
 use std::net::Ipv4Addr;
 
-use hyper::Method;
+use slipway_api::routes::ROUTES;
 use slipway_emulators::gateway::{Gateway, Options, Route};
 
 use super::fleet::Fleet;
 use crate::page::policy;
-use crate::workspace::Line;
 
-/// The development server of Vite, by its default port: pages as people begin them, and ours by `npm run dev`.
+/// Vite's development server on its default port: new projects of users, and our page under `npm
+/// run dev`.
 const VITE: &str = "http://localhost:5173";
 
-/// The origins that may call: the stack's own page, Vite's, and those that the user names.
+/// The origins that may call the API: the stack's page, Vite's, and those of `--origin`.
 pub(super) fn origins(page: Option<u16>, named: &[String]) -> io::Result<Vec<String>> {
     let mut origins = vec![VITE.to_owned()];
     for host in ["localhost", "127.0.0.1"] {
@@ -33,18 +34,13 @@ pub(super) fn origins(page: Option<u16>, named: &[String]) -> io::Result<Vec<Str
     Ok(origins)
 }
 
-/// Serves the routes of `router` on `port`.
-pub(super) async fn open(
-    port: u16,
-    router: &[Line],
-    fleet: &Fleet,
-    origins: Vec<String>,
-) -> io::Result<Gateway> {
-    let served = router.iter().map(|line| {
+/// Serves the routes of the API on `port`.
+pub(super) async fn open(port: u16, fleet: &Fleet, origins: Vec<String>) -> io::Result<Gateway> {
+    let served = ROUTES.iter().map(|route| {
         Ok(Route {
-            method: Method::from_bytes(line.method.as_bytes()).map_err(io::Error::other)?,
-            path: line.path.clone(),
-            function: fleet.lambda(&line.function)?,
+            method: route.method,
+            path: route.path,
+            function: fleet.lambda(route.function)?,
         })
     });
     let served = served.collect::<io::Result<Vec<_>>>()?;
@@ -60,7 +56,7 @@ mod tests {
     use super::origins;
 
     #[test]
-    fn only_our_pages_and_those_that_are_named_may_call() {
+    fn only_local_and_named_origins_may_call() {
         let named = ["http://localhost:8080/".to_owned()];
         assert_eq!(
             origins(Some(3001), &named).unwrap(),

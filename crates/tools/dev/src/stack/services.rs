@@ -1,4 +1,4 @@
-//! The two servers the functions need: ours, or those the user points at.
+//! Postgres and S3: local servers, or those that the user's variables name.
 
 use std::future;
 use std::io;
@@ -9,36 +9,38 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use slipway_emulators::guard::Guard;
 use slipway_emulators::postgres::{self, Postgres, PostgresOptions};
-use slipway_emulators::s3::{Document, ObjectEvent, Policy, S3Options, S3Server, Scanner};
+use slipway_emulators::s3::{KeyPair, ObjectEvent, Policy, S3Options, S3Server, Scanner};
 use slipway_s3_urls::ENDPOINTS;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::settings::{Env, brings_key, user_set};
-use crate::bucket::{Found, Server};
+use super::settings::{EnvChanges, brings_key, user_set};
+use crate::bucket::{BucketState, S3CompatibleServer};
 use crate::say;
-use crate::state::{Chosen, State};
+use crate::state::{Chosen, StackState};
 use crate::token::{AUDIENCE, ISSUER, owner_claim};
 
-/// What the stack stands on.
+/// The servers of a stack.
 pub(super) struct Services {
-    /// What the functions are told.
-    pub(super) env: Env,
-    /// Where Postgres is, when it is ours.
+    /// The environment of the functions. The access key is the administrator's.
+    pub(super) env: EnvChanges,
+    /// The administrator's access key of the local S3. Each function gets one of its own instead.
+    pub(super) keys: Option<KeyPair>,
+    /// The URL of the local Postgres.
     pub(super) database_url: Option<String>,
-    /// Where S3 is.
+    /// The URL of the local S3.
     pub(super) s3_endpoint: String,
-    /// What changes in our bucket.
+    /// The events of the local bucket.
     pub(super) objects: Option<UnboundedReceiver<ObjectEvent>>,
-    /// Scans our bucket, where files are read only once they are scanned.
+    /// The scanner of the local bucket, if files must be scanned before they are read.
     pub(super) scanner: Option<Scanner>,
     postgres: Option<Postgres>,
-    /// Serves as long as it is held.
+    /// The server runs while this is held.
     s3: Option<S3Server>,
 }
 
 impl Services {
-    /// Starts what is not the user's own.
-    pub(super) async fn start(guard: &Guard, state: &State) -> io::Result<Self> {
+    /// Starts the servers that the user does not provide.
+    pub(super) async fn start(guard: &Guard, state: &StackState) -> io::Result<Self> {
         let mut chosen = state.chosen()?;
         free_or_other(&mut chosen.s3_port, "S3")?;
         if user_set("DATABASE_URL").is_none() {
@@ -46,7 +48,8 @@ impl Services {
         }
         state.choose(&chosen)?;
         let mut services = Self {
-            env: Env::default(),
+            env: EnvChanges::default(),
+            keys: None,
             database_url: None,
             s3_endpoint: String::new(),
             objects: None,
@@ -64,7 +67,7 @@ impl Services {
     async fn start_postgres(
         &mut self,
         guard: &Guard,
-        state: &State,
+        state: &StackState,
         chosen: &Chosen,
     ) -> io::Result<()> {
         if user_set("DATABASE_URL").is_some() {
@@ -86,11 +89,11 @@ impl Services {
         Ok(())
     }
 
-    async fn start_s3(&mut self, state: &State, chosen: &Chosen) -> io::Result<()> {
+    async fn start_s3(&mut self, state: &StackState, chosen: &Chosen) -> io::Result<()> {
         if let Some(theirs) = ENDPOINTS.into_iter().find_map(user_set) {
             if user_set("S3_BUCKET_NAME").is_none() {
                 return Err(io::Error::other(
-                    "S3_ENDPOINT is set, but not S3_BUCKET_NAME: which bucket there is it?",
+                    "S3_ENDPOINT is set without S3_BUCKET_NAME: set both",
                 ));
             }
             say::part(
@@ -111,14 +114,17 @@ impl Services {
             secret_key: chosen.secret_key.clone(),
             listen: (Ipv4Addr::LOCALHOST, chosen.s3_port).into(),
         };
-        let (server, objects) = S3Server::start_with(options, policy(&bucket)?).await?;
+        let (server, objects) =
+            S3Server::start_with(options, Policy::of_variables(user_set)).await?;
         self.s3_endpoint = server.endpoint();
         say::part("s3", &format!("on {}, bucket {bucket}", self.s3_endpoint));
         self.env.set("S3_ENDPOINT", &self.s3_endpoint);
         self.env.set("S3_BUCKET_NAME", bucket);
-        self.env.set("AWS_ACCESS_KEY_ID", &chosen.access_key);
-        self.env.set("AWS_SECRET_ACCESS_KEY", &chosen.secret_key);
-        // Of the user's real account: they would win over the pair above, or be sent along with it.
+        let administrator = KeyPair::new(&chosen.access_key, &chosen.secret_key);
+        self.env.sign_by(&administrator);
+        self.keys = Some(administrator);
+        // Variables of the user's AWS account would override the access key above, or be sent with
+        // it.
         for name in [
             "AWS_SESSION_TOKEN",
             "AWS_CREDENTIAL_EXPIRATION",
@@ -131,7 +137,7 @@ impl Services {
         if requires_scan() {
             say::part(
                 "scanner",
-                "in place of GuardDuty; it reports the EICAR test file, and nothing else",
+                "replaces GuardDuty; it detects only the EICAR test file",
             );
             self.scanner = Some(server.scanner());
         }
@@ -140,8 +146,8 @@ impl Services {
         Ok(())
     }
 
-    /// Where everything is, under the names that a deployment's outputs have. What is the user's own is not
-    /// written down.
+    /// The addresses, under the names of a deployment's outputs. Addresses that the user provides
+    /// are left out.
     pub(super) fn outputs(&self, port: u16, migrate: Option<&Path>) -> Value {
         let ours = !brings_key();
         json!({
@@ -158,7 +164,7 @@ impl Services {
         })
     }
 
-    /// Waits for a server to fail, which ends the stack: it does not go without.
+    /// Waits for a server to fail, which ends the stack.
     pub(super) async fn watch(&mut self) -> io::Result<()> {
         let Some(postgres) = &mut self.postgres else {
             return future::pending().await;
@@ -175,46 +181,33 @@ impl Services {
     }
 }
 
-/// Looks whether the user's server has the bucket, and returns its address.
+/// Checks that the user's server has the bucket, and returns its URL.
 async fn look_at_theirs() -> io::Result<Option<String>> {
-    let Some(server) = Server::from_env()? else {
+    let Some(server) = S3CompatibleServer::from_env()? else {
         return Ok(None);
     };
     let (address, bucket) = (server.address(), server.bucket());
-    match server.find().await {
-        Ok(Found::There) => {}
-        Ok(Found::Missing) => {
+    match server.state().await {
+        Ok(BucketState::Exists) => {}
+        Ok(BucketState::Missing) => {
             return Err(io::Error::other(format!(
-                "there is no bucket {bucket} at {address}: `cargo dev bucket` makes and prepares it, or correct S3_BUCKET_NAME"
+                "there is no bucket {bucket} at {address}: `cargo dev bucket` creates and configures it, or correct S3_BUCKET_NAME"
             )));
         }
-        Ok(Found::Unclear(why)) => say::part("s3", &format!("PROBLEM with bucket {bucket}: {why}")),
+        Ok(BucketState::Unknown(why)) => {
+            say::part("s3", &format!("PROBLEM with bucket {bucket}: {why}"))
+        }
         Err(error) => say::part("s3", &format!("PROBLEM: {error}")),
     }
     Ok(Some(address.to_owned()))
 }
 
-/// Whether the functions give out no read URL of a file that was not scanned.
+/// Whether the functions sign read URLs only for scanned files.
 fn requires_scan() -> bool {
     user_set("REQUIRE_SCAN").is_some_and(|value| matches!(value.trim(), "true" | "1"))
 }
 
-/// The bucket policy of the template where it has a gate: S3 then refuses what was not found clean, as AWS does.
-fn policy(bucket: &str) -> io::Result<Policy> {
-    if !requires_scan() {
-        return Ok(Policy::default());
-    }
-    let (upload, read) = (user_set("UPLOAD_URL_SECONDS"), user_set("READ_URL_SECONDS"));
-    let mut parameters = vec![("RequireScan", "true")];
-    parameters.extend(upload.as_deref().map(|value| ("UploadUrlSeconds", value)));
-    parameters.extend(read.as_deref().map(|value| ("ReadUrlSeconds", value)));
-    Ok(Policy {
-        document: Document::ours(bucket, &parameters).map_err(io::Error::other)?,
-        ..Policy::default()
-    })
-}
-
-/// Keeps the port of the last time, or takes another and says so.
+/// Uses the port of the last time, or another one with a message if it is taken.
 fn free_or_other(port: &mut u16, whose: &str) -> io::Result<()> {
     if TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok() {
         return Ok(());
@@ -223,7 +216,7 @@ fn free_or_other(port: &mut u16, whose: &str) -> io::Result<()> {
     *port = postgres::free_port()?;
     say::part(
         "state",
-        &format!("port {taken} of {whose} is taken: it moves to {port}"),
+        &format!("port {taken} of {whose} is taken; using {port}"),
     );
     Ok(())
 }

@@ -4,32 +4,40 @@ use std::ffi::OsString;
 
 use slipway_emulators::capture;
 use slipway_emulators::guard::Program;
+use slipway_emulators::s3::KeyPair;
 
-use crate::token::{AUDIENCE, ISSUER, Key};
+use crate::token::{AUDIENCE, ISSUER, TokenKey};
 
-/// Changes to the environment we were started in: everything else a user has
-/// set, such as `MAX_UPLOAD_BYTES`, reaches the functions as it is.
+/// Changes to our own environment. Other variables of the user, such as `MAX_UPLOAD_BYTES`, reach
+/// the functions unchanged.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Env {
+pub(super) struct EnvChanges {
     changes: Vec<(&'static str, Option<OsString>)>,
 }
 
-impl Env {
-    /// Sets a variable, whatever it was.
+impl EnvChanges {
+    /// Sets a variable.
     pub(super) fn set(&mut self, name: &'static str, value: impl Into<OsString>) {
         let value = value.into();
         capture::environment([(name, value.to_string_lossy().as_ref())]);
         self.changes.push((name, Some(value)));
     }
 
-    /// Sets a variable unless the user has.
+    /// Sets a variable unless the user has set it.
     pub(super) fn set_default(&mut self, name: &'static str, value: &str) {
         if user_set(name).is_none() {
             self.set(name, value);
         }
     }
 
-    /// Each variable once, as it ends up: empty where it is taken away.
+    /// Sets the access key.
+    pub(super) fn sign_by(&mut self, keys: &KeyPair) {
+        for (name, value) in keys.variables() {
+            self.set(name, value);
+        }
+    }
+
+    /// Each variable once with its final value; empty if it is removed.
     pub(super) fn changes(&self) -> Vec<(&'static str, String)> {
         let mut last: Vec<(&'static str, String)> = Vec::new();
         for (name, value) in &self.changes {
@@ -42,13 +50,13 @@ impl Env {
         last
     }
 
-    /// Takes a variable away.
+    /// Removes a variable.
     pub(super) fn remove(&mut self, name: &'static str) {
         self.changes.push((name, None));
     }
 
-    /// Whose tokens are good: the stack's own, unless the user brings a key.
-    pub(super) fn trust(&mut self, key: &Key) {
+    /// Sets the key that verifies tokens: the stack's own, unless the user brings one.
+    pub(super) fn trust(&mut self, key: &TokenKey) {
         if brings_key() {
             return;
         }
@@ -59,7 +67,7 @@ impl Env {
         self.set("JWT_AUDIENCE", AUDIENCE);
     }
 
-    /// Gives it to a program.
+    /// Applies the changes to a program.
     pub(super) fn apply(&self, program: Program) -> Program {
         self.changes
             .iter()
@@ -71,12 +79,12 @@ impl Env {
     }
 }
 
-/// What the user has set, and not to nothing.
+/// The value of a variable that the user has set, if it is not empty.
 pub(super) fn user_set(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Whether tokens are the user's own affair.
+/// Whether the user brings a key for tokens.
 pub(super) fn brings_key() -> bool {
     ["JWT_PUBLIC_KEY", "JWT_SECRET", "JWT_KEYS"]
         .iter()

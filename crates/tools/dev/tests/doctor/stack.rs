@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hyper::Method;
 use ring::hmac;
 use serde_json::{Value, json};
+use slipway_api::routes::ROUTES;
 use slipway_emulators::gateway::{Gateway, Route};
 use slipway_emulators::lambda::{Lambda, Outcome};
 use slipway_emulators::s3::{EventName, ObjectEvent, Policy, S3Options, S3Server};
@@ -26,14 +26,6 @@ use crate::report::Report;
 pub(crate) const ORIGIN: &str = "https://app.example";
 pub(crate) const BUCKET: &str = "files";
 const SECRET: &str = "a secret of at least thirty-two bytes";
-const ROUTES: [(Method, &str, &str); 6] = [
-    (Method::POST, "/presign-upload", "presign"),
-    (Method::POST, "/save-metadata", "save-metadata"),
-    (Method::GET, "/files", "files"),
-    (Method::GET, "/files/{id}", "files"),
-    (Method::DELETE, "/files/{id}", "delete"),
-    (Method::GET, "/usage", "files"),
-];
 
 /// How a stack differs from a healthy one.
 pub(crate) struct Plan {
@@ -148,12 +140,14 @@ impl Stack {
             let function = Lambda::start(guard(), &binary(name), env).await;
             functions.insert(name, Arc::new(function.expect("the function starts")));
         }
-        let routes = ROUTES.map(|(method, path, function)| Route {
-            method,
-            path: path.to_owned(),
-            function: Arc::clone(&functions[function]),
+        let routes = ROUTES.iter().filter_map(|route| {
+            Some(Route {
+                method: route.method,
+                path: route.path,
+                function: Arc::clone(functions.get(route.function)?),
+            })
         });
-        let gateway = Gateway::start(routes.into(), plan.origins)
+        let gateway = Gateway::start(routes.collect(), plan.origins)
             .await
             .expect("the API starts");
         let mut api = gateway.url();

@@ -11,9 +11,9 @@ use crate::lambda::Lambda;
 #[derive(Clone, Debug)]
 pub struct Route {
     /// Such as `GET`.
-    pub method: Method,
+    pub method: &'static str,
     /// Its parts in braces stand for anything without a slash.
-    pub path: String,
+    pub path: &'static str,
     /// The integration.
     pub function: Arc<Lambda>,
 }
@@ -27,7 +27,7 @@ pub(super) fn most_specific_first(routes: &mut [Route]) {
 pub(super) fn find<'a>(routes: &'a [Route], method: &Method, path: &str) -> Option<&'a Route> {
     routes
         .iter()
-        .find(|route| route.method == method && variables(&route.path, path).is_some())
+        .find(|route| route.method == method.as_str() && variables(route.path, path).is_some())
 }
 
 /// The values of the variables of `pattern` if `path` fits it.
@@ -83,14 +83,14 @@ mod tests {
     #[test]
     fn the_most_specific_route_wins() {
         let function = Arc::new(Lambda::without_environment());
-        let route = |path: &str| Route {
-            method: Method::POST,
-            path: path.to_owned(),
+        let route = |path: &'static str| Route {
+            method: "POST",
+            path,
             function: Arc::clone(&function),
         };
         let mut routes = [route("/files/{id}"), route("/files/delete")];
         most_specific_first(&mut routes);
-        let found = |path| find(&routes, &Method::POST, path).map(|route| route.path.as_str());
+        let found = |path| find(&routes, &Method::POST, path).map(|route| route.path);
         assert_eq!(found("/files/delete"), Some("/files/delete"));
         assert_eq!(found("/files/other"), Some("/files/{id}"));
         assert!(find(&routes, &Method::GET, "/files/delete").is_none());

@@ -1,5 +1,7 @@
-//! Access control: the holder of the one key pair may do everything to the one bucket that the bucket policy does not deny.
+//! Access control: the bucket policy holds for every request, and each function may do what its role
+//! grants. The administrator's key, which stands for the account's owner, needs no grant.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,15 +11,32 @@ use s3s::auth::{S3Auth, SecretKey};
 use s3s::{S3Error, S3ErrorCode, S3Result};
 use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time};
 
-use super::fault::refuse;
+use super::fault::{no_such_key, refuse};
+use super::keys::KeyPair;
 use super::object::Object;
-use super::policy::{AuthType, Decision, Policy, Request, Signed, Tags};
+use super::policy::{AuthType, Decision, Document, Request, Role, Signed, Tags};
 use super::store::Store;
+use super::uses::Uses;
 
-/// The one key pair.
-pub(super) struct KeyPair {
-    pub(super) access_key: String,
-    pub(super) secret_key: SecretKey,
+/// The key pairs that are known, by their access keys.
+pub(super) struct KeyPairs(BTreeMap<String, (SecretKey, Caller)>);
+
+/// Who signed a request.
+#[derive(Clone)]
+enum Caller {
+    /// There is no signature.
+    Anonymous,
+    Administrator,
+    Function(Arc<Role>),
+}
+
+/// What is known of a request when an action is checked for it.
+#[derive(Clone)]
+struct Context {
+    caller: Caller,
+    signed: Signed,
+    /// Such as `GetObject`.
+    operation: String,
 }
 
 /// The one bucket.
@@ -25,77 +44,126 @@ pub(super) struct OneBucket {
     pub(super) region: String,
     pub(super) store: Arc<Store>,
     pub(super) access: Access,
+    pub(super) keys: Arc<KeyPairs>,
+    pub(super) public_read: bool,
 }
 
-/// The bucket policy.
+/// What the bucket policy denies, what the callers' roles grant, and what of that has been used.
 #[derive(Clone)]
 pub(super) struct Access {
     pub(super) bucket: String,
-    pub(super) policy: Arc<Policy>,
+    pub(super) policy: Arc<Document>,
+    pub(super) uses: Arc<Uses>,
 }
 
-/// What an operation needs, on an object or on the bucket.
+/// Headers of an upload that need an action of their own.
+const OF_HEADERS: [(&str, &str); 2] = [
+    ("x-amz-tagging", "s3:PutObjectTagging"),
+    ("x-amz-acl", "s3:PutObjectAcl"),
+];
+
+/// Which permission an operation needs.
 enum Needs {
-    /// This action.
+    /// This action on the object that the address names, or on the bucket.
     Action(&'static str),
-    /// Reading an object: checked where it is read, for the object that is read.
-    ReadsObject,
+    /// Checked where the objects are known: for the object that is read, and for each of those that
+    /// are deleted together.
+    InHandler,
 }
+
+impl KeyPairs {
+    /// The administrator's, and one for each role.
+    pub(super) fn new(administrator: &KeyPair, roles: Vec<Role>) -> Self {
+        let mut pairs = BTreeMap::new();
+        let mut insert = |pair: KeyPair, caller| {
+            pairs.insert(pair.access_key, (pair.secret_key.into(), caller));
+        };
+        insert(administrator.clone(), Caller::Administrator);
+        for role in roles {
+            let pair = administrator.of_function(&role.function);
+            insert(pair, Caller::Function(Arc::new(role)));
+        }
+        Self(pairs)
+    }
+}
+
+/// As `s3s` takes it.
+pub(super) struct Authentication(pub(super) Arc<KeyPairs>);
 
 #[async_trait::async_trait]
-impl S3Auth for KeyPair {
+impl S3Auth for Authentication {
     async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
-        if access_key == self.access_key {
-            return Ok(self.secret_key.clone());
+        match self.0.0.get(access_key) {
+            Some((secret, _)) => Ok(secret.clone()),
+            None => Err(refuse(
+                S3ErrorCode::InvalidAccessKeyId,
+                "The AWS Access Key Id you provided does not exist in our records.",
+            )),
         }
-        Err(refuse(
-            S3ErrorCode::InvalidAccessKeyId,
-            "The AWS Access Key Id you provided does not exist in our records.",
-        ))
     }
 }
 
 #[async_trait::async_trait]
 impl S3Access for OneBucket {
     async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
-        let signed = signed(context);
-        context.extensions_mut().insert(signed);
-        if context.credentials().is_none() {
+        let caller = self.caller(context)?;
+        if matches!(caller, Caller::Anonymous) {
             let reads = matches!(*context.method(), Method::GET | Method::HEAD);
-            if !(self.access.policy.public_read && reads) {
-                return Err(denied());
+            if !(self.public_read && reads) {
+                return Err(denied("Access Denied"));
             }
-            return self.check_policy(context);
+        } else {
+            self.check_region(context)?;
+            let bucket = context.s3_path().get_bucket_name();
+            if bucket.is_some_and(|bucket| bucket != self.access.bucket) {
+                return Err(refuse(
+                    S3ErrorCode::NoSuchBucket,
+                    "The specified bucket does not exist",
+                ));
+            }
         }
-        self.check_region(context)?;
-        let bucket = context.s3_path().get_bucket_name();
-        if bucket.is_some_and(|bucket| bucket != self.access.bucket) {
-            return Err(refuse(
-                S3ErrorCode::NoSuchBucket,
-                "The specified bucket does not exist",
-            ));
-        }
-        self.check_policy(context)
+        let known = Context {
+            signed: signed(context),
+            caller,
+            operation: context.s3_op().name().to_owned(),
+        };
+        context.extensions_mut().insert(known.clone());
+        self.check_action(context, &known)
     }
 }
 
 impl OneBucket {
-    fn check_policy(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
-        if self.access.policy.document.is_empty() {
-            return Ok(());
-        }
-        // What is not known here cannot be checked, and so is not allowed.
-        let Needs::Action(action) = needs(context.s3_op().name()).ok_or_else(denied)? else {
-            return Ok(());
+    fn caller(&self, context: &S3AccessContext<'_>) -> S3Result<Caller> {
+        let Some(credentials) = context.credentials() else {
+            return Ok(Caller::Anonymous);
+        };
+        let known = self.keys.0.get(&credentials.access_key);
+        let (_, caller) = known.ok_or_else(|| denied("Access Denied"))?;
+        Ok(caller.clone())
+    }
+
+    fn check_action(&self, context: &mut S3AccessContext<'_>, known: &Context) -> S3Result<()> {
+        let action = match needs(&known.operation) {
+            Some(Needs::Action(action)) => action,
+            Some(Needs::InHandler) => return Ok(()),
+            // The server lacks the operation and reports that to its administrator.
+            None if matches!(known.caller, Caller::Administrator) => return Ok(()),
+            None => return Err(denied("Access Denied")),
         };
         let key = context.s3_path().as_object().map(|(_, key)| key.to_owned());
-        let object = key.as_deref().and_then(|key| self.store.find(key));
-        self.access.check(
-            action,
-            context.extensions_mut(),
-            key.as_deref().unwrap_or_default(),
-            object.as_deref(),
-        )
+        let key = key.unwrap_or_default();
+        let object = self.store.find(&key);
+        let headers = context.headers();
+        let more = OF_HEADERS
+            .iter()
+            .filter(|(name, _)| headers.contains_key(*name));
+        let more: Vec<&str> = more.map(|(_, action)| *action).collect();
+        let extensions = context.extensions_mut();
+        for action in [action].into_iter().chain(more) {
+            self.access
+                .check(action, extensions, &key, object.as_deref())?;
+        }
+        Ok(())
     }
 
     /// A signature for another region is right, and refused all the same.
@@ -120,8 +188,8 @@ impl OneBucket {
 }
 
 impl Access {
-    /// Fails where the bucket policy denies `action` on `key`, or on the bucket where that is empty. `object` is what
-    /// is there.
+    /// Fails where `action` on `key`, or on the bucket where that is empty, is not allowed to the
+    /// caller. `object` is what is there.
     pub(super) fn check(
         &self,
         action: &str,
@@ -129,40 +197,100 @@ impl Access {
         key: &str,
         object: Option<&Object>,
     ) -> S3Result<()> {
-        if self.policy.document.is_empty() {
-            return Ok(());
+        self.check_for(action, extensions, key, object, "")
+    }
+
+    /// What a request for an object that is not there is answered: only callers that may list the
+    /// bucket learn that it is missing, as from S3.
+    pub(super) fn missing(&self, extensions: &Extensions) -> S3Error {
+        let listed = self.check_for(
+            "s3:ListBucket",
+            extensions,
+            "",
+            None,
+            " of a missing object",
+        );
+        listed.err().unwrap_or_else(no_such_key)
+    }
+
+    /// `error` of reading an object, or what [`Access::missing`] answers where it is missing.
+    pub(super) fn unless_missing(&self, error: S3Error, extensions: &Extensions) -> S3Error {
+        match error.code() {
+            S3ErrorCode::NoSuchKey => self.missing(extensions),
+            _ => error,
         }
+    }
+
+    /// `about` says what about the operation needs the action.
+    fn check_for(
+        &self,
+        action: &str,
+        extensions: &Extensions,
+        key: &str,
+        object: Option<&Object>,
+        about: &str,
+    ) -> S3Result<()> {
+        // It is always there; a request without it must not pass for an unsigned one.
+        let context = extensions.get::<Context>();
+        let context = context.ok_or_else(|| denied("Access Denied"))?;
         let slash = if key.is_empty() { "" } else { "/" };
+        let resource = format!("arn:aws:s3:::{}{slash}{key}", self.bucket);
         let none = Tags::new();
-        let decision = self.policy.document.decide(&Request {
+        let request = Request {
             action,
-            resource: &format!("arn:aws:s3:::{}{slash}{key}", self.bucket),
-            // It is always there; a request without it must not pass for an unsigned one.
-            signed: *extensions.get::<Signed>().ok_or_else(denied)?,
+            resource: &resource,
+            signed: context.signed,
             tags: object.map_or(&none, |object| &object.tags),
-        });
-        match decision {
-            Decision::Denied(_) => Err(denied()),
-            // The owner's key needs no grant.
-            Decision::Allowed | Decision::Silent => Ok(()),
-        }
+        };
+        let by_bucket = self.policy.decide(&request);
+        let Caller::Function(role) = &context.caller else {
+            return match by_bucket {
+                Decision::Denied(_) => Err(denied("Access Denied")),
+                Decision::Allowed | Decision::Silent => Ok(()),
+            };
+        };
+        let because = match (&by_bucket, role.document.decide(&request)) {
+            (Decision::Denied(_), _) => "with an explicit deny in a resource-based policy".into(),
+            (_, Decision::Denied(_)) => "with an explicit deny in an identity-based policy".into(),
+            (Decision::Allowed, Decision::Silent) => return Ok(()),
+            (_, Decision::Allowed) => {
+                let how = format!("{}{about}{}", context.operation, by_url(context.signed));
+                self.uses.note(&role.function, action, how);
+                return Ok(());
+            }
+            (Decision::Silent, Decision::Silent) => {
+                format!("because no identity-based policy allows the {action} action")
+            }
+        };
+        let function = &role.function;
+        Err(denied(format!(
+            "User: arn:aws:sts::000000000000:assumed-role/{function}/{function} is not authorized to perform: \
+             {action} on resource: \"{resource}\" {because}"
+        )))
     }
 }
 
-fn denied() -> S3Error {
-    refuse(S3ErrorCode::AccessDenied, "Access Denied")
+fn by_url(signed: Signed) -> &'static str {
+    match signed.auth_type {
+        Some(AuthType::Query) => " by URL",
+        Some(AuthType::Header) | None => "",
+    }
+}
+
+fn denied(message: impl Into<std::borrow::Cow<'static, str>>) -> S3Error {
+    S3Error::with_message(S3ErrorCode::AccessDenied, message)
 }
 
 /// The action of an operation, as the service authorization reference of S3 names it.
 fn needs(operation: &str) -> Option<Needs> {
     Some(Needs::Action(match operation {
-        "GetObject" | "HeadObject" => return Some(Needs::ReadsObject),
+        "GetObject" | "HeadObject" | "DeleteObjects" => return Some(Needs::InHandler),
         "PutObject"
         | "CopyObject"
         | "CreateMultipartUpload"
         | "UploadPart"
         | "CompleteMultipartUpload" => "s3:PutObject",
-        "DeleteObject" | "DeleteObjects" => "s3:DeleteObject",
+        "DeleteObject" => "s3:DeleteObject",
         "AbortMultipartUpload" => "s3:AbortMultipartUpload",
         "ListParts" => "s3:ListMultipartUploadParts",
         "ListMultipartUploads" => "s3:ListBucketMultipartUploads",

@@ -5,8 +5,10 @@
 //! hoisted metadata is stored, a browser may call, and every change is told.
 //! Where S3 is strict in a way that has bitten people, so is this.
 //!
-//! One bucket, path style, one key pair. Nothing is synced to the platter: what
-//! is stored survives the process, not the machine.
+//! One bucket, path style. There is an administrator's key pair, and one for each function, which may
+//! do what the function's role in `template.yaml` grants. The bucket policy of the template holds for
+//! every request. Nothing is synced to the platter: what is stored survives the process, not the
+//! machine.
 
 mod access;
 mod body;
@@ -16,6 +18,7 @@ mod cors;
 mod edge;
 mod event;
 mod fault;
+mod keys;
 mod list;
 mod multipart;
 mod object;
@@ -30,12 +33,15 @@ mod service;
 mod store;
 mod tags;
 mod uploads;
+mod uses;
 mod write;
 
 pub use self::cors::CorsRule;
 pub use self::event::{EventName, ObjectEvent};
+pub use self::keys::KeyPair;
 pub use self::policy::{
-    AuthType, Decision, Document, Policy, PolicyError, Request as PolicyRequest, Signed, Tags,
+    AuthType, Decision, Document, Policy, PolicyError, Request as PolicyRequest, Role, Signed, Tags,
 };
 pub use self::scanner::{NO_THREATS_FOUND, Scanner, THREATS_FOUND};
 pub use self::server::{S3Options, S3Server};
+pub use self::uses::Used;

@@ -14,7 +14,7 @@ use tokio_util::io::ReaderStream;
 
 use super::access::Access;
 use super::checksum::show_checksum;
-use super::fault::{disk, no_such_key, precondition_failed, refuse};
+use super::fault::{disk, precondition_failed, refuse};
 use super::object::Object;
 use super::store::Store;
 
@@ -62,7 +62,8 @@ pub(super) fn get(
     let found = store.read(&input.key);
     let tagged = found.as_ref().ok().map(|(object, _)| &**object);
     access.check("s3:GetObject", &request.extensions, &input.key, tagged)?;
-    let (object, mut file) = found?;
+    let (object, mut file) =
+        found.map_err(|error| access.unless_missing(error, &request.extensions))?;
     let conditions = Conditions {
         if_match: input.if_match.as_ref(),
         if_none_match: input.if_none_match.as_ref(),
@@ -103,7 +104,7 @@ pub(super) fn head(
         &input.key,
         found.as_deref(),
     )?;
-    let object = found.ok_or_else(no_such_key)?;
+    let object = found.ok_or_else(|| access.missing(&request.extensions))?;
     let conditions = Conditions {
         if_match: input.if_match.as_ref(),
         if_none_match: input.if_none_match.as_ref(),

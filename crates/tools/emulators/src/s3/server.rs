@@ -18,15 +18,17 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::access::{Access, KeyPair, OneBucket};
+use super::access::{Access, Authentication, KeyPairs, OneBucket};
 use super::cors::CorsRule;
 use super::edge;
 use super::event::ObjectEvent;
+use super::keys::KeyPair;
 use super::object::Moment;
-use super::policy::Policy;
+use super::policy::{Policy, PolicyError};
 use super::scanner::Scanner;
 use super::service::Bucket;
 use super::store::Store;
+use super::uses::{Used, Uses};
 
 /// How long requests under way get to finish at a shutdown.
 const GRACE: Duration = Duration::from_secs(5);
@@ -40,9 +42,9 @@ pub struct S3Options {
     pub bucket: String,
     /// The region signatures must name.
     pub region: String,
-    /// The one key pair's id.
+    /// The administrator's access key, which needs no grant.
     pub access_key: String,
-    /// The one key pair's secret.
+    /// Its secret. [`KeyPair::of_function`] derives the pairs of the functions from the two.
     pub secret_key: String,
     /// `127.0.0.1:0` takes a free port.
     pub listen: SocketAddr,
@@ -52,6 +54,7 @@ pub struct S3Options {
 pub struct S3Server {
     address: SocketAddr,
     store: Arc<Store>,
+    uses: Arc<Uses>,
     stop: Option<oneshot::Sender<()>>,
     accepting: JoinHandle<()>,
 }
@@ -64,11 +67,13 @@ impl S3Server {
         Self::start_with(options, Policy::default()).await
     }
 
-    /// The same, for a bucket that is as open as `policy` says.
+    /// The same, for a bucket with these settings.
     pub async fn start_with(
         options: S3Options,
         policy: Policy,
     ) -> io::Result<(Self, mpsc::UnboundedReceiver<ObjectEvent>)> {
+        let security = Security::of(&options, &policy).map_err(io::Error::other)?;
+        let uses = Arc::clone(&security.access.uses);
         let listener = TcpListener::bind(options.listen).await?;
         let address = listener.local_addr()?;
         let (events, receiver) = mpsc::unbounded_channel();
@@ -80,14 +85,14 @@ impl S3Server {
         let store = tokio::task::spawn_blocking(move || Store::open(root, bucket, region, events));
         let store = Arc::new(store.await.map_err(io::Error::other)??);
         let cors = Arc::new(CorsRule::of_template(policy.cors_origins())?);
-        let policy = Arc::new(policy);
-        let service = Arc::new(service(Arc::clone(&store), options, policy));
+        let service = Arc::new(service(Arc::clone(&store), options.region, security));
         let (stop, stopped) = oneshot::channel();
         let accepting = tokio::spawn(accept(listener, service, cors, stopped));
         Ok((
             Self {
                 address,
                 store,
+                uses,
                 stop: Some(stop),
                 accepting,
             },
@@ -105,6 +110,12 @@ impl S3Server {
     /// waiting for them. Signatures are checked by the true time.
     pub fn stop_clock(&self, time: OffsetDateTime) {
         self.store.stop_clock(Moment::of(time));
+    }
+
+    /// What each function was allowed to do since the server started.
+    #[must_use]
+    pub fn used(&self) -> Used {
+        self.uses.all()
     }
 
     /// Scans objects as `GuardDuty` does, and tags them.
@@ -130,24 +141,49 @@ impl Drop for S3Server {
     }
 }
 
-fn service(store: Arc<Store>, options: S3Options, policy: Arc<Policy>) -> S3Service {
+/// Who may do what.
+struct Security {
+    access: Access,
+    keys: Arc<KeyPairs>,
+    public_read: bool,
+}
+
+impl Security {
+    fn of(options: &S3Options, policy: &Policy) -> Result<Self, PolicyError> {
+        let administrator = KeyPair::new(&options.access_key, &options.secret_key);
+        Ok(Self {
+            access: Access {
+                bucket: options.bucket.clone(),
+                policy: Arc::new(policy.document(&options.bucket)?),
+                uses: Arc::default(),
+            },
+            keys: Arc::new(KeyPairs::new(
+                &administrator,
+                policy.roles(&options.bucket)?,
+            )),
+            public_read: policy.public_read,
+        })
+    }
+}
+
+fn service(store: Arc<Store>, region: String, security: Security) -> S3Service {
     let mut config = S3Config::default();
     // Browser forms are read into memory, and nothing here uses them.
     config.post_object_max_file_size = 0;
-    let access = Access {
-        bucket: options.bucket,
-        policy,
-    };
+    let Security {
+        access,
+        keys,
+        public_read,
+    } = security;
     let mut builder = S3ServiceBuilder::new(Bucket(Arc::clone(&store), access.clone()));
     builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
-    builder.set_auth(KeyPair {
-        access_key: options.access_key,
-        secret_key: options.secret_key.into(),
-    });
+    builder.set_auth(Authentication(Arc::clone(&keys)));
     builder.set_access(OneBucket {
-        region: options.region,
+        region,
         store,
         access,
+        keys,
+        public_read,
     });
     builder.build()
 }

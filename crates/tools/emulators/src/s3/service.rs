@@ -22,8 +22,9 @@ use super::{complete, list, multipart, pages, read, tags, write};
 
 /// The bucket, as `s3s` sees it.
 ///
-/// Access has been checked when these are called, except for reading an object: whether it may be read can depend on
-/// its tags, and so is checked for the very object that is then read.
+/// Access has been checked when these are called, with two exceptions. Whether an object may be read
+/// can depend on its tags, so it is checked for the very object that is then read. Each of several
+/// objects that are deleted together is checked by itself.
 pub(super) struct Bucket(pub(super) Arc<Store>, pub(super) Access);
 
 type Reply<T> = S3Result<S3Response<T>>;
@@ -54,7 +55,7 @@ impl S3 for Bucket {
         &self,
         req: S3Request<DeleteObjectsInput>,
     ) -> Reply<DeleteObjectsOutput> {
-        write::delete_many(&self.0, req)
+        write::delete_many(&self.0, &self.1, req)
     }
 
     async fn put_object_tagging(

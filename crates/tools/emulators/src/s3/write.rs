@@ -1,7 +1,5 @@
 //! `PutObject`, `CopyObject` and the deletes.
 
-use std::fmt::Write as _;
-
 use http::{HeaderMap, header};
 use s3s::crypto::{Checksum as _, Md5};
 use s3s::dto::{
@@ -10,6 +8,7 @@ use s3s::dto::{
     PutObjectInput, PutObjectOutput, TaggingDirective,
 };
 use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
+pub(super) use slipway_core::hex;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use super::access::Access;
@@ -98,7 +97,8 @@ pub(super) async fn copy(
     let found = store.read(key);
     let source = found.as_ref().ok().map(|(source, _)| &**source);
     access.check("s3:GetObject", &request.extensions, key, source)?;
-    let (source, file) = found?;
+    let (source, file) =
+        found.map_err(|error| access.unless_missing(error, &request.extensions))?;
     let conditions = Conditions {
         if_match: input.copy_source_if_match.take(),
         if_none_match: input.copy_source_if_none_match.take(),
@@ -162,8 +162,11 @@ pub(super) fn delete(
 }
 
 /// `DeleteObjects`.
+///
+/// As in S3, the permission is checked for each object, and a refusal is part of the answer.
 pub(super) fn delete_many(
     store: &Store,
+    access: &Access,
     request: S3Request<DeleteObjectsInput>,
 ) -> S3Result<S3Response<DeleteObjectsOutput>> {
     require_digest(&request.headers)?;
@@ -176,7 +179,14 @@ pub(super) fn delete_many(
     }
     let mut output = DeleteObjectsOutput::default();
     for named in delete.objects {
-        match store.delete(&named.key, None) {
+        let object = store.find(&named.key);
+        let allowed = access.check(
+            "s3:DeleteObject",
+            &request.extensions,
+            &named.key,
+            object.as_deref(),
+        );
+        match allowed.and_then(|()| store.delete(&named.key, None)) {
             Ok(()) if delete.quiet.unwrap_or_default() => {}
             Ok(()) => {
                 let key = Some(named.key);
@@ -265,14 +275,4 @@ pub(super) async fn append(
         digest.hasher.update(&buffer[..read]);
         draft.write(&buffer[..read]).await.map_err(disk)?;
     }
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
 }

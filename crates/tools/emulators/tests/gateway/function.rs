@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use http::Method;
 use reqwest::Client;
 use serde_json::{Value, json};
 use slipway_emulators::gateway::{Gateway, Options, Route};
@@ -10,11 +9,11 @@ use slipway_emulators::lambda::{Lambda, RuntimeApi};
 use tokio::task::JoinHandle;
 
 /// The routes of every test.
-const ROUTES: [(Method, &str); 4] = [
-    (Method::POST, "/echo"),
-    (Method::GET, "/files/{id}"),
-    (Method::POST, "/files/{id}/parts"),
-    (Method::GET, "/answer"),
+const ROUTES: [(&str, &str); 4] = [
+    ("POST", "/echo"),
+    ("GET", "/files/{id}"),
+    ("POST", "/files/{id}/parts"),
+    ("GET", "/answer"),
 ];
 
 /// A function whose handler is a closure; it ends when this is dropped.
@@ -69,7 +68,7 @@ impl Function {
     pub(crate) fn options(&self) -> Options {
         let routes = ROUTES.map(|(method, path)| Route {
             method,
-            path: path.to_owned(),
+            path,
             function: Arc::clone(&self.lambda),
         });
         Options::new(routes.into(), vec![ORIGIN.to_owned()])

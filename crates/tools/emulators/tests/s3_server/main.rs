@@ -15,6 +15,7 @@ mod multipart_lists;
 mod multipart_sums;
 mod objects;
 mod presigned;
+mod roles;
 mod signer;
 mod stack;
 mod tags;

@@ -4,8 +4,8 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{ChecksumMode, CompletedMultipartUpload, CompletedPart};
 use slipway_emulators::s3::EventName;
 
-use crate::signer::hex;
 use crate::stack::{BUCKET, Stack, refusal, refused};
+use slipway_core::hex;
 
 const MIB: usize = 1024 * 1024;
 

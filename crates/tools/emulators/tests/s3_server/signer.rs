@@ -1,9 +1,9 @@
 //! A SigV4 query signer that signs exactly what a test tells it to.
 
-use std::fmt::Write as _;
-
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use ring::{digest, hmac};
+use slipway_core::hex;
+use slipway_emulators::s3::KeyPair;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
@@ -26,6 +26,7 @@ pub(crate) struct Url {
     expires: u64,
     at: OffsetDateTime,
     access_key: String,
+    secret_key: String,
     region: String,
 }
 
@@ -40,6 +41,7 @@ impl Url {
             expires: 300,
             at: OffsetDateTime::now_utc(),
             access_key: ACCESS_KEY.to_owned(),
+            secret_key: SECRET_KEY.to_owned(),
             region: REGION.to_owned(),
         }
     }
@@ -73,6 +75,12 @@ impl Url {
 
     pub(crate) fn access_key(mut self, id: &str) -> Self {
         id.clone_into(&mut self.access_key);
+        self
+    }
+
+    pub(crate) fn keys(mut self, keys: &KeyPair) -> Self {
+        self.access_key.clone_from(&keys.access_key);
+        self.secret_key.clone_from(&keys.secret_key);
         self
     }
 
@@ -185,7 +193,7 @@ impl Url {
             self.time(),
             self.scope()
         );
-        let secret = format!("AWS4{SECRET_KEY}").into_bytes();
+        let secret = format!("AWS4{}", self.secret_key).into_bytes();
         let key = [self.date().as_str(), &self.region, "s3", "aws4_request"]
             .into_iter()
             .fold(secret, |key, part| mac(&key, part));
@@ -201,12 +209,4 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
 fn mac(key: &[u8], text: &str) -> Vec<u8> {
     let key = hmac::Key::new(hmac::HMAC_SHA256, key);
     hmac::sign(&key, text.as_bytes()).as_ref().to_vec()
-}
-
-/// Bytes in hex.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").unwrap();
-        text
-    })
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, RequestChecksumCalculation};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use slipway_emulators::s3::{ObjectEvent, Policy, S3Options, S3Server};
+use slipway_emulators::s3::{KeyPair, ObjectEvent, Policy, S3Options, S3Server};
 use tempfile::TempDir;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -59,11 +59,24 @@ impl Stack {
         self.client(RequestChecksumCalculation::WhenRequired)
     }
 
+    /// The SDK with the key of a function.
+    pub(crate) fn sdk_of(&self, function: &str) -> Client {
+        self.client_of(&keys_of(function), RequestChecksumCalculation::WhenRequired)
+    }
+
     fn client(&self, checksums: RequestChecksumCalculation) -> Client {
+        self.client_of(&KeyPair::new(ACCESS_KEY, SECRET_KEY), checksums)
+    }
+
+    fn client_of(&self, keys: &KeyPair, checksums: RequestChecksumCalculation) -> Client {
+        let KeyPair {
+            access_key,
+            secret_key,
+        } = keys;
         let config = aws_sdk_s3::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(REGION))
-            .credentials_provider(Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "test"))
+            .credentials_provider(Credentials::new(access_key, secret_key, None, None, "test"))
             .endpoint_url(self.server.endpoint())
             .force_path_style(true)
             .request_checksum_calculation(checksums)
@@ -104,6 +117,11 @@ pub(crate) fn options(root: &Path) -> S3Options {
         secret_key: SECRET_KEY.to_owned(),
         listen: ([127, 0, 0, 1], 0).into(),
     }
+}
+
+/// The pair of a function.
+pub(crate) fn keys_of(function: &str) -> KeyPair {
+    KeyPair::new(ACCESS_KEY, SECRET_KEY).of_function(function)
 }
 
 /// Status and code of a refusal.

@@ -2,7 +2,7 @@
 
 use aws_sdk_s3::types::{Tag, Tagging, TaggingDirective};
 use serde_json::json;
-use slipway_emulators::s3::{Document, Policy};
+use slipway_emulators::s3::Policy;
 
 use crate::stack::{BUCKET, Stack, refusal, refused};
 
@@ -23,7 +23,7 @@ impl Stack {
     /// With the bucket policy of the template, as `RequireScan` makes it.
     async fn gated() -> Self {
         Self::start_with(Policy {
-            document: Document::ours(BUCKET, &[("RequireScan", "true")]).unwrap(),
+            parameters: vec![("RequireScan", "true".to_owned())],
             ..Policy::default()
         })
         .await

@@ -1,4 +1,4 @@
-//! A deployment that plays one history after the other, each from nothing, under limits that change.
+//! A deployment that plays one history after another. Each starts empty, and limits may change.
 
 use aws_sdk_s3::types::MetadataDirective;
 use futures_util::future::join;
@@ -11,15 +11,15 @@ use tokio_postgres::{Row, Statement};
 use super::limits::LIMITS;
 use crate::world::{App, BUCKET, World};
 
-/// One database and one bucket, and functions under each of the limits.
+/// One database, one bucket, and a set of functions for each of the limits.
 pub(crate) struct Deployment {
-    /// Whether the bucket's policy refuses reads by URL of what was not found clean. The functions are the same: the
-    /// gate must hold whatever URLs they give out.
+    /// Whether the bucket policy refuses reads by URL of objects that are not tagged as clean. The
+    /// functions are the same, since the policy must hold whatever URLs they sign.
     pub(crate) gated: bool,
     pub(crate) world: World,
-    /// By the limits.
+    /// The functions for each of the limits.
     plain: Vec<App>,
-    /// The same where nothing may be overwritten.
+    /// The same with WRITE_ONCE.
     once: Vec<App>,
     maintain: Vec<Maintain>,
     rows: Statement,
@@ -36,7 +36,7 @@ FROM s3_files ORDER BY id";
 const USAGE: &str =
     "SELECT user_id, files, bytes FROM user_usage WHERE files <> 0 OR bytes <> 0 ORDER BY user_id";
 
-/// Rows, and usage.
+/// Rows and usage.
 pub(crate) type Table = (Vec<(String, String)>, Vec<(String, i64, i64)>);
 
 impl Deployment {
@@ -81,12 +81,12 @@ impl Deployment {
         &apps[limits]
     }
 
-    /// Copies every object onto itself, as a restored bucket is one of copies.
+    /// Copies every object onto itself, which is how a bucket is restored from a copy.
     pub(crate) async fn restore(&self) {
         let s3 = self.world.s3().await;
         for (key, _) in self.world.objects().await {
             let head = s3.head_object().bucket(BUCKET).key(&key);
-            // The SDK's futures are too large to hand around.
+            // The SDK's futures are too large to move around.
             let head = Box::pin(head.send()).await.unwrap();
             let source = utf8_percent_encode(&key, NON_ALPHANUMERIC);
             let copy = s3
@@ -101,22 +101,22 @@ impl Deployment {
         }
     }
 
-    /// Leaves nothing of what was before.
+    /// Deletes everything of the previous history.
     pub(crate) async fn clear(&self) {
         for (key, _) in self.world.objects().await {
             self.world.remove_object(&key).await;
         }
-        self.world.heard().await;
+        self.world.take_events().await;
         self.lose().await;
     }
 
-    /// As after a migration of an empty database.
+    /// The state after a migration of an empty database.
     pub(crate) async fn lose(&self) {
         self.sql("DELETE FROM s3_files; DELETE FROM user_usage; DELETE FROM maintenance; DELETE FROM maintenance_removals")
             .await;
     }
 
-    /// The scanner looks at the object that had `etag`.
+    /// The scanner scans the object with `etag`.
     pub(crate) fn scan(&self, key: &str, etag: &str, clean: bool) {
         let result = if clean {
             NO_THREATS_FOUND
@@ -130,7 +130,7 @@ impl Deployment {
         self.world.sql().await.batch_execute(sql).await.unwrap();
     }
 
-    /// Every row in words by id, and who has how many files and bytes.
+    /// Every row as text by its id, and the usage of each user.
     pub(crate) async fn table(&self) -> Table {
         let sql = self.world.sql().await;
         let (rows, usage) = join(sql.query(&self.rows, &[]), sql.query(&self.usage, &[])).await;
@@ -143,7 +143,7 @@ impl Deployment {
         )
     }
 
-    /// Runs to the end, without a fault and without usage to repair.
+    /// Runs to its end, without an error and without usage to repair.
     pub(crate) async fn maintain(
         &self,
         limits: usize,
@@ -180,6 +180,6 @@ impl Deployment {
 }
 
 async fn maintenance(app: &App) -> Maintain {
-    let env: Environment = app.env.clone().into_iter().collect();
+    let env: Environment = app.variables("maintain-function").into_iter().collect();
     Maintain::from_env(&env).await.unwrap()
 }

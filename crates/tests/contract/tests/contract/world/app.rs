@@ -1,5 +1,7 @@
-//! The functions under one configuration, each made when it is first called.
+//! The functions of one configuration. Each is created on first use.
 
+use slipway_emulators::gateway::GatewayEvent;
+use slipway_testkit::token;
 use std::time::{Duration, SystemTime};
 
 use lambda_runtime::{Context, LambdaEvent};
@@ -18,22 +20,21 @@ use slipway_save_metadata::SaveMetadata;
 use tokio::sync::OnceCell;
 
 use super::router::{Route, route};
-use super::{Answer, Variables};
-use crate::event::Event;
+use super::{ACCESS_KEY, Answer, SECRET_KEY, Variables, keys_of};
 use crate::spec;
 
-/// The request id that every call carries.
+/// The request id of every call.
 pub(crate) const REQUEST_ID: &str = "6bc28136-8f1c-4c36-9f3a-2d1f3c5a7e90";
 
-/// The trace that every call belongs to.
+/// The trace of every call.
 pub(crate) const TRACE_ID: &str =
     "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1";
 
-/// Functions that share a configuration, and nothing else: as in Lambda, each has its own connections.
+/// Functions with one configuration. As on Lambda, each has connections of its own.
 pub(crate) struct App {
     pub(crate) env: Variables,
     pub(crate) http: reqwest::Client,
-    /// What Lambda gives each call.
+    /// The timeout of each call.
     time: Duration,
     identity: Identity,
     presign: OnceCell<Presign>,
@@ -47,7 +48,7 @@ pub(crate) struct App {
 
 impl App {
     pub(crate) fn new(env: Variables) -> Self {
-        slipway_testkit::listen();
+        slipway_testkit::capture_log();
         capture::environment(env.iter().map(|(n, v)| (n.as_str(), v.as_str())));
         let identity = Identity::from_env(&env.clone().into_iter().collect()).unwrap();
         Self {
@@ -65,13 +66,13 @@ impl App {
         }
     }
 
-    /// The same, as functions that Lambda gives only so much time.
+    /// The same with another timeout.
     pub(crate) fn within(mut self, time: Duration) -> Self {
         self.time = time;
         self
     }
 
-    /// `user`'s request, with a good token.
+    /// A request of `user` with a valid token.
     pub(crate) async fn call(
         &self,
         user: &str,
@@ -79,7 +80,7 @@ impl App {
         target: &str,
         body: Option<Value>,
     ) -> Answer {
-        let event = Event::new(method, target).by(user);
+        let event = GatewayEvent::new(method, target).bearer(&token(user));
         self.send(match body {
             Some(body) => event.json(&body),
             None => event,
@@ -100,32 +101,38 @@ impl App {
             .await
     }
 
-    /// The answer to `event` by the function that the router names.
-    pub(crate) async fn send(&self, event: Event) -> Answer {
+    /// The response to `event` of the function that the router names.
+    pub(crate) async fn send(&self, event: GatewayEvent) -> Answer {
         let (method, path) = target(&event);
         let route = route(&method, &path).unwrap_or_else(|| panic!("no route: {method} {path}"));
         self.send_by(route, event).await
     }
 
-    /// The answer to `event` by the function of `route`, which the event does not name as the router would.
-    pub(crate) async fn send_by(&self, route: &Route, event: Event) -> Answer {
+    /// The response to `event` of the function of `route`, if the event's path differs from the
+    /// router's.
+    pub(crate) async fn send_by(&self, route: &Route, event: GatewayEvent) -> Answer {
         let answer = Box::pin(self.ask(&route.function, event)).await;
         spec::check(Some(route), &answer);
         answer
     }
 
-    /// The answer to `event` by a function that would not get it: no path is ours, or nobody is calling.
-    pub(crate) async fn send_stray(&self, function: &str, event: Event) -> Answer {
+    /// The response to `event` of a function that API Gateway would not call: the path does not
+    /// exist, or the caller is not authenticated.
+    pub(crate) async fn send_stray(&self, function: &str, event: GatewayEvent) -> Answer {
         let answer = Box::pin(self.ask(function, event)).await;
         spec::check(None, &answer);
         answer
     }
 
-    async fn ask(&self, function: &str, event: Event) -> Answer {
-        let env: &Environment = &self.env.clone().into_iter().collect();
+    async fn ask(&self, function: &str, event: GatewayEvent) -> Answer {
         let quota = self.env.contains_key("USER_QUOTA_BYTES");
-        match function {
-            "presign" if quota => {
+        let package = match function {
+            "presign" if quota => "presign-quota",
+            function => function,
+        };
+        let env: &Environment = &self.variables(package).into_iter().collect();
+        match package {
+            "presign-quota" => {
                 let function = PresignQuota::from_env(env);
                 self.run(made(&self.presign_quota, function).await, &event)
                     .await
@@ -156,16 +163,30 @@ impl App {
         }
     }
 
-    async fn run(&self, function: &impl Function, event: &Event) -> Answer {
+    /// What `package` is configured with: the same as every function, but an access key of its own,
+    /// unless a test brings another.
+    pub(crate) fn variables(&self, package: &str) -> Variables {
+        let own = keys_of(package);
+        let mut variables = self.env.clone();
+        for ((name, value), common) in own.variables().into_iter().zip([ACCESS_KEY, SECRET_KEY]) {
+            if variables.get(name).is_some_and(|given| given == common) {
+                variables.insert(name.to_owned(), value);
+            }
+        }
+        capture::environment(variables.iter().map(|(n, v)| (n.as_str(), v.as_str())));
+        variables
+    }
+
+    async fn run(&self, function: &impl Function, event: &GatewayEvent) -> Answer {
         let (event, context) = (to_raw_value(&event.0).unwrap(), context(self.time));
         // Boxed, since the compiler does not follow futures nested this deep.
         let answer = Box::pin(answer(function, &self.identity, &event, &context));
         Answer::of(&answer.await.expect("an answer"))
     }
 
-    /// What `record-upload` answers to one event.
+    /// The response of `record-upload` to an event.
     pub(crate) async fn deliver(&self, event: Value) -> Result<Value, lambda_runtime::Error> {
-        let env: Environment = self.env.clone().into_iter().collect();
+        let env: Environment = self.variables("record-upload").into_iter().collect();
         let function = made(&self.record_upload, RecordUpload::from_env(&env)).await;
         Box::pin(function.handle(LambdaEvent::new(event, context(self.time)))).await
     }
@@ -179,8 +200,8 @@ async fn made<T, E: std::fmt::Debug>(
     cell.get_or_init(|| make).await
 }
 
-/// Method and path of either kind of event, without the stage in front.
-fn target(event: &Event) -> (String, String) {
+/// Method and path of either kind of event, without the stage.
+fn target(event: &GatewayEvent) -> (String, String) {
     let text = |pointer: &str| event.0.pointer(pointer).and_then(Value::as_str);
     let method = text("/requestContext/http/method").or_else(|| text("/httpMethod"));
     let path = text("/rawPath").or_else(|| text("/path")).expect("a path");

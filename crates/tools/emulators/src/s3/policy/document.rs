@@ -65,6 +65,13 @@ impl fmt::Display for PolicyError {
 
 impl std::error::Error for PolicyError {}
 
+impl PolicyError {
+    /// The same problem, of `what`.
+    pub(super) fn of(self, what: &str) -> Self {
+        Self(format!("{what}: {}", self.0))
+    }
+}
+
 impl From<String> for PolicyError {
     fn from(text: String) -> Self {
         Self(text)
@@ -95,10 +102,13 @@ impl Document {
         })
     }
 
-    /// Whether there is no statement.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.statements.is_empty()
+    /// Every action that a statement allows, as it is written, with the statement's resources.
+    pub fn grants(&self) -> impl Iterator<Item = (&str, &[String])> {
+        let allowing = self.statements.iter().filter(|one| !one.denies);
+        allowing.flat_map(|statement| {
+            let actions = statement.actions.iter();
+            actions.map(|action| (action.as_str(), statement.resources.as_slice()))
+        })
     }
 
     /// What the document says of `request`: a statement that denies outweighs all that allow.
@@ -135,8 +145,7 @@ impl Statement {
             .get("Sid")
             .and_then(Value::as_str)
             .unwrap_or_default();
-        let named = |problem: PolicyError| PolicyError(format!("{sid}: {}", problem.0));
-        Self::read(sid, members).map_err(named)
+        Self::read(sid, members).map_err(|problem| problem.of(sid))
     }
 
     fn read(sid: &str, members: &Map<String, Value>) -> Result<Self, PolicyError> {

@@ -1,51 +1,97 @@
-//! The bucket policy of `template.yaml`, as CloudFormation would make it.
+//! `template.yaml` as CloudFormation would resolve it, and the bucket policy in it.
 
 use serde_json::{Map, Value, json};
 use serde_yaml_ng::Value as Yaml;
 
 use super::Document;
-use super::document::PolicyError;
+use super::document::{PolicyError, texts};
 
 /// What is left out.
 const NOTHING: &str = "AWS::NoValue";
 
-/// The template, and what its parameters are.
-struct Template<'a> {
+/// The template, and the values of its parameters.
+pub(super) struct Template<'a> {
     document: Value,
     bucket: &'a str,
     parameters: &'a [(&'a str, &'a str)],
 }
 
 impl Document {
-    /// The policy of the resource `BucketPolicy` in the text of a template, for `bucket`, with these parameters and the
-    /// defaults of all others. Fails on every function that is not known here.
-    pub fn of_template(
+    /// The bucket policy of this repository's template, for `bucket`, with these parameters and the
+    /// defaults of all others. Fails on every function of CloudFormation that is not known here.
+    pub fn ours(bucket: &str, parameters: &[(&str, &str)]) -> Result<Self, PolicyError> {
+        Template::ours(bucket, parameters)?.bucket_policy()
+    }
+}
+
+impl<'a> Template<'a> {
+    /// This repository's template.
+    pub(super) fn ours(
+        bucket: &'a str,
+        parameters: &'a [(&'a str, &'a str)],
+    ) -> Result<Self, PolicyError> {
+        let text = include_str!("../../../../../../template.yaml");
+        Self::read(text, bucket, parameters)
+    }
+
+    pub(super) fn read(
         text: &str,
-        bucket: &str,
-        parameters: &[(&str, &str)],
+        bucket: &'a str,
+        parameters: &'a [(&'a str, &'a str)],
     ) -> Result<Self, PolicyError> {
         let yaml = serde_yaml_ng::from_str(text).map_err(|error| error.to_string())?;
-        let template = Template {
+        Ok(Self {
             document: plain(yaml)?,
             bucket,
             parameters,
-        };
-        let policy =
-            &template.document["Resources"]["BucketPolicy"]["Properties"]["PolicyDocument"];
-        let policy = template.value(policy)?.ok_or("there is no bucket policy")?;
-        Self::parse(&policy)
-    }
-
-    /// The same of this repository's template.
-    pub fn ours(bucket: &str, parameters: &[(&str, &str)]) -> Result<Self, PolicyError> {
-        let text = include_str!("../../../../../../template.yaml");
-        Self::of_template(text, bucket, parameters)
+        })
     }
 }
 
 impl Template<'_> {
+    fn bucket_policy(&self) -> Result<Document, PolicyError> {
+        let policy = &self.document["Resources"]["BucketPolicy"]["Properties"]["PolicyDocument"];
+        let policy = self.value(policy)?.ok_or("there is no bucket policy")?;
+        Document::parse(&policy)
+    }
+
+    /// Every resource by name, whatever its condition.
+    pub(super) fn resources(&self) -> Result<&Map<String, Value>, PolicyError> {
+        let resources = self.document["Resources"].as_object();
+        resources.ok_or_else(|| "there are no resources".into())
+    }
+
+    /// The properties of a resource of this type.
+    pub(super) fn resource(&self, name: &str, kind: &str) -> Result<&Value, PolicyError> {
+        let resource = &self.document["Resources"][name];
+        if resource["Type"] == kind {
+            return Ok(&resource["Properties"]);
+        }
+        Err(format!("there is no {kind} {name}").into())
+    }
+
+    /// What `node` stands for where it is an `Fn::If`, with its functions; `None` where it is left
+    /// out.
+    pub(super) fn chosen<'n>(&self, node: &'n Value) -> Result<Option<&'n Value>, PolicyError> {
+        match node.as_object().and_then(function) {
+            Some(("Fn::If", argument)) => self.chosen(self.branch(argument)?),
+            Some(("Ref", argument)) if argument == NOTHING => Ok(None),
+            _ => Ok(Some(node)),
+        }
+    }
+
+    /// The value of an `Fn::If` with these arguments.
+    fn branch<'n>(&self, argument: &'n Value) -> Result<&'n Value, PolicyError> {
+        match argument.as_array().map(Vec::as_slice) {
+            Some([Value::String(condition), yes, no]) => {
+                Ok(if self.condition(condition)? { yes } else { no })
+            }
+            _ => Err("Fn::If takes a condition and two values".into()),
+        }
+    }
+
     /// `node` without functions; `None` where it is left out.
-    fn value(&self, node: &Value) -> Result<Option<Value>, PolicyError> {
+    pub(super) fn value(&self, node: &Value) -> Result<Option<Value>, PolicyError> {
         match node {
             Value::Array(entries) => {
                 let entries = entries.iter().map(|entry| self.value(entry));
@@ -73,14 +119,22 @@ impl Template<'_> {
             ("Ref", Value::String(what)) if what == NOTHING => Ok(None),
             ("Ref" | "Fn::GetAtt", Value::String(what)) => Ok(Some(self.named(what)?.into())),
             ("Fn::Sub", Value::String(text)) => Ok(Some(self.filled(text)?.into())),
-            ("Fn::If", Value::Array(choice)) => match choice.as_slice() {
-                [Value::String(condition), yes, no] => {
-                    self.value(if self.condition(condition)? { yes } else { no })
-                }
-                _ => Err("Fn::If takes a condition and two values".into()),
+            ("Fn::If", argument) => self.value(self.branch(argument)?),
+            ("Fn::Join", Value::Array(parts)) => match parts.as_slice() {
+                [Value::String(separator), list] => Ok(Some(self.joined(separator, list)?.into())),
+                _ => Err("Fn::Join takes a separator and a list".into()),
             },
             _ => Err(format!("{name} of {argument} is not known").into()),
         }
+    }
+
+    /// The entries of a list, or of a parameter that is one.
+    fn joined(&self, separator: &str, list: &Value) -> Result<String, PolicyError> {
+        Ok(match self.value(list)? {
+            Some(Value::String(parameter)) => parameter.replace(',', separator),
+            Some(entries) => texts(&entries)?.join(separator),
+            None => String::new(),
+        })
     }
 
     /// A parameter, or what is known of the bucket.
@@ -271,7 +325,8 @@ mod tests {
             let text = format!(
                 "Resources: {{BucketPolicy: {{Properties: {{PolicyDocument: {policy}}}}}}}"
             );
-            Document::of_template(&text, "b", &[]).expect_err(policy);
+            let template = Template::read(&text, "b", &[]).expect("YAML");
+            template.bucket_policy().expect_err(policy);
         }
     }
 }
