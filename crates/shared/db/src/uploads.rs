@@ -55,12 +55,18 @@ pub struct UploadPage {
     pub next: Option<FileId>,
 }
 
-/// A lost answer may be that of a COMMIT: the second attempt finds the row.
+/// The response to a COMMIT may be lost, and then the second attempt finds the row.
 const ADD: &str = "\
-INSERT INTO multipart_uploads (user_id, id, object_key, upload_id, file_name, content_type, size, part_size)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING";
+WITH new AS (
+    SELECT $1::text AS user_id, $2::uuid AS id, $3::text AS object_key, $4::text AS upload_id,
+           $5::text AS file_name, $6::text AS content_type, $7::bigint AS size, $8::bigint AS part_size
+)
+INSERT INTO multipart_uploads
+    (user_id, id, object_key, upload_id, file_name, content_type, size, part_size)
+SELECT user_id, id, object_key, upload_id, file_name, content_type, size, part_size FROM new
+ON CONFLICT (id) DO NOTHING";
 
-/// A file that is recorded has its row in `s3_files`; who recorded it may have known nothing of the upload.
+/// An upload is over when its file has a row in `s3_files`, which an event may have recorded.
 const FIND: &str = "\
 SELECT m.*, aborted_at IS NULL AND NOT EXISTS (
     SELECT FROM s3_files AS f WHERE user_id = $1 AND f.id = m.id) AS open
@@ -142,7 +148,8 @@ impl Db {
         })
     }
 
-    /// Marks upload `id` of `user` as given up, also again, and answers it; `None` where there is none.
+    /// Marks upload `id` of `user` as given up, also again, and answers it; `None` where there is
+    /// none.
     pub async fn mark_aborted(
         &self,
         user: &UserId,

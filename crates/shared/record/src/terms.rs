@@ -57,8 +57,8 @@ impl Recorder<'_> {
         }
     }
 
-    /// Whether the record step would refuse a listed object for its size, with its live row `seen` if it has one.
-    /// `None` where only the type that a HEAD says can tell.
+    /// Whether the record step would refuse a listed object for its size, with its live row `seen`
+    /// if it has one. `None` where only the type that a HEAD says can tell.
     #[must_use]
     pub fn refuses_listed(&self, listed: &Listing<'_>) -> Option<bool> {
         let over = self.limit_passed_by(listed.size, listed.etag, listed.last_modified);

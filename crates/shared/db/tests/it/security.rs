@@ -1,7 +1,7 @@
 //! Nobody sees another's rows: by the statements, and by row-level security alone.
 
 use slipway_db::{Config, Db, FileState, Page, Usage};
-use slipway_testkit::{Proxy, TestDatabase, database};
+use slipway_testkit::{TcpProxy, TestDatabase, database};
 
 use crate::support::{checked_usage, file, upload, user};
 
@@ -69,7 +69,7 @@ async fn users_are_apart() {
 async fn users_are_apart_without_the_where() {
     let database = database();
     let (asked, taken_out) = ("user_id = $1", "'' <> 'a'   ");
-    let proxy = Proxy::rewriting(database.server().port(), asked, taken_out).await;
+    let proxy = TcpProxy::rewriting(database.server().port(), asked, taken_out).await;
     let config = Config::parse("DATABASE_URL", &proxy.through(&database.url())).expect("a URL");
     let db = Db::new(config).expect("a database");
     alice_gets_nothing_of_bobs(&database, &db).await;

@@ -1,48 +1,48 @@
-//! What is promised, as a list of files in memory. No code of the product is in here.
+//! The rules as a model in memory. It uses no code of the product.
 //!
-//! A file is what S3 has under its key and what the table says of it; everything else follows.
+//! A file is the object under its key and its row. Everything else follows from these two.
 
 use super::limits::{LIMITS, Limits};
 
-/// A day and a half, and a bit more, in seconds: no upload URL lives that long.
+/// More than a day and a half in seconds: every upload URL has expired.
 pub(crate) const AGE: i64 = 37 * 60 * 60;
 
-/// Bytes in S3, and the second of their Last-Modified.
+/// The bytes in S3, and the second of their Last-Modified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stored {
     pub(crate) bytes: Vec<u8>,
     pub(crate) second: i64,
 }
 
-/// What a user asks to upload.
+/// The upload that a user requests.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     pub(crate) bytes: Vec<u8>,
-    /// Whether its length is told, and so signed.
+    /// Whether the length is given, and so signed.
     pub(crate) size: bool,
-    /// Whether its checksum is.
+    /// Whether the checksum is given.
     pub(crate) checksum: bool,
-    /// Whether nothing may be overwritten.
+    /// Whether the object may not be overwritten.
     pub(crate) once: bool,
 }
 
-/// Why there is a tombstone: the code that the owner is answered.
+/// The reason for a tombstone: the code that the owner gets.
 pub(crate) type Why = &'static str;
 pub(crate) const DELETED: Why = "file_deleted";
 pub(crate) const TOO_LARGE: Why = "file_too_large";
 pub(crate) const OVER_QUOTA: Why = "quota_exceeded";
 const TYPE: Why = "type_not_allowed";
 
-/// What the table says of a file.
+/// The row of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Row {
     None,
     Live(Stored),
     Tombstone {
         why: Why,
-        /// Older than any upload URL can live.
+        /// Whether it is older than any upload URL.
         old: bool,
-        /// Whether maintain has removed the object since.
+        /// Whether `maintain` has removed the object since.
         removed: bool,
     },
 }
@@ -51,16 +51,16 @@ pub(crate) enum Row {
 pub(crate) struct File {
     pub(crate) user: usize,
     pub(crate) asked: Asked,
-    /// Whether its upload URL still holds.
+    /// Whether its upload URL is still valid.
     pub(crate) url: bool,
-    /// What S3 has.
+    /// The object in S3.
     pub(crate) object: Option<Stored>,
-    /// Whether a scanner has found nothing in just that.
+    /// Whether a scanner has found this version clean.
     pub(crate) clean: bool,
     pub(crate) row: Row,
 }
 
-/// What recording comes to.
+/// The outcome of recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Created,
@@ -72,19 +72,21 @@ pub(crate) enum Outcome {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Model {
     pub(crate) files: Vec<File>,
-    /// Seconds on S3's clock.
+    /// Seconds of S3's clock.
     pub(crate) second: i64,
-    /// What was uploaded from this second on may still be written through a URL, by the true time. S3's clock of these
-    /// histories is late by all the time that is still to pass in them.
+    /// An object that was uploaded at this second or later may still be overwritten through a URL,
+    /// by the true time. S3's clock in these histories is behind by the time that will still pass
+    /// in them.
     pub(crate) young: i64,
-    /// Which of [`LIMITS`] hold.
+    /// The current entry of [`LIMITS`].
     pub(crate) limits: usize,
-    /// Rows that `maintain` dropped, and objects that it refused, in the last 24 hours, forced ones excepted.
+    /// Rows that `maintain` dropped and objects that it refused in the last 24 hours, except forced
+    /// ones.
     pub(crate) removed: usize,
 }
 
 impl Model {
-    /// The live files of a user and their bytes: the sum that usage always is.
+    /// The number and the bytes of a user's live files. The usage must always equal it.
     pub(crate) fn usage(&self, user: usize) -> (usize, usize) {
         let live = self.files.iter().filter(|file| file.user == user);
         let sizes = live.filter_map(|file| file.live().map(|stored| stored.bytes.len()));
@@ -95,7 +97,7 @@ impl Model {
         LIMITS[self.limits]
     }
 
-    /// Status and code of presigning; 200 makes a file.
+    /// Status and code of presigning. A 200 adds a file.
     pub(crate) fn presign(&mut self, user: usize, asked: Asked) -> (u16, &'static str) {
         let (size, limits) = (asked.bytes.len(), self.limits());
         if !limits.text {
@@ -108,7 +110,7 @@ impl Model {
             if !asked.size {
                 return (400, "invalid_request");
             }
-            // Who is over it, as after a rebuild, has nothing left; an empty file fits even then.
+            // A user over quota, as after a rebuild, has 0 bytes left. An empty file still fits.
             if size > quota.saturating_sub(self.usage(user).1) {
                 return (413, OVER_QUOTA);
             }
@@ -124,7 +126,7 @@ impl Model {
         (200, "")
     }
 
-    /// The statuses that S3 may answer to a PUT: what is wrong with it, or 200 if nothing is.
+    /// The statuses that S3 may respond with to a PUT: one for each problem, or 200.
     pub(crate) fn put(&mut self, file: usize, bytes: &[u8]) -> Vec<u16> {
         let (second, file) = (self.second, &mut self.files[file]);
         if file.asked.size && bytes.len() != file.asked.bytes.len() {
@@ -146,7 +148,8 @@ impl Model {
         wrong
     }
 
-    /// What a read URL gives: the bytes that are there now. Behind the gate, only if just those were found clean.
+    /// The bytes that a read URL returns: the current ones, or none if the policy requires a scan
+    /// and they are not found clean.
     pub(crate) fn read(&self, file: usize, gated: bool) -> Result<&[u8], u16> {
         let file = &self.files[file];
         let refused = if gated { 403 } else { 404 };
@@ -154,7 +157,7 @@ impl Model {
         object.map(|stored| &*stored.bytes).ok_or(refused)
     }
 
-    /// Makes the table say what S3 has, whoever asked for it.
+    /// Records the object of a file, as every caller of the record step does.
     pub(crate) fn record(&mut self, file: usize) -> Outcome {
         let Some(object) = self.files[file].object.clone() else {
             return Outcome::Missing;
@@ -189,7 +192,8 @@ impl Model {
         }
     }
 
-    /// What is not larger than a live file of before stays accepted, whatever the limit is now.
+    /// A file that is not larger than when it was accepted stays accepted, whatever the limit is
+    /// now.
     fn is_too_large(&self, file: usize, object: &Stored) -> bool {
         let (live, after) = (self.files[file].live(), object.bytes.len());
         after > self.limits().max && live.is_none_or(|live| after > live.bytes.len())
@@ -219,7 +223,7 @@ impl Model {
         }
     }
 
-    /// What `record-upload` counts for an event about a file, whatever the event says.
+    /// What `record-upload` counts for an event about a file, whatever the event's type.
     pub(crate) fn event(&mut self, file: usize) -> &'static str {
         match self.record(file) {
             Outcome::Created => "recorded",
@@ -245,7 +249,7 @@ impl Model {
         found
     }
 
-    /// The bucket is restored by copy: its objects say that they were written now.
+    /// The bucket is restored by copy: its objects appear as written now.
     pub(crate) fn restore(&mut self) {
         for object in self
             .files
@@ -256,7 +260,7 @@ impl Model {
         }
     }
 
-    /// The database is lost, and migrated: there is no row, not even a tombstone.
+    /// The database is lost, and migrated again. There are no rows, not even tombstones.
     pub(crate) fn lose_database(&mut self) {
         for file in &mut self.files {
             file.row = Row::None;
@@ -264,7 +268,7 @@ impl Model {
         self.removed = 0;
     }
 
-    /// A day and a half pass, and a bit more.
+    /// More than a day and a half pass.
     pub(crate) fn age(&mut self) {
         self.second += AGE;
         self.removed = 0;
@@ -276,7 +280,8 @@ impl Model {
         }
     }
 
-    /// `maintain`'s first task: removes what tombstones stand for, and drops old tombstones of nothing.
+    /// The first task of `maintain`: removes the objects of tombstones, and drops old tombstones
+    /// without an object.
     pub(crate) fn finish_deletes(&mut self) {
         for file in &mut self.files {
             let Row::Tombstone { old, removed, .. } = &mut file.row else {
@@ -286,14 +291,15 @@ impl Model {
                 file.object = None;
                 *removed = true;
             }
-            // What is there again goes now, and its tombstone the next time.
+            // An object that exists again is removed now, and its tombstone in the next run.
             if *old && file.object.take().is_none() {
                 file.row = Row::None;
             }
         }
     }
 
-    /// `maintain`'s second task: bucket and table agree, but for what only force destroys.
+    /// The second task of `maintain`: bucket and table agree, except for what only `--force`
+    /// destroys.
     pub(crate) fn reconcile(&mut self, force: bool) {
         for file in &mut self.files {
             if let Row::Tombstone { removed, .. } = &mut file.row
@@ -312,7 +318,7 @@ impl Model {
             let mut growing = Vec::new();
             for at in kind {
                 let object = self.files[at].object.clone().unwrap();
-                // What was accepted once must not be refused now.
+                // A file that was accepted before must not be refused now.
                 let young = object.second >= self.young;
                 if young && self.is_too_large(at, &object) {
                     large.push(at);
@@ -331,7 +337,7 @@ impl Model {
                 }
             }
         }
-        // A hundredth of so few rows is one, in 24 hours.
+        // One percent of so few rows is one row in 24 hours.
         let allowed = if force {
             usize::MAX
         } else {
@@ -364,7 +370,7 @@ impl Model {
 }
 
 impl File {
-    /// What everybody who may see the file sees of it.
+    /// What every user who may see the file sees of it.
     pub(crate) fn live(&self) -> Option<&Stored> {
         match &self.row {
             Row::Live(stored) => Some(stored),
