@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::stream::{self, StreamExt as _};
 use slipway_core::limits::UPLOAD_ENDS_AFTER;
 use slipway_core::{Error, FileId, ObjectKey};
-use slipway_db::maintain::{TombstoneRow, TombstoneCursor};
+use slipway_db::maintain::{TombstoneCursor, TombstoneRow};
 use slipway_s3::{Remaining, denied};
 
 use crate::report::Count;

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use serde_json::json;
 use slipway_emulators::capture;
-use slipway_emulators::lambda::{Lambda, Outcome};
+use slipway_emulators::lambda::{InvocationResult, Lambda};
 use slipway_emulators::postgres::{Postgres, PostgresOptions};
-use slipway_testkit::{Authority, cache, empty_database, guard, heard};
+use slipway_testkit::{Authority, cache, capture_output, empty_database, guard};
 
 fn migrate(url: &str, args: &[&str]) -> Output {
     capture::environment([("DATABASE_URL", url)]);
     let output = command(url, args).output().expect("it runs");
-    heard("migrate", &output);
+    capture_output("migrate", &output);
     output
 }
 
@@ -172,14 +172,14 @@ async fn as_a_lambda_every_invocation_applies_what_is_missing() {
         .expect("it starts");
     let event = json!({"any": "event"});
     let invoke = || lambda.invoke(&event, Duration::from_secs(30));
-    let Outcome::Answered(first) = invoke().await else {
+    let InvocationResult::Answered(first) = invoke().await else {
         panic!("an answer");
     };
     assert_eq!(first["applied"][0], "0001_roles");
     let version = first["version"].clone();
     assert_eq!(
         invoke().await,
-        Outcome::Answered(json!({"applied": [], "version": version}))
+        InvocationResult::Answered(json!({"applied": [], "version": version}))
     );
     // A deployment must see that it failed, and why.
     let admin = database.admin().await;
@@ -187,7 +187,7 @@ async fn as_a_lambda_every_invocation_applies_what_is_missing() {
         .batch_execute("UPDATE slipway_migrations SET checksum = 'x'")
         .await
         .expect("edited");
-    let Outcome::Failed(error) = invoke().await else {
+    let InvocationResult::Failed(error) = invoke().await else {
         panic!("a failure");
     };
     assert!(error.to_string().contains("0001_roles"), "{error}");

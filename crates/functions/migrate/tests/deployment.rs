@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use slipway_emulators::lambda::{Lambda, Outcome};
+use slipway_emulators::lambda::{InvocationResult, Lambda};
 use slipway_testkit::{Authority, empty_database, guard};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -108,9 +108,9 @@ async fn start(env: &[(&str, String)]) -> Lambda {
         .expect("it starts")
 }
 
-fn answered(outcome: &Outcome) -> &Value {
+fn answered(outcome: &InvocationResult) -> &Value {
     match outcome {
-        Outcome::Answered(answer) => &answer["answered"],
+        InvocationResult::Answered(answer) => &answer["answered"],
         other => panic!("{other:?}"),
     }
 }
@@ -201,7 +201,7 @@ async fn a_deployment_that_cannot_work_is_told_why_and_sees_no_secret() {
             "{put}"
         );
         // Without CloudFormation the invocation itself fails.
-        let Outcome::Failed(error) = lambda.invoke(&json!({}), LIMIT).await else {
+        let InvocationResult::Failed(error) = lambda.invoke(&json!({}), LIMIT).await else {
             panic!("an error");
         };
         assert!(error.to_string().contains(why), "{error}");
@@ -243,7 +243,8 @@ async fn an_answer_is_put_again_and_a_lost_one_fails_without_its_address() {
     assert_eq!(inbox.put().await, inbox.put().await);
 
     let inbox = Inbox::open(&["403 Forbidden"], None).await;
-    let Outcome::Failed(error) = lambda.invoke(&inbox.request("Delete"), LIMIT).await else {
+    let InvocationResult::Failed(error) = lambda.invoke(&inbox.request("Delete"), LIMIT).await
+    else {
         panic!("an error, so that Lambda tries again");
     };
     let error = error.to_string();
@@ -263,7 +264,8 @@ async fn the_answer_goes_over_tls_to_whom_the_roots_vouch_for() {
         [("DATABASE_URL", database.url()), ("SSL_CERT_FILE", roots)]
     };
     let lambda = start(&env(&other)).await;
-    let Outcome::Failed(error) = lambda.invoke(&inbox.request("Create"), LIMIT).await else {
+    let InvocationResult::Failed(error) = lambda.invoke(&inbox.request("Create"), LIMIT).await
+    else {
         panic!("it answered a stranger");
     };
     let error = error.to_string();
@@ -332,7 +334,7 @@ async fn the_connection_string_may_come_from_secrets_manager_at_init() {
     let answer = given(&database.url());
     let (endpoint, mut asked) = secrets(vec![answer.clone()]).await;
     let lambda = start(&secret_env(endpoint)).await;
-    let Outcome::Answered(answered) = lambda.invoke(&json!({}), LIMIT).await else {
+    let InvocationResult::Answered(answered) = lambda.invoke(&json!({}), LIMIT).await else {
         panic!("an answer");
     };
     assert_eq!(answered["applied"][0], "0001_roles");
@@ -373,5 +375,5 @@ async fn a_secret_that_is_not_given_out_is_named() {
     );
     // Tried again, in the same environment, once it may be read.
     let again = lambda.invoke(&json!({}), LIMIT).await;
-    assert!(matches!(again, Outcome::Answered(_)), "{again:?}");
+    assert!(matches!(again, InvocationResult::Answered(_)), "{again:?}");
 }

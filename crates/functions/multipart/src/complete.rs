@@ -127,7 +127,10 @@ impl Multipart {
     ) -> Result<Outcome, Error> {
         if let Outcome::Created(row) | Outcome::Existing(row) = &outcome
             && differs(row, checksum)
-            && self.recorder().refuse(row, Code::ChecksumMismatch).await?
+            && self
+                .recorder()
+                .refuse(row, Tombstone::ChecksumMismatch)
+                .await?
         {
             return Ok(Outcome::Refused(Refusal::ChecksumMismatch));
         }

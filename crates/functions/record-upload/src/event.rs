@@ -1,10 +1,12 @@
-//! What arrives: S3 notifications and EventBridge events, plain, from an SNS topic, or inside SQS messages.
+//! What arrives: S3 notifications and EventBridge events, plain, from an SNS topic, or inside SQS
+//! messages.
 //!
-//! SNS wraps a notification as a string: in `Sns.Message` of a record for Lambda, in `Message` of a body for SQS (unless
-//! the subscription has raw delivery). `MinIO` and `RustFS` send the notifications of S3 with a source of their own.
+//! SNS wraps a notification as a string: in `Sns.Message` of a record for Lambda, in `Message` of a
+//! body for SQS (unless the subscription has raw delivery). `MinIO` and `RustFS` send the
+//! notifications of S3 with a source of their own.
 //!
-//! An event of S3 only says "look at this key": nothing else that it claims is read. A scanner's is believed
-//! in what it found, since nobody else can be asked.
+//! An event of S3 only says "look at this key": nothing else that it claims is read. A scanner's is
+//! believed in what it found, since nobody else can be asked.
 
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
@@ -93,7 +95,8 @@ fn published(wrapper: &Value, pointer: &str) -> Vec<Notice> {
     embedded(wrapper, pointer).map_or_else(|| vec![Notice::Unknown], |payload| notices(&payload))
 }
 
-/// JSON in a string. Text that is not JSON will not be JSON at the next delivery either, so it is counted and not retried.
+/// JSON in a string. Text that is not JSON will not be JSON at the next delivery either, so it is
+/// counted and not retried.
 fn embedded(value: &Value, pointer: &str) -> Option<Value> {
     serde_json::from_str(text(value, pointer)?).ok()
 }
@@ -155,7 +158,8 @@ fn from_guardduty(event: &Value) -> Option<Notice> {
     })
 }
 
-/// Only a scan that came to its end opens a file. Whatever says neither this nor that keeps it closed.
+/// Only a scan that came to its end opens a file. Whatever says neither this nor that keeps it
+/// closed.
 fn scan_status(scan: Option<&str>, result: Option<&str>) -> ScanStatus {
     match (scan, result) {
         (_, Some("THREATS_FOUND")) => ScanStatus::Threats,

@@ -32,10 +32,11 @@ use tracing::Instrument as _;
 use crate::event::{Event, Notice};
 use crate::report::{Finding, Report};
 
-/// How many keys are looked at at once: S3 answers side by side, Postgres takes one after the other.
+/// How many keys are recorded at once. The requests to S3 run concurrently. The connection to
+/// Postgres runs one statement at a time.
 const AT_ONCE: usize = 16;
 
-/// Kept of the time that Lambda gives, for writing the answer.
+/// The part of the invocation's time that is kept for the response.
 const RESERVE: Duration = Duration::from_secs(1);
 
 /// The context of the function: the record step.
@@ -62,19 +63,23 @@ impl RecordUpload {
         .await
     }
 
-    /// Handles one invocation. Messages from SQS fail one by one; a direct event fails as a whole, upon which Lambda
-    /// delivers it again: what was recorded is then found unchanged.
+    /// Handles one invocation. Messages of SQS fail one by one. A direct event fails as a whole,
+    /// and Lambda delivers it again. Objects that were recorded are then found unchanged.
     pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, lambda_runtime::Error> {
-        // Of the level that is always on: every line of the invocation carries its id.
+        // An error span is enabled at every log level, so that each line has the id of the
+        // invocation.
         let span = tracing::error_span!(
             "events",
             requestId = event.context.request_id,
             traceId = event.context.xray_trace_id,
         );
-        self.taken(event).instrument(span).await
+        self.handle_event(event).instrument(span).await
     }
 
-    async fn taken(&self, event: LambdaEvent<Value>) -> Result<Value, lambda_runtime::Error> {
+    async fn handle_event(
+        &self,
+        event: LambdaEvent<Value>,
+    ) -> Result<Value, lambda_runtime::Error> {
         let started = Instant::now();
         let now = SystemTime::now();
         let end = emulator::deadline_ms(&event.context, now);
@@ -82,14 +87,14 @@ impl RecordUpload {
         let mut report = Report::default();
         let answer = match Event::parse(&event.payload) {
             Event::Sqs(messages) => {
-                // One message for each record, in their order.
+                // There is one message for each record, in the same order.
                 for (at, message) in messages.iter().enumerate() {
                     if message.notices.contains(&Notice::Unknown) {
                         unknown::log_message(&event.payload["Records"][at]);
                     }
                 }
                 let notices = messages.iter().flat_map(|message| &message.notices);
-                let failed = self.take_all(notices, deadline, &mut report).await;
+                let failed = self.handle_notices(notices, deadline, &mut report).await;
                 let ids: Vec<Value> = messages
                     .iter()
                     .filter(|message| message.notices.iter().any(|one| failed.contains(one)))
@@ -101,8 +106,12 @@ impl RecordUpload {
                 if notices.contains(&Notice::Unknown) {
                     unknown::log(None, &event.payload);
                 }
-                match self.take_all(&notices, deadline, &mut report).await.len() {
-                    0 => Ok(report.to_json()),
+                match self
+                    .handle_notices(&notices, deadline, &mut report)
+                    .await
+                    .len()
+                {
+                    0 => Ok(serde_json::to_value(&report)?),
                     failed => Err(format!("{failed} of {} not taken", notices.len()).into()),
                 }
             }
@@ -111,16 +120,17 @@ impl RecordUpload {
         answer
     }
 
-    /// Takes each of `notices` once, some at a time, and answers those that must come again: they failed, or time
-    /// ran out before they were done.
-    async fn take_all<'a>(
+    /// Handles each of `notices` once, several at a time. Returns those that must be delivered
+    /// again, because they failed or because the deadline passed.
+    async fn handle_notices<'a>(
         &self,
         notices: impl IntoIterator<Item = &'a Notice>,
         deadline: Instant,
         report: &mut Report,
     ) -> HashSet<&'a Notice> {
-        // An event only says "look": two that say the same want one look. In no order, so that of more than there
-        // is time for, each delivery takes others.
+        // Equal notices are handled once, because an event is only a reason for a HEAD. The order
+        // of a set is random, so that repeated deliveries of too many notices handle different
+        // ones.
         let mut left = HashSet::new();
         for notice in notices {
             match notice {
@@ -131,11 +141,11 @@ impl RecordUpload {
             }
         }
         let mut failed = HashSet::new();
-        let mut taken = stream::iter(left.clone())
-            // Boxed: nested through a stream, its type would be too deep for the compiler.
-            .map(|notice| Box::pin(async move { (notice, self.take(notice).await) }))
+        let mut findings = stream::iter(left.clone())
+            // Boxed, because the type of a future nested in a stream is too deep for the compiler.
+            .map(|notice| Box::pin(async move { (notice, self.handle_notice(notice).await) }))
             .buffer_unordered(AT_ONCE);
-        while let Ok(Some((notice, finding))) = timeout_at(deadline, taken.next()).await {
+        while let Ok(Some((notice, finding))) = timeout_at(deadline, findings.next()).await {
             match finding {
                 Ok(finding) => {
                     left.remove(notice);
@@ -143,25 +153,25 @@ impl RecordUpload {
                 }
                 Err(error) => {
                     failed.insert(notice);
-                    not_recorded(&error);
+                    log_failed(&error);
                 }
             }
         }
-        drop(taken);
+        drop(findings);
         for notice in &left {
             report.count(Finding::Failed);
             if !failed.contains(notice) {
-                let late = Error::timeout("the deadline came before its turn");
-                not_recorded(&match key_of(notice) {
-                    Some(key) => late.of_file(&key),
-                    None => late,
+                let error = Error::timeout("the deadline passed before it was handled");
+                log_failed(&match key_of(notice) {
+                    Some(key) => error.of_file(&key),
+                    None => error,
                 });
             }
         }
         left
     }
 
-    async fn take(&self, notice: &Notice) -> Result<Finding, Error> {
+    async fn handle_notice(&self, notice: &Notice) -> Result<Finding, Error> {
         let (Notice::Object { bucket, key } | Notice::Scan { bucket, key, .. }) = notice else {
             return Ok(Finding::Unknown);
         };
@@ -171,39 +181,40 @@ impl RecordUpload {
         let Ok(key) = ObjectKey::parse(key) else {
             return Ok(Finding::Foreign);
         };
-        let taken = self.take_key(&key, notice).await;
-        taken.map_err(|error| error.of_file(&key))
+        let finding = self.record(&key, notice).await;
+        finding.map_err(|error| error.of_file(&key))
     }
 
-    async fn take_key(&self, key: &ObjectKey, notice: &Notice) -> Result<Finding, Error> {
+    async fn record(&self, key: &ObjectKey, notice: &Notice) -> Result<Finding, Error> {
         let recorder = Recorder::new(&self.stores, &self.settings);
         let outcome = match recorder.record(key).await {
-            // Another file has the id: no key that we made, and it will be none the next time either.
+            // Another file has the id, so presigning did not create this key. A repetition cannot
+            // change that.
             Err(error) if error.code() == Code::InvalidKey => return Ok(Finding::Foreign),
             outcome => outcome?,
         };
         let finding = match outcome {
             Outcome::Created(row) => {
-                recorded(&row);
+                log_recorded(&row);
                 Finding::Recorded
             }
             Outcome::Existing(_) => Finding::Unchanged,
             Outcome::Deleted => return Ok(Finding::Deleted),
             Outcome::Refused(refusal) => {
-                refused(key, refusal);
+                log_refused(key, refusal);
                 return Ok(Finding::Refused);
             }
             Outcome::Missing if recorder.forget(key).await? => return Ok(Finding::Forgotten),
             Outcome::Missing => return Ok(Finding::Missing),
         };
         match notice {
-            // There is a row now, even if the scanner was faster than everybody else.
-            Notice::Scan { etag, status, .. } => self.scanned(key, etag, *status).await,
+            // The record step has created the row, even if the scan result arrived first.
+            Notice::Scan { etag, status, .. } => self.set_scan_status(key, etag, *status).await,
             _ => Ok(finding),
         }
     }
 
-    async fn scanned(
+    async fn set_scan_status(
         &self,
         key: &ObjectKey,
         etag: &str,
@@ -218,8 +229,9 @@ impl RecordUpload {
     }
 }
 
-/// Nobody is answered: what became of a file is found in the log, by its id.
-fn recorded(row: &FileRow) {
+/// Logs a new file. No client receives a response to an event, so the log has the outcome under the
+/// id of the file.
+fn log_recorded(row: &FileRow) {
     tracing::info!(
         fileId = %row.id,
         owner = row.object_key.owner().fingerprint(),
@@ -231,7 +243,7 @@ fn recorded(row: &FileRow) {
     );
 }
 
-/// The key that an event is about, if it is one of ours.
+/// The key that a notice names, if it is a valid one.
 fn key_of(notice: &Notice) -> Option<ObjectKey> {
     match notice {
         Notice::Object { key, .. } | Notice::Scan { key, .. } => ObjectKey::parse(key).ok(),
@@ -239,8 +251,8 @@ fn key_of(notice: &Notice) -> Option<ObjectKey> {
     }
 }
 
-/// It comes again. Which file it is, and whose, is in the error.
-fn not_recorded(error: &Error) {
+/// Logs a notice that will be delivered again. The error names the file and its owner.
+fn log_failed(error: &Error) {
     tracing::error!(
         fileId = error.file().map(tracing::field::display),
         owner = error.owner(),
@@ -251,7 +263,7 @@ fn not_recorded(error: &Error) {
     );
 }
 
-fn refused(key: &ObjectKey, refusal: Refusal) {
+fn log_refused(key: &ObjectKey, refusal: Refusal) {
     let refused = Error::from(refusal);
     tracing::info!(
         fileId = %key.id(),

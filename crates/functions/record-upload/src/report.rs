@@ -1,97 +1,86 @@
-//! What one invocation found, as numbers.
+//! The numbers of one invocation.
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 /// What became of one notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Finding {
-    /// A row was made.
+    /// The file has a new row.
     Recorded,
-    /// The row was there; it may have been brought up to date.
+    /// The file had a row. It may have been updated.
     Unchanged,
-    /// The file had been deleted: its object was removed again.
+    /// The file had been deleted, and its object was removed again.
     Deleted,
-    /// The row says what a malware scanner found.
+    /// The row has the result of a malware scan.
     Scanned,
-    /// A scanner's word on bytes that are no longer there.
+    /// The scan result is for bytes that are no longer there.
     Stale,
-    /// Too large, or over quota: tombstone and removal.
+    /// The object was refused, so the file is a tombstone and the object was removed.
     Refused,
-    /// The object is gone, and its row with it.
+    /// The object is gone, and its row was dropped.
     Forgotten,
-    /// There is no object, and no row.
+    /// There is neither an object nor a row.
     Missing,
-    /// Another bucket's, or a key that is not ours.
+    /// The bucket or the key is not one of this deployment.
     Foreign,
-    /// Not an event about an object.
+    /// The event is not about an object.
     Unknown,
-    /// It will be tried again.
+    /// The notice failed and will be delivered again.
     Failed,
 }
 
-/// How often each was found.
-#[derive(Debug, Default)]
-pub(crate) struct Report([u64; 11]);
-
-const NAMES: [&str; 11] = [
-    "recorded",
-    "unchanged",
-    "deleted",
-    "scanned",
-    "stale",
-    "refused",
-    "forgotten",
-    "missing",
-    "foreign",
-    "unknown",
-    "failed",
-];
+/// How many notices of an invocation had each finding.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Report {
+    recorded: u64,
+    unchanged: u64,
+    deleted: u64,
+    scanned: u64,
+    stale: u64,
+    refused: u64,
+    forgotten: u64,
+    missing: u64,
+    foreign: u64,
+    unknown: u64,
+    failed: u64,
+}
 
 impl Report {
     pub(crate) fn count(&mut self, finding: Finding) {
-        self.0[finding as usize] += 1;
+        *match finding {
+            Finding::Recorded => &mut self.recorded,
+            Finding::Unchanged => &mut self.unchanged,
+            Finding::Deleted => &mut self.deleted,
+            Finding::Scanned => &mut self.scanned,
+            Finding::Stale => &mut self.stale,
+            Finding::Refused => &mut self.refused,
+            Finding::Forgotten => &mut self.forgotten,
+            Finding::Missing => &mut self.missing,
+            Finding::Foreign => &mut self.foreign,
+            Finding::Unknown => &mut self.unknown,
+            Finding::Failed => &mut self.failed,
+        } += 1;
     }
 
-    pub(crate) fn to_json(&self) -> Value {
-        NAMES
-            .iter()
-            .zip(self.0)
-            .map(|(name, count)| ((*name).to_owned(), json!(count)))
-            .collect()
-    }
-
-    /// The one line of an invocation.
-    pub(crate) fn log(&self, took: Duration) {
-        let [
-            recorded,
-            unchanged,
-            deleted,
-            scanned,
-            stale,
-            refused,
-            forgotten,
-            missing,
-            foreign,
-            unknown,
-            failed,
-        ] = self.0;
+    /// Writes the one log line of an invocation.
+    pub(crate) fn log(&self, duration: Duration) {
         tracing::info!(
-            durationMs = (took.as_secs_f64() * 1e6).round() / 1e3,
-            ok = failed == 0,
-            recorded,
-            unchanged,
-            deleted,
-            scanned,
-            stale,
-            refused,
-            forgotten,
-            missing,
-            foreign,
-            unknown,
-            failed,
-            metric.EventsFailed = (failed > 0).then_some(failed),
+            durationMs = (duration.as_secs_f64() * 1e6).round() / 1e3,
+            ok = self.failed == 0,
+            recorded = self.recorded,
+            unchanged = self.unchanged,
+            deleted = self.deleted,
+            scanned = self.scanned,
+            stale = self.stale,
+            refused = self.refused,
+            forgotten = self.forgotten,
+            missing = self.missing,
+            foreign = self.foreign,
+            unknown = self.unknown,
+            failed = self.failed,
+            metric.EventsFailed = (self.failed > 0).then_some(self.failed),
             "events taken"
         );
     }

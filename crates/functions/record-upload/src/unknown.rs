@@ -1,6 +1,7 @@
 //! Events that are acknowledged without being understood: what they say they are, for the log.
 //!
-//! Anyone may be able to send to the queue, so only short names of senders are logged, never content.
+//! Anyone may be able to send to the queue, so only short names of senders are logged, never
+//! content.
 
 use serde_json::Value;
 

@@ -26,7 +26,7 @@ pub struct SaveMetadata {
     urls: ReadUrls,
 }
 
-/// `publicFileUrl`, which tutorials send too, is not read: a client's word is not recorded.
+/// Tutorials send `publicFileUrl` as well. It is ignored, because only what S3 reports is recorded.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Body {
@@ -74,7 +74,7 @@ impl SaveMetadata {
                 Ok(self.saved(201, &row)?.counting(counts))
             }
             Outcome::Existing(row) => self.saved(200, &row),
-            Outcome::Missing => Err(self.missing(&key).await?),
+            Outcome::Missing => self.missing(&key).await,
             Outcome::Deleted => Err(deleted()),
             Outcome::Refused(refusal) => Err(refusal.into()),
         }
@@ -88,10 +88,11 @@ impl SaveMetadata {
         )
     }
 
-    /// No object: not uploaded yet, or deleted or refused before.
-    async fn missing(&self, key: &ObjectKey) -> Result<Error, Error> {
+    /// The response without an object: the file is not uploaded yet, or was deleted or refused
+    /// before.
+    async fn missing(&self, key: &ObjectKey) -> Result<Reply, Error> {
         let state = self.stores.db.file_state(key.owner(), key.id()).await?;
-        Ok(no_object(&state))
+        Err(no_object(&state))
     }
 }
 
@@ -120,7 +121,7 @@ fn own_key(key: &str, user: &UserId) -> Result<ObjectKey, Error> {
 /// Why there is no object under the key of a file in this state.
 fn no_object(state: &FileState) -> Error {
     match state {
-        FileState::Deleted(why) => Refusal::before(*why).map_or_else(deleted, Error::from),
+        FileState::Tombstone(why) => Refusal::of(*why).map_or_else(deleted, Error::from),
         FileState::Unknown | FileState::Live(_) => Error::new(
             Code::UploadNotFound,
             "There is no upload under this objectKey yet. PUT the file to its presignedUrl first.",

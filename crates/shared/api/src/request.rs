@@ -55,7 +55,8 @@ impl Request {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
-    /// Sets the files that this request creates, changes or deletes, for its log line. A later call replaces them.
+    /// Sets the files that this request creates, changes or deletes, for its log line. A later call
+    /// replaces them.
     ///
     /// Until the first call it is the file whose id is in the path.
     pub fn concerns(&self, files: impl IntoIterator<Item = FileId>) {
@@ -75,16 +76,16 @@ impl Request {
         &self.user
     }
 
-    /// Method and path of the matched route, and the decoded id in the path: `("GET", "/files/{id}", id)`. All are
-    /// empty if no route matches.
+    /// Method and path of the matched route, and the decoded id in the path: `("GET",
+    /// "/files/{id}", id)`. All are empty if no route matches.
     #[must_use]
     pub fn route(&self) -> (&'static str, &'static str, &str) {
         let Target { route, id, .. } = &self.target;
         route.map_or(("", "", ""), |route| (route.method, route.path, id))
     }
 
-    /// The route for the log, such as `GET /files/{id}`. A path of the client's choice is not logged, so without a
-    /// route it is the method alone.
+    /// The route for the log, such as `GET /files/{id}`. A path of the client's choice is not
+    /// logged, so without a route it is the method alone.
     pub(crate) fn route_name(&self) -> String {
         self.target
             .route
@@ -117,7 +118,8 @@ impl Request {
         }
     }
 
-    /// The value of a query parameter. Fails if it was sent twice, because one of them would be ignored.
+    /// The value of a query parameter. Fails if it was sent twice, because one of them would be
+    /// ignored.
     pub fn query(&self, name: &str) -> Result<Option<&str>, Error> {
         let mut values = self.query.iter().filter(|(key, _)| key == name);
         match (values.next(), values.next()) {
@@ -159,8 +161,9 @@ impl Target {
 
 /// How many segments stand before the path that `openapi.yaml` has.
 ///
-/// An HTTP API keeps a named stage there, and both kinds of API the base path of a custom domain. The route that API
-/// Gateway has matched gives the number of segments that are ours. Function URLs match no route and add nothing.
+/// An HTTP API keeps a named stage there, and both kinds of API the base path of a custom domain.
+/// The route that API Gateway has matched gives the number of segments that are ours. Function URLs
+/// match no route and add nothing.
 fn segments_in_front(event: &Event<'_>) -> usize {
     match event.route().filter(|route| !route.contains("+}")) {
         Some(route) => segments_of(event.path())

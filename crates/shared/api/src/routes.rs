@@ -1,5 +1,5 @@
-//! The routes of the API. `template.yaml`, `openapi.yaml` and the router of `cargo lambda watch` in `Cargo.toml` repeat
-//! them, and tests compare all four.
+//! The routes of the API. `template.yaml`, `openapi.yaml` and the router of `cargo lambda watch` in
+//! `Cargo.toml` repeat them, and tests compare all four.
 
 use std::fmt;
 

@@ -1,11 +1,13 @@
-//! Reads typed configuration through an injected getter, so that tests do not change the process environment.
+//! Reads typed configuration through an injected getter, so that tests do not change the process
+//! environment.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// Why a function cannot start: the variable and the problem. It never contains the value, which may be a secret.
+/// Why a function cannot start: the variable and the problem. It never contains the value, which
+/// may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
     variable: &'static str,
@@ -76,7 +78,8 @@ impl Environment {
         Self::new(move |variable| first(variable).or_else(|| (self.0)(variable)))
     }
 
-    /// The value, unless it is unset or blank. A template cannot leave a variable unset, only empty.
+    /// The value, unless it is unset or blank. A template cannot leave a variable unset, only
+    /// empty.
     #[must_use]
     pub fn optional(&self, variable: &'static str) -> Option<String> {
         (self.0)(variable).filter(|value| !value.trim().is_empty())

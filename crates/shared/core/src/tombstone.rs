@@ -50,8 +50,8 @@ impl Tombstone {
         }
     }
 
-    /// The reason that the column `refused` of a tombstone has. An unknown value, which a later version may have
-    /// written, reads as a delete.
+    /// The reason that the column `refused` of a tombstone has. An unknown value, which a later
+    /// version may have written, reads as a delete.
     #[must_use]
     pub fn from_stored(refused: Option<&str>) -> Self {
         let mut known = Self::ALL.into_iter();

@@ -19,6 +19,6 @@ pub use relocate::Relocated;
 pub use removals::{RemovalLimit, RemovalsLeft};
 pub use rows::KeptRow;
 pub use shards::KeyRange;
-pub use tombstones::{TombstoneRow, TombstoneCursor};
+pub use tombstones::{TombstoneCursor, TombstoneRow};
 pub use uploads::OldUpload;
 pub use usage::UsageDrift;

@@ -60,14 +60,16 @@ pub struct UploadPage {
     pub next: Option<FileId>,
 }
 
-/// The limit is exact: everybody who adds a row holds the user's lock, so the count (`others`) has what the predecessor
-/// added. It stops at the limit, however many rows there are from before there was one.
+/// The limit is exact: every statement that adds a row holds the user's lock, so the count
+/// (`others`) includes the rows of all earlier holders. The count stops at the limit, however many
+/// older rows there are.
 ///
-/// A lost answer may be that of a COMMIT: the second attempt finds the row, and does not count it.
+/// The response to a COMMIT may be lost. Then the second attempt finds the row, and does not count it.
 const ADD: &str = "\
 WITH new AS (
-    SELECT $2::uuid AS id, $3::text AS object_key, $4::text AS upload_id, $5::text AS file_name,
-           $6::text AS content_type, $7::bigint AS size, $8::bigint AS part_size, $10::text AS rule
+    SELECT $1::text AS user_id, $2::uuid AS id, $3::text AS object_key, $4::text AS upload_id,
+           $5::text AS file_name, $6::text AS content_type, $7::bigint AS size, $8::bigint AS part_size,
+           $9::bigint AS max_open, $10::text AS rule
 ), others AS (
     SELECT count(*) < $9 AS leave_room FROM (
         SELECT FROM multipart_uploads AS m
@@ -78,13 +80,13 @@ WITH new AS (
 ), put AS (
     INSERT INTO multipart_uploads
         (user_id, id, object_key, upload_id, file_name, content_type, size, part_size, rule)
-    SELECT $1, id, object_key, upload_id, file_name, content_type, size, part_size, rule
+    SELECT user_id, id, object_key, upload_id, file_name, content_type, size, part_size, rule
     FROM new, others WHERE leave_room
     ON CONFLICT (id) DO NOTHING
 )
 SELECT leave_room FROM others";
 
-/// A file that is recorded has its row in `s3_files`; who recorded it may have known nothing of the upload.
+/// An upload is over when its file has a row in `s3_files`, which an event may have recorded.
 const FIND: &str = "\
 SELECT m.*, aborted_at IS NULL AND NOT EXISTS (
     SELECT FROM s3_files AS f WHERE user_id = $1 AND f.id = m.id) AS open
@@ -180,7 +182,8 @@ impl Db {
         })
     }
 
-    /// Marks upload `id` of `user` as given up, also again, and answers it; `None` where there is none.
+    /// Marks upload `id` of `user` as given up, also again, and answers it; `None` where there is
+    /// none.
     pub async fn mark_aborted(
         &self,
         user: &UserId,

@@ -1,19 +1,22 @@
 //! The one idempotent step that records what S3 has under a key.
 //!
-//! The client's `save-metadata` call, an S3 event, a completed multipart upload and the reconciler all run
-//! this step. It works the same in any order and any number of times, because it takes nothing from its
-//! caller but the key:
+//! The client's `save-metadata` call, an S3 event, a completed multipart upload and the reconciler
+//! all run this step. It works the same in any order and any number of times, because it takes
+//! nothing from its caller but the key:
 //!
 //! 1. A HEAD (and a ranged GET of the first bytes) asks S3 what is there.
-//! 2. One statement compares that with the row and writes it. The statement decides: a newer object wins, a
-//!    duplicate changes nothing, a tombstone is final. Usage moves by what the statement has changed.
-//! 3. If the statement made or found a tombstone, the object is removed. If that fails, `maintain` removes it.
+//! 2. One statement compares that with the row and writes it. The statement decides: a newer object
+//!    wins, a duplicate changes nothing, a tombstone is final. Usage moves by what the statement
+//!    has changed.
+//! 3. If the statement made or found a tombstone, the object is removed. If that fails, `maintain`
+//!    removes it.
 //!
-//! S3 reports times in whole seconds. If the row and the HEAD have the same second and differ, the step
-//! repeats the HEAD after it has read the row: that answer is known to be the later one.
+//! S3 reports times in whole seconds. If the row and the HEAD have the same second and differ, the
+//! step repeats the HEAD after it has read the row: that answer is known to be the later one.
 //!
-//! Limits, rules and quota refuse only what is new, larger than its row, or of another type than its row. A limit
-//! that was lowered, or a bucket that was restored by a copy, never removes a file that was accepted.
+//! Limits, rules and quota refuse only what is new, larger than its row, or of another type than
+//! its row. A limit that was lowered, or a bucket that was restored by a copy, never removes a file
+//! that was accepted.
 
 mod confirm;
 mod many;
@@ -49,7 +52,8 @@ pub enum Outcome {
     Missing,
     /// The file was deleted: an upload that came later is removed again.
     Deleted,
-    /// The object was refused for its size, its type or the owner's quota, now or before, and removed; the error says which.
+    /// The object was refused for its size, its type or the owner's quota, now or before, and
+    /// removed; the error says which.
     Refused(Refusal),
 }
 
@@ -138,7 +142,8 @@ pub struct Settings {
 impl Settings {
     /// Reads `PUBLIC_BASE_URL`, the size limits, `UPLOAD_RULES`, `USER_QUOTA_BYTES` and `DETECT_CONTENT`.
     pub fn from_env(env: &Environment) -> Result<Self, ConfigError> {
-        // Validate `REQUIRE_SCAN` here too, so that a deployment that cannot enforce it fails at init.
+        // Validate `REQUIRE_SCAN` here too, so that a deployment that cannot enforce it fails at
+        // init.
         require_scan(env)?;
         Ok(Self {
             public: PublicBase::from_env(env)?,
@@ -159,7 +164,8 @@ pub struct Recorder<'a> {
 }
 
 impl<'a> Recorder<'a> {
-    /// A recorder that refuses every object over a limit or the quota, as client calls and events require.
+    /// A recorder that refuses every object over a limit or the quota, as client calls and events
+    /// require.
     #[must_use]
     pub const fn new(stores: &'a Stores, settings: &'a Settings) -> Self {
         Self {
@@ -169,8 +175,8 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// The same for maintenance. An object that no upload URL can have written recently was accepted once, so it
-    /// is recorded whatever the limits and the quota are now.
+    /// The same for maintenance. An object that no upload URL can have written recently was
+    /// accepted once, so it is recorded whatever the limits and the quota are now.
     #[must_use]
     pub const fn for_maintenance(self) -> Self {
         Self {
@@ -201,8 +207,8 @@ impl<'a> Recorder<'a> {
         recorded.map_err(|error| error.of_file(key))
     }
 
-    /// The same where the row says something else than S3: S3 is right, even if its object is the older one, as when
-    /// a later version of it was removed.
+    /// The same where the row says something else than S3: S3 is right, even if its object is the
+    /// older one, as when a later version of it was removed.
     pub async fn refresh(&self, key: &ObjectKey) -> Result<Outcome, Error> {
         let refreshed = async {
             let seen = self.stores.db.find_file(key.owner(), key.id()).await?;
@@ -211,8 +217,8 @@ impl<'a> Recorder<'a> {
         refreshed.await.map_err(|error: Error| error.of_file(key))
     }
 
-    /// `seen` is a row that S3 is asked after: S3 tells times in whole seconds, so of two uploads in one second
-    /// only that order says which is the later one.
+    /// `seen` is a row that S3 is asked after: S3 tells times in whole seconds, so of two uploads
+    /// in one second only that order says which is the later one.
     async fn record_seen(&self, key: &ObjectKey, seen: Option<FileRow>) -> Result<Outcome, Error> {
         let Some(object) = self.look(key).await? else {
             return Ok(Outcome::Missing);
@@ -226,7 +232,8 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// Records `object`, which was looked at after the row `seen`, and looks again for as long as it changes.
+    /// Records `object`, which was looked at after the row `seen`, and looks again for as long as
+    /// it changes.
     ///
     /// Unless `refuses`, an object that would be refused is left as it is.
     async fn settle(
@@ -287,7 +294,8 @@ impl<'a> Recorder<'a> {
             };
             object = again;
         }
-        // Its owner keeps replacing it. The row says what S3 had a moment ago, and the last upload's event is to come.
+        // Its owner keeps replacing it. The row says what S3 had a moment ago, and the last
+        // upload's event is to come.
         seen.map(|row| Settled::As(Outcome::Existing(row)))
             .ok_or_else(|| {
                 Error::unavailable(
@@ -306,7 +314,8 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// Lets go of a live row whose object is gone, as when somebody removed it from the bucket by hand.
+    /// Lets go of a live row whose object is gone, as when somebody removed it from the bucket by
+    /// hand.
     pub async fn forget(&self, key: &ObjectKey) -> Result<bool, Error> {
         let forgotten = self.forget_missing(key).await;
         forgotten.map_err(|error| error.of_file(key))
@@ -316,7 +325,8 @@ impl<'a> Recorder<'a> {
         let Some(row) = self.stores.db.find_file(key.owner(), key.id()).await? else {
             return Ok(false);
         };
-        // The row was read first: a HEAD after it that finds nothing is newer than what the row says.
+        // The row was read first: a HEAD after it that finds nothing is newer than what the row
+        // says.
         if self.stores.bucket.head(key).await?.is_some() {
             return Ok(false);
         }

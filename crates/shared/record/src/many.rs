@@ -1,5 +1,5 @@
-//! The same step for many keys at once, for sweeps. It refuses nothing by itself: what it would refuse is handed back,
-//! so that a sweep can count it before anything is removed.
+//! The same step for many keys at once, for sweeps. It refuses nothing by itself: what it would
+//! refuse is handed back, so that a sweep can count it before anything is removed.
 
 use std::collections::HashSet;
 
@@ -16,8 +16,8 @@ pub struct Swept {
     pub created: Vec<ObjectKey>,
     /// What became of each of the others.
     pub others: Vec<(ObjectKey, Result<Outcome, Error>)>,
-    /// Those that would be refused, and why: nothing was changed. [`Recorder::refresh`] refuses them, if that is
-    /// still so.
+    /// Those that would be refused, and why: nothing was changed. [`Recorder::refresh`] refuses
+    /// them, if that is still so.
     pub refusable: Vec<(ObjectKey, Tombstone)>,
 }
 
@@ -32,11 +32,13 @@ impl Swept {
 }
 
 impl Recorder<'_> {
-    /// Records `keys`, which seem to have no row, of which `at_once` are looked at at the same time.
+    /// Records `keys`, which seem to have no row, of which `at_once` are looked at at the same
+    /// time.
     ///
-    /// Those without a row get one by one statement for all. The others, and all where a quota has no room for all,
-    /// follow one by one in the order of `keys`: which of them fit must not depend on chance. More than a few hundred
-    /// keys are more locks than Postgres may have. Fails as a whole where Postgres does not answer.
+    /// Those without a row get one by one statement for all. The others, and all where a quota has
+    /// no room for all, follow one by one in the order of `keys`: which of them fit must not depend
+    /// on chance. More than a few hundred keys are more locks than Postgres may have. Fails as a
+    /// whole where Postgres does not answer.
     pub async fn record_many(&self, keys: Vec<ObjectKey>, at_once: usize) -> Result<Swept, Error> {
         let (mut swept, mut strict, mut kept) = (Swept::default(), Vec::new(), Vec::new());
         let mut looks = stream::iter(keys)
@@ -107,7 +109,8 @@ impl Recorder<'_> {
 
     /// Makes the rows of `keys` say what S3 has, as [`Recorder::refresh`] does for one.
     ///
-    /// Those that grow under a quota come last and in the order of `keys`: which of them fit must not depend on chance.
+    /// Those that grow under a quota come last and in the order of `keys`: which of them fit must
+    /// not depend on chance.
     pub async fn refresh_many(&self, keys: Vec<ObjectKey>, at_once: usize) -> Swept {
         let mut swept = Swept::default();
         let mut growing = Vec::new();

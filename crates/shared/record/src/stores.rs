@@ -18,8 +18,8 @@ pub struct Stores {
 }
 
 impl Stores {
-    /// Reads the addresses and credentials of both. Connects to Postgres, if it is reachable, while Lambda still
-    /// counts this as init.
+    /// Reads the addresses and credentials of both. Connects to Postgres, if it is reachable, while
+    /// Lambda still counts this as init.
     pub async fn from_env(env: &Environment) -> Result<Self, ConfigError> {
         let keys = Credentials::from_env(env)?;
         Self::with_keys(env, keys.into()).await

@@ -86,8 +86,8 @@ impl Recorder<'_> {
         }
     }
 
-    /// Whether the record step would refuse a listed object for its size, with its live row `seen` if it has one.
-    /// `None` where only the type and the rule that a HEAD reports can decide.
+    /// Whether the record step would refuse a listed object for its size, with its live row `seen`
+    /// if it has one. `None` where only the type and the rule that a HEAD reports can decide.
     #[must_use]
     pub fn refuses_listed(&self, listed: &Listing<'_>) -> Option<bool> {
         if !self.may_refuse(listed.last_modified) {

@@ -31,16 +31,19 @@ struct Secret {
     secret_string: Option<String>,
 }
 
-/// The variables of this process, with the connection string from Secrets Manager if it is kept there.
+/// The variables of this process, with the connection string from Secrets Manager if it is kept
+/// there.
 pub async fn environment() -> Result<Environment, ConfigError> {
     with_database_url(Environment::process()).await
 }
 
-/// Adds the connection string that `DATABASE_URL_SECRET_ARN` names. Without that variable, returns `env` unchanged.
+/// Adds the connection string that `DATABASE_URL_SECRET_ARN` names. Without that variable, returns
+/// `env` unchanged.
 ///
 /// `DATABASE_URL_SECRET_KEY` is the key of the connection string if the secret is JSON, and
-/// `DATABASE_URL_UNPOOLED_SECRET_KEY` the key of the one for migrations. `DATABASE_URL_SECRET_VERSION` is the version to
-/// request, by default the current one. A deployment that changes the version replaces the environments that hold another.
+/// `DATABASE_URL_UNPOOLED_SECRET_KEY` the key of the one for migrations.
+/// `DATABASE_URL_SECRET_VERSION` is the version to request, by default the current one. A
+/// deployment that changes the version replaces the environments that hold another.
 pub async fn with_database_url(env: Environment) -> Result<Environment, ConfigError> {
     let Some(arn) = env.optional("DATABASE_URL_SECRET_ARN") else {
         return Ok(env);

@@ -8,11 +8,11 @@ use std::time::{Duration, SystemTime};
 use object::read::elf::{FileHeader as _, SectionHeader as _};
 use object::{Endianness, elf};
 use serde_json::json;
-use slipway_emulators::lambda::{Lambda, Outcome};
+use slipway_emulators::lambda::{InvocationResult, Lambda};
 use slipway_emulators::postgres::{Postgres, PostgresOptions};
 use slipway_testkit::Authority;
 
-/// What glibc itself consists of; anything else would be missing on Lambda.
+/// The libraries of glibc. Lambda lacks any other.
 const GLIBC: [&str; 8] = [
     "libc.so.6",
     "libm.so.6",
@@ -31,7 +31,7 @@ fn built() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../.aws-sam/build")
 }
 
-/// What `sam build` made, a folder for each function by its name in the template.
+/// The folder that `sam build` writes, with a folder for each function by its name in the template.
 fn binaries() -> Vec<PathBuf> {
     let entries = std::fs::read_dir(built()).expect("run `sam build` first");
     let mut found: Vec<_> = entries
@@ -51,7 +51,7 @@ fn every_function_has_a_binary() {
         .collect();
     let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../template.yaml");
     let template = std::fs::read_to_string(template).expect("template.yaml");
-    // `  PresignFunction:`, and its type in the next line.
+    // `  PresignFunction:` and, in the next line, its type.
     let mut lines = template.lines().peekable();
     let mut expected = Vec::new();
     while let Some(line) = lines.next() {
@@ -74,7 +74,7 @@ fn changed(path: &Path) -> SystemTime {
     metadata.modified().expect("a time")
 }
 
-/// What the compiler has written for Lambda, and for build scripts and macros on the way there.
+/// The files that the compiler wrote for Lambda, for build scripts and for macros.
 fn compiled() -> Vec<PathBuf> {
     let target = root().join("target");
     let triples = std::fs::read_dir(&target).expect("a target folder");
@@ -85,13 +85,13 @@ fn compiled() -> Vec<PathBuf> {
         .filter(|folder| folder.is_dir());
     let entries = folders.flat_map(|folder| std::fs::read_dir(folder).expect("a folder"));
     let files = entries.flatten().map(|entry| entry.path());
-    // `.d` files alone are written without compiling.
+    // Cargo writes `.d` files without compiling.
     files
         .filter(|path| path.extension().is_none_or(|kind| kind != "d"))
         .collect()
 }
 
-/// Two thirds of what a function that speaks TLS takes to build is AWS-LC and what is above it.
+/// AWS-LC and the crates above it are two thirds of the compile time of a function with TLS.
 #[test]
 fn aws_lc_is_compiled_once_for_all_functions() {
     let started = changed(&root().join("target/release-stage/started"));
@@ -102,7 +102,7 @@ fn aws_lc_is_compiled_once_for_all_functions() {
     let all = compiled();
     let all: Vec<_> = all.iter().filter(is_aws_lc).collect();
     let new = all.iter().filter(|path| changed(path) >= started).count();
-    // None if it was there before, which a clean target folder excludes.
+    // None if it was there before, which a clean target folder rules out.
     assert!(!all.is_empty() && new <= 1, "{new} of {all:?}");
 }
 
@@ -136,7 +136,7 @@ fn the_layer_has_every_root() {
         count += 1;
     }
     assert!(count >= 7, "{count}");
-    // Whoever deploys may have put roots of his own there.
+    // A deployer may have added roots there.
     let added = std::fs::read_dir(certs).expect("certs").flatten();
     let added = added.filter(|entry| entry.path().extension().is_some_and(|it| it == "pem"));
     let added: usize = added
@@ -149,7 +149,7 @@ fn the_layer_has_every_root() {
     assert_eq!(file.matches("BEGIN CERTIFICATE").count(), added);
 }
 
-/// What is deployed speaks TLS by AWS-LC, where other tests have this machine's OpenSSL.
+/// Deployed functions use TLS by AWS-LC. Other tests use the machine's OpenSSL.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deployed_function_speaks_tls_with_postgres() {
     for version in ["TLSv1.2", "TLSv1.3"] {
@@ -192,10 +192,10 @@ async fn a_deployed_function_speaks_tls_with_postgres() {
             let lambda = lambda.expect("it starts");
             let outcome = lambda.invoke(&json!({}), Duration::from_mins(1)).await;
             match outcome {
-                Outcome::Answered(answer) if trusted => {
+                InvocationResult::Answered(answer) if trusted => {
                     assert_eq!(answer["applied"][0], "0001_roles", "{version}");
                 }
-                Outcome::Failed(error) if !trusted => {
+                InvocationResult::Failed(error) if !trusted => {
                     let error = error.to_string();
                     assert!(error.contains("authority that is not trusted"), "{error}");
                 }
@@ -238,7 +238,7 @@ fn no_binary_needs_what_lambda_lacks() {
     }
 }
 
-/// Shared libraries, and versions of glibc's symbols.
+/// The shared libraries and glibc symbol versions that a binary needs.
 fn needs(data: &[u8]) -> (Vec<String>, Vec<String>) {
     let header = elf::FileHeader64::<Endianness>::parse(data).expect("an ELF file");
     let endian = header.endian().expect("an endianness");

@@ -1,4 +1,4 @@
-//! A database for each test: a copy of one that is migrated once.
+//! A database for each test: a copy of a template database that is migrated once.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,16 +9,16 @@ use slipway_emulators::capture;
 use slipway_emulators::postgres::Postgres;
 use tokio_postgres::{Client, NoTls};
 
-use crate::{listen, server};
+use crate::{capture_log, server};
 
-/// A database that is dropped with this.
+/// A test's own database. It is dropped with this value.
 #[derive(Debug)]
 pub struct TestDatabase {
     name: String,
     server: &'static Postgres,
 }
 
-/// A fresh database with the newest schema.
+/// Creates a database with the newest schema.
 #[must_use]
 pub fn database() -> TestDatabase {
     static TEMPLATE: LazyLock<TestDatabase> = LazyLock::new(|| {
@@ -30,39 +30,39 @@ pub fn database() -> TestDatabase {
     create(&format!("TEMPLATE {}", TEMPLATE.name))
 }
 
-/// A fresh database with nothing in it.
+/// Creates an empty database.
 #[must_use]
 pub fn empty_database() -> TestDatabase {
     create("")
 }
 
 impl TestDatabase {
-    /// `postgres://…` for the superuser, whom no row-level security binds.
+    /// The connection string of the superuser, for whom row-level security does not hold.
     #[must_use]
     pub fn url(&self) -> String {
         self.server.url_of(&self.name)
     }
 
-    /// Its name.
+    /// The name of the database.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The server that has it.
+    /// The server of the database.
     #[must_use]
     pub fn server(&self) -> &'static Postgres {
         self.server
     }
 
-    /// A `Db` of its own, as a function would have.
+    /// Opens a `Db` with a connection of its own, as a function does.
     #[must_use]
     pub fn db(&self) -> Db {
         let config = Config::parse("DATABASE_URL", &self.url()).expect("our own URL");
         Db::new(config).expect("no TLS is needed")
     }
 
-    /// A connection as the superuser, to look at what is there.
+    /// Opens a connection as the superuser, to inspect rows.
     pub async fn admin(&self) -> Client {
         connect(&self.url()).await
     }
@@ -72,8 +72,9 @@ impl Drop for TestDatabase {
     fn drop(&mut self) {
         let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
         let server = self.server;
-        // Not waited for: the server waits for connections whose other end may be in the test's own runtime,
-        // which stands still here. What is left goes with the server.
+        // Do not wait for the drop. The server waits for open connections, and their other end may
+        // be in this test's runtime, which is blocked here. The server deletes the rest when it
+        // stops.
         thread::spawn(move || execute(server, drop));
     }
 }
@@ -83,7 +84,7 @@ fn create(template: &str) -> TestDatabase {
     let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
     let server = server();
     execute(server, format!("CREATE DATABASE {name} {template}"));
-    listen();
+    capture_log();
     capture::environment([("DATABASE_URL", server.url_of(&name).as_str())]);
     TestDatabase { name, server }
 }

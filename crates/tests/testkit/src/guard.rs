@@ -1,4 +1,4 @@
-//! The guard that test processes start their programs under.
+//! The guard that ends the programs of a test process.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,7 +7,8 @@ use std::time::SystemTime;
 
 use slipway_emulators::guard::Guard;
 
-/// A guard whose keeper is `slipway-guard`, built if it is missing or older than its source.
+/// The guard of this process. Its keeper is `slipway-guard`, which is built if it is missing or
+/// older than its source.
 #[must_use]
 pub fn guard() -> &'static Guard {
     static GUARD: LazyLock<Guard> = LazyLock::new(|| Guard::new(program()));
@@ -18,7 +19,7 @@ fn program() -> PathBuf {
     if let Some(program) = std::env::var_os("SLIPWAY_GUARD") {
         return program.into();
     }
-    // A test binary is `target/<profile>/deps/name-hash`.
+    // A test binary is at `target/<profile>/deps/name-hash`.
     let test = std::env::current_exe().expect("the path of this test");
     let folder = test
         .parent()

@@ -1,4 +1,4 @@
-//! `PgBouncer` in transaction mode before the test server.
+//! `PgBouncer` in transaction mode in front of the test server.
 
 use std::fmt::Write as _;
 use std::net::TcpStream;
@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use crate::guard;
 
-/// A running pooler; it ends when this is dropped.
+/// A running pooler. It stops when dropped.
 #[derive(Debug)]
 pub struct PgBouncer {
     port: u16,
@@ -24,7 +24,8 @@ pub struct PgBouncer {
 }
 
 impl PgBouncer {
-    /// Starts it with at most `pool` server connections, or says what to do where it is not installed.
+    /// Starts it with at most `pool` server connections. If it is not installed, the panic says how
+    /// to install it.
     #[must_use]
     pub fn start(server: &Postgres, pool: u32) -> Self {
         let program = find().expect(
@@ -63,7 +64,7 @@ impl PgBouncer {
         }
     }
 
-    /// `url` with this pooler's port.
+    /// `url` with the port of this pooler.
     #[must_use]
     pub fn through(&self, server: &Postgres, url: &str) -> String {
         url.replace(&format!(":{}/", server.port()), &format!(":{}/", self.port))
@@ -75,7 +76,7 @@ fn find() -> Option<PathBuf> {
     tools::find("pgbouncer").or_else(|| debian.exists().then(|| debian.to_owned()))
 }
 
-/// Who runs the server runs the pooler: neither may be root.
+/// The pooler runs as the user of the server, since neither may run as root.
 fn owner(folder: &Path) -> Option<User> {
     let metadata = folder.metadata().expect("the server's folder");
     let ours = std::fs::metadata("/proc/self").map(|own| own.uid()).ok();

@@ -1,4 +1,4 @@
-//! One Postgres for each test process; it goes when the process does.
+//! One Postgres for each test process. It stops with the process.
 
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -7,15 +7,16 @@ use slipway_emulators::postgres::{Postgres, PostgresOptions};
 
 use crate::guard;
 
-/// The server, started when first asked for.
+/// The server, started on first use.
 #[must_use]
 pub fn server() -> &'static Postgres {
     static SERVER: LazyLock<Postgres> = LazyLock::new(|| {
         let mut options = PostgresOptions::temporary(cache());
         options.settings = vec![
             ("max_connections".to_owned(), "300".to_owned()),
-            // A login that a fault has cut short holds up who makes or drops a database; on a busy machine one that
-            // is well takes seconds.
+            // A login that a fault has interrupted blocks CREATE DATABASE and DROP DATABASE until
+            // this timeout. It must still be longer than a normal login, which takes seconds on a
+            // busy machine.
             ("authentication_timeout".to_owned(), "15s".to_owned()),
         ];
         options.say = |text| eprintln!("{text}");
@@ -24,7 +25,7 @@ pub fn server() -> &'static Postgres {
     &SERVER
 }
 
-/// Where fetched programs are kept: the ignored folder at the root.
+/// The folder for downloaded programs: `.slipway/cache` at the root, which git ignores.
 #[must_use]
 pub fn cache() -> PathBuf {
     PathBuf::from(concat!(

@@ -1,4 +1,4 @@
-//! A certificate authority of our own, and the certificates it signs.
+//! A certificate authority of a test, and the certificates that it signs.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use slipway_emulators::capture;
 use tempfile::TempDir;
 
-/// An authority that nobody trusts but who is told to.
+/// An authority that only programs trust which are configured with its root.
 #[derive(Debug)]
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
@@ -22,13 +22,14 @@ impl Default for Authority {
 }
 
 impl Authority {
-    /// A new one.
+    /// Creates an authority.
     #[must_use]
     pub fn new() -> Self {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        // A name of its own: a certificate with the name of its issuer passes for self-signed.
+        // Each authority has a name of its own, because a certificate with the name of its issuer
+        // counts as self-signed.
         let name = &mut params.distinguished_name;
         name.push(DnType::CommonName, "Slipway test authority");
         let certificate = params.self_signed(&key).expect("a certificate");
@@ -44,13 +45,13 @@ impl Authority {
         }
     }
 
-    /// The PEM file to trust.
+    /// The path of the root as a PEM file.
     #[must_use]
     pub fn path(&self) -> PathBuf {
         Path::join(self.folder.path(), "ca.pem")
     }
 
-    /// A folder with that file under the name by which OpenSSL looks for it: see certs/README.md.
+    /// A folder with the root under the file name by which OpenSSL finds it: see certs/README.md.
     #[cfg(not(target_vendor = "apple"))]
     #[must_use]
     pub fn hashed(&self) -> PathBuf {
@@ -61,7 +62,8 @@ impl Authority {
         folder
     }
 
-    /// Certificate and key, as PEM, of a server at `names` (DNS names or IP addresses).
+    /// The certificate and the key, as PEM, of a server with these `names` (DNS names or IP
+    /// addresses).
     #[must_use]
     pub fn sign(&self, names: &[&str]) -> (String, String) {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
@@ -69,13 +71,14 @@ impl Authority {
         let params = CertificateParams::new(names).expect("names");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
         let key = pem("PRIVATE KEY", &key.serialize_der());
-        // Lines of it: a log has none that break.
+        // Note each line, since log lines never contain line breaks.
         key.lines().skip(1).for_each(capture::secret);
         (pem("CERTIFICATE", certificate.der()), key)
     }
 }
 
-/// Where OpenSSL looks for this root, in a folder that `SSL_CERT_DIR` names: the hash of its subject, and a number.
+/// The file name by which OpenSSL finds this root in a folder of `SSL_CERT_DIR`: the hash of its
+/// subject and a number.
 #[cfg(not(target_vendor = "apple"))]
 #[must_use]
 pub fn root_file_name(pem: &[u8]) -> String {
@@ -83,7 +86,7 @@ pub fn root_file_name(pem: &[u8]) -> String {
     format!("{:08x}.0", certificate.subject_name_hash())
 }
 
-/// RFC 7468.
+/// Encodes PEM (RFC 7468).
 fn pem(label: &str, der: &[u8]) -> String {
     let text = STANDARD.encode(der);
     let mut pem = format!("-----BEGIN {label}-----\n");

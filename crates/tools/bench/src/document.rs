@@ -1,4 +1,5 @@
-//! docs/performance.md: what is between two markers is written by whoever measures it, the rest by people.
+//! Writes docs/performance.md: the sections between two markers are generated, and the rest is
+//! written by people.
 
 use std::fs;
 use std::io;

@@ -1,4 +1,5 @@
-//! `cargo dev bench functions`: built functions, started and asked as Lambda does, beside what they are compared with.
+//! `cargo dev bench functions`: starts and invokes built functions as Lambda does, next to their
+//! baselines.
 
 mod bar;
 mod baselines;
@@ -22,27 +23,27 @@ use std::path::PathBuf;
 use clap::Args;
 
 use case::Case;
-use programs::{Programs, Who};
+use programs::{Program, Programs};
 use quota::Quota;
 use results::Results;
 use rounds::{Contender, WARM_UP, sample};
-use world::World;
+use world::BenchServers;
 
 use crate::{document, root, say};
 
-/// Under a quota: they take long.
+/// Requests under a CPU quota, which are slow.
 const QUOTA_REQUESTS: usize = 20;
 
-/// How much is measured, and of what.
+/// The options of `cargo dev bench functions`.
 #[derive(Clone, Debug, Args)]
-pub(crate) struct Options {
-    /// Starts of every program, with one request each
+pub(crate) struct FunctionsOptions {
+    /// Starts of every program with one request each
     #[arg(long, default_value_t = 20, value_name = "N")]
     starts: usize,
     /// Starts with many requests after the first
     #[arg(long, default_value_t = 8, value_name = "N")]
     rounds: usize,
-    /// How many those are, with a pause before each, and as many without
+    /// The number of those requests with a pause before each, and again without pauses
     #[arg(long, default_value_t = 300, value_name = "N")]
     requests: usize,
     /// Rounds with the CPU of a 128 MB function; 0 leaves them out
@@ -51,25 +52,25 @@ pub(crate) struct Options {
     /// Two minutes instead of fifteen: 5 starts, 2 rounds of 100 requests, 1 under the quota
     #[arg(long)]
     quick: bool,
-    /// A folder with our functions as `cargo lambda build` or `sam build` leaves them, instead of building them;
-    /// of several, each is measured
+    /// A folder with our functions as `cargo lambda build` or `sam build` writes them, instead of
+    /// building them; may be repeated to compare builds
     #[arg(long, value_name = "DIR")]
     binaries: Vec<PathBuf>,
-    /// Leave a tutorial out, neither built nor measured
+    /// Leave out a baseline; may be repeated
     #[arg(long, value_enum, value_name = "WHO")]
-    without: Vec<Who>,
-    /// Measure this alone, of our functions and the tutorials'
+    without: Vec<Program>,
+    /// Measure only this case of our functions and the baselines; may be repeated
     #[arg(long, value_enum, value_name = "CASE")]
     only: Vec<Case>,
-    /// Write docs/performance.md and its plots, and not only to the terminal
+    /// Write docs/performance.md and its plots too
     #[arg(long)]
     write: bool,
-    /// The machine's load before anything is measured
+    /// The machine's load before the measurement
     #[arg(skip)]
     busy: f64,
 }
 
-impl Options {
+impl FunctionsOptions {
     fn settled(&self) -> Self {
         let mut options = self.clone();
         if self.quick {
@@ -80,8 +81,8 @@ impl Options {
     }
 }
 
-/// Measures, prints the report, and writes it where asked.
-pub(crate) fn run(options: &Options) -> io::Result<()> {
+/// Measures, prints the report, and writes the document if requested.
+pub(crate) fn run(options: &FunctionsOptions) -> io::Result<()> {
     let mut options = options.settled();
     if options.write && !(options.without.is_empty() && options.only.is_empty()) {
         let what = "--write needs all programs and cases: the tables would lack some";
@@ -95,11 +96,11 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     }
     let programs = Programs::prepare(&options.binaries, &options.without)?;
     say("starting Postgres and S3");
-    let world = World::start(2 * options.requests.max(QUOTA_REQUESTS) + WARM_UP + 1)?;
+    let world = BenchServers::start(2 * options.requests.max(QUOTA_REQUESTS) + WARM_UP + 1)?;
     options.busy = load();
     let all = contenders(programs.builds(), &options);
     let mut results = Results::new(all);
-    // What is slow when it is first read from the disk must not be the first round's alone.
+    // The first round reads programs from the disk, so it is not counted.
     results.round(|contender| sample(&programs, &world, contender, 0, None))?;
     results.forget();
     for round in 0..options.starts {
@@ -112,10 +113,10 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     }
     let quota = under_quota(&options, &programs, &world)?;
     say("the parts of a start");
-    // Those that have a database, and whose parts are told from each other on the wire.
+    // The functions with a database, whose parts differ on the wire.
     let starting = contenders(programs.builds(), &options)
         .into_iter()
-        .filter(|one| matches!(one.who, Who::Slipway(_) | Who::Rust))
+        .filter(|one| matches!(one.who, Program::Slipway(_) | Program::Rust))
         .filter(|one| matches!(one.case, Case::Files | Case::Save | Case::Delete));
     let parts = parts::measure(&programs, &world, starting, options.starts.max(5))?;
     let files = results.sizes(&programs)?;
@@ -132,7 +133,7 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     Ok(())
 }
 
-/// The mean number of tasks that ran or waited to in the last minute.
+/// The average number of running or waiting tasks in the last minute.
 fn load() -> f64 {
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     load.split(' ')
@@ -141,33 +142,33 @@ fn load() -> f64 {
         .unwrap_or_default()
 }
 
-/// The floor first, then everybody with everything.
-fn contenders(builds: usize, options: &Options) -> Vec<Contender> {
+/// The floor first, then every program with every case.
+fn contenders(builds: usize, options: &FunctionsOptions) -> Vec<Contender> {
     let mut all = vec![Contender {
-        who: Who::Floor,
+        who: Program::Floor,
         case: Case::Presign,
     }];
     for build in 0..builds {
         let ours = Case::SHARED.into_iter().chain([Case::Look]);
-        let who = Who::Slipway(build);
+        let who = Program::Slipway(build);
         all.extend(ours.map(|case| Contender { who, case }));
     }
-    for who in [Who::Rust, Who::Node, Who::Python] {
+    for who in [Program::Rust, Program::Node, Program::Python] {
         if !options.without.contains(&who) {
             all.extend(Case::SHARED.map(|case| Contender { who, case }));
         }
     }
     all.retain(|one| {
-        one.who == Who::Floor || options.only.is_empty() || options.only.contains(&one.case)
+        one.who == Program::Floor || options.only.is_empty() || options.only.contains(&one.case)
     });
     all
 }
 
-/// The same with a fourteenth of a core, for the least and the most that a program does.
+/// The same with a fourteenth of a core, for the cheapest and the most expensive case.
 fn under_quota(
-    options: &Options,
+    options: &FunctionsOptions,
     programs: &Programs,
-    world: &World,
+    world: &BenchServers,
 ) -> io::Result<Option<Results>> {
     if options.quota == 0 {
         say("LEFT OUT, as asked: the rounds under a CPU quota");
@@ -182,7 +183,7 @@ fn under_quota(
     let all = contenders(1, options).into_iter();
     let some = all.filter(|contender| matches!(contender.case, Case::Presign | Case::Save));
     let some: Vec<_> = some.collect();
-    if some.iter().all(|contender| contender.who == Who::Floor) {
+    if some.iter().all(|contender| contender.who == Program::Floor) {
         say("LEFT OUT: the rounds under a CPU quota, which are for presign and save-metadata");
         return Ok(None);
     }

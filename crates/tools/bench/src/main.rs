@@ -1,4 +1,5 @@
-//! `cargo dev bench`: what the functions and the statements cost, measured side by side with what they stand on.
+//! `cargo dev bench`: measures the functions, the statements and the signer next to their
+//! baselines.
 
 mod document;
 mod functions;
@@ -22,15 +23,15 @@ struct Cli {
     command: Command,
 }
 
-/// What is measured.
+/// The benchmarks.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// The functions as they are deployed, beside the least one possible and those of the tutorials
-    Functions(functions::Options),
-    /// The statements, as the table grows and as many write at once
-    Scale(scale::Options),
-    /// Signed URLs, beside `aws-sigv4`, the SDK's presigner, and the hashing that nobody can do without
-    Signer(signer::Options),
+    /// The functions as they are deployed, next to the smallest possible one and those of tutorials
+    Functions(functions::FunctionsOptions),
+    /// The statements with a growing table and with concurrent writers
+    Scale(scale::ScaleOptions),
+    /// Signed URLs, next to `aws-sigv4`, the SDK's presigner, and the unavoidable hashing
+    Signer(signer::SignerOptions),
 }
 
 fn main() -> ExitCode {
@@ -53,12 +54,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// Tells whoever waits.
+/// Prints progress.
 fn say(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// The workspace's folder.
+/// The folder of the workspace.
 fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.ancestors().nth(3).unwrap_or(here).to_owned()

@@ -1,18 +1,20 @@
-//! `cargo dev bench scale`: what the product's statements cost as the table grows, and as many write at once.
+//! `cargo dev bench scale`: the cost of the product's statements with a growing table and with
+//! concurrent writers.
 //!
-//! Every statement runs as the functions run it, by `slipway-db`. What it costs the server is what `pg_stat_statements`
-//! says: time, and blocks of 8 KB touched, which no other machine would touch more of.
+//! Every statement runs through `slipway-db`, as in the functions. `pg_stat_statements` reports the
+//! server's time and the touched blocks of 8 KB. The number of blocks does not depend on the
+//! machine.
 
 #![expect(
     clippy::cast_precision_loss,
-    reason = "nothing that is counted here comes near 2^52"
+    reason = "no counter here comes near 2^52"
 )]
 
 mod fill;
 mod operations;
 mod report;
 mod server;
-mod who;
+mod users;
 mod writers;
 
 use std::fs;
@@ -24,41 +26,42 @@ use tokio::runtime::Runtime;
 
 use crate::{document, root, say};
 use operations::Cost;
-use server::Server;
+use server::StatementServer;
 use writers::Crowd;
 
-/// How much is measured.
+/// The options of `cargo dev bench scale`.
 #[derive(Clone, Debug, Args)]
-pub(crate) struct Options {
-    /// How many rows the table has, ascending; 10 million take some 8 GB of disk while they are there
+pub(crate) struct ScaleOptions {
+    /// The numbers of rows, ascending; 10 million take about 8 GB of disk during the run
     #[arg(long, value_delimiter = ',', default_values_t = [10_000, 1_000_000, 10_000_000], value_name = "N,N,…")]
     rows: Vec<u64>,
-    /// How often each operation is done at each size
+    /// How often each operation runs at each size
     #[arg(long, default_value_t = 200, value_name = "N")]
     times: usize,
-    /// How many write at once
+    /// The numbers of concurrent writers
     #[arg(long, value_delimiter = ',', default_values_t = [1, 4, 16, 64], value_name = "N,N,…")]
     writers: Vec<usize>,
-    /// For how long they do, in seconds
+    /// The duration of writing in seconds
     #[arg(long, default_value_t = 5, value_name = "S")]
     seconds: u64,
-    /// A minute instead of an hour: 10 thousand and 1 million rows, each operation 50 times, writers for 2 s
+    /// A minute instead of an hour: 10 thousand and 1 million rows, each operation 50 times,
+    /// writers for 2 s
     #[arg(long)]
     quick: bool,
-    /// Write docs/performance.md and its plot, and not only to the terminal
+    /// Write docs/performance.md and its plot too
     #[arg(long)]
     write: bool,
 }
 
-/// What was measured: every operation at every size, then every crowd.
-pub(crate) struct Results {
+/// The results: every operation at every size, then every number of writers.
+pub(crate) struct ScaleResults {
     rows: Vec<u64>,
     costs: Vec<Vec<Cost>>,
     crowds: Vec<Crowd>,
 }
 
-/// Measures, shows, and writes if asked to.
-pub(crate) fn run(options: &Options) -> io::Result<()> {
+/// Measures, prints the report, and writes the document if requested.
+pub(crate) fn run(options: &ScaleOptions) -> io::Result<()> {
     let mut options = options.clone();
     if options.quick {
         options.rows = vec![10_000, 1_000_000];
@@ -80,9 +83,9 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     Ok(())
 }
 
-async fn measure(options: &Options) -> io::Result<Results> {
-    let server = Server::start().await?;
-    let mut results = Results {
+async fn measure(options: &ScaleOptions) -> io::Result<ScaleResults> {
+    let server = StatementServer::start().await?;
+    let mut results = ScaleResults {
         rows: options.rows.clone(),
         costs: Vec::new(),
         crowds: Vec::new(),

@@ -1,4 +1,5 @@
-//! `cargo dev bench signer`: runs the benchmark of `crates/tools/bench/signer`, and makes a table and a picture of it.
+//! `cargo dev bench signer`: runs the benchmark of `crates/tools/bench/signer`, and writes its
+//! table and plot.
 
 mod plot;
 mod table;
@@ -14,21 +15,21 @@ use serde_json::Value;
 
 use crate::{document, root};
 
-/// What to do with the figures.
+/// The options of `cargo dev bench signer`.
 #[derive(Clone, Debug, Args)]
-pub(crate) struct Options {
-    /// Take the figures of the last run
+pub(crate) struct SignerOptions {
+    /// Use the figures of the last run
     #[arg(long)]
     again: bool,
-    /// Write docs/performance.md and its plot, and not only to the terminal
+    /// Write docs/performance.md and its plot too
     #[arg(long)]
     write: bool,
 }
 
-/// Who signs, in the order of the table: the name that the benchmark has for it.
+/// The contenders in the order of the table: their names in the benchmark.
 const CONTENDERS: [&str; 5] = ["floor", "signer", "function", "sigv4", "sdk"];
 
-/// What is signed: its name in the benchmark, what it is, how many URLs.
+/// The cases: the name in the benchmark, the description, the number of URLs.
 const CASES: [(&str, &str, u32); 8] = [
     ("put", "a PUT of exact length and type", 1),
     ("get", "a GET with cache and disposition", 1),
@@ -40,11 +41,11 @@ const CASES: [(&str, &str, u32); 8] = [
     ("key-867", "a GET of the longest key there is, 867 bytes", 1),
 ];
 
-/// CPU for each URL in nanoseconds, by session, case and contender.
+/// CPU per URL in nanoseconds, by session, case and contender.
 type Figures = BTreeMap<(&'static str, &'static str, &'static str), f64>;
 
-/// Measures, shows, and writes if asked to.
-pub(crate) fn run(options: &Options) -> io::Result<()> {
+/// Measures, prints the table, and writes the document if requested.
+pub(crate) fn run(options: &SignerOptions) -> io::Result<()> {
     if !options.again {
         measure()?;
     }
@@ -78,7 +79,7 @@ fn measure() -> io::Result<()> {
     )))
 }
 
-/// What criterion has left: the median of every benchmark.
+/// The results of criterion: the median of every benchmark.
 fn figures() -> io::Result<Figures> {
     let mut figures = Figures::new();
     for session in ["plain", "token"] {

@@ -1,6 +1,7 @@
 //! Medians and percentiles.
 
-/// The middle of `values`; of two middles, their mean. Nothing of nothing.
+/// The median of `values`; the mean of the two middle values if their number is even. `None` if
+/// there are none.
 #[must_use]
 pub(crate) fn median(values: &[f64]) -> Option<f64> {
     let sorted = sorted(values);
@@ -12,7 +13,7 @@ pub(crate) fn median(values: &[f64]) -> Option<f64> {
     Some(f64::midpoint(sorted[half - 1], upper))
 }
 
-/// The smallest value that `percent` of all are not above: the nearest rank.
+/// The nearest-rank percentile: the smallest value that at least `percent` of all do not exceed.
 #[must_use]
 pub(crate) fn percentile(values: &[f64], percent: usize) -> Option<f64> {
     let sorted = sorted(values);
@@ -31,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_middle() {
+    fn the_median() {
         assert_eq!(median(&[]), None);
         assert_eq!(median(&[3.0]), Some(3.0));
         assert_eq!(median(&[9.0, 1.0, 2.0]), Some(2.0));
@@ -39,7 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn nearest_ranks() {
+    fn nearest_rank_percentiles() {
         let hundred: Vec<f64> = (1..=100).rev().map(f64::from).collect();
         assert_eq!(percentile(&hundred, 50), Some(50.0));
         assert_eq!(percentile(&hundred, 99), Some(99.0));

@@ -1,4 +1,4 @@
-//! Plots as SVG: for light and dark pages, on a scale of powers of ten.
+//! SVG plots for light and dark pages, with a logarithmic scale.
 
 use std::fmt::Write as _;
 
@@ -7,14 +7,14 @@ const LEFT: f64 = 190.0;
 const RIGHT: f64 = 70.0;
 const BAR: f64 = 16.0;
 
-/// A bar: what it is called, whether it is ours, and how long it is.
+/// A bar: its label, whether it is ours, and its value.
 pub(crate) struct Bar {
     pub(crate) name: String,
     pub(crate) ours: bool,
     pub(crate) value: f64,
 }
 
-/// Groups of bars, each under its heading.
+/// Groups of bars with a heading each.
 pub(crate) fn bars(title: &str, groups: &[(String, Vec<Bar>)]) -> String {
     let scale = Scale::of(
         groups
@@ -60,7 +60,7 @@ pub(crate) fn bars(title: &str, groups: &[(String, Vec<Bar>)]) -> String {
     )
 }
 
-/// Where on the page a value is: whole powers of ten from edge to edge.
+/// The x coordinate of a value. Powers of ten span the plot from edge to edge.
 struct Scale {
     low: f64,
     high: f64,
@@ -80,7 +80,7 @@ impl Scale {
     }
 
     fn at(&self, value: f64) -> f64 {
-        // Nothing has no logarithm: it has no length either.
+        // Zero has no logarithm, so it gets no length.
         let power = value.log10().max(self.low);
         LEFT + (WIDTH - LEFT - RIGHT) * (power - self.low) / (self.high - self.low)
     }
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bars_are_as_long_as_their_logarithms() {
+    fn the_length_of_bars_is_logarithmic() {
         let bar = |value| Bar {
             name: "a".to_owned(),
             ours: true,

@@ -1,7 +1,7 @@
-//! `cargo dev bucket`: makes the bucket on an S3-compatible server, and prepares it as
-//! `template.yaml` does at AWS.
+//! `cargo dev bucket`: creates the bucket on an S3-compatible server, and configures it as
+//! `template.yaml` does on AWS.
 //!
-//! Running it again changes nothing. What a server does not support is reported and left out.
+//! It is idempotent. Settings that a server does not support are reported and left out.
 
 mod server;
 mod sign;
@@ -16,26 +16,26 @@ use slipway_emulators::s3::CorsRule;
 use crate::doctor::s3;
 use crate::say;
 
-pub(crate) use server::{Found, Server};
+pub(crate) use server::{BucketState, S3CompatibleServer};
 
-/// The page of the local stack, and the port that page builders such as Vite use.
+/// The page of the local stack, and Vite's default port.
 const LOCAL: [&str; 2] = ["http://localhost:3001", "http://localhost:5173"];
 
-/// How the bucket is prepared.
+/// The options of `cargo dev bucket`.
 #[derive(Debug, Args)]
-pub(crate) struct Options {
-    /// The origin of a page that uploads; may be given again (else the local pages)
+pub(crate) struct BucketOptions {
+    /// The origin of a page that uploads; may be repeated [default: the local pages]
     #[arg(long = "origin", value_name = "URL")]
     origins: Vec<String>,
-    /// Replace the CORS configuration that the bucket has
+    /// Replace the CORS configuration of the bucket
     #[arg(long)]
     replace_cors: bool,
 }
 
-/// Makes and prepares the bucket of `S3_BUCKET_NAME` at `S3_ENDPOINT`; false if pages cannot upload
-/// to it.
-pub(crate) fn run(options: &Options) -> io::Result<bool> {
-    let server = Server::from_env()?.ok_or_else(|| {
+/// Creates and configures the bucket of `S3_BUCKET_NAME` at `S3_ENDPOINT`. Returns false if pages
+/// cannot upload to it.
+pub(crate) fn run(options: &BucketOptions) -> io::Result<bool> {
+    let server = S3CompatibleServer::from_env()?.ok_or_else(|| {
         io::Error::other(
             "S3_ENDPOINT is not set. At AWS the template makes the bucket, and `cargo dev` brings an S3 server of its own: \
              set S3_ENDPOINT, S3_BUCKET_NAME, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for another server",
@@ -55,30 +55,31 @@ pub(crate) fn run(options: &Options) -> io::Result<bool> {
     })
 }
 
-async fn make(server: &Server) -> io::Result<()> {
+async fn make(server: &S3CompatibleServer) -> io::Result<()> {
     let name = server.bucket();
-    match server.find().await? {
-        Found::There => {
+    match server.state().await? {
+        BucketState::Exists => {
             say::part("bucket", &format!("{name} is there"));
             return Ok(());
         }
-        Found::Missing => {}
-        Found::Unclear(why) => {
+        BucketState::Missing => {}
+        BucketState::Unknown(why) => {
             return Err(io::Error::other(format!(
-                "{} does not say whether the bucket {name} exists: {why}",
+                "{} does not report whether the bucket {name} exists: {why}",
                 server.address()
             )));
         }
     }
-    let mut answer = server.ask(Method::PUT, "", "").await?;
-    // Some want the region here, some refuse it: those that want it say so by one of these codes.
+    let mut answer = server.request(Method::PUT, "", "").await?;
+    // Some servers require the region here, and some refuse it. The first kind responds with one of
+    // these codes.
     if s3::code(&answer).contains("LocationConstraint") {
         let body = xml::location(server.region());
-        answer = server.ask(Method::PUT, "", &body).await?;
+        answer = server.request(Method::PUT, "", &body).await?;
     }
     if !answer.status.is_success() {
         return Err(io::Error::other(format!(
-            "the bucket {name} was not made: {}",
+            "the bucket {name} was not created: {}",
             s3::fault(&answer).1
         )));
     }
@@ -86,11 +87,13 @@ async fn make(server: &Server) -> io::Result<()> {
     Ok(())
 }
 
-/// Gives the bucket the rule, unless it has one of its own, and checks by preflights that it holds.
-async fn cors(server: &Server, rule: &CorsRule, replace: bool) -> io::Result<bool> {
-    let has = server.ask(Method::GET, "cors", "").await?;
+/// Sets the CORS rule unless the bucket has one, and checks with preflight requests that it works.
+async fn cors(server: &S3CompatibleServer, rule: &CorsRule, replace: bool) -> io::Result<bool> {
+    let has = server.request(Method::GET, "cors", "").await?;
     if !has.status.is_success() || replace {
-        let answer = server.ask(Method::PUT, "cors", &xml::cors(rule)).await?;
+        let answer = server
+            .request(Method::PUT, "cors", &xml::cors(rule))
+            .await?;
         if !answer.status.is_success() {
             say::part(
                 "cors",
@@ -119,17 +122,17 @@ async fn cors(server: &Server, rule: &CorsRule, replace: bool) -> io::Result<boo
     Ok(open)
 }
 
-/// Blocks public access, as far as the server has it, and checks that an upload still works: Ceph
-/// 16 denies every PUT to a bucket with `BlockPublicAcls`. Then checks that the public cannot list the bucket
-/// without a signature.
-async fn block(server: &Server) -> io::Result<()> {
+/// Blocks public access, as far as the server supports it, and checks that uploads still work: Ceph
+/// 16 denies every PUT to a bucket with `BlockPublicAcls`. Then checks that the bucket cannot be
+/// listed without a signature.
+async fn block(server: &S3CompatibleServer) -> io::Result<()> {
     const BLOCK: &str = "publicAccessBlock";
-    let answer = server.ask(Method::PUT, BLOCK, xml::PRIVATE).await?;
+    let answer = server.request(Method::PUT, BLOCK, xml::PRIVATE).await?;
     let done = if !answer.status.is_success() {
         let code = s3::code(&answer);
-        format!("the server has no setting that blocks it ({code})")
+        format!("the server does not support blocking it ({code})")
     } else if let Err(why) = server.probe().await? {
-        let removed = server.ask(Method::DELETE, BLOCK, "").await?;
+        let removed = server.request(Method::DELETE, BLOCK, "").await?;
         if let Err(still) = server.probe().await? {
             let said = format!("an upload is refused: {still}");
             return Err(io::Error::other(said));
@@ -144,9 +147,9 @@ async fn block(server: &Server) -> io::Result<()> {
     };
     let listed = server.anonymous().await?;
     let now = if listed.status.is_success() {
-        "; ANYBODY LISTS this bucket now: remove the policy or ACL that allows it"
+        "; ANYONE CAN LIST this bucket: remove the policy or ACL that allows it"
     } else {
-        "; without a signature the list is refused"
+        "; listing without a signature is refused"
     };
     say::part("public access", &format!("{done}{now}"));
     Ok(())

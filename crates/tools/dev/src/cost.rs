@@ -1,4 +1,4 @@
-//! `cargo dev cost`: what so many uploads cost, from prices that are inputs.
+//! `cargo dev cost`: the monthly cost of uploads, computed from given prices.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -9,37 +9,38 @@ use serde::Deserialize;
 
 use crate::workspace;
 
-/// What is asked, each with what a usual application does.
+/// The usage. The defaults are those of a typical application.
 #[derive(Clone, Debug, Args)]
-pub(crate) struct Usage {
+pub(crate) struct CostOptions {
     /// Files uploaded in a month
     #[arg(long, default_value_t = 1e6)]
     uploads: f64,
-    /// The size of one, in megabytes
+    /// The size of a file, in megabytes
     #[arg(long, default_value_t = 1.0)]
     megabytes: f64,
-    /// How often each is read by a read URL
+    /// How often each file is read through a read URL
     #[arg(long, default_value_t = 3.0)]
     reads: f64,
-    /// Pages of the list that are asked for, for each upload
+    /// List requests for each upload
     #[arg(long, default_value_t = 1.0)]
     lists: f64,
-    /// The share that is deleted again
+    /// The share of files that are deleted
     #[arg(long, default_value_t = 0.1)]
     deletes: f64,
-    /// The share that the client confirms by save-metadata; S3's event comes for all of them
+    /// The share of files that the client confirms with save-metadata; S3 sends an event for every
+    /// file
     #[arg(long, default_value_t = 1.0)]
     confirmed: f64,
-    /// Parts in which one file goes up; 1 is a single PUT
+    /// Parts of a file; 1 is a single PUT
     #[arg(long, default_value_t = 1.0)]
     parts: f64,
-    /// How long a call of a function that waits for S3 and Postgres takes, in milliseconds
+    /// The duration of a call that waits for S3 and Postgres, in milliseconds
     #[arg(long, default_value_t = 60.0)]
     wait_ms: f64,
-    /// How many events record-upload takes at once
+    /// Events in a batch of record-upload
     #[arg(long, default_value_t = 4.0)]
     batch: f64,
-    /// First visits of the page, where the template hosts it
+    /// First visits of the page, if the template hosts it
     #[arg(long, default_value_t = 0.0)]
     visits: f64,
     /// Another file with prices
@@ -74,32 +75,32 @@ struct Prices {
 const PRESIGN_GB: f64 = 128.0 / 1024.0;
 const FUNCTION_GB: f64 = 256.0 / 1024.0;
 
-/// What presigning takes, in seconds: Lambda bills whole milliseconds.
+/// The duration of presigning in seconds. Lambda bills whole milliseconds.
 const PRESIGN_SECONDS: f64 = 0.002;
 
-/// What one request leaves in the logs of the function, of Lambda and of API Gateway, in bytes.
+/// Bytes of log for each request: of the function, of Lambda and of API Gateway.
 const LOG_BYTES: f64 = 1500.0;
 
-/// Metrics that a deployment in use has, and what its alarms look at.
+/// The metrics of a deployment in use, and the metrics of its alarms.
 const METRICS: f64 = 20.0;
 const ALARMS: f64 = 13.0;
 
-/// The page, compressed, and its files.
+/// The compressed size of the page, and its number of files.
 const PAGE_GB: f64 = 100e3 / 1e9;
 const PAGE_FILES: f64 = 6.0;
 
-/// A month of 30 days of `maintain` every 15 minutes, with nothing to do: 2 s each.
+/// A month of 30 days of `maintain` every 15 minutes without work: 2 s each.
 const MAINTAIN_GB_SECONDS: f64 = 30.0 * 24.0 * 4.0 * 2.0 * 0.5;
 
-/// Reads the prices, and prints the table.
-pub(crate) fn table(usage: &Usage) -> io::Result<String> {
+/// Reads the prices and returns the table.
+pub(crate) fn table(usage: &CostOptions) -> io::Result<String> {
     let default = || workspace::root().join("docs/prices.json");
     let path = usage.prices.clone().unwrap_or_else(default);
     let prices: Prices = serde_json::from_slice(&fs::read(path)?)?;
     Ok(written(usage, &prices))
 }
 
-fn written(usage: &Usage, prices: &Prices) -> String {
+fn written(usage: &CostOptions, prices: &Prices) -> String {
     let lines = lines(usage, prices);
     let sum: f64 = lines.iter().map(|(_, _, dollars)| dollars).sum();
     let mut text = format!(
@@ -114,10 +115,11 @@ fn written(usage: &Usage, prices: &Prices) -> String {
     text
 }
 
-fn lines(usage: &Usage, prices: &Prices) -> Vec<(&'static str, String, f64)> {
+fn lines(usage: &CostOptions, prices: &Prices) -> Vec<(&'static str, String, f64)> {
     let uploads = usage.uploads;
     let in_parts = usage.parts > 1.0;
-    // In parts: create, sign (a thousand at once), complete; else presign and save-metadata.
+    // For multipart uploads: create, sign (a thousand parts at once) and complete; otherwise
+    // presign and save-metadata.
     let begun = if in_parts {
         1.0 + (usage.parts / 1000.0).ceil()
     } else {
@@ -133,7 +135,7 @@ fn lines(usage: &Usage, prices: &Prices) -> Vec<(&'static str, String, f64)> {
         + (waiting + batches) * seconds * FUNCTION_GB
         + MAINTAIN_GB_SECONDS;
     let puts = uploads * if in_parts { usage.parts + 2.0 } else { 1.0 };
-    // Recording looks twice, HEAD and first bytes: once for the client, once for the event.
+    // Recording sends HEAD and a range GET, once for the client and once for the event.
     let looks = uploads * 2.0 * (1.0 + usage.confirmed);
     let gigabytes = uploads * usage.megabytes / 1000.0;
     let fixed = METRICS * prices.metric_month
@@ -171,7 +173,7 @@ fn lines(usage: &Usage, prices: &Prices) -> Vec<(&'static str, String, f64)> {
             millions(uploads * usage.reads),
             uploads * usage.reads / 1e3 * prices.s3_get_per_thousand,
         ),
-        // Sent, received, deleted; EventBridge bills nothing for events of AWS.
+        // Sent, received, deleted. EventBridge does not bill events of AWS services.
         (
             "SQS",
             millions(uploads + 2.0 * batches),
@@ -222,14 +224,14 @@ mod tests {
     #[derive(Parser)]
     struct Line {
         #[command(flatten)]
-        usage: Usage,
+        usage: CostOptions,
     }
 
-    fn usage(args: &[&str]) -> Usage {
+    fn usage(args: &[&str]) -> CostOptions {
         Line::parse_from([&["cost"], args].concat()).usage
     }
 
-    fn sum(usage: &Usage) -> f64 {
+    fn sum(usage: &CostOptions) -> f64 {
         let prices = fs::read(workspace::root().join("docs/prices.json")).unwrap();
         let prices = serde_json::from_slice(&prices).unwrap();
         lines(usage, &prices).iter().map(|line| line.2).sum()

@@ -1,4 +1,5 @@
-//! `cargo dev doctor`: looks at a deployment from outside, and says in plain words what is wrong and what to do.
+//! `cargo dev doctor`: examines a deployment from outside, and reports what is wrong and what to
+//! do.
 
 mod api;
 mod clock;
@@ -19,11 +20,11 @@ mod trip;
 
 use std::io;
 
-use crate::state::State;
+use crate::state::StackState;
 use clock::Clocks;
 use http::Http;
-use report::{Outcome, Report};
-pub(crate) use target::Options;
+use report::{CheckOutcome, DoctorReport};
+pub(crate) use target::DoctorOptions;
 use target::Target;
 use trip::Made;
 
@@ -31,21 +32,21 @@ use trip::Made;
 struct Doctor {
     http: Http,
     target: Target,
-    report: Report,
+    report: DoctorReport,
     clocks: Clocks,
-    /// The uploads that were begun, to be removed at the end.
+    /// The uploads that were presigned. They are removed at the end.
     made: Vec<Made>,
 }
 
-/// Examines, reports, and answers whether nothing is wrong.
-pub(crate) fn run(options: &Options, state: &State) -> io::Result<bool> {
+/// Examines the target and prints the report. Returns whether nothing is wrong.
+pub(crate) fn run(options: &DoctorOptions, state: &StackState) -> io::Result<bool> {
     let target = Target::find(options, state)?;
     let runtime = tokio::runtime::Runtime::new()?;
     let done = runtime.block_on(async {
         let mut doctor = Doctor {
             http: Http::new()?,
             target,
-            report: Report::new(options.json),
+            report: DoctorReport::new(options.json),
             clocks: Clocks::default(),
             made: Vec::new(),
         };
@@ -57,11 +58,11 @@ pub(crate) fn run(options: &Options, state: &State) -> io::Result<bool> {
 }
 
 impl Doctor {
-    /// Every check. Where one fails, those that need it are skipped, aloud.
+    /// Runs every check. If one fails, the checks that need it are reported as skipped.
     async fn examine(&mut self) {
         self.database().await;
         if !self.api().await {
-            let why = "the API does not answer as Slipway does";
+            let why = "the API does not respond as Slipway does";
             self.skip(
                 &[
                     "token",
@@ -78,7 +79,7 @@ impl Doctor {
         self.api_cors().await;
         self.rules();
         let Some(first) = self.token().await else {
-            let why = "nothing can be asked of the API without a good token";
+            let why = "the API cannot be called without a valid token";
             self.skip(&["api-database", "s3", "upload", "events"], why);
             return;
         };
@@ -90,7 +91,7 @@ impl Doctor {
         } else {
             self.skip(
                 &["bucket-cors", "bucket-list"],
-                "S3 does not take what the functions sign",
+                "S3 refuses the functions' signed URLs",
             );
         }
         if s3_works && api_works {
@@ -105,7 +106,7 @@ impl Doctor {
             } else {
                 self.skip(
                     &["events"],
-                    "what `save-metadata` cannot record, an event cannot either",
+                    "an event cannot record what `save-metadata` cannot",
                 );
             }
         } else {
@@ -124,11 +125,12 @@ impl Doctor {
 
     fn skip(&mut self, checks: &[&str], why: &str) {
         for check in checks {
-            self.report.add(check, Outcome::Skipped(why.to_owned()));
+            self.report
+                .add(check, CheckOutcome::Skipped(why.to_owned()));
         }
     }
 
-    /// The fault of the database, if there is one: what the API answers then is no fault of its own.
+    /// The fault of the database, if there is one. Errors of the API are then a consequence.
     fn database_fault(&self) -> Option<&'static str> {
         let checks = [
             "database",

@@ -12,6 +12,7 @@ mod state;
 mod template;
 mod test;
 mod token;
+mod tools;
 mod workspace;
 
 use std::ffi::OsString;
@@ -22,11 +23,11 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use cli::{Cli, Command};
-use state::State;
+use state::StackState;
 
 fn main() -> ExitCode {
     let mut args = std::env::args_os().skip(1).peekable();
-    // Before anything else: a keeper must start fast, and takes any arguments.
+    // First, because a keeper must start fast and takes any arguments.
     if args.next_if_eq(&OsString::from("guard")).is_some() {
         return slipway_emulators::guard::main(args);
     }
@@ -60,28 +61,28 @@ fn exit(done: io::Result<bool>) -> ExitCode {
     }
 }
 
-fn examine(folder: &Path, options: &doctor::Options) -> io::Result<bool> {
-    doctor::run(options, &State::make(folder)?)
+fn examine(folder: &Path, options: &doctor::DoctorOptions) -> io::Result<bool> {
+    doctor::run(options, &StackState::make(folder)?)
 }
 
-/// Prints the variables of the running stack alone, so that `eval "$(cargo dev env)"` works.
+/// Prints only the variables of the running stack, so that `eval "$(cargo dev env)"` works.
 fn env(folder: &Path) -> io::Result<()> {
-    let variables = stack::variables(&State::make(folder)?)?;
+    let variables = stack::variables(&StackState::make(folder)?)?;
     write!(io::stdout(), "{variables}")
 }
 
-/// Prints a token alone, so that `TOKEN=$(cargo dev token alice)` works.
+/// Prints only a token, so that `TOKEN=$(cargo dev token alice)` works.
 fn token(folder: &Path, user: &str, seconds: u64) -> io::Result<()> {
-    let state = State::make(folder)?;
-    let token = state.key()?.token(user, &state.owner_claim(), seconds)?;
+    let state = StackState::make(folder)?;
+    let token = state.key()?.token(user, &state.owner_claim(), seconds);
     writeln!(io::stdout(), "{token}")
 }
 
-fn cost(usage: &cost::Usage) -> io::Result<()> {
+fn cost(usage: &cost::CostOptions) -> io::Result<()> {
     write!(io::stdout(), "{}", cost::table(usage)?)
 }
 
-/// `crates/tools/bench` is a program of its own, so that `cargo dev` need not build what it compares with.
+/// `crates/tools/bench` is a separate program, so that `cargo dev` need not build its dependencies.
 fn bench(args: &[OsString]) -> io::Result<()> {
     let run = ["run", "--package", "slipway-bench", "--"];
     let mut cargo = std::process::Command::new(workspace::cargo());

@@ -1,14 +1,14 @@
-//! Whether OpenSSL's headers are on this machine.
+//! Detects OpenSSL's headers on this machine.
 
 use std::io;
 use std::process::{Command, Stdio};
 
 use slipway_emulators::tools;
 
-/// Whether `openssl-sys` will find OpenSSL, by the rules it goes by itself.
-pub(crate) fn is_here() -> io::Result<bool> {
+/// Whether `openssl-sys` will find OpenSSL. The rules are its own.
+pub(crate) fn is_installed() -> io::Result<bool> {
     let told = ["OPENSSL_DIR", "OPENSSL_LIB_DIR", "OPENSSL_STATIC"];
-    // On macOS native-tls uses the system's own TLS.
+    // On macOS native-tls uses the system's TLS.
     if cfg!(target_os = "macos") || told.iter().any(|name| std::env::var_os(name).is_some()) {
         return Ok(true);
     }

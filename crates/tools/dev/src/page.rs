@@ -1,4 +1,4 @@
-//! The web page: building it with npm, when it is older than what it is built from.
+//! Builds the web page with npm when its sources are newer.
 
 mod config;
 pub(crate) mod plan;
@@ -17,12 +17,12 @@ use slipway_emulators::tools;
 use crate::say;
 use crate::workspace;
 
-/// The folder of everything that npm builds.
+/// The folder of the npm workspace.
 pub(crate) fn web() -> PathBuf {
     workspace::root().join("web")
 }
 
-/// npm, in that folder.
+/// npm in that folder.
 pub(crate) fn npm() -> io::Result<Command> {
     let npm = tools::find("npm").ok_or_else(|| {
         io::Error::other("npm is not installed (on Debian: apt-get install nodejs npm)")
@@ -32,46 +32,37 @@ pub(crate) fn npm() -> io::Result<Command> {
     Ok(command)
 }
 
-/// The built page, made anew where it is out of date.
+/// Builds the page if it is out of date, and returns its folder.
 pub(crate) fn build() -> io::Result<PathBuf> {
     let web = web();
-    // Said before anything is waited for.
+    // Fails before a build or a lock is waited for.
     let mut run = npm()?;
     let dist = web.join("app/dist");
-    // Stacks may start together, and the second then finds what the first has built.
+    // Several stacks may start at the same time. The later ones then use the build of the first.
     let target = workspace::root().join("target");
-    // Another target folder may have been chosen.
+    // `CARGO_TARGET_DIR` may name another folder.
     fs::create_dir_all(&target)?;
     let lock = File::create(target.join("web.lock"))?;
     lock.lock()?;
     install(&web)?;
     if is_older(&dist.join("index.html"), newest_source(&web)?) {
         say::step("page", "built by npm", || {
-            succeed(run.args(["run", "build", "--loglevel=error"]))
+            workspace::succeed(run.args(["run", "build", "--loglevel=error"]))
         })?;
     }
     Ok(dist)
 }
 
-/// Installs exactly what the lock file names, if it has changed since.
+/// Installs the packages of the lock file if it has changed.
 fn install(web: &Path) -> io::Result<()> {
     let lock = fs::metadata(web.join("package-lock.json"))?.modified()?;
-    // npm writes this one last.
+    // npm writes this file last.
     if !is_older(&web.join("node_modules/.package-lock.json"), lock) {
         return Ok(());
     }
     say::step("page", "packages installed by npm", || {
-        succeed(npm()?.args(["ci", "--loglevel=error", "--no-audit", "--no-fund"]))
+        workspace::succeed(npm()?.args(["ci", "--loglevel=error", "--no-audit", "--no-fund"]))
     })
-}
-
-/// Runs npm, which shows its own errors.
-pub(crate) fn succeed(command: &mut Command) -> io::Result<()> {
-    let status = command.status()?;
-    if status.success() {
-        return Ok(());
-    }
-    Err(io::Error::other(format!("npm ended with {status}")))
 }
 
 fn is_older(file: &Path, than: SystemTime) -> bool {
@@ -80,7 +71,7 @@ fn is_older(file: &Path, than: SystemTime) -> bool {
         .map_or(true, |built| built < than)
 }
 
-/// When anything that the page is built from last changed.
+/// The modification time of the newest source.
 fn newest_source(folder: &Path) -> io::Result<SystemTime> {
     let mut newest = SystemTime::UNIX_EPOCH;
     for entry in fs::read_dir(folder)? {
@@ -105,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_built_is_no_source() {
+    fn built_files_are_not_sources() {
         let folder = tempfile::tempdir().unwrap();
         let place = |name: &str| folder.path().join(name);
         fs::create_dir_all(place("app/src")).unwrap();

@@ -1,21 +1,21 @@
-//! Telling the person at the terminal what happens.
+//! Messages for the terminal.
 
 use std::io::{self, Write};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// One line. A terminal that is gone is no reason to stop.
+/// Prints one line. A closed terminal is not an error.
 pub(crate) fn line(text: &str) {
     let _ = writeln!(io::stdout(), "{text}");
 }
 
-/// What a part of the stack says, in a column.
+/// Prints a message of a part of the stack, in columns.
 pub(crate) fn part(name: &str, text: &str) {
     line(&format!("{name:<14} {text}"));
 }
 
-/// Does something silent, and says how long it took, or every ten seconds that it goes on.
+/// Runs work without output, and prints how long it took. Prints progress every ten seconds.
 pub(crate) fn step<T>(
     name: &str,
     what: &str,
@@ -38,7 +38,7 @@ pub(crate) fn step<T>(
     result.inspect(|_| took(name, what, started))
 }
 
-/// What is done, and since when it was under way.
+/// Prints that a step is done, and its duration since `start`.
 pub(crate) fn took(name: &str, what: &str, since: Instant) {
     part(
         name,

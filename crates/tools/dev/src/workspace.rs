@@ -1,15 +1,15 @@
-//! What the workspace says of itself: its functions, their binaries, their features.
+//! Facts about the workspace: its folder, functions, binaries and features.
 
 use std::ffi::OsString;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
 /// The folder of the workspace.
 pub(crate) fn root() -> PathBuf {
-    // Set by `cargo run`; the other is where we were built.
+    // `cargo run` sets the variable. The constant is the folder of the build.
     let crate_dir = std::env::var_os("CARGO_MANIFEST_DIR");
     let crate_dir = crate_dir.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
     let crate_dir = PathBuf::from(crate_dir);
@@ -20,14 +20,14 @@ pub(crate) fn root() -> PathBuf {
         .unwrap_or(crate_dir)
 }
 
-/// The cargo that runs us.
+/// The cargo that runs this program.
 pub(crate) fn cargo() -> OsString {
     std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
-/// This very program, for others to run while it runs itself.
+/// The path of this program, for programs that start it while it runs.
 pub(crate) fn program() -> io::Result<PathBuf> {
-    // The link survives a build that replaces the file under our feet, as that of another set of features does.
+    // The link stays valid when a build replaces the file, as a build with other features does.
     let link = PathBuf::from(format!("/proc/{}/exe", std::process::id()));
     if link.exists() {
         return Ok(link);
@@ -35,8 +35,8 @@ pub(crate) fn program() -> io::Result<PathBuf> {
     std::env::current_exe()
 }
 
-/// Variables that `cargo run` sets for its program. To a cargo below they would
-/// look like a change, and build scripts that watch them would run again.
+/// Variables that `cargo run` sets for its program. For another cargo they would look like a
+/// change, and build scripts that watch them would run again.
 pub(crate) fn of_cargo_run() -> impl Iterator<Item = OsString> {
     let ours = [
         "CARGO_PKG_",
@@ -52,7 +52,30 @@ pub(crate) fn of_cargo_run() -> impl Iterator<Item = OsString> {
         })
 }
 
-/// `cargo metadata`, as far as we read it.
+/// Runs a command that prints its own output. A failure is an error.
+pub(crate) fn succeed(command: &mut Command) -> io::Result<()> {
+    let program = Path::new(command.get_program());
+    let program = program.file_name().unwrap_or(program.as_os_str());
+    let program = program.to_string_lossy().into_owned();
+    let status = command
+        .status()
+        .map_err(|error| io::Error::other(format!("`{program}` does not start: {error}")))?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(io::Error::other(format!("`{program}` failed ({status})")))
+}
+
+/// The same in the folder of the workspace, without the variables that `cargo run` sets.
+pub(crate) fn succeed_in_root(command: &mut Command) -> io::Result<()> {
+    command.current_dir(root());
+    for name in of_cargo_run() {
+        command.env_remove(name);
+    }
+    succeed(command)
+}
+
+/// The parts of `cargo metadata` that we use.
 #[derive(Debug, Clone)]
 pub(crate) struct Workspace {
     metadata: Value,
@@ -63,12 +86,12 @@ pub(crate) struct Workspace {
 pub(crate) struct Binary {
     pub(crate) package: String,
     pub(crate) name: String,
-    /// Whether it speaks TLS.
+    /// Whether it uses TLS.
     pub(crate) has_tls: bool,
 }
 
 impl Workspace {
-    /// Asks cargo.
+    /// Runs `cargo metadata`.
     pub(crate) fn read() -> io::Result<Self> {
         let mut command = Command::new(cargo());
         command
@@ -102,7 +125,7 @@ impl Workspace {
         })
     }
 
-    /// The packages that `template.yaml` deploys as functions, by their `CodeUri`.
+    /// The packages that `template.yaml` deploys as functions, from each `CodeUri`.
     pub(crate) fn deployed() -> io::Result<Vec<String>> {
         let template = std::fs::read_to_string(root().join("template.yaml"))?;
         let folders = template
@@ -111,7 +134,7 @@ impl Workspace {
         Ok(folders.map(|folder| format!("slipway-{folder}")).collect())
     }
 
-    /// The same, or a sentence.
+    /// The same, with an error if there is none.
     pub(crate) fn expect(&self, name: &str) -> io::Result<Binary> {
         self.binary(name).ok_or_else(|| {
             io::Error::other(format!("no package of the workspace has a binary `{name}`"))
@@ -124,13 +147,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_deployed_ships() {
+    fn the_template_deploys_the_functions() {
         let deployed = Workspace::deployed().unwrap();
         assert!(deployed.len() >= 9, "{deployed:?}");
         assert!(deployed.contains(&"slipway-presign".to_owned()));
-        // The command that people run is not deployed.
+        // The command for people is not deployed.
         assert!(!deployed.contains(&"slipway-maintain".to_owned()));
-        // What functions are compared with.
+        // The baseline of the benchmark is not deployed.
         assert!(!deployed.contains(&"slipway-floor".to_owned()));
         assert!(!deployed.contains(&"slipway-db".to_owned()));
     }

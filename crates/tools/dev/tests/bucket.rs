@@ -1,4 +1,5 @@
-//! `cargo dev bucket` against an S3 server that has one bucket, makes no other, and has no settings of a bucket.
+//! `cargo dev bucket` against an S3 server with one bucket. It cannot create another, and does not
+//! support settings of a bucket.
 #![expect(clippy::expect_used, reason = "tests fail by panics")]
 
 use std::process::Output;
@@ -55,11 +56,11 @@ async fn run(variables: &[(&str, &str)]) -> (bool, String) {
 }
 
 #[tokio::test]
-async fn a_bucket_that_is_there_is_looked_at() {
+async fn an_existing_bucket_is_checked() {
     let folder = TempDir::new().expect("a folder");
     let server = server(&folder, vec![PAGE.to_owned()]).await;
     let endpoint = server.endpoint();
-    // With the bucket in the path, as consoles show it; and twice, since nothing changes.
+    // With the bucket in the path, as consoles show it; and twice, since it is idempotent.
     for endpoint in [endpoint.clone(), format!("{endpoint}/files/")] {
         let (done, said) = run(&[("S3_ENDPOINT", &endpoint)]).await;
         assert!(done, "{said}");
@@ -67,7 +68,7 @@ async fn a_bucket_that_is_there_is_looked_at() {
             "files is there",
             "not supported by API: 501 NotImplemented",
             "pages of https://app.example may upload and read",
-            "the server has no setting that blocks it (501 NotImplemented); without a signature the list is refused",
+            "the server does not support blocking it (501 NotImplemented); listing without a signature is refused",
         ] {
             assert!(said.contains(part), "{part}: {said}");
         }
@@ -75,12 +76,12 @@ async fn a_bucket_that_is_there_is_looked_at() {
 }
 
 #[tokio::test]
-async fn what_pages_cannot_do_is_said() {
+async fn a_bucket_that_pages_cannot_use_is_reported() {
     let folder = TempDir::new().expect("a folder");
     let server = server(&folder, vec!["https://other.example".to_owned()]).await;
     let (done, said) = run(&[("S3_ENDPOINT", &server.endpoint())]).await;
     assert!(!done, "{said}");
-    let refused = "browsers keep pages of https://app.example out: a preflight is answered by 403 AccessForbidden";
+    let refused = "browsers keep pages of https://app.example out: the preflight response is 403 AccessForbidden";
     assert!(said.contains(refused), "{said}");
     assert!(
         said.contains("headers content-type, if-none-match, range, if-range"),
@@ -102,18 +103,18 @@ async fn problems_are_named() {
         ),
         (
             vec![("S3_ENDPOINT", endpoint), ("S3_BUCKET_NAME", "others")],
-            "the bucket others was not made",
+            "the bucket others was not created",
         ),
         (
             vec![
                 ("S3_ENDPOINT", endpoint),
                 ("AWS_SECRET_ACCESS_KEY", "wrong"),
             ],
-            "the secret key does not fit the access key",
+            "the secret key does not match the access key",
         ),
         (
             vec![("S3_ENDPOINT", "http://127.0.0.1:1")],
-            "http://127.0.0.1:1 does not answer",
+            "http://127.0.0.1:1 does not respond",
         ),
     ] {
         let (done, said) = run(&variables).await;

@@ -1,4 +1,4 @@
-//! A guarded program ends with its parent, whatever ends that.
+//! A guarded program ends with its parent, however that ends.
 #![expect(clippy::expect_used, reason = "tests fail by panics")]
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -28,7 +28,7 @@ fn read_pid(from: &mut impl BufRead) -> i32 {
 }
 
 fn lives(pid: i32) -> bool {
-    // A zombie still has its number, until whoever inherited it reaps it.
+    // A zombie keeps its process id until its new parent reaps it.
     let zombie = fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
         stat.rsplit(')')
             .next()
@@ -65,7 +65,7 @@ fn a_program_that_ignores_its_signal_is_killed() {
 }
 
 #[test]
-fn its_own_end_and_code_are_seen() {
+fn its_exit_code_is_reported() {
     let (mut guarded, _out) = spawn("exit 7");
     let until = Instant::now() + Duration::from_secs(5);
     let status = loop {
@@ -86,11 +86,11 @@ fn a_program_that_does_not_exist_is_named() {
     assert!(error.to_string().contains("cannot start no-such-program"));
 }
 
-/// This test program again, as the parent that is killed: it runs the ignored test below.
+/// This test program as the parent that is killed: it runs the ignored test below.
 #[test]
 fn kill_9_of_the_parent_ends_the_program() {
     let mut parent = Command::new(std::env::current_exe().expect("a path"))
-        .args(["--exact", "a_parent_that_waits", "--ignored", "--nocapture"])
+        .args(["--exact", "parent_that_waits", "--ignored", "--nocapture"])
         .stdout(Stdio::piped())
         .spawn()
         .expect("starts");
@@ -106,7 +106,7 @@ fn kill_9_of_the_parent_ends_the_program() {
 
 #[test]
 #[ignore = "a part of the test above, which runs it"]
-fn a_parent_that_waits() {
+fn parent_that_waits() {
     let (guarded, _out) = spawn("exec sleep 1000");
     println!("the pid is {}", guarded.pid());
     sleep(Duration::from_mins(1));

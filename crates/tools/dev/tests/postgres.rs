@@ -1,4 +1,4 @@
-//! A Postgres starts from nothing, keeps its data, and goes with its owner.
+//! A Postgres server starts from nothing, keeps its data, and stops with its owner.
 #![expect(clippy::expect_used, reason = "tests fail by panics")]
 use std::path::PathBuf;
 
@@ -21,7 +21,7 @@ async fn connect(url: &str) -> Client {
 }
 
 #[tokio::test]
-async fn a_temporary_server_serves_and_leaves_nothing() {
+async fn a_temporary_server_runs_and_leaves_no_files() {
     let options = PostgresOptions {
         settings: vec![("max_connections".into(), "7".into())],
         ..PostgresOptions::temporary(cache())
@@ -66,12 +66,12 @@ async fn kept_data_survives_a_restart() {
         .await;
     assert_eq!(row.expect("a row").get::<_, i32>(0), 42);
     drop(server);
-    // As root the data may have had to go elsewhere.
+    // For root, the data is in another folder.
     std::fs::remove_dir_all(really).expect("removed");
 }
 
 #[test]
-fn what_the_server_refuses_is_told() {
+fn an_error_of_the_server_is_reported() {
     let options = PostgresOptions {
         settings: vec![("no_such_setting".into(), "1".into())],
         port: Some(1),

@@ -1,6 +1,7 @@
-//! What functions print while they are tested, and the secrets they were given: so that both can be compared.
+//! Captures what functions print in tests, and notes the secrets that the tests gave them, so that
+//! `cargo dev test secrets` can search the logs for the secrets.
 //!
-//! `cargo dev test` names a folder in `SLIPWAY_LOGS`; without it nothing here does anything.
+//! `cargo dev test` sets the folder in `SLIPWAY_LOGS`. Without it, nothing is written.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -9,16 +10,16 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-/// The variable that names the folder.
+/// The variable with the folder.
 pub const FOLDER: &str = "SLIPWAY_LOGS";
 
-/// How a log's file name ends; each is of one process.
+/// The extension of log files. Each process has one.
 pub const LOG: &str = "log";
 
-/// How the name of a file of secrets ends: a JSON string on each line.
+/// The extension of files with secrets. Each line is a JSON string.
 pub const SECRETS: &str = "secrets";
 
-/// What a function is told that must not be told on.
+/// Variables of functions whose values are secret.
 const SECRET_VARIABLES: [&str; 5] = [
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
@@ -27,7 +28,7 @@ const SECRET_VARIABLES: [&str; 5] = [
     "SIGNING_SECRET_ACCESS_KEY",
 ];
 
-/// A file for what a process of the program `name` prints, if anybody wants it.
+/// A log file for a process of the program `name`, if logs are captured.
 pub fn log(name: impl AsRef<Path>) -> io::Result<Option<File>> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let name = name.as_ref().file_name().unwrap_or_default();
@@ -40,7 +41,7 @@ pub fn log(name: impl AsRef<Path>) -> io::Result<Option<File>> {
 /// Notes that `value` must not be in any log.
 ///
 /// # Panics
-/// If it cannot be noted: a test would see nothing where it should have looked.
+/// If it cannot be noted: the search would miss it.
 pub fn secret(value: &str) {
     static FILE: LazyLock<Option<Mutex<File>>> = LazyLock::new(|| {
         let file = open(path("all", SECRETS)?);
@@ -55,7 +56,8 @@ pub fn secret(value: &str) {
     }
 }
 
-/// Notes what is secret in the environment of a function, connection strings' passwords by themselves as well.
+/// Notes the secrets in the environment of a function. The password of a connection string is noted
+/// separately as well.
 pub fn environment<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) {
     for (name, value) in variables {
         if !SECRET_VARIABLES.contains(&name) || value.is_empty() {
@@ -71,7 +73,7 @@ pub fn environment<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>) 
     }
 }
 
-/// Notes every signed URL in a reply, and its signature by itself.
+/// Notes the signature of every signed URL in a response.
 pub fn reply(text: &str) {
     const SIGNATURE: &str = "X-Amz-Signature=";
     for (at, _) in text.match_indices(SIGNATURE) {

@@ -1,17 +1,18 @@
-//! An HTTP API of our own that answers as API Gateway does: routes to functions by payload 2.0, CORS, limits, and its own
-//! errors where no function answers.
+//! An emulator of API Gateway's HTTP APIs: routes to functions with payload 2.0, CORS, limits, and
+//! its own error responses.
 //!
 //! Sources, all in the API Gateway Developer Guide: "Create AWS Lambda proxy integrations for HTTP APIs", "Create routes
 //! for HTTP APIs", "Configure CORS for HTTP APIs", "Quotas for configuring and running an HTTP API", "Control access to
 //! HTTP APIs with JWT authorizers".
 //!
-//! Only the answer of a function carries CORS headers, and the reply to a preflight. API Gateway's own errors (401, 404,
-//! 413, 429, 5xx) carry none here. The guide promises CORS headers for "the response from an integration" alone, so a
-//! page must cope without.
+//! Only responses of functions and responses to preflights have CORS headers. API Gateway's own
+//! errors (401, 404, 413, 429, 5xx) have none here. The guide promises CORS headers for "the
+//! response from an integration" only, so a page must work without them.
 //!
-//! It is kinder than API Gateway in three ways: it has no stages and no custom domains, it throttles only if it is told
-//! to, and an authorizer is a closure of the caller instead of a fetch of the issuer's keys. Where the guide is silent this
-//! file chooses, and says so at the place: the status of an oversized header, and whether `rawPath` is decoded.
+//! It is more lenient than API Gateway in three ways: it has no stages and no custom domains, it
+//! throttles only if configured, and an authorizer is a closure instead of a download of the
+//! issuer's keys. Where the guide is silent, a comment says what was chosen: the status for an
+//! oversized header, and whether `rawPath` is decoded.
 mod body;
 mod cors;
 mod event;
@@ -34,15 +35,16 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::lambda::{Outcome, REQUEST_TOO_LARGE};
-use reply::said;
-use throttle::Bucket;
+use crate::lambda::{InvocationResult, REQUEST_TOO_LARGE};
+use reply::own_response;
+use throttle::TokenBucket;
 
-pub use route::Route;
+pub use event::GatewayEvent;
+pub use route::GatewayRoute;
 pub use throttle::Throttle;
 
 /// "Maximum integration timeout: 30 seconds".
@@ -51,30 +53,30 @@ pub const TIME_LIMIT: Duration = Duration::from_secs(30);
 /// "Total combined size of request line and header values: 10240 bytes".
 const MAX_HEADERS: usize = 10_240;
 
-/// Verifies a bearer token; returns its claims, or nothing if it is not valid.
-pub type Authorizer = Arc<dyn Fn(&str) -> Option<Value> + Send + Sync>;
+/// Verifies a bearer token. Returns its claims if it is valid.
+pub type TokenVerifier = Arc<dyn Fn(&str) -> Option<Value> + Send + Sync>;
 
-/// How an API is set up.
+/// The configuration of an API.
 #[derive(Clone)]
-pub struct Options {
-    /// Where it listens; only ever an address of this machine.
+pub struct GatewayOptions {
+    /// The address to listen on, always of this machine.
     pub listen: SocketAddr,
-    /// What it serves.
-    pub routes: Vec<Route>,
-    /// Origins of pages that may call it from a browser.
+    /// The routes.
+    pub routes: Vec<GatewayRoute>,
+    /// The origins of pages that may call it from a browser.
     pub origins: Vec<String>,
-    /// Stands in front of every route, as a JWT authorizer does.
-    pub authorizer: Option<Authorizer>,
-    /// How many requests it lets through.
+    /// Verifies the token of every request, as a JWT authorizer does.
+    pub authorizer: Option<TokenVerifier>,
+    /// The limit of requests.
     pub throttle: Option<Throttle>,
     /// `TimeoutInMillis` of the integrations.
     pub time_limit: Duration,
 }
 
-impl Options {
-    /// An API on any free port that serves `routes`, and pages of `origins` in browsers.
+impl GatewayOptions {
+    /// An API on a free port that serves `routes`, also to pages of `origins` in browsers.
     #[must_use]
-    pub fn new(routes: Vec<Route>, origins: Vec<String>) -> Self {
+    pub fn new(routes: Vec<GatewayRoute>, origins: Vec<String>) -> Self {
         Self {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
             routes,
@@ -86,9 +88,9 @@ impl Options {
     }
 }
 
-impl fmt::Debug for Options {
+impl fmt::Debug for GatewayOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options")
+        f.debug_struct("GatewayOptions")
             .field("listen", &self.listen)
             .field("routes", &self.routes)
             .field("origins", &self.origins)
@@ -96,7 +98,7 @@ impl fmt::Debug for Options {
     }
 }
 
-/// A running API; it ends when this is dropped.
+/// A running API. It stops when dropped.
 #[derive(Debug)]
 pub struct Gateway {
     address: SocketAddr,
@@ -104,28 +106,30 @@ pub struct Gateway {
 }
 
 struct Api {
-    options: Options,
-    bucket: Option<Mutex<Bucket>>,
+    options: GatewayOptions,
+    bucket: Option<Mutex<TokenBucket>>,
 }
 
 impl Gateway {
     /// Serves `routes` to any client, and to pages of `origins` in browsers.
-    pub async fn start(routes: Vec<Route>, origins: Vec<String>) -> io::Result<Self> {
-        Self::start_with(Options::new(routes, origins)).await
+    pub async fn start(routes: Vec<GatewayRoute>, origins: Vec<String>) -> io::Result<Self> {
+        Self::start_with(GatewayOptions::new(routes, origins)).await
     }
 
-    /// The same, with everything that can be set.
-    pub async fn start_with(mut options: Options) -> io::Result<Self> {
+    /// The same with all options.
+    pub async fn start_with(mut options: GatewayOptions) -> io::Result<Self> {
         let listener = TcpListener::bind(options.listen).await?;
         let address = listener.local_addr()?;
         route::most_specific_first(&mut options.routes);
-        let bucket = options.throttle.map(|limit| Mutex::new(Bucket::new(limit)));
+        let bucket = options
+            .throttle
+            .map(|limit| Mutex::new(TokenBucket::new(limit)));
         let api = Arc::new(Api { options, bucket });
         let serving = tokio::spawn(serve(listener, api));
         Ok(Self { address, serving })
     }
 
-    /// Where it is, such as `http://127.0.0.1:3000`.
+    /// Its URL, such as `http://127.0.0.1:3000`.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
@@ -138,10 +142,10 @@ impl Drop for Gateway {
     }
 }
 
-/// Whether a request's `Host` names this machine by itself, whatever the port.
+/// Whether a request's `Host` is a name of this machine, with any port.
 ///
-/// A website can point a name of its own at 127.0.0.1 and then call us without CORS ("DNS rebinding"). Its name stays in
-/// the header, and API Gateway also answers 403 for a host that is not one of its own.
+/// A website can resolve its own host name to 127.0.0.1 and then call us without CORS ("DNS
+/// rebinding"). Its name is in the header. API Gateway also responds with 403 to a foreign host.
 #[must_use]
 pub fn is_local_host(headers: &HeaderMap) -> bool {
     let host = headers
@@ -163,7 +167,7 @@ async fn serve(listener: TcpListener, api: Arc<Api>) {
     loop {
         while connections.try_join_next().is_some() {}
         let Ok((stream, _)) = listener.accept().await else {
-            // Too many are open.
+            // Too many files are open.
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
@@ -173,7 +177,7 @@ async fn serve(listener: TcpListener, api: Arc<Api>) {
             async move { Ok::<_, Infallible>(api.answer(request).await) }
         });
         let mut http = http1::Builder::new();
-        // A client that never ends its header.
+        // Ends clients that never finish their headers.
         http.timer(TokioTimer::new())
             .header_read_timeout(TIME_LIMIT);
         connections.spawn(http.serve_connection(TokioIo::new(stream), service));
@@ -183,12 +187,12 @@ async fn serve(listener: TcpListener, api: Arc<Api>) {
 impl Api {
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         if !is_local_host(request.headers()) {
-            return said(StatusCode::FORBIDDEN, "Forbidden");
+            return own_response(StatusCode::FORBIDDEN, "Forbidden");
         }
         if size_of_head(&request) > MAX_HEADERS {
-            // The guide names the quota and no status.
+            // The guide names the quota but no status.
             let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-            return said(status, "Request Header Fields Too Large");
+            return own_response(status, "Request Header Fields Too Large");
         }
         let allowed = cors::allowed(&self.options.origins, request.headers());
         if cors::is_preflight(&request) {
@@ -196,45 +200,52 @@ impl Api {
         }
         match self.integrate(request).await {
             Ok(answer) => cors::replaced(answer, allowed),
-            // Not the answer of an integration.
+            // Not the response of an integration.
             Err(own) => own,
         }
     }
 
-    /// The function's answer, or else our own.
+    /// The function's response, or our own error.
     async fn integrate(
         &self,
         request: Request<Incoming>,
     ) -> Result<Response<Full<Bytes>>, Response<Full<Bytes>>> {
         let (parts, body) = request.into_parts();
         let route = route::find(&self.options.routes, &parts.method, parts.uri.path())
-            .ok_or_else(|| said(StatusCode::NOT_FOUND, "Not Found"))?;
+            .ok_or_else(|| own_response(StatusCode::NOT_FOUND, "Not Found"))?;
         if let Some(bucket) = &self.bucket
-            && !Bucket::take(bucket, Instant::now())
+            && !TokenBucket::take(bucket, Instant::now())
         {
-            return Err(said(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests"));
+            return Err(own_response(
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too Many Requests",
+            ));
         }
         let authorized = self
             .authorize(&parts.headers)
             .map_err(|Unauthorized| reply::unauthorized())?;
         let body = body::read(body, &parts.headers).await?;
-        let mut event = event::payload(&parts, &body, route.path);
+        let mut event = GatewayEvent::of(&parts, &body, route.path);
         if let Some(claims) = authorized {
-            event["requestContext"]["authorizer"] =
-                json!({ "jwt": { "claims": claims, "scopes": null } });
+            event = event.claims(&claims);
         }
         let limit = self.options.time_limit;
-        match route.function.invoke(&event, limit).await {
-            Outcome::Answered(answer) => reply::passed_on(&answer).ok_or_else(reply::failed),
-            Outcome::Failed(error) if error["errorType"] == REQUEST_TOO_LARGE => {
+        match route.function.invoke(&event.0, limit).await {
+            InvocationResult::Answered(answer) => {
+                reply::from_function(&answer).ok_or_else(reply::failed)
+            }
+            InvocationResult::Failed(error) if error["errorType"] == REQUEST_TOO_LARGE => {
                 Err(reply::too_large())
             }
-            Outcome::Failed(_) => Err(reply::failed()),
-            Outcome::TimedOut => Err(said(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")),
+            InvocationResult::Failed(_) => Err(reply::failed()),
+            InvocationResult::TimedOut => Err(own_response(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Service Unavailable",
+            )),
         }
     }
 
-    /// The claims of the caller if there is an authorizer.
+    /// The claims of the caller, if there is an authorizer.
     fn authorize(&self, headers: &HeaderMap) -> Result<Option<Value>, Unauthorized> {
         let Some(authorizer) = &self.options.authorizer else {
             return Ok(None);
@@ -248,13 +259,13 @@ impl Api {
             if bearer { value[7..].trim() } else { value }
         });
         match token.and_then(|token| authorizer(token)) {
-            Some(claims) => Ok(Some(event::as_strings(&claims))),
+            Some(claims) => Ok(Some(claims)),
             None => Err(Unauthorized),
         }
     }
 }
 
-/// The authorizer refused the token, or there is none.
+/// The token is missing or invalid.
 struct Unauthorized;
 
 fn size_of_head(request: &Request<Incoming>) -> usize {

@@ -1,11 +1,10 @@
 //! Child processes that never outlive their parent, however it ends.
 //!
-//! We start ourselves as a *keeper*, with one end of a socket as its standard
-//! input; the keeper starts the program, in a process group of its own. When
-//! the parent goes away, even by `kill -9`, the kernel closes its end, the
-//! keeper reads the end of its input and stops the program. `PR_SET_PDEATHSIG`
-//! would be shorter, but it dies with the thread that set it, is lost on a
-//! change of uid, and is Linux alone.
+//! We start our own program as a *keeper*, with one end of a socket as its standard input. The
+//! keeper starts the program in a process group of its own. When the parent ends, even by `kill
+//! -9`, the kernel closes its end of the socket. The keeper then reads the end of its input, and
+//! stops the program. `PR_SET_PDEATHSIG` would be shorter, but it fires when the thread that set it
+//! ends, is lost on a change of uid, and exists only on Linux.
 mod keeper;
 mod program;
 
@@ -29,15 +28,15 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// A guard whose keepers are `exe guard …`: a program that calls [`main`]
-    /// with everything after that word.
+    /// A guard whose keepers are `exe guard …`. That program must call [`main`] with the arguments
+    /// after `guard`.
     pub fn new(exe: impl Into<PathBuf>) -> Self {
         Self { exe: exe.into() }
     }
 
-    /// A guard whose keepers are this very program, which must answer `guard`.
+    /// A guard whose keepers are this program, which must handle `guard`.
     pub fn this() -> io::Result<Self> {
-        // The link survives a rebuild that replaces the file under our feet.
+        // The link stays valid when a rebuild replaces the file.
         let link = Path::new("/proc/self/exe");
         if link.exists() {
             return Ok(Self::new(link));
@@ -45,7 +44,7 @@ impl Guard {
         Ok(Self::new(std::env::current_exe()?))
     }
 
-    /// Starts `program`; it runs when this returns.
+    /// Starts `program`. It runs when this returns.
     pub fn spawn(&self, program: Program) -> io::Result<Guarded> {
         let (ours, theirs) = UnixStream::pair()?;
         let mut command = Command::new(&self.exe);
@@ -57,7 +56,7 @@ impl Guard {
             .process_group(0);
         let name = program.prepare(&mut command);
         let mut keeper = command.spawn()?;
-        // Holds the keeper's end of the socket, and would hide its death.
+        // It holds the keeper's end of the socket, which would hide the keeper's death.
         drop(command);
         match first_word(&ours, &name) {
             Ok(pid) => Ok(Guarded {
@@ -74,7 +73,7 @@ impl Guard {
     }
 }
 
-/// What the keeper says once the program runs, or could not be started.
+/// Reads whether the keeper has started the program.
 fn first_word(line: &UnixStream, name: &OsString) -> io::Result<i32> {
     let mut word = String::new();
     BufReader::new(line).read_line(&mut word)?;
@@ -99,23 +98,23 @@ pub struct Guarded {
 }
 
 impl Guarded {
-    /// The program's process id, which is also its group's.
+    /// The process id of the program, which is also its group's.
     #[must_use]
     pub fn pid(&self) -> i32 {
         self.pid
     }
 
-    /// The program's output, when it was asked to be piped; once.
+    /// The output of the program if it is piped; only once.
     pub fn take_stdout(&mut self) -> Option<ChildStdout> {
         self.keeper.stdout.take()
     }
 
-    /// The program's errors, when they were asked to be piped; once.
+    /// The error output of the program if it is piped; only once.
     pub fn take_stderr(&mut self) -> Option<ChildStderr> {
         self.keeper.stderr.take()
     }
 
-    /// How the program ended, if it has; a signal shows as code 128 + its number.
+    /// The exit status of the program if it has ended. A signal is code 128 plus its number.
     pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
         let status = self.keeper.try_wait()?;
         if let Some(status) = status {
@@ -124,7 +123,7 @@ impl Guarded {
         Ok(status)
     }
 
-    /// Stops the program: its signal, then after its grace `SIGKILL`.
+    /// Stops the program with its signal, and with `SIGKILL` after its grace period.
     pub fn stop(mut self) -> io::Result<ExitStatus> {
         self.end()
     }
@@ -136,7 +135,7 @@ impl Guarded {
         Ok(status)
     }
 
-    /// A keeper that was itself killed has left the program to us.
+    /// If the keeper was killed, we must end the program.
     fn sweep(&self, keeper: ExitStatus) {
         if keeper.signal().is_some()
             && let Some(pid) = Pid::from_raw(self.pid)

@@ -1,11 +1,12 @@
-//! A Lambda function of our own: its queue of events, the runtime API that an execution environment polls, and the
-//! process behind it.
+//! An emulator of a Lambda function: its queue of events, the runtime API that an execution
+//! environment polls, and its process.
 //!
 //! Source of every path and header: "Using the Lambda runtime API for custom runtimes", AWS Lambda Developer
-//! Guide. As on Lambda an event or an answer is at most 6 MB, deadlines are true, and a function's own error is passed on.
-//! It is kinder than Lambda in three ways: an event waits in the queue while every environment is busy, where Lambda starts
-//! another one or throttles; the deadline counts from the request, where Lambda counts from the start of the handler; and
-//! an environment is never frozen between two events.
+//! As on Lambda, an event or a response is at most 6 MB, deadlines are real, and a function's own
+//! error is passed on. It is more lenient than Lambda in three ways. An event waits in the queue
+//! while every environment is busy; Lambda starts another one or throttles. The deadline counts
+//! from the request; on Lambda it counts from the start of the handler. And an environment is never
+//! frozen between two events.
 mod api;
 mod queue;
 
@@ -20,24 +21,25 @@ use serde_json::Value;
 use crate::capture;
 use crate::guard::{Guard, Guarded, Program};
 
-pub use api::{Observer, RuntimeApi, Step};
+pub use api::{RuntimeApi, RuntimeObserver, RuntimeStep};
 pub use queue::{MAX_PAYLOAD, Queue, REQUEST_TOO_LARGE};
 
-/// What became of an invocation.
+/// The result of an invocation.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
-    /// The function answered.
+pub enum InvocationResult {
+    /// The response of the function.
     Answered(Value),
-    /// The function reported an error: Lambda would call this a function error.
+    /// The function reported an error. Lambda calls it a function error.
     Failed(Value),
-    /// Nothing came before the deadline: Lambda would end the environment.
+    /// The deadline passed. Lambda would end the environment.
     TimedOut,
 }
 
-/// A function: its queue, and at most one environment of its own. Others may poll the same queue.
+/// A function: its queue, and at most one environment of its own. Other environments may poll the
+/// same queue.
 #[derive(Debug)]
 pub struct Lambda {
-    // First the process: a poll that is cut off would make it end with a complaint.
+    // The process is dropped first, since a cut-off poll would make it log an error.
     process: Option<Guarded>,
     environment: Option<RuntimeApi>,
     queue: Arc<Queue>,
@@ -45,7 +47,7 @@ pub struct Lambda {
 }
 
 impl Lambda {
-    /// A function without an environment: the caller runs [`RuntimeApi`]s for its queue.
+    /// A function without an environment. The caller runs [`RuntimeApi`]s for its queue.
     #[must_use]
     pub fn without_environment() -> Self {
         Self {
@@ -56,7 +58,7 @@ impl Lambda {
         }
     }
 
-    /// Starts `bootstrap` with `env` on top of what Lambda sets itself.
+    /// Starts `bootstrap` with `env` and the variables that Lambda sets.
     pub async fn start(
         guard: &Guard,
         bootstrap: &Path,
@@ -65,7 +67,7 @@ impl Lambda {
         Self::start_logging(guard, bootstrap, env, None).await
     }
 
-    /// The same, and what the function says is kept in the file `log` instead of being shown.
+    /// The same, with the function's output in the file `log`.
     pub async fn start_logging(
         guard: &Guard,
         bootstrap: &Path,
@@ -79,7 +81,8 @@ impl Lambda {
         Ok(lambda)
     }
 
-    /// Starts a process in place of one that ended, as Lambda does; what it had been given is lost with it.
+    /// Starts a new process after one has ended, as Lambda does. The event of the old process is
+    /// lost.
     pub fn launch(
         &mut self,
         guard: &Guard,
@@ -106,19 +109,19 @@ impl Lambda {
         Ok(())
     }
 
-    /// Its events.
+    /// The queue of its events.
     #[must_use]
     pub const fn queue(&self) -> &Arc<Queue> {
         &self.queue
     }
 
-    /// The function's process id.
+    /// The process id of the function.
     #[must_use]
     pub fn pid(&self) -> Option<i32> {
         self.process.as_ref().map(Guarded::pid)
     }
 
-    /// Whether the process has ended, as after an init that failed.
+    /// Whether the process has ended, as after a failed init.
     pub fn has_ended(&mut self) -> io::Result<bool> {
         match &mut self.process {
             Some(process) => process.try_wait().map(|status| status.is_some()),
@@ -126,29 +129,31 @@ impl Lambda {
         }
     }
 
-    /// Returns once the function asks for work: its init, of whose time no invocation pays, is done.
+    /// Waits until the function polls, which is the end of its init. No invocation is billed for
+    /// the init.
     pub async fn ready(&self) {
         if let Some(environment) = &self.environment {
             environment.polled().await;
         }
     }
 
-    /// Gives `event` to the function, and waits for its answer until `timeout`, of which the function is told.
-    pub async fn invoke(&self, event: &Value, timeout: Duration) -> Outcome {
+    /// Sends `event` to the function, and waits for the result until `timeout`, which is also its
+    /// deadline.
+    pub async fn invoke(&self, event: &Value, timeout: Duration) -> InvocationResult {
         self.invoke_for(event, timeout, timeout).await
     }
 
-    /// The same, but waits for `patience`, where the machine may be too busy to look at the clock for.
+    /// The same, but waits for `max_wait`, which may be longer than the deadline on a busy machine.
     pub async fn invoke_for(
         &self,
         event: &Value,
         deadline: Duration,
-        patience: Duration,
-    ) -> Outcome {
+        max_wait: Duration,
+    ) -> InvocationResult {
         let reply = self.queue.push(event.to_string(), deadline);
-        match tokio::time::timeout(patience, reply).await {
+        match tokio::time::timeout(max_wait, reply).await {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) | Err(_) => Outcome::TimedOut,
+            Ok(Err(_)) | Err(_) => InvocationResult::TimedOut,
         }
     }
 }

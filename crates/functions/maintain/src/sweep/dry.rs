@@ -98,10 +98,10 @@ impl Act<'_> {
         self.count_all(written, [&pair.key]);
     }
 
-    async fn would_refuse(&self, pair: &Pair) -> Result<Option<Code>, Error> {
+    async fn would_refuse(&self, pair: &Pair) -> Result<Option<Tombstone>, Error> {
         let recorder = self.maintain.recorder();
         if let Some(refuses) = recorder.refuses_listed(&pair.listing()) {
-            return Ok(refuses.then_some(Code::FileTooLarge));
+            return Ok(refuses.then_some(Tombstone::TooLarge));
         }
         let key = &pair.key;
         let stores = &self.maintain.stores;

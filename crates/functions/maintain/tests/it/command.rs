@@ -4,7 +4,7 @@ use std::process::Output;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use slipway_emulators::lambda::{Lambda, Outcome};
+use slipway_emulators::lambda::{InvocationResult, Lambda};
 use slipway_testkit::guard;
 use tokio::process::Command;
 
@@ -20,7 +20,7 @@ async fn maintain(world: &World, args: &[&str]) -> (Output, Value) {
         .output()
         .await
         .unwrap();
-    slipway_testkit::heard("maintain", &output);
+    slipway_testkit::capture_output("maintain", &output);
     let numbers = serde_json::from_slice(&output.stdout).unwrap_or_default();
     (output, numbers)
 }
@@ -92,7 +92,7 @@ async fn as_a_lambda_it_does_what_the_event_says() {
         .unwrap();
     let invoke = async |event: Value| lambda.invoke(&event, Duration::from_secs(30)).await;
     let done = async |event: Value| match invoke(event).await {
-        Outcome::Answered(numbers) => numbers,
+        InvocationResult::Answered(numbers) => numbers,
         other => panic!("{other:?}"),
     };
     let file = world.file("alice").await;
@@ -116,7 +116,7 @@ async fn as_a_lambda_it_does_what_the_event_says() {
     assert_eq!(shard["failed"], 0);
     // Failures are failures of the function, so that its alarm tells.
     for event in [json!({ "task": "tidy" }), json!({ "shard": 9 })] {
-        assert!(matches!(invoke(event).await, Outcome::Failed(_)));
+        assert!(matches!(invoke(event).await, InvocationResult::Failed(_)));
     }
     let lost = world.file("carol").await;
     let other = world.file("carol").await;
@@ -124,12 +124,14 @@ async fn as_a_lambda_it_does_what_the_event_says() {
         world.remove_object(key.as_str()).await;
     }
     let event = json!({ "task": "reconcile" });
-    let Outcome::Failed(error) = invoke(event).await else {
+    let InvocationResult::Failed(error) = invoke(event).await else {
         panic!("it wants force");
     };
     assert!(error.to_string().contains("force"), "{error}");
     // Too little time: it stops before its deadline, and says that there is more.
-    let Outcome::Answered(numbers) = lambda.invoke(&json!({}), Duration::from_secs(5)).await else {
+    let InvocationResult::Answered(numbers) =
+        lambda.invoke(&json!({}), Duration::from_secs(5)).await
+    else {
         panic!("an answer in time");
     };
     assert_eq!(numbers["finished"], false);

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::Output;
 use std::sync::{Arc, Mutex};
 
-use slipway_testkit::{Act, S3Fault};
+use slipway_testkit::{HttpFault, HttpProxy};
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -36,7 +36,7 @@ async fn maintain(world: &World, args: &[&str], variables: &[(&str, &str)]) -> O
         .output()
         .await
         .unwrap();
-    slipway_testkit::heard("maintain", &output);
+    slipway_testkit::capture_output("maintain", &output);
     output
 }
 
@@ -76,11 +76,11 @@ async fn a_containers_role_is_renewed_while_the_command_runs() {
     for _ in 0..30 {
         world.object("alice").await;
     }
-    let fault = S3Fault::before(&world.endpoint()).await;
+    let fault = HttpProxy::before(&world.endpoint()).await;
     let seen: Arc<Mutex<BTreeSet<String>>> = Arc::default();
     let sessions = Arc::clone(&seen);
     // A request without a session of the container is refused.
-    fault.act_on_heads(move |head, _| {
+    fault.fail_by_head(move |head, _| {
         let head = head.to_ascii_lowercase();
         let token = head
             .lines()
@@ -90,7 +90,7 @@ async fn a_containers_role_is_renewed_while_the_command_runs() {
                 sessions.lock().unwrap().insert(token.trim().to_owned());
                 None
             }
-            None => Some(Act::Answer(403, String::new())),
+            None => Some(HttpFault::Respond(403, String::new())),
         }
     });
     let uri = container().await;

@@ -1,12 +1,12 @@
 //! S3 and Postgres on a bad day: nothing is taken for missing that is only not answered, and nothing is forgotten.
 
 use slipway_maintain::{Count, Maintain, Options};
-use slipway_testkit::{Fault, Proxy, S3Fault};
+use slipway_testkit::{HttpProxy, TcpFault, TcpProxy};
 
 use crate::mess;
 use crate::world::{World, deletes, rebuild, reconcile, run, small};
 
-async fn behind(world: &World, fault: &S3Fault) -> Maintain {
+async fn behind(world: &World, fault: &HttpProxy) -> Maintain {
     world.maintain(&[("S3_ENDPOINT", &fault.endpoint())]).await
 }
 
@@ -20,7 +20,7 @@ fn force() -> Options {
 #[tokio::test]
 async fn only_a_404_is_missing() {
     let world = World::new().await;
-    let fault = S3Fault::before(&world.endpoint()).await;
+    let fault = HttpProxy::before(&world.endpoint()).await;
     let maintain = behind(&world, &fault).await;
     let lost = world.file("alice").await;
     world.remove_object(lost.as_str()).await;
@@ -52,10 +52,10 @@ async fn a_bucket_that_is_not_there_is_not_an_empty_one() {
     let other = world.file("bob").await;
     let before = world.rows("s3_files").await;
     // Whatever its name, all rows of ours are of the bucket that is configured.
-    let fault = S3Fault::before(&world.endpoint()).await;
+    let fault = HttpProxy::before(&world.endpoint()).await;
     let maintain = behind(&world, &fault).await;
     let no_bucket = "<Error><Code>NoSuchBucket</Code></Error>";
-    fault.answer(|_, _| Some((404, no_bucket.to_owned())));
+    fault.respond(|_, _| Some((404, no_bucket.to_owned())));
     for options in [
         deletes(),
         force(),
@@ -87,7 +87,7 @@ async fn a_bucket_that_is_not_there_is_not_an_empty_one() {
 #[tokio::test]
 async fn what_passes_is_unavailable_and_what_does_not_is_not() {
     let world = World::new().await;
-    let fault = S3Fault::before(&world.endpoint()).await;
+    let fault = HttpProxy::before(&world.endpoint()).await;
     let maintain = behind(&world, &fault).await;
     for (status, name, code) in [
         (400, "RequestTimeout", "unavailable"),
@@ -96,7 +96,7 @@ async fn what_passes_is_unavailable_and_what_does_not_is_not() {
         (400, "InvalidArgument", "internal"),
     ] {
         let body = format!("<Error><Code>{name}</Code></Error>");
-        fault.answer(move |_, _| Some((status, body.clone())));
+        fault.respond(move |_, _| Some((status, body.clone())));
         let stopped = run(&maintain, &deletes()).await.summary.stopped.unwrap();
         assert!(stopped.starts_with(code), "{name}: {stopped}");
     }
@@ -105,7 +105,7 @@ async fn what_passes_is_unavailable_and_what_does_not_is_not() {
 #[tokio::test]
 async fn what_s3_does_not_remove_is_removed_by_the_next_run() {
     let world = World::new().await;
-    let fault = S3Fault::before(&world.endpoint()).await;
+    let fault = HttpProxy::before(&world.endpoint()).await;
     let maintain = behind(&world, &fault).await;
     let (stuck, other) = (world.file("alice").await, world.file("alice").await);
     world.delete(&stuck).await;
@@ -113,7 +113,7 @@ async fn what_s3_does_not_remove_is_removed_by_the_next_run() {
     // S3 removes the other, and says in its 200 that one is left.
     let world_s3 = world.endpoint();
     let text = stuck.as_str().to_owned();
-    fault.answer(move |line, body| {
+    fault.respond(move |line, body| {
         (line.starts_with("POST") && body.contains(&text)).then(|| {
             (200, format!("<DeleteResult><Error><Key>{text}</Key><Code>InternalError</Code></Error></DeleteResult>"))
         })
@@ -138,7 +138,7 @@ async fn what_s3_does_not_remove_is_removed_by_the_next_run() {
 #[tokio::test]
 async fn an_old_tombstone_is_only_dropped_on_a_404() {
     let world = World::new().await;
-    let fault = S3Fault::before(&world.endpoint()).await;
+    let fault = HttpProxy::before(&world.endpoint()).await;
     let maintain = behind(&world, &fault).await;
     let file = world.file("alice").await;
     world.delete(&file).await;
@@ -158,7 +158,7 @@ async fn an_old_tombstone_is_only_dropped_on_a_404() {
 async fn one_object_that_s3_does_not_show_holds_nothing_up() {
     let world = World::new().await;
     let mess = mess::make(&world, 4).await;
-    let fault = S3Fault::before(&world.endpoint()).await;
+    let fault = HttpProxy::before(&world.endpoint()).await;
     let maintain = behind(&world, &fault).await;
     let live = world.live().await;
     let stuck = mess
@@ -168,7 +168,7 @@ async fn one_object_that_s3_does_not_show_holds_nothing_up() {
         .unwrap()
         .clone();
     let path = stuck.replace('~', "%7E");
-    fault.answer(move |line, _| {
+    fault.respond(move |line, _| {
         (line.starts_with("HEAD") && line.contains(path.as_str())).then(|| (501, String::new()))
     });
     let ran = run(&maintain, &small(force())).await;
@@ -193,11 +193,11 @@ async fn one_object_that_s3_does_not_show_holds_nothing_up() {
 async fn a_sweep_stops_where_s3_does_and_goes_on_there() {
     let world = World::new().await;
     let mess = mess::make(&world, 8).await;
-    let fault = S3Fault::before(&world.endpoint()).await;
+    let fault = HttpProxy::before(&world.endpoint()).await;
     let maintain = behind(&world, &fault).await;
     // The list fails from the fourth page on.
     let pages = std::sync::atomic::AtomicU32::new(0);
-    fault.answer(move |line, _| {
+    fault.respond(move |line, _| {
         let list = line.starts_with("GET") && line.contains("list-type=2");
         let count = pages.fetch_add(u32::from(list), std::sync::atomic::Ordering::SeqCst);
         (list && count >= 3).then(|| (400, "<Error><Code>Broken</Code></Error>".to_owned()))
@@ -217,7 +217,7 @@ async fn a_sweep_stops_where_s3_does_and_goes_on_there() {
 async fn postgres_that_breaks_at_any_time_costs_no_file() {
     let world = World::new().await;
     let mess = mess::make(&world, 3).await;
-    let proxy = Proxy::start(world.database.server().port()).await;
+    let proxy = TcpProxy::start(world.database.server().port()).await;
     let url = proxy.through(&world.database.url());
     let maintain = world.maintain(&[("DATABASE_URL", &url)]).await;
     let breaks = async {
@@ -225,7 +225,7 @@ async fn postgres_that_breaks_at_any_time_costs_no_file() {
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
             match at % 3 {
                 0 => proxy.cut(),
-                1 => proxy.set(Fault::LoseAnswer(b"COMMIT")),
+                1 => proxy.set(TcpFault::LoseResponse(b"COMMIT")),
                 _ => proxy.half_close(),
             }
         }
@@ -247,7 +247,7 @@ async fn postgres_that_breaks_at_any_time_costs_no_file() {
         }
     };
     let _ = tokio::time::timeout(std::time::Duration::from_secs(10), both).await;
-    proxy.set(Fault::None);
+    proxy.set(TcpFault::None);
     // The sweep that was dropped holds its lease.
     world.expire_leases().await;
     let last = run(&maintain, &force()).await;
@@ -267,12 +267,12 @@ async fn a_session_that_expires_costs_a_rebuild_no_file() {
     for at in 0..60 {
         world.object(["alice", "bob", "carol"][at % 3]).await;
     }
-    let fault = S3Fault::before(&world.endpoint()).await;
+    let fault = HttpProxy::before(&world.endpoint()).await;
     let maintain = behind(&world, &fault).await;
     let mut last = 0;
     for after in [40, 40] {
         let count = std::sync::atomic::AtomicU32::new(0);
-        fault.answer(move |line, _| {
+        fault.respond(move |line, _| {
             let refused = count.fetch_add(1, std::sync::atomic::Ordering::SeqCst) >= after;
             // The answer to a HEAD has no body.
             let (status, body) = expired();
@@ -305,11 +305,11 @@ async fn objects_that_may_not_be_read_stop_a_sweep_at_once() {
     for _ in 0..50 {
         world.object("alice").await;
     }
-    let fault = S3Fault::before(&world.endpoint()).await;
+    let fault = HttpProxy::before(&world.endpoint()).await;
     let maintain = behind(&world, &fault).await;
     let asked = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
     let counted = std::sync::Arc::clone(&asked);
-    fault.answer(move |line, _| {
+    fault.respond(move |line, _| {
         let refused = !line.contains("list-type=2");
         counted.fetch_add(u32::from(refused), std::sync::atomic::Ordering::SeqCst);
         refused.then(|| (403, String::new()))
@@ -332,7 +332,7 @@ async fn objects_that_may_not_be_read_stop_a_sweep_at_once() {
 #[tokio::test]
 async fn refused_credentials_stop_every_task() {
     let world = World::new().await;
-    let fault = S3Fault::before(&world.endpoint()).await;
+    let fault = HttpProxy::before(&world.endpoint()).await;
     let maintain = behind(&world, &fault).await;
     for _ in 0..3 {
         let deleted = world.file("alice").await;
@@ -343,7 +343,7 @@ async fn refused_credentials_stop_every_task() {
     }
     world.file("alice").await;
     // Each object by itself, inside a 200.
-    fault.answer(|line, body| {
+    fault.respond(|line, body| {
         let key = body.split_once("<Key>")?.1.split_once("</Key>")?.0;
         line.starts_with("POST").then(|| {
             let error = format!("<Error><Key>{key}</Key><Code>AccessDenied</Code></Error>");
@@ -352,7 +352,7 @@ async fn refused_credentials_stop_every_task() {
     });
     let denied = run(&maintain, &deletes()).await;
     assert!(denied.summary.stopped.is_some(), "{denied:?}");
-    fault.answer(|line, _| line.starts_with("DELETE").then(expired));
+    fault.respond(|line, _| line.starts_with("DELETE").then(expired));
     for options in [
         crate::world::uploads(),
         Options {
@@ -368,7 +368,7 @@ async fn refused_credentials_stop_every_task() {
         assert_eq!(ran.report.get(Count::Failed), 1);
     }
     assert_eq!(world.rows("multipart_uploads").await.len(), 3);
-    fault.answer(|line, _| line.starts_with("POST").then(expired));
+    fault.respond(|line, _| line.starts_with("POST").then(expired));
     let (user, report) = (
         slipway_core::UserId::parse("alice").unwrap(),
         slipway_maintain::Report::default(),

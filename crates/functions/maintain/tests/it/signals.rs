@@ -3,7 +3,7 @@
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
-use slipway_testkit::{Act, S3Fault};
+use slipway_testkit::{HttpFault, HttpProxy};
 use tokio::process::{Child, Command};
 
 use crate::world::World;
@@ -22,13 +22,13 @@ fn start(world: &World, endpoint: &str, args: &[&str]) -> Child {
 
 async fn ended(child: Child) -> Output {
     let output = child.wait_with_output().await.unwrap();
-    slipway_testkit::heard("maintain", &output);
+    slipway_testkit::capture_output("maintain", &output);
     output
 }
 
 /// A rebuild that holds its lease and waits for S3.
-async fn waiting(world: &World, fault: &S3Fault) -> Child {
-    fault.act(|line, _| line.starts_with("HEAD").then_some(Act::Stall));
+async fn waiting(world: &World, fault: &HttpProxy) -> Child {
+    fault.fail(|line, _| line.starts_with("HEAD").then_some(HttpFault::Stall));
     let child = start(world, &fault.endpoint(), &["--rebuild", "--apply"]);
     let admin = world.database.admin().await;
     loop {
@@ -52,7 +52,7 @@ async fn a_signal_releases_the_lease_and_keeps_the_checkpoint() {
     for _ in 0..5 {
         world.object("alice").await;
     }
-    let fault = S3Fault::before(&world.endpoint()).await;
+    let fault = HttpProxy::before(&world.endpoint()).await;
     for name in ["-INT", "-TERM", "-HUP"] {
         let child = waiting(&world, &fault).await;
         signal(&child, name).await;
@@ -76,7 +76,7 @@ async fn a_signal_releases_the_lease_and_keeps_the_checkpoint() {
 async fn after_a_kill_it_is_said_until_when_the_lease_holds() {
     let world = World::new().await;
     world.object("alice").await;
-    let fault = S3Fault::before(&world.endpoint()).await;
+    let fault = HttpProxy::before(&world.endpoint()).await;
     let mut child = waiting(&world, &fault).await;
     child.kill().await.unwrap();
     fault.heal();

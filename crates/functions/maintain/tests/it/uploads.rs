@@ -1,7 +1,7 @@
 //! Multipart uploads that nobody finished end, and rows of those that are over go.
 
 use slipway_maintain::{ABORTED_AGE, Options, UPLOAD_AGE};
-use slipway_testkit::S3Fault;
+use slipway_testkit::HttpProxy;
 
 use crate::world::{World, key, run, uploads};
 
@@ -93,8 +93,8 @@ async fn what_was_given_up_is_remembered_for_a_day() {
 }
 
 /// S3 lists these as begun so long ago; everything else it does itself.
-async fn listing(world: &World, listed: &[(&str, &str, &str)]) -> S3Fault {
-    let fault = S3Fault::before(&world.endpoint()).await;
+async fn listing(world: &World, listed: &[(&str, &str, &str)]) -> HttpProxy {
+    let fault = HttpProxy::before(&world.endpoint()).await;
     let mut list = "<ListMultipartUploadsResult><IsTruncated>false</IsTruncated>".to_owned();
     for (key, id, initiated) in listed {
         let upload =
@@ -102,7 +102,7 @@ async fn listing(world: &World, listed: &[(&str, &str, &str)]) -> S3Fault {
         list.extend(["<Upload>", &upload, "</Upload>"]);
     }
     list.push_str("</ListMultipartUploadsResult>");
-    fault.answer(move |line, _| {
+    fault.respond(move |line, _| {
         let uploads = line.starts_with("GET") && line.contains("uploads&");
         uploads.then(|| (200, list.clone()))
     });
@@ -154,7 +154,7 @@ async fn old_uploads_without_a_row_are_ended() {
 async fn no_row_goes_before_s3_has_answered() {
     let world = World::new().await;
     let old = world.begin(&key("alice", "a"), OLD).await;
-    let fault = S3Fault::before(&world.endpoint()).await;
+    let fault = HttpProxy::before(&world.endpoint()).await;
     let endpoint = fault.endpoint();
     let maintain = world.maintain(&[("S3_ENDPOINT", &endpoint)]).await;
     for (begin, status) in [("DELETE", 500), ("DELETE", 403), ("HEAD", 403)] {

@@ -1,4 +1,5 @@
-//! The record step: the one way in which an object becomes a row, and a row becomes what S3 has.
+//! The record step: the only statement that turns an object into a row, and a row into what S3
+//! reports.
 
 use slipway_core::{Code, Error, FileRow, RuleName, StoredObject, Tombstone};
 use tokio_postgres::Row;
@@ -10,34 +11,39 @@ use crate::Db;
 use crate::failure::Failure;
 use crate::transaction::Statement;
 
-/// The later upload wins; of two in one second, which S3 does not tell apart, the one that S3 had when
-/// it was asked after the row was `seen`. A tombstone wins always. Where the row says the same of the object and names
-/// another bucket or URL, or lacks its CRC-64/NVME, it is corrected in place: nothing about the object is in doubt.
+/// Writes the row of an object.
 ///
-/// With `refused` the row becomes a tombstone that keeps the reason, unless it is live and the object is not larger and
-/// has the same type: what was accepted once stays accepted, whatever the limits are now. This is decided where the row
-/// is written (`f`), so no reading before it can be out of date.
-///
-/// What is known of the bytes, their type and a scanner's word, stays with their `ETag`; who has not looked at them
-/// (`detected_type` is null) takes nothing away.
-///
-/// `old` is exact, since the file's lock was taken before this statement began and everybody who adds a row
-/// or changes its size holds it. A row that is tombstoned meanwhile is not touched, and one that is dropped
-/// meanwhile was a tombstone or is held by the lock.
-///
-/// Usage moves by what RETURNING says and not by what was asked for, so that a duplicate moves nothing. The
-/// quota is written, and so enforced by the CHECK, only where bytes grow: who is over a lowered quota
-/// may still delete, and replace a file by a smaller one.
+/// - `new` is the object, and `seen` the row that the caller had read before S3 reported the
+///   object.
+/// - `old` is the row of the id. It is exact: the transaction has taken the lock of the file, and
+///   every statement that adds a row or changes its size takes it. A row that becomes a tombstone
+///   meanwhile is not written. A row that is dropped meanwhile was a tombstone, or its drop waits
+///   for the lock.
+/// - `compared` and `verdict` decide whether the row is behind the object (`is_behind`). The later
+///   upload wins. S3 reports whole seconds, so of two uploads in one second the later one is known
+///   only if the row was read before S3 reported the object (`was_seen`). A row that describes the
+///   same object but names another bucket or URL, or lacks its CRC-64/NVME (`is_complete`), is
+///   corrected.
+/// - `put` writes the row. A tombstone (`f.deleted_at`) is final. A refusal makes a live row a
+///   tombstone only if the object is larger or has another type: an accepted file stays accepted,
+///   whatever the limits are now. This is decided on the row that is written (`f`), so no earlier
+///   read can be stale. The detected type and the scan status belong to the bytes, so both stay as
+///   long as the `ETag` does, and a caller that has not read the bytes (`detected_type` is null)
+///   removes neither.
+/// - `moved` adds to the usage what RETURNING reports, so that a duplicate adds nothing. It writes
+///   the quota, and so lets the CHECK enforce it, only if bytes grow: a user over a lowered quota
+///   may still delete files and replace them by smaller ones.
 const RECORD: &str = "\
 WITH new AS (
-    SELECT $2::uuid AS id, $3::text AS object_key, $4::text AS bucket, $5::text AS file_url,
-           $6::text AS file_name, $7::text AS content_type, $8::bigint AS size, $9::text AS etag,
-           $10::bytea AS checksum_sha256, $11::timestamptz AS upload_timestamp, $12::text AS detected_type,
-           $13::text AS refused, $14::bigint AS quota_bytes, $15::text AS rule, $16::jsonb AS metadata,
-           $17::bytea AS checksum_crc64nvme
+    SELECT $1::text AS user_id, $2::uuid AS id, $3::text AS object_key, $4::text AS bucket,
+           $5::text AS file_url, $6::text AS file_name, $7::text AS content_type, $8::bigint AS size,
+           $9::text AS etag, $10::bytea AS checksum_sha256, $11::timestamptz AS upload_timestamp,
+           $12::text AS detected_type, $13::boolean AS is_refused, $14::text AS refused,
+           $15::bigint AS quota_bytes, $16::text AS rule, $17::jsonb AS metadata,
+           $18::bytea AS checksum_crc64nvme
 ), seen AS (
-    SELECT $18::text AS etag, $19::timestamptz AS upload_timestamp, $20::text AS file_name,
-           $21::text AS content_type, $22::bigint AS size, $23::text AS rule, $24::jsonb AS metadata
+    SELECT $19::text AS etag, $20::timestamptz AS upload_timestamp, $21::text AS file_name,
+           $22::text AS content_type, $23::bigint AS size, $24::text AS rule, $25::jsonb AS metadata
 ), old AS (
     SELECT * FROM s3_files WHERE user_id = $1 AND id = $2
 ), compared AS (
@@ -58,9 +64,10 @@ WITH new AS (
 ), put AS (
     INSERT INTO s3_files AS f
         (user_id, id, object_key, bucket, file_url, file_name, content_type, size, etag,
-         checksum_sha256, upload_timestamp, deleted_at, refused, detected_type, rule, metadata, checksum_crc64nvme)
-    SELECT $1, id, object_key, bucket, file_url, file_name, content_type, size, etag,
-           checksum_sha256, upload_timestamp, CASE WHEN refused IS NOT NULL THEN now() END, refused, detected_type,
+         checksum_sha256, upload_timestamp, deleted_at, refused, detected_type, rule, metadata,
+         checksum_crc64nvme)
+    SELECT user_id, id, object_key, bucket, file_url, file_name, content_type, size, etag,
+           checksum_sha256, upload_timestamp, CASE WHEN is_refused THEN now() END, refused, detected_type,
            rule, metadata, checksum_crc64nvme
     FROM new
     ON CONFLICT (id) DO UPDATE SET
@@ -68,10 +75,9 @@ WITH new AS (
         content_type = excluded.content_type, size = excluded.size, etag = excluded.etag,
         rule = excluded.rule, metadata = excluded.metadata, checksum_sha256 = excluded.checksum_sha256,
         checksum_crc64nvme = excluded.checksum_crc64nvme, upload_timestamp = excluded.upload_timestamp,
-        deleted_at = CASE WHEN excluded.size > f.size OR excluded.content_type <> f.content_type
-                          THEN excluded.deleted_at END,
-        refused = CASE WHEN excluded.size > f.size OR excluded.content_type <> f.content_type
-                       THEN excluded.refused END,
+        (deleted_at, refused) = (
+            SELECT excluded.deleted_at, excluded.refused
+            WHERE excluded.size > f.size OR excluded.content_type <> f.content_type),
         detected_type = coalesce(excluded.detected_type, CASE WHEN f.etag = excluded.etag THEN f.detected_type END),
         scan_status = CASE WHEN f.etag = excluded.etag THEN f.scan_status END
     WHERE f.deleted_at IS NULL AND f.object_key = excluded.object_key AND (SELECT is_behind FROM verdict)
@@ -98,13 +104,14 @@ FROM old WHERE NOT EXISTS (SELECT FROM put)";
 const STEP: &str = "recording a file";
 
 impl Db {
-    /// Makes the row of `object`'s owner say what S3 said of it.
+    /// Writes what S3 has reported of `object` to the row of its owner.
     ///
-    /// - A duplicate, or news that is older than the row, changes nothing.
-    /// - Bytes that do not fit into `quota_bytes` make the file a tombstone: remove the object then.
-    /// - After [`Recorded::Stale`], ask S3 again and pass the row as `seen`: what S3 says after the row was seen
-    ///   is later than the row. If that answers `Updated`, ask S3 once more, in case of a third upload
-    ///   in the same second.
+    /// - A duplicate, or a report that is older than the row, changes nothing.
+    /// - An object that does not fit into `quota_bytes` makes the file a tombstone. The caller
+    ///   removes the object.
+    /// - After [`Recorded::Stale`], repeat the HEAD and pass the row as `seen`: a report that S3
+    ///   gives after the row was read is later than the row. If the result is `Updated`, repeat the
+    ///   HEAD once more, in case of a third upload in the same second.
     pub async fn record_file(
         &self,
         object: &StoredObject,
@@ -122,7 +129,7 @@ impl Db {
         }
     }
 
-    /// The same, except that bytes over the quota change nothing: `None`.
+    /// The same, except that an object over the quota changes nothing and returns `None`.
     pub async fn try_record_file(
         &self,
         object: &StoredObject,
@@ -137,10 +144,10 @@ impl Db {
         }
     }
 
-    /// Makes the file of `object` a tombstone, because the object is refused; `why` is kept.
+    /// Makes the file of `object` a tombstone with the reason `why`, because the object is refused.
     ///
-    /// A live row stays live if the object is not larger and has the same type: it is then recorded as
-    /// [`Db::record_file`] would without a quota.
+    /// A live row stays live if the object is not larger and has the same type. It is then recorded
+    /// as [`Db::record_file`] does without a quota.
     pub async fn tombstone_refused(
         &self,
         object: &StoredObject,
@@ -167,7 +174,7 @@ impl Db {
         let checksum = object.checksum_sha256.map(|sha256| sha256.0.to_vec());
         let crc = object.checksum_crc64nvme.map(|crc| crc.0.to_vec());
         let rule = |rule: Option<&RuleName>| rule.map(|name| name.as_str().to_owned());
-        let refused = refused.and_then(Tombstone::stored);
+        let (is_refused, refused) = (refused.is_some(), refused.and_then(Tombstone::stored));
         let statement = Statement {
             sql: RECORD,
             params: &[
@@ -182,6 +189,7 @@ impl Db {
                 (&checksum, Type::BYTEA),
                 (&object.last_modified, Type::TIMESTAMPTZ),
                 (&object.detected_type, Type::TEXT),
+                (&is_refused, Type::BOOL),
                 (&refused, Type::TEXT),
                 (&quota, Type::INT8),
                 (&rule(object.rule.as_ref()), Type::TEXT),
@@ -207,7 +215,7 @@ pub(super) fn as_bigint(size: u64) -> i64 {
 }
 
 pub(super) fn outcome(row: Option<&Row>, object: &StoredObject) -> Result<Recorded, Error> {
-    // No row: the id is in the table, and not for this caller to see.
+    // Without a row the id is in the table, and row-level security hides it from this caller.
     let row = row.ok_or_else(not_its_file)?;
     if value::<String>(row, "object_key", STEP)? != object.key.as_str() {
         return Err(not_its_file());
@@ -219,7 +227,7 @@ pub(super) fn outcome(row: Option<&Row>, object: &StoredObject) -> Result<Record
     Ok(match value(row, "outcome", STEP)? {
         "created" => Recorded::Created(file),
         "updated" => Recorded::Updated(file),
-        // It was live when the statement began, and was deleted before its turn came.
+        // It was live when the statement began, and was deleted before the statement could write.
         "gone" => Recorded::Tombstoned(Tombstone::Deleted),
         _ if file.uploaded_at == object.last_modified && !object.is_described_by(&file) => {
             Recorded::Stale(file)
@@ -228,7 +236,7 @@ pub(super) fn outcome(row: Option<&Row>, object: &StoredObject) -> Result<Record
     })
 }
 
-/// We never make two keys with one id: somebody else has put the object there.
+/// The functions never create two keys with one id, so another writer has put the object there.
 fn not_its_file() -> Error {
     Error::new(
         Code::InvalidKey,

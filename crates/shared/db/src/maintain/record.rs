@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::Db;
 use crate::files::file_id;
 
-/// An object that has no row, as far as is known.
+/// An object that had no row when the caller looked.
 #[derive(Clone, Debug)]
 pub struct NewFile {
     /// What S3 reported.
@@ -19,26 +19,35 @@ pub struct NewFile {
     pub file_url: String,
 }
 
-/// The same locks as the record step of one file takes, in the order of the ids: it counts on the row it saw.
+/// The same locks as the record step of one file takes, in the order of the ids.
 const LOCK: &str = "\
 SELECT count(pg_advisory_xact_lock(hashtextextended('slipway file ' || id, 0)))
 FROM (SELECT id FROM unnest($1::text[]) AS id ORDER BY id) AS ids";
 
-/// Usage moves by what RETURNING says, as in the record step, and one user after the other in the order of their
-/// ids, so that two of these never wait for each other.
+/// Usage grows by what RETURNING reports, as in the record step. The users are written in the order
+/// of their ids, so that two of these statements never wait for each other.
 const RECORD: &str = "\
-WITH put AS (
+WITH new AS (
+    SELECT $1::text AS bucket, file.*
+    FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[],
+                $9::text[], $10::bytea[], $11::timestamptz[], $12::text[], $13::text[], $14::jsonb[], $15::bytea[])
+        AS file (id, user_id, object_key, file_url, file_name, content_type, size, etag,
+                 checksum_sha256, upload_timestamp, detected_type, rule, metadata, checksum_crc64nvme)
+), quota AS (
+    SELECT $16::bigint AS quota_bytes
+), put AS (
     INSERT INTO s3_files
         (bucket, id, user_id, object_key, file_url, file_name, content_type, size, etag,
          checksum_sha256, upload_timestamp, detected_type, rule, metadata, checksum_crc64nvme)
-    SELECT $1, * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[],
-                             $9::text[], $10::bytea[], $11::timestamptz[], $12::text[], $13::text[],
-                             $14::jsonb[], $15::bytea[])
+    SELECT bucket, id, user_id, object_key, file_url, file_name, content_type, size, etag,
+           checksum_sha256, upload_timestamp, detected_type, rule, metadata, checksum_crc64nvme
+    FROM new
     ON CONFLICT DO NOTHING
     RETURNING id, user_id, size
 ), moved AS (
     INSERT INTO user_usage AS u (user_id, files, bytes, quota_bytes)
-    SELECT user_id, count(*), sum(size)::bigint, $16::bigint FROM put GROUP BY user_id ORDER BY user_id
+    SELECT user_id, count(*), sum(size)::bigint, (SELECT quota_bytes FROM quota)
+    FROM put GROUP BY user_id ORDER BY user_id
     ON CONFLICT (user_id) DO UPDATE SET
         files = u.files + excluded.files, bytes = u.bytes + excluded.bytes,
         quota_bytes = CASE WHEN excluded.bytes > 0 THEN excluded.quota_bytes ELSE u.quota_bytes END
@@ -67,10 +76,10 @@ struct Columns {
 }
 
 impl Db {
-    /// Makes rows of those of `files` that have none, and answers which those were.
+    /// Inserts a row for each of `files` that has none, and returns the ids of these.
     ///
-    /// The others are left as they are, and so are all if one does not fit into its owner's quota: they want the
-    /// record step of one file, [`Db::record_file`].
+    /// The others are not changed. If one file does not fit into the quota of its owner, none is
+    /// changed. These files need the record step of one file, [`Db::record_file`].
     pub async fn record_new_files(
         &self,
         files: Vec<NewFile>,

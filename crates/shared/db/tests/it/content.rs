@@ -3,7 +3,7 @@
 use slipway_core::{FileName, ObjectKey, ScanStatus, StoredObject};
 use slipway_db::maintain::NewFile;
 use slipway_db::{Config, Db, Recorded, Scanned};
-use slipway_testkit::{Proxy, database};
+use slipway_testkit::{TcpProxy, database};
 
 use crate::support::{key, object, record, user};
 
@@ -151,7 +151,7 @@ async fn nobody_speaks_of_anothers_file() {
         "user_id = $1 AND id = $2 AND object_key = $3",
         "$1 <> 'nobody' AND id = $2 AND '' <> $3     ",
     );
-    let proxy = Proxy::rewriting(database.server().port(), asked, taken_out).await;
+    let proxy = TcpProxy::rewriting(database.server().port(), asked, taken_out).await;
     let config = Config::parse("DATABASE_URL", &proxy.through(&database.url())).expect("a URL");
     let db = Db::new(config).expect("a database");
     let threats = ScanStatus::Threats;

@@ -2,7 +2,7 @@
 
 use slipway_db::diagnosis::State;
 use slipway_db::{Config, Db};
-use slipway_testkit::{Fault, Proxy, TestDatabase, database, empty_database};
+use slipway_testkit::{TcpFault, TcpProxy, TestDatabase, database, empty_database};
 
 /// What is wrong at `url`.
 async fn faults(url: &str) -> Vec<&'static str> {
@@ -42,11 +42,11 @@ async fn a_migrated_database_is_well_in_every_way() {
 #[tokio::test]
 async fn a_server_that_does_not_answer_or_refuses_the_login_is_named() {
     let database = database();
-    let proxy = Proxy::start(database.server().port()).await;
-    proxy.set(Fault::Refuse);
+    let proxy = TcpProxy::start(database.server().port()).await;
+    proxy.set(TcpFault::Refuse);
     let url = proxy.through(&database.url());
     assert_eq!(faults(&url).await, ["database_unreachable"]);
-    proxy.set(Fault::None);
+    proxy.set(TcpFault::None);
     let wrong = url.replace(database.server().password(), "guess");
     assert_eq!(faults(&wrong).await, ["database_login"]);
     let missing = url.replace(database.name(), "no_such_database");

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use slipway_core::{Code, Tombstone};
 use slipway_db::{Config, Db, Limits, Recorded, Usage};
-use slipway_testkit::{Fault, Proxy, TestDatabase, database};
+use slipway_testkit::{TcpFault, TcpProxy, TestDatabase, database};
 
 use crate::support::{HERE, checked_usage, file, key, object, record, user};
 
@@ -27,21 +27,21 @@ async fn eventually<T>(mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
     }
 }
 
-async fn through(proxy: &Proxy, database: &TestDatabase, limits: Limits) -> Db {
+async fn through(proxy: &TcpProxy, database: &TestDatabase, limits: Limits) -> Db {
     let config = Config::parse("DATABASE_URL", &proxy.through(&database.url())).expect("a URL");
     let db = Db::new(config.with_limits(limits)).expect("a database");
     db.warm_up().await;
     db
 }
 
-async fn proxied(database: &TestDatabase) -> (Proxy, Db) {
-    let proxy = Proxy::start(database.server().port()).await;
+async fn proxied(database: &TestDatabase) -> (TcpProxy, Db) {
+    let proxy = TcpProxy::start(database.server().port()).await;
     let db = through(&proxy, database, Limits::default()).await;
     (proxy, db)
 }
 
 /// The server has committed, and nobody heard it.
-const COMMITTED: Fault = Fault::LoseAnswer(b"COMMIT\0");
+const COMMITTED: TcpFault = TcpFault::LoseResponse(b"COMMIT\0");
 
 #[tokio::test]
 async fn a_delete_whose_answer_was_lost_still_says_deleted() {
@@ -71,7 +71,7 @@ async fn a_delete_whose_answer_was_lost_still_says_deleted() {
 async fn a_record_whose_answer_was_lost_counts_once() {
     let database = database();
     let (proxy, db) = proxied(&database).await;
-    for fault in [COMMITTED, Fault::LoseRequest(b"COMMIT")] {
+    for fault in [COMMITTED, TcpFault::LoseRequest(b"COMMIT")] {
         proxy.set(fault);
         let key = key("alice");
         let recorded = record(&db, &object(&key, 5, "a", 1)).await;
@@ -122,16 +122,16 @@ async fn a_forgotten_file_is_forgotten_once() {
 #[tokio::test]
 async fn a_blackhole_ends_by_the_deadline_and_leaves_no_trace() {
     let database = database();
-    let proxy = Proxy::start(database.server().port()).await;
+    let proxy = TcpProxy::start(database.server().port()).await;
     let db = through(&proxy, &database, SHORT).await;
     // Around the proxy and without its limits, which a busy machine may exceed.
     let row = file(&database.db(), "alice", 5).await;
-    proxy.set(Fault::Blackhole);
+    proxy.set(TcpFault::Blackhole);
     let begun = Instant::now();
     let error = db.usage(&user("alice")).await.expect_err("nobody answers");
     assert_eq!(error.code(), Code::Timeout, "{error}");
     assert!(begun.elapsed() < LONG, "{:?}", begun.elapsed());
-    proxy.set(Fault::None);
+    proxy.set(TcpFault::None);
     let alice = user("alice");
     let found = eventually(async || db.find_file(&alice, row.id).await.ok()).await;
     assert_eq!(found, Some(row));
@@ -140,18 +140,18 @@ async fn a_blackhole_ends_by_the_deadline_and_leaves_no_trace() {
 #[tokio::test]
 async fn a_connection_that_hangs_is_replaced_within_the_call() {
     let database = database();
-    let proxy = Proxy::start(database.server().port()).await;
+    let proxy = TcpProxy::start(database.server().port()).await;
     let limits = Limits {
         connect: Duration::from_secs(3),
         ..Limits::default()
     };
     let db = through(&proxy, &database, limits).await;
-    proxy.set(Fault::Blackhole);
+    proxy.set(TcpFault::Blackhole);
     let alice = user("alice");
     let (usage, ()) = tokio::join!(db.usage(&alice), async {
         // By then the first words have been swallowed.
         tokio::time::sleep(Duration::from_secs(1)).await;
-        proxy.set(Fault::None);
+        proxy.set(TcpFault::None);
     });
     assert_eq!(usage.expect("answered"), Usage::default());
     assert_eq!(proxy.connections(), 2);
@@ -161,7 +161,7 @@ async fn a_connection_that_hangs_is_replaced_within_the_call() {
 async fn a_slow_network_is_only_slow() {
     let database = database();
     let (proxy, db) = proxied(&database).await;
-    proxy.set(Fault::Delay(Duration::from_millis(100)));
+    proxy.set(TcpFault::Delay(Duration::from_millis(100)));
     let begun = Instant::now();
     let _ = file(&db, "alice", 5).await;
     // There and back once. That it is not twice is counted on the wire, by `trips` in crates/tests/processes.
@@ -175,8 +175,8 @@ async fn a_slow_network_is_only_slow() {
 #[tokio::test]
 async fn who_does_not_let_us_in_is_unavailable() {
     let database = database();
-    let proxy = Proxy::start(database.server().port()).await;
-    proxy.set(Fault::Refuse);
+    let proxy = TcpProxy::start(database.server().port()).await;
+    proxy.set(TcpFault::Refuse);
     let db = through(&proxy, &database, SHORT).await;
     let error = db.usage(&user("alice")).await.expect_err("refused");
     assert_eq!(error.code(), Code::Unavailable, "{error}");
@@ -193,7 +193,7 @@ async fn who_does_not_let_us_in_is_unavailable() {
 #[tokio::test]
 async fn a_wrong_password_is_a_fault_of_ours_and_not_retried() {
     let database = database();
-    let proxy = Proxy::start(database.server().port()).await;
+    let proxy = TcpProxy::start(database.server().port()).await;
     let url = proxy.through(&database.url());
     let url = url.replace(database.server().password(), "wrong");
     let db = Db::new(Config::parse("DATABASE_URL", &url).expect("a URL")).expect("a database");
@@ -235,7 +235,7 @@ async fn a_backend_that_is_terminated_at_work_costs_a_retry() {
 #[tokio::test]
 async fn a_lock_that_is_not_let_go_ends_by_the_deadline_also_on_the_server() {
     let database = database();
-    let proxy = Proxy::start(database.server().port()).await;
+    let proxy = TcpProxy::start(database.server().port()).await;
     let limits = Limits {
         statement: Duration::from_secs(2),
         ..Limits::default()
@@ -282,11 +282,11 @@ async fn a_call_that_is_dropped_half_way_takes_its_connection_along() {
     let database = database();
     let (proxy, db) = proxied(&database).await;
     let row = file(&db, "alice", 5).await;
-    proxy.set(Fault::Delay(Duration::from_secs(2)));
+    proxy.set(TcpFault::Delay(Duration::from_secs(2)));
     let alice = user("alice");
     let dropped = tokio::time::timeout(Duration::from_millis(50), db.usage(&alice)).await;
     assert!(dropped.is_err());
-    proxy.set(Fault::None);
+    proxy.set(TcpFault::None);
     assert_eq!(
         db.find_file(&alice, row.id).await.expect("found"),
         Some(row)

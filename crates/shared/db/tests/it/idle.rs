@@ -3,11 +3,11 @@
 use std::thread;
 
 use slipway_db::{Config, Db};
-use slipway_testkit::{Proxy, TestDatabase, database};
+use slipway_testkit::{TcpProxy, TestDatabase, database};
 
 use crate::support::{file, logged, user};
 
-async fn through(proxy: &Proxy, database: &TestDatabase) -> Db {
+async fn through(proxy: &TcpProxy, database: &TestDatabase) -> Db {
     let config = Config::parse("DATABASE_URL", &proxy.through(&database.url())).expect("a URL");
     let db = Db::new(config).expect("a database");
     db.warm_up().await;
@@ -18,7 +18,7 @@ async fn through(proxy: &Proxy, database: &TestDatabase) -> Db {
 #[tokio::test]
 async fn one_connection_serves_many_calls() {
     let database = database();
-    let proxy = Proxy::start(database.server().port()).await;
+    let proxy = TcpProxy::start(database.server().port()).await;
     let db = through(&proxy, &database).await;
     for _ in 0..20 {
         let _ = file(&db, "alice", 1).await;
@@ -30,12 +30,12 @@ async fn one_connection_serves_many_calls() {
 #[tokio::test]
 async fn a_cut_or_half_closed_connection_is_replaced() {
     let database = database();
-    let proxy = Proxy::start(database.server().port()).await;
+    let proxy = TcpProxy::start(database.server().port()).await;
     let db = through(&proxy, &database).await;
     for (made, break_it) in [
-        (2, Proxy::cut as fn(&Proxy)),
-        (3, Proxy::half_close),
-        (4, Proxy::cut),
+        (2, TcpProxy::cut as fn(&TcpProxy)),
+        (3, TcpProxy::half_close),
+        (4, TcpProxy::cut),
     ] {
         break_it(&proxy);
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;

@@ -4,7 +4,7 @@ use slipway_core::{FileRow, NamePosition};
 use slipway_db::{
     Config, Db, Entry, FileState, Filter, FolderPage, NamePage, Page, Recorded, Usage,
 };
-use slipway_testkit::{Proxy, TestDatabase, database};
+use slipway_testkit::{TcpProxy, TestDatabase, database};
 
 use crate::support::{checked_usage, file, key, object, record, upload, user};
 
@@ -123,7 +123,7 @@ async fn users_are_apart() {
 async fn users_are_apart_without_the_where() {
     let database = database();
     let (asked, taken_out) = ("user_id = $1", "'' <> 'a'   ");
-    let proxy = Proxy::rewriting(database.server().port(), asked, taken_out).await;
+    let proxy = TcpProxy::rewriting(database.server().port(), asked, taken_out).await;
     let config = Config::parse("DATABASE_URL", &proxy.through(&database.url())).expect("a URL");
     let db = Db::new(config).expect("a database");
     alice_gets_nothing_of_bobs(&database, &db).await;

@@ -2,7 +2,7 @@
 
 use slipway_core::Code;
 use slipway_db::{Config, Db, Holdings, Recorded};
-use slipway_testkit::{Fault, Proxy, TestDatabase, database};
+use slipway_testkit::{TcpFault, TcpProxy, TestDatabase, database};
 
 use crate::support::{add, key, object, record, try_add, upload, user};
 
@@ -70,13 +70,13 @@ async fn pages_are_newest_first_and_end() {
 #[tokio::test]
 async fn one_whose_commit_was_not_heard_is_kept_once() {
     let database = database();
-    let proxy = Proxy::start(database.server().port()).await;
+    let proxy = TcpProxy::start(database.server().port()).await;
     let config = Config::parse("DATABASE_URL", &proxy.through(&database.url())).expect("a URL");
     let db = Db::new(config).expect("a database");
     db.warm_up().await;
     for fault in [
-        Fault::LoseAnswer(b"COMMIT\0"),
-        Fault::LoseRequest(b"COMMIT"),
+        TcpFault::LoseResponse(b"COMMIT\0"),
+        TcpFault::LoseRequest(b"COMMIT"),
     ] {
         proxy.set(fault);
         let id = upload(&db, "alice").await;

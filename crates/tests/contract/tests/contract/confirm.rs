@@ -3,8 +3,8 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::gate::Gate;
 use crate::world::{Answer, App, World};
+use slipway_testkit::HttpProxy;
 
 async fn confirm(app: &App, keys: &[Value]) -> Answer {
     let body = json!({ "objectKeys": keys });
@@ -262,14 +262,14 @@ async fn s3_or_postgres_is_away() {
     let world = World::new().await;
     let key = put(&world, "a", b"hello").await;
     let keys = [key, json!("no key")];
-    let gate = Gate::before(&world.endpoint()).await;
-    gate.shut_for("HTTP/1.1");
+    let gate = HttpProxy::before(&world.endpoint()).await;
+    gate.close_on("HTTP/1.1");
     let app = world.app(&[("S3_ENDPOINT", &gate.endpoint())]);
     assert_eq!(
         codes(&results(&app, &keys).await),
         ["unavailable", "invalid_key"]
     );
-    gate.open();
+    gate.heal();
     assert_eq!(codes(&results(&app, &keys).await), ["", "invalid_key"]);
     // Nothing listens there.
     let app = world.app(&[("DATABASE_URL", "postgres://alice:password@127.0.0.1:9/x")]);

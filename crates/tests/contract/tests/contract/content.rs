@@ -1,14 +1,13 @@
-//! What a file is by its bytes: found when it is recorded, and never shown where a browser would run it.
+//! The content type that is detected from a file's first bytes. Active content is never served
+//! inline.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
-use tokio::net::{TcpListener, TcpStream};
+use slipway_testkit::{HttpObserver, HttpProxy, Passing};
 
-use crate::gate::Gate;
 use crate::record_upload::found;
 use crate::world::{App, Events, World, put};
 
@@ -20,13 +19,13 @@ fn id(file: &Value) -> &str {
     file["id"].as_str().unwrap()
 }
 
-/// What the row says the bytes are.
+/// The detected type in the row.
 async fn detected(world: &World, file: &Value) -> Value {
     let row = world.row(id(file)).await.expect("a row");
     row["detected_type"].clone()
 }
 
-/// How a browser is answered: the type, and whether as an attachment.
+/// The content type of the response to a browser, and whether it is an attachment.
 async fn answered(app: &App, file: &Value) -> (String, bool) {
     let response = app.read(&file["url"]).await;
     assert_eq!(response.status(), 200);
@@ -40,9 +39,9 @@ async fn answered(app: &App, file: &Value) -> (String, bool) {
 }
 
 #[tokio::test]
-async fn what_a_browser_would_run_is_an_attachment_whatever_it_is_called() {
+async fn active_content_is_an_attachment_whatever_its_name() {
     let world = World::new().await;
-    // More than is looked at, so that the answer to the range is a part.
+    // Longer than the range that the function reads, so that the response is partial.
     let long_html = [HTML, &[b' '; 2000]].concat();
     for (kind, bytes, is, attached) in [
         ("image/png", HTML, json!("text/html"), true),
@@ -58,7 +57,7 @@ async fn what_a_browser_would_run_is_an_attachment_whatever_it_is_called() {
     ] {
         let shown = String::from_utf8_lossy(bytes);
         let by_call = world.upload("alice", "a.png", kind, bytes).await;
-        world.told().await;
+        world.notifications().await;
         let by_event = world.put_new("alice", "a.png", kind, bytes).await;
         world.deliver_events(Events::Once).await;
         let listed = world.list("alice").await;
@@ -73,7 +72,7 @@ async fn what_a_browser_would_run_is_an_attachment_whatever_it_is_called() {
 }
 
 #[tokio::test]
-async fn an_overwrite_is_looked_at_again() {
+async fn an_overwrite_is_detected_again() {
     let world = World::new().await;
     let presigned = world.put_new("alice", "a.png", "image/png", PNG).await;
     world.save("alice", &presigned).await.expect(201);
@@ -81,25 +80,25 @@ async fn an_overwrite_is_looked_at_again() {
     let file = world.save("alice", &presigned).await.expect(200)["file"].clone();
     assert_eq!(detected(&world, &file).await, "text/html");
     assert!(answered(&world, &file).await.1);
-    // The same bytes a second later, seen by functions that do not look at them.
+    // The same bytes a second later, recorded by functions that do not read them.
     tokio::time::sleep(Duration::from_millis(1100)).await;
     assert_eq!(put(&presigned, HTML).await.status(), 200);
     let blind = world.app(&[("DETECT_CONTENT", "false")]);
     let again = blind.save("alice", &presigned).await.expect(200)["file"].clone();
     assert_ne!(again["uploadedAt"], file["uploadedAt"]);
     assert_eq!(detected(&world, &file).await, "text/html");
-    // Other bytes: nobody knows.
+    // Other bytes: the type is unknown.
     assert_eq!(put(&presigned, PNG).await.status(), 200);
     blind.save("alice", &presigned).await.expect(200);
     assert_eq!(detected(&world, &file).await, Value::Null);
 }
 
 #[tokio::test]
-async fn switched_off_it_reads_nothing() {
+async fn without_detection_no_bytes_are_read() {
     let world = World::new().await;
-    let gate = Gate::before(&world.endpoint()).await;
-    gate.shut_for("GET /");
-    let s3 = gate.endpoint();
+    let proxy = HttpProxy::before(&world.endpoint()).await;
+    proxy.close_on("GET /");
+    let s3 = proxy.endpoint();
     let off = world.app(&[("S3_ENDPOINT", &s3), ("DETECT_CONTENT", "false")]);
     let on = world.app(&[("S3_ENDPOINT", &s3)]);
     let presigned = world.put_new("alice", "a.png", "image/png", HTML).await;
@@ -113,123 +112,91 @@ async fn switched_off_it_reads_nothing() {
         answered(&world, &world.list("alice").await[0]).await,
         ("image/png".to_owned(), false)
     );
-    // And so does an event.
-    world.told().await;
+    // An event behaves the same way.
+    world.notifications().await;
     let other = world.put_new("alice", "b.png", "image/png", HTML).await;
-    let event = world.told().await.remove(0);
+    let event = world.notifications().await.remove(0);
     on.deliver(event.clone()).await.unwrap_err();
     let report = off.deliver(event).await.unwrap();
     assert_eq!(found(&report), json!({ "recorded": 1 }));
     assert_eq!(detected(&world, &other).await, Value::Null);
 }
 
-/// What happens to the first GET on its way to S3.
-enum Trick {
-    /// It arrives after this upload was overwritten.
-    Overwrite(Value, &'static [u8]),
-    /// It is answered with these bytes of HTTP.
-    Answer(String),
-}
-
-/// An S3 that plays `trick` on the first GET.
-async fn tricked(endpoint: &str, trick: Trick) -> String {
-    let upstream = endpoint.trim_start_matches("http://").to_owned();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let (trick, done) = (Arc::new(trick), Arc::new(AtomicBool::new(false)));
-    tokio::spawn(async move {
-        while let Ok((client, _)) = listener.accept().await {
-            let server = TcpStream::connect(&upstream).await.unwrap();
-            tokio::spawn(pass(client, server, Arc::clone(&trick), Arc::clone(&done)));
-        }
-    });
-    format!("http://127.0.0.1:{port}")
-}
-
-async fn pass(
-    mut client: TcpStream,
-    mut server: TcpStream,
-    trick: Arc<Trick>,
-    done: Arc<AtomicBool>,
-) {
-    let mut head = vec![0; 64 * 1024];
-    let count = client.read(&mut head).await.unwrap_or_default();
-    if head.starts_with(b"GET ") && !done.swap(true, Ordering::SeqCst) {
-        match &*trick {
-            Trick::Overwrite(presigned, bytes) => {
-                // Long enough for the HEAD that goes side by side with it.
+/// A proxy in front of S3. The upload is overwritten with `bytes` before S3 receives the first GET.
+fn overwriting(endpoint: &str, presigned: &Value, bytes: &'static [u8]) -> HttpProxy {
+    let (presigned, done) = (Arc::new(presigned.clone()), Arc::<AtomicBool>::default());
+    let observer: HttpObserver = Arc::new(move |passing, head| {
+        let is_get = passing == Passing::Request && head.starts_with("GET ");
+        let first = is_get && !done.swap(true, Ordering::SeqCst);
+        let presigned = Arc::clone(&presigned);
+        Box::pin(async move {
+            if first {
+                // Long enough for the HEAD that is sent at the same time.
                 tokio::time::sleep(Duration::from_millis(300)).await;
-                assert_eq!(put(presigned, bytes).await.status(), 200);
+                assert_eq!(put(&presigned, bytes).await.status(), 200);
             }
-            Trick::Answer(answer) => {
-                let _ = client.write_all(answer.as_bytes()).await;
-                return;
-            }
-        }
-    }
-    if server.write_all(&head[..count]).await.is_ok() {
-        let _ = copy_bidirectional(&mut client, &mut server).await;
-    }
+        })
+    });
+    let proxy = HttpProxy::observed(endpoint, observer);
+    proxy.open();
+    proxy
+}
+
+/// A proxy in front of S3 that responds to the first GET with this status and error code.
+async fn refusing_first_get(endpoint: &str, status: u16, code: &str) -> HttpProxy {
+    let proxy = HttpProxy::before(endpoint).await;
+    let body = format!("<Error><Code>{code}</Code><Message>-</Message></Error>");
+    let done = AtomicBool::new(false);
+    proxy.respond(move |line, _| {
+        let first = line.starts_with("GET ") && !done.swap(true, Ordering::SeqCst);
+        first.then(|| (status, body.clone()))
+    });
+    proxy
 }
 
 #[tokio::test]
-async fn bytes_are_believed_only_with_the_etag_of_the_head() {
+async fn detected_bytes_must_have_the_etag_of_the_head() {
     let world = World::new().await;
     let presigned = world.put_new("alice", "a.png", "image/png", HTML).await;
-    let trick = Trick::Overwrite(presigned.clone(), PNG);
-    let s3 = tricked(&world.endpoint(), trick).await;
-    let app = world.app(&[("S3_ENDPOINT", &s3)]);
+    let s3 = overwriting(&world.endpoint(), &presigned, PNG);
+    let app = world.app(&[("S3_ENDPOINT", &s3.endpoint())]);
     let file = app.save("alice", &presigned).await.expect(201)["file"].clone();
-    // HTML that is taken for a PNG would be shown: what is recorded is one object's.
+    // HTML that is recorded as PNG would be served inline. All recorded properties must be of one
+    // version of the object.
     assert_eq!(file["size"], PNG.len());
     assert_eq!(detected(&world, &file).await, "image/png");
 }
 
 #[tokio::test]
-async fn an_answer_that_does_not_fit_is_asked_for_again() {
-    let gone = "<Error><Code>NoSuchKey</Code><Message>-</Message></Error>";
-    let empty = "<Error><Code>InvalidRange</Code><Message>-</Message></Error>";
-    for (status, body) in [
-        ("404 Not Found", gone),
-        ("416 Range Not Satisfiable", empty),
-    ] {
+async fn a_contradicting_response_is_requested_again() {
+    for (status, code) in [(404, "NoSuchKey"), (416, "InvalidRange")] {
         let world = World::new().await;
         let presigned = world.put_new("alice", "a.png", "image/png", HTML).await;
-        let trick = Trick::Answer(response(status, body));
-        let s3 = tricked(&world.endpoint(), trick).await;
-        let app = world.app(&[("S3_ENDPOINT", &s3)]);
+        let s3 = refusing_first_get(&world.endpoint(), status, code).await;
+        let app = world.app(&[("S3_ENDPOINT", &s3.endpoint())]);
         let file = app.save("alice", &presigned).await.expect(201)["file"].clone();
         assert_eq!(detected(&world, &file).await, "text/html", "{status}");
     }
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_recorded_and_never_shown() {
-    let archived = "<Error><Code>InvalidObjectState</Code><Message>-</Message></Error>";
+async fn an_unreadable_object_is_recorded_and_never_served_inline() {
     let world = World::new().await;
     let presigned = world.put_new("alice", "a.png", "image/png", PNG).await;
-    let trick = Trick::Answer(response("403 Forbidden", archived));
-    let s3 = tricked(&world.endpoint(), trick).await;
-    let app = world.app(&[("S3_ENDPOINT", &s3)]);
+    let s3 = refusing_first_get(&world.endpoint(), 403, "InvalidObjectState").await;
+    let app = world.app(&[("S3_ENDPOINT", &s3.endpoint())]);
     app.save("alice", &presigned).await.expect(201);
     let file = &world.list("alice").await[0];
     assert_eq!(detected(&world, file).await, "application/octet-stream");
     assert!(answered(&world, file).await.1);
 }
 
-fn response(status: &str, body: &str) -> String {
-    format!(
-        "HTTP/1.1 {status}\r\nContent-Type: application/xml\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    )
-}
-
 #[tokio::test]
-async fn what_a_put_brings_beside_its_signature_shows_nothing_active() {
+async fn unsigned_headers_of_a_put_make_nothing_active() {
     let world = World::new().await;
     let ask = json!({ "fileName": "pic.png", "contentType": "image/png" });
     let presigned = world.presign("alice", ask).await;
-    // Neither header is signed, and S3 keeps both.
+    // Neither header is signed, and S3 stores both.
     let response = world
         .http
         .put(presigned["presignedUrl"].as_str().unwrap())

@@ -1,11 +1,12 @@
-//! `openapi.yaml` against the router, the error codes, and itself. The replies are held to it wherever they are made.
+//! `openapi.yaml` against the router, the error codes and itself. Responses are validated against
+//! it in every other test.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use slipway_core::{Code, UrlBlocked};
 
-use crate::spec::{document, operations, read, problems, resolved, validator};
+use crate::spec::{document, operations, problems, read, resolved, validator};
 use crate::world::router;
 
 #[test]
@@ -52,7 +53,7 @@ fn every_code_is_described_and_no_other() {
     assert_eq!(described, known);
 }
 
-/// The table of the contract, as it is written there.
+/// The table of the contract.
 const STATUSES: [(&str, &str); 19] = [
     ("invalid_request", "400"),
     ("invalid_key", "400"),
@@ -99,7 +100,7 @@ fn every_code_has_its_one_status() {
 }
 
 #[test]
-fn every_operation_tells_what_can_always_happen() {
+fn every_operation_has_the_common_responses() {
     for (path, method, operation) in operations() {
         let success = ["200", "201"].map(|status| &operation["responses"][status]);
         assert!(
@@ -116,7 +117,7 @@ fn every_operation_tells_what_can_always_happen() {
     }
 }
 
-/// The JSON that a request or response carries, if any.
+/// The JSON schema of a request or a response, if it has one.
 fn content(holder: &'static Value) -> Option<&'static Value> {
     resolved(holder)["content"].get("application/json")
 }
@@ -187,7 +188,7 @@ fn every_reference_points_somewhere_and_every_component_is_referred_to() {
         assert!(document().pointer(&pointer[1..]).is_some(), "{pointer}");
     }
     for (kind, components) in document()["components"].as_object().unwrap() {
-        // Clients name the codes; securitySchemes are referred to by name.
+        // Generated clients use the names of the codes. Security schemes are referenced by name.
         for name in components.as_object().unwrap().keys() {
             let known = kind == "securitySchemes" || name == "ErrorCode";
             let pointer = format!("#/components/{kind}/{name}");

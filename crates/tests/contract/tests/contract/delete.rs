@@ -1,11 +1,12 @@
-//! `DELETE /files/{id}`, `POST /files/delete`: hidden at once, removed, and gone for good.
+//! `DELETE /files/{id}` and `POST /files/delete`: a file is hidden at once, its object is deleted,
+//! and it cannot come back.
 
 use insta::assert_json_snapshot;
 use serde_json::{Value, json};
+use slipway_emulators::gateway::GatewayEvent;
+use slipway_testkit::{HttpProxy, token};
 use uuid::Uuid;
 
-use crate::event::Event;
-use crate::gate::Gate;
 use crate::world::{Events, World, put};
 
 fn id(file: &Value) -> &str {
@@ -45,7 +46,7 @@ async fn a_file_is_deleted_once() {
 }
 
 #[tokio::test]
-async fn a_batch_tells_what_it_deleted_and_what_was_not_there() {
+async fn a_batch_reports_deleted_and_missing_files() {
     let world = World::new().await;
     let mut mine = Vec::new();
     for name in ["a.txt", "b.txt", "c.txt"] {
@@ -71,7 +72,7 @@ async fn a_batch_tells_what_it_deleted_and_what_was_not_there() {
         .post("alice", "/files/delete", json!({ "ids": ids }))
         .await
         .expect(200);
-    // In the order of the request, each once.
+    // In the order of the request, without duplicates.
     assert_eq!(done["deleted"], json!([id(&mine[1]), id(&mine[0])]));
     let missing = json!([
         id(&bobs),
@@ -128,7 +129,9 @@ async fn a_batch_has_one_to_a_thousand_ids() {
         "{\"id\": \"a\"}",
         "{\"ids\": [\"a\"]",
     ] {
-        let event = Event::new("POST", "/files/delete").by("alice").text(body);
+        let event = GatewayEvent::new("POST", "/files/delete")
+            .bearer(&token("alice"))
+            .text(body);
         let answer = world.send(event).await;
         assert_eq!(
             (answer.status, answer.code()),
@@ -139,7 +142,7 @@ async fn a_batch_has_one_to_a_thousand_ids() {
 }
 
 #[tokio::test]
-async fn a_thousand_files_go_at_once() {
+async fn a_thousand_files_are_deleted_in_one_request() {
     let world = World::new().await;
     let mut ids = Vec::new();
     for _ in 0..2 {
@@ -156,15 +159,15 @@ async fn a_thousand_files_go_at_once() {
 }
 
 #[tokio::test]
-async fn a_live_url_cannot_bring_a_file_back() {
+async fn a_valid_upload_url_cannot_restore_a_deleted_file() {
     let world = World::new().await;
     let presigned = world
         .put_new("alice", "a.txt", "text/plain", b"hello")
         .await;
     let file = world.save("alice", &presigned).await.expect(201)["file"].clone();
     world.delete("alice", id(&file)).await.expect(200);
-    world.told().await;
-    // By the client's call, and by the event.
+    world.notifications().await;
+    // Recorded by the client's call and by the event.
     assert_eq!(put(&presigned, b"again").await.status(), 200);
     world
         .save("alice", &presigned)
@@ -175,7 +178,7 @@ async fn a_live_url_cannot_bring_a_file_back() {
         .save("alice", &presigned)
         .await
         .refused(410, "file_deleted");
-    world.told().await;
+    world.notifications().await;
     assert_eq!(put(&presigned, b"again").await.status(), 200);
     let reports = world.deliver_events(Events::Doubled).await;
     assert_eq!(
@@ -183,7 +186,7 @@ async fn a_live_url_cannot_bring_a_file_back() {
         (&json!(1), &json!(1))
     );
     assert!(world.is_empty().await);
-    // Nor does the news of its removal lift the tombstone.
+    // The event of its removal does not remove the tombstone either.
     world.deliver_events(Events::Once).await;
     assert!(world.is_tombstone(id(&file)).await);
     assert!(world.list("alice").await.is_empty());
@@ -191,11 +194,11 @@ async fn a_live_url_cannot_bring_a_file_back() {
 }
 
 #[tokio::test]
-async fn a_file_is_hidden_even_if_s3_does_not_answer() {
+async fn a_file_is_hidden_even_if_s3_does_not_respond() {
     let world = World::new().await;
-    let gate = Gate::before(&world.endpoint()).await;
-    gate.shut_for("HTTP/1.1");
-    let app = world.app(&[("S3_ENDPOINT", &gate.endpoint())]);
+    let proxy = HttpProxy::before(&world.endpoint()).await;
+    proxy.close_on("HTTP/1.1");
+    let app = world.app(&[("S3_ENDPOINT", &proxy.endpoint())]);
     let one = world.upload("alice", "a.txt", "text/plain", b"hello").await;
     let two = world.upload("alice", "b.txt", "text/plain", b"hello").await;
     app.delete("alice", id(&one)).await.expect(200);
@@ -206,7 +209,7 @@ async fn a_file_is_hidden_even_if_s3_does_not_answer() {
     assert!(world.list("alice").await.is_empty());
     assert_eq!(world.usage("alice").await, (0, 0));
     for file in [one, two] {
-        // For maintain to finish.
+        // `maintain` deletes the object later.
         assert!(world.object(key(&file)).await.is_some());
         assert!(world.is_tombstone(id(&file)).await);
         world

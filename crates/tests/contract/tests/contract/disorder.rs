@@ -1,32 +1,34 @@
-//! Histories of steps in any order, against a simple model of what is promised.
+//! Random histories of steps in any order, compared with a simple model of the rules.
 //!
-//! Two users presign, put, overwrite, confirm, delete and upload again; events are lost, doubled, late and swapped;
-//! objects vanish, a scanner looks at some, seconds and days pass, and maintain runs in between. [`model`] says what each call has to
-//! answer and what the table has to hold after it; [`play`] does both, and [`check`] compares.
+//! Two users presign, upload, overwrite, confirm, delete and upload again. Events are lost,
+//! duplicated, late and reordered. Objects vanish, a scanner tags some, seconds and days pass, and
+//! `maintain` runs in between. [`model`] has the expected response to each call and the expected
+//! table after it. [`play`] runs both, and [`check`] compares them.
 //!
-//! It has teeth: each of these bugs was built in once, found, and shrunk to a history of so many steps.
+//! To test the test, each of these bugs was introduced once. Each was found, and shrunk to a
+//! history of so many steps.
 //!
 //! | bug | steps |
 //! |---|---|
-//! | the record statement does not look for a tombstone | 5 |
-//! | it does not take a later Last-Modified for newer | 4 |
-//! | it moves no usage on an overwrite | 3 |
-//! | of two uploads in one second, the first is kept | 4 |
+//! | the record statement does not check for a tombstone | 5 |
+//! | it does not treat a later Last-Modified as newer | 4 |
+//! | it does not change the usage on an overwrite | 3 |
+//! | of two uploads within one second, the first is kept | 4 |
 //! | a delete does not lower the usage | 3 |
-//! | what is refused or deleted is not removed from S3 | 2 |
-//! | `maintain` drops tombstones however young they are | 1 |
-//! | `save-metadata` does not ask whose key it is | 2 |
-//! | the list asks for nobody's rows in particular, and row-level security is off | 1 |
-//! | a live file is refused for a limit that was lowered since | 8 |
-//! | maintenance refuses what was accepted before the table was lost | 7 |
+//! | a refused or deleted object is not removed from S3 | 2 |
+//! | `maintain` drops tombstones of any age | 1 |
+//! | `save-metadata` does not check the owner of the key | 2 |
+//! | the list does not filter by user, and row-level security is off | 1 |
+//! | a live file is refused because a limit was lowered later | 8 |
+//! | maintenance refuses files that were accepted before the table was lost | 7 |
 //!
-//! `SLIPWAY_SEED` plays the same histories again, `SLIPWAY_HISTORIES` as many as are asked for.
+//! `SLIPWAY_SEED` repeats the histories of a seed. `SLIPWAY_HISTORIES` sets their number.
 
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a test fails by panicking, and says what it did"
+    reason = "a test fails by panicking, and prints its history"
 )]
 
 #[path = "disorder/calls.rs"]
@@ -48,11 +50,9 @@ mod upkeep;
 #[path = "disorder/wrap.rs"]
 mod wrap;
 
-#[expect(dead_code, reason = "the rest is for the other tests")]
-mod event;
-#[expect(dead_code, reason = "the rest is for the other tests")]
+#[expect(dead_code, reason = "other test targets use the rest")]
 mod spec;
-#[expect(dead_code, unused_imports, reason = "the rest is for the other tests")]
+#[expect(dead_code, unused_imports, reason = "other test targets use the rest")]
 mod world;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -66,19 +66,19 @@ use history::histories;
 
 /// Histories of one seed.
 const BATCH: u64 = 20;
-/// In the ordinary run, unless time is up before.
+/// The number of histories of a normal run, unless the time is up before.
 const HISTORIES: u64 = 3000;
-/// Fewer have shown nothing; far more are played on a machine with other work to do.
+/// A run with fewer histories fails. A busy machine still plays far more.
 const FEWEST: u64 = 100;
 const TIME: Duration = Duration::from_secs(90);
-/// So many threads, each with a deployment of its own: Postgres has processes besides.
+/// The number of threads, each with a deployment of its own. Postgres needs processors too.
 const THREADS: usize = 3;
 
-/// What the threads share.
+/// The state that the threads share.
 struct Run {
     seed: u64,
     histories: u64,
-    /// Only where nobody has said how many histories there shall be.
+    /// The end of a run whose number of histories is not set by `SLIPWAY_HISTORIES`.
     until: Option<Instant>,
     batches: AtomicU64,
     played: AtomicU64,
@@ -86,7 +86,7 @@ struct Run {
 }
 
 #[test]
-fn slow_histories_end_as_the_model_says() {
+fn slow_histories_agree_with_the_model() {
     let asked = number("SLIPWAY_HISTORIES");
     let clock = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let run = Run {
@@ -150,7 +150,7 @@ impl Run {
 fn config(cases: u64) -> Config {
     Config {
         cases: u32::try_from(cases).unwrap(),
-        // The seed is printed; what is found becomes a test with a name.
+        // The seed is printed. A failure that is found becomes a test of its own.
         failure_persistence: None,
         max_shrink_iters: 3000,
         ..Config::default()

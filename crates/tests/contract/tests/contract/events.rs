@@ -1,10 +1,11 @@
-//! Every file of `events/` does what `events/README.md` says of it.
+//! Every file in `events/` has the effect that `events/README.md` describes.
 
+use slipway_emulators::gateway::GatewayEvent;
+use slipway_testkit::token;
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::event::{Event, token};
 use crate::record_upload::found;
 use crate::spec::{read, root};
 use crate::world::{Answer, World};
@@ -18,14 +19,14 @@ fn text(name: &str) -> String {
     read(&format!("events/{name}.json"))
 }
 
-/// With a good token.
+/// The event of a file, with a valid token.
 fn file(name: &str) -> Value {
     let text = text(name).replace("REPLACE_ME", &token("alice"));
     serde_json::from_str(&text).expect("JSON")
 }
 
 async fn send(world: &World, name: &str) -> Answer {
-    world.send(Event(file(name))).await
+    world.send(GatewayEvent(file(name))).await
 }
 
 #[test]
@@ -42,7 +43,7 @@ fn the_readme_lists_every_file_and_no_other() {
         .map(|(name, _)| name.to_owned())
         .collect();
     assert_eq!(listed, there);
-    // And this file uses each.
+    // Every file is used in this module.
     let tests = read("crates/tests/contract/tests/contract/events.rs");
     for name in there {
         let stem = name.strip_suffix(".json").expect("JSON");
@@ -77,11 +78,11 @@ async fn presign_by_every_kind_of_request() {
         ("apigw-v2-named-stage", true),
     ] {
         check(name, send(&world, name).await);
-        // Where a key is configured, the authorizer's claims do not count.
-        let without_token = || Event(serde_json::from_str(&text(name)).expect("JSON"));
+        // With a configured key, the authorizer's claims do not count.
+        let without_token = || GatewayEvent(serde_json::from_str(&text(name)).expect("JSON"));
         let answer = world.send(without_token()).await;
         answer.refused(401, "unauthenticated");
-        // Where none is, only they do.
+        // Without a key, only the authorizer's claims count.
         let answer = without_key.send(without_token()).await;
         if authorized {
             check(name, answer);
@@ -168,7 +169,7 @@ async fn a_multipart_upload() {
     let world = World::new().await;
     let begun = send(&world, "apigw-v2-multipart-create").await.expect(201);
     assert_eq!(begun["partCount"], 2);
-    // As if that had been the id of the files' upload.
+    // The id in the event is replaced by the id of the upload.
     let sql = "UPDATE multipart_uploads SET id = $1, object_key = $2";
     let key = format!("alice/{UPLOAD}/video.mp4");
     let id = uuid::Uuid::try_parse(UPLOAD).unwrap();
@@ -181,7 +182,7 @@ async fn a_multipart_upload() {
         (&sizes[0]["size"], &sizes[1]["size"]),
         (&json!(1), &json!(5_242_880))
     );
-    // S3 knows it under another key.
+    // S3 stores it under another key.
     send(&world, "apigw-v2-multipart-get")
         .await
         .refused(404, "not_found");
@@ -191,14 +192,15 @@ async fn a_multipart_upload() {
         .refused(404, "not_found");
 }
 
-/// What `record-upload` finds in the event `name` where the bucket has these objects, and who has files then.
+/// What `record-upload` reports for the event `name` if the bucket has these objects, and which
+/// users then have files.
 async fn check(name: &str, objects: &[&str], finds: Value, owners: &[&str]) {
     let world = World::new().await;
     for key in objects {
         world.put_object(key, "text/plain", b"hello").await;
     }
-    world.told().await;
-    // Twice, as it may come.
+    world.notifications().await;
+    // Delivered twice, as it may happen.
     let report = world.deliver(file(name)).await.unwrap();
     assert_eq!(found(&report), finds, "{name}");
     world.deliver(file(name)).await.unwrap();
@@ -250,9 +252,9 @@ async fn encoded_keys_are_decoded() {
 }
 
 #[tokio::test]
-async fn removals_are_looked_after() {
+async fn removals_are_processed() {
     for name in ["s3-object-removed", "eventbridge-object-deleted"] {
-        // S3 has it still, or again.
+        // The object still exists, or exists again.
         check(name, &[TEST_S3], json!({ "recorded": 1 }), &["alice"]).await;
         check(name, &[], json!({ "missing": 1 }), &[]).await;
         let world = World::new().await;
@@ -269,7 +271,7 @@ async fn removals_are_looked_after() {
 }
 
 #[tokio::test]
-async fn the_rest_is_acknowledged() {
+async fn other_events_are_acknowledged() {
     let dump = "backups/2023-06-30/database.dump";
     for (name, finds) in [
         ("s3-test-event", json!({ "unknown": 1 })),
@@ -283,7 +285,7 @@ async fn the_rest_is_acknowledged() {
 }
 
 #[tokio::test]
-async fn what_a_scanner_found_is_kept() {
+async fn a_scan_result_is_recorded() {
     for (name, status) in [
         ("eventbridge-guardduty-no-threats", "no_threats"),
         ("eventbridge-guardduty-threats", "threats"),

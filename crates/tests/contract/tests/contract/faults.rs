@@ -1,12 +1,13 @@
-//! When what is behind a function fails: a status to act on, a request id, and nothing of the inside.
+//! Errors of the services that a function uses: the client gets a status to act on and a request
+//! id, and no internal detail.
 
 use insta::assert_json_snapshot;
 use serde_json::json;
+use slipway_testkit::HttpProxy;
 
-use crate::gate::Gate;
 use crate::world::{App, World};
 
-/// Everything that asks Postgres or S3, and what it has to answer then.
+/// Sends every request that uses Postgres or S3, and checks status and code.
 async fn check(app: &App, key: &str, status: u16, code: &str) {
     let id = key.split('/').nth(1).unwrap();
     for answer in [
@@ -30,11 +31,11 @@ async fn check(app: &App, key: &str, status: u16, code: &str) {
 }
 
 #[tokio::test]
-async fn postgres_is_away() {
+async fn postgres_is_unavailable() {
     let world = World::new().await;
     let file = world.upload("alice", "a.txt", "text/plain", b"hello").await;
     let key = file["objectKey"].as_str().unwrap();
-    // Nothing listens there.
+    // Nothing listens on this port.
     let app = world.app(&[("DATABASE_URL", "postgres://alice:password@127.0.0.1:9/x")]);
     check(&app, key, 503, "unavailable").await;
     assert_json_snapshot!(app.get("alice", "/usage").await.json, @r#"
@@ -45,13 +46,13 @@ async fn postgres_is_away() {
       "success": false
     }
     "#);
-    // Presigning asks nobody.
+    // Presigning sends no request.
     app.presign("alice", json!({ "fileName": "a", "contentType": "a/b" }))
         .await;
 }
 
 #[tokio::test]
-async fn the_schema_is_not_there() {
+async fn the_schema_is_missing() {
     let world = World::new().await;
     let file = world.upload("alice", "a.txt", "text/plain", b"hello").await;
     let sql = "DROP TABLE s3_files, user_usage";
@@ -69,29 +70,29 @@ async fn the_schema_is_not_there() {
 }
 
 #[tokio::test]
-async fn s3_is_away() {
+async fn s3_is_unavailable() {
     let world = World::new().await;
     let file = world
         .put_new("alice", "a.txt", "text/plain", b"hello")
         .await;
-    let gate = Gate::before(&world.endpoint()).await;
-    gate.shut_for("HTTP/1.1");
-    let app = world.app(&[("S3_ENDPOINT", &gate.endpoint())]);
+    let proxy = HttpProxy::before(&world.endpoint()).await;
+    proxy.close_on("HTTP/1.1");
+    let app = world.app(&[("S3_ENDPOINT", &proxy.endpoint())]);
     app.save("alice", &file).await.refused(503, "unavailable");
-    gate.open();
+    proxy.heal();
     app.save("alice", &file).await.expect(201);
 }
 
 #[tokio::test]
-async fn s3_refuses_us() {
+async fn s3_refuses_the_credentials() {
     let world = World::new().await;
     let file = world
         .put_new("alice", "a.txt", "text/plain", b"hello")
         .await;
-    // A 403 is a fault, and never taken for "there is no such object".
+    // A 403 is an error of the service. It never means that the object does not exist.
     let app = world.app(&[("AWS_SECRET_ACCESS_KEY", "another secret")]);
     app.save("alice", &file).await.refused(500, "internal");
-    let event = world.told().await.remove(0);
+    let event = world.notifications().await.remove(0);
     app.deliver(event).await.unwrap_err();
     assert!(world.list("alice").await.is_empty());
 }

@@ -1,4 +1,4 @@
-//! `GET /files`, `GET /files/{id}`, `GET /usage`: pages, filters, and what no file is.
+//! `GET /files`, `GET /files/{id}` and `GET /usage`: pages, filters, and missing files.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::shape::shape;
 use crate::world::{World, put};
 
-/// Adds rows for `user` as if each were an upload, oldest first; answers their ids.
+/// Inserts rows for `user` as uploads would, oldest first, and returns their ids.
 async fn insert(world: &World, user: &str, name: &str, kinds: &[&str]) -> Vec<String> {
     const SQL: &str = "INSERT INTO s3_files (id, object_key, bucket, file_url, user_id, file_name, \
         content_type, size, etag, upload_timestamp) \
@@ -24,7 +24,7 @@ async fn insert(world: &World, user: &str, name: &str, kinds: &[&str]) -> Vec<St
     ids.iter().map(Uuid::to_string).collect()
 }
 
-/// Every page, beginning with `query`, until there is no next one.
+/// All pages from `query` to the last.
 async fn pages(world: &World, user: &str, query: &str) -> Vec<Value> {
     let mut pages: Vec<Value> = Vec::new();
     loop {
@@ -55,7 +55,7 @@ fn ids(pages: &[Value]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn nobody_has_files_at_first() {
+async fn a_new_user_has_no_files() {
     let world = World::new().await;
     assert_json_snapshot!(world.get("alice", "/files").await.expect(200), @r#"
     {
@@ -90,7 +90,7 @@ async fn the_newest_is_first() {
     let world = World::new().await;
     let first = world.put_new("alice", "1.txt", "text/plain", b"1").await;
     let second = world.put_new("alice", "2.txt", "text/plain", b"22").await;
-    // By when they were presigned, not by when they were recorded.
+    // Sorted by the time of presigning, not of recording.
     world.save("alice", &second).await.expect(201);
     world.save("alice", &first).await.expect(201);
     let page = world.get("alice", "/files?limit=1").await.expect(200);
@@ -125,7 +125,7 @@ async fn the_newest_is_first() {
         (&second["id"], &first["id"])
     );
     assert_eq!(world.usage("alice").await, (2, 3));
-    // One file alone reads as it does in the list.
+    // A single file has the same fields as in the list.
     let one = world
         .get(
             "alice",
@@ -167,7 +167,7 @@ async fn pages_show_each_file_once() {
             .collect();
         assert_eq!(found, lengths, "{limit}");
     }
-    // What comes and goes between two pages moves no other file.
+    // Inserts and deletes between two pages do not move other files.
     let page = world.get("alice", "/files?limit=7").await.expect(200);
     world.delete("alice", &uploaded[6]).await.expect(200);
     world.delete("alice", &uploaded[7]).await.expect(200);
@@ -262,7 +262,7 @@ async fn queries_that_are_refused() {
             "{query}"
         );
     }
-    // What nobody knows is ignored.
+    // Unknown parameters are ignored.
     for query in [
         "unknown=1&unknown=2",
         "limit=1000",
@@ -320,7 +320,7 @@ async fn a_filter_is_a_prefix_in_any_case() {
 #[tokio::test]
 async fn a_page_ends_at_four_megabytes() {
     let world = World::new().await;
-    // As long as can be. Active types carry the name a second time, encoded twice, in their URL.
+    // The longest name. The URL of an active type contains the name a second time, encoded twice.
     let (user, name) = ("写".repeat(85), "写".repeat(256));
     let inserted = insert(&world, &user, &name, &["text/html"; 1000]).await;
     let pages = pages(&world, &user, "limit=1000").await;
@@ -355,7 +355,7 @@ async fn a_filtered_page_ends_after_ten_thousand_rows() {
 }
 
 #[tokio::test]
-async fn what_is_no_file() {
+async fn missing_files_are_not_found() {
     let world = World::new().await;
     let file = world.upload("alice", "a.txt", "text/plain", b"hello").await;
     let id = file["id"].as_str().unwrap();

@@ -1,22 +1,23 @@
-//! Who is calling: by a configured key, or by an authorizer, and never by both.
+//! Authentication: by a configured key or by an authorizer, and never by both.
 
 use serde_json::{Value, json};
 use slipway_api::Identity;
+use slipway_emulators::gateway::GatewayEvent;
+use slipway_testkit::{JWT_AUDIENCE, claims, signed_token, token};
 
-use crate::event::{Event, claims, signed, token};
 use crate::world::{App, Variables, World, amended, basics, offline, route, router};
 
-/// Nobody is let as far as that.
+/// A connection string for tests in which no request may reach the database.
 const NO_DATABASE: &str = "postgres://nobody@127.0.0.1:9/none";
 
-fn presign() -> Event {
+fn presign() -> GatewayEvent {
     let body = json!({ "fileName": "a.txt", "contentType": "text/plain" });
-    Event::new("POST", "/presign-upload").json(&body)
+    GatewayEvent::new("POST", "/presign-upload").json(&body)
 }
 
-/// The same as a REST API sends it.
-fn presign_rest(authorizer: &Value, headers: &Value) -> Event {
-    Event(json!({
+/// The same request as a REST API sends it.
+fn presign_rest(authorizer: &Value, headers: &Value) -> GatewayEvent {
+    GatewayEvent(json!({
         "resource": "/presign-upload", "path": "/presign-upload", "httpMethod": "POST",
         "headers": headers, "multiValueHeaders": {},
         "queryStringParameters": null, "multiValueQueryStringParameters": null,
@@ -29,8 +30,8 @@ fn presign_rest(authorizer: &Value, headers: &Value) -> Event {
     }))
 }
 
-/// The caller that `event`, a presign, is taken for.
-async fn caller(app: &App, event: Event) -> Option<String> {
+/// The user as which `event`, a presign request, is authenticated.
+async fn caller(app: &App, event: GatewayEvent) -> Option<String> {
     let shown = format!("{:?}", event.0);
     let answer = app.send(event).await;
     if answer.status == 401 {
@@ -41,7 +42,7 @@ async fn caller(app: &App, event: Event) -> Option<String> {
     Some(key.split('/').next().expect(&shown).to_owned())
 }
 
-/// Functions without a key, and the same with one.
+/// Functions without a key, and functions with one.
 fn both() -> [App; 2] {
     let mut env = basics("http://127.0.0.1:9");
     env.remove("JWT_SECRET");
@@ -55,8 +56,8 @@ async fn an_http_api() {
         for bearer in [None, Some("carol"), Some("header.payload.signature")] {
             let event = || {
                 let event = match bearer {
-                    Some("carol") => presign().by("carol"),
-                    Some(other) => presign().header("authorization", &format!("Bearer {other}")),
+                    Some("carol") => presign().bearer(&token("carol")),
+                    Some(other) => presign().bearer(other),
                     None => presign(),
                 };
                 event.authorizer(authorizer.clone())
@@ -64,7 +65,7 @@ async fn an_http_api() {
             // Without a key, only the authorizer's claims count.
             let found = caller(&without_key, event()).await;
             assert_eq!(found.as_deref(), expected, "{authorizer} {bearer:?}");
-            // With one, only the token counts.
+            // With a key, only the token counts.
             let found = caller(&with_key, event()).await;
             let expected = bearer.filter(|bearer| *bearer == "carol");
             assert_eq!(found.as_deref(), expected, "{authorizer} {bearer:?}");
@@ -141,11 +142,11 @@ async fn a_rest_api() {
 }
 
 #[tokio::test]
-async fn an_authorizer_that_vouches_for_an_impossible_user_vouches_for_nobody() {
+async fn an_authorizer_with_an_invalid_user_authenticates_no_one() {
     let [without_key, _] = both();
     for sub in ["", "a\0b", &"a".repeat(256)] {
         let event = presign()
-            .by("carol")
+            .bearer(&token("carol"))
             .authorizer(json!({ "lambda": { "sub": sub } }));
         assert_eq!(caller(&without_key, event).await, None, "{sub:?}");
     }
@@ -158,16 +159,16 @@ async fn a_token() {
     let with = |name: &str, value: Value| {
         let mut claims = good.clone();
         claims[name] = value;
-        signed(&claims)
+        signed_token(&claims)
     };
     let without = |name: &str| {
         let mut claims = good.clone();
         claims.as_object_mut().unwrap().remove(name);
-        signed(&claims)
+        signed_token(&claims)
     };
     let now = good["iat"].as_i64().unwrap();
-    let bearer = |token: &str| presign().header("authorization", &format!("Bearer {token}"));
-    let fine = signed(&good);
+    let bearer = |token: &str| presign().bearer(token);
+    let fine = signed_token(&good);
     assert_eq!(caller(&app, bearer(&fine)).await.as_deref(), Some("alice"));
     let (head, tail) = fine.split_once('.').unwrap();
     let unsigned = format!("eyJhbGciOiJub25lIn0.{}.", tail.split('.').next().unwrap());
@@ -204,7 +205,7 @@ async fn a_token() {
         let token = with(early, json!(now + 60));
         assert_eq!(caller(&app, bearer(&token)).await.as_deref(), Some("alice"));
     }
-    let several = with("aud", json!(["another", crate::event::AUDIENCE]));
+    let several = with("aud", json!(["another", JWT_AUDIENCE]));
     assert_eq!(
         caller(&app, bearer(&several)).await.as_deref(),
         Some("alice")
@@ -222,7 +223,7 @@ async fn a_token() {
         let event = presign().header("authorization", &header);
         assert_eq!(caller(&app, event).await.as_deref(), expected, "{header}");
     }
-    // Other places are not looked at.
+    // A token in other places is ignored.
     let elsewhere = presign()
         .header("x-user-id", "alice")
         .header("cookie", &format!("token={fine}"));
@@ -230,7 +231,7 @@ async fn a_token() {
 }
 
 #[tokio::test]
-async fn nobody_is_told_anything_but_that() {
+async fn an_unauthenticated_caller_learns_nothing_else() {
     let app = offline(&[("DATABASE_URL", NO_DATABASE)]);
     for function in ["presign", "save-metadata", "files", "delete"] {
         for (method, path, body) in [
@@ -243,7 +244,7 @@ async fn nobody_is_told_anything_but_that() {
             ("POST", "/files/delete", "{}"),
             ("OPTIONS", "/files", ""),
         ] {
-            let event = Event::new(method, path).text(body);
+            let event = GatewayEvent::new(method, path).text(body);
             let answer = app.send_stray(function, event).await;
             answer.refused(401, "unauthenticated");
         }
@@ -276,7 +277,9 @@ async fn a_path_that_no_function_serves() {
             ("GET", "/usage/x"),
             ("POST", "/presign-upload/x"),
         ] {
-            let event = Event::new(method, path).by("alice").text("not JSON");
+            let event = GatewayEvent::new(method, path)
+                .bearer(&token("alice"))
+                .text("not JSON");
             let answer = world.send_stray(function, event).await;
             let error = answer.refused(404, "not_found");
             assert_eq!(
@@ -285,12 +288,12 @@ async fn a_path_that_no_function_serves() {
             );
         }
     }
-    // What one function serves, another does not.
+    // A function does not serve the routes of another.
     for route in router() {
         for function in ["presign", "save-metadata", "files", "delete"] {
             if function != route.function && route.path != "/files/{id}" {
-                let event = Event::new(&route.method, &route.path)
-                    .by("alice")
+                let event = GatewayEvent::new(&route.method, &route.path)
+                    .bearer(&token("alice"))
                     .text("{}");
                 world
                     .send_stray(function, event)
@@ -302,7 +305,7 @@ async fn a_path_that_no_function_serves() {
 }
 
 #[tokio::test]
-async fn a_named_stage_stands_before_the_path() {
+async fn a_named_stage_precedes_the_path() {
     let world = World::new().await;
     let file = world.upload("alice", "a.txt", "text/plain", b"hello").await;
     let id = file["id"].as_str().unwrap();
@@ -312,7 +315,8 @@ async fn a_named_stage_stands_before_the_path() {
             format!("/files/{id}"),
             "/usage".to_owned(),
         ] {
-            let mut event = Event::new("GET", &format!("/{stage}{path}")).by("alice");
+            let mut event =
+                GatewayEvent::new("GET", &format!("/{stage}{path}")).bearer(&token("alice"));
             event.0["requestContext"]["stage"] = stage.into();
             world.send(event).await.expect(200);
         }
@@ -320,7 +324,7 @@ async fn a_named_stage_stands_before_the_path() {
 }
 
 #[tokio::test]
-async fn a_custom_domains_base_path_stands_before_the_path() {
+async fn a_custom_domains_base_path_precedes_the_path() {
     let world = World::new().await;
     let file = world.upload("alice", "a.txt", "text/plain", b"hello").await;
     let id = file["id"].as_str().unwrap();
@@ -331,7 +335,8 @@ async fn a_custom_domains_base_path_stands_before_the_path() {
     ] {
         let route = route("GET", &path).unwrap();
         for base in ["v1", "api/v1", "files", "files/usage"] {
-            let mut event = Event::new("GET", &format!("/{base}{path}")).by("alice");
+            let mut event =
+                GatewayEvent::new("GET", &format!("/{base}{path}")).bearer(&token("alice"));
             event.0["requestContext"]["routeKey"] = format!("GET {template}").into();
             world.send_by(route, event).await.expect(200);
         }
@@ -357,7 +362,7 @@ async fn an_id_in_the_path_may_be_percent_encoded() {
 }
 
 #[test]
-fn a_configuration_that_could_be_meant_in_two_ways_is_none() {
+fn an_ambiguous_configuration_is_refused() {
     let check = |env: &Variables| {
         Identity::from_env(&env.clone().into_iter().collect())
             .map(drop)

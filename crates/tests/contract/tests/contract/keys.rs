@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 use slipway_api::Identity;
 use slipway_core::env::Environment;
 
-use crate::event::{Event, claims};
 use crate::world::{App, amended, basics};
+use slipway_emulators::gateway::GatewayEvent;
+use slipway_testkit::claims;
 
 fn part(value: &Value) -> String {
     URL_SAFE_NO_PAD.encode(value.to_string())
@@ -56,7 +57,7 @@ fn with_keys(keys: &[Value]) -> App {
 /// Whether a request with this token is let in; a refusal is a 401.
 async fn accepts(app: &App, token: &str) -> bool {
     let body = json!({ "fileName": "a.txt", "contentType": "text/plain" });
-    let event = Event::new("POST", "/presign-upload")
+    let event = GatewayEvent::new("POST", "/presign-upload")
         .json(&body)
         .header("authorization", &format!("Bearer {token}"));
     let answer = app.send(event).await;
@@ -125,7 +126,7 @@ fn exactly_one_kind_of_key_may_be_configured() {
         let env: Environment = amended(env, variables).into_iter().collect();
         Identity::from_env(&env).map(drop)
     };
-    let secret = crate::event::SECRET;
+    let secret = slipway_testkit::JWT_SECRET;
     check(&[("JWT_KEYS", &key)]).unwrap();
     check(&[
         ("JWT_KEYS", &key),

@@ -1,10 +1,12 @@
-//! What is linked into each function as it is deployed: how many crates, and never two of a kind.
+//! The crates that are linked into each function as it is deployed: how many, and never two TLS
+//! stacks or HTTP clients.
 
 use std::collections::BTreeSet;
 
 use crate::rules::{cargo, programs};
 
-/// The most crates, ours included, that a function is linked from. Each is code to load, to review, to keep up to date.
+/// The largest number of crates, ours included, that a function may be linked from. Each is code to
+/// load, review and update.
 const BUDGETS: [(&str, usize); 9] = [
     ("delete", 190),
     ("files", 135),
@@ -24,7 +26,7 @@ fn linked(function: &str) -> BTreeSet<String> {
         "tree",
         "--package",
         &package,
-        // As Cargo.toml says for deployments.
+        // The features that Cargo.toml sets for deployments.
         "--features",
         "aws-lc",
         "--target",
@@ -40,7 +42,7 @@ fn linked(function: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn no_function_links_more_crates_than_it_did() {
+fn each_function_stays_within_its_budget_of_crates() {
     let budgeted: BTreeSet<&str> = BUDGETS.iter().map(|(function, _)| *function).collect();
     assert_eq!(budgeted, programs(), "every function has a budget");
     for (function, budget) in BUDGETS {
@@ -75,7 +77,7 @@ fn no_function_links_two_tls_stacks_or_two_http_clients() {
         ]);
         let expected = usize::from(function != "presign");
         assert_eq!(tls, expected, "{function}: {linked:#?}");
-        // That of Lambda's runtime; `maintain` has it too.
+        // The client of the Lambda runtime, which `maintain` has too.
         let http = of(&[
             "hyper",
             "reqwest",

@@ -1,15 +1,16 @@
-//! The one line that a request leaves in the log, and the metrics in it.
+//! The log line of a request, and the metrics in it.
 
+use slipway_emulators::gateway::GatewayEvent;
+use slipway_testkit::token;
 use std::io;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use slipway_core::env::Environment;
 
-use crate::event::Event;
 use crate::world::{REQUEST_ID, TRACE_ID, World, put};
 
-/// Everything that this thread's functions say.
+/// The log of the functions on this thread.
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -24,8 +25,8 @@ impl io::Write for Log {
 }
 
 impl Log {
-    /// Begins to listen, until the guard is dropped.
-    pub(crate) fn listen(&self) -> tracing::subscriber::DefaultGuard {
+    /// Captures the log until the guard is dropped.
+    pub(crate) fn capture(&self) -> tracing::subscriber::DefaultGuard {
         let get = |name: &str| (name == "AWS_LAMBDA_FUNCTION_NAME").then(|| "it".to_owned());
         let log = self.clone();
         let subscriber =
@@ -33,7 +34,7 @@ impl Log {
         tracing::subscriber::set_default(subscriber)
     }
 
-    /// The lines since it was last asked.
+    /// Returns the lines since the last call.
     pub(crate) fn take(&self) -> Vec<Value> {
         let bytes = std::mem::take(&mut *self.0.lock().unwrap());
         let text = String::from_utf8(bytes).unwrap();
@@ -48,7 +49,7 @@ impl Log {
         lines.remove(0)
     }
 
-    /// The line of a request that failed, among those of the S3 server.
+    /// The line of the failed request. The log has lines of the S3 server too.
     fn failure(&self) -> Value {
         let lines = self.take().into_iter();
         let mut failed = lines.filter(|line| line["message"] == "failed");
@@ -68,7 +69,7 @@ fn has(line: &Value, fields: &Value) {
 async fn a_request_is_one_line() {
     let world = World::new().await;
     let log = Log::default();
-    let _listening = log.listen();
+    let _listening = log.capture();
 
     let file = world
         .presign(
@@ -111,7 +112,7 @@ async fn a_request_is_one_line() {
         "{line}"
     );
 
-    // Told again, it is recorded by nobody.
+    // A second call does not record the file again.
     world.save("alice", &file).await.expect(200);
     assert!(log.one().get("Recorded").is_none());
 
@@ -133,10 +134,10 @@ async fn a_request_is_one_line() {
 }
 
 #[tokio::test]
-async fn a_fault_tells_its_cause_and_a_stranger_nothing() {
+async fn an_error_is_logged_with_its_cause_and_a_stranger_is_not_logged() {
     let world = World::new().await;
     let log = Log::default();
-    let _listening = log.listen();
+    let _listening = log.capture();
     let app = world.app(&[("DATABASE_URL", "postgres://alice:password@127.0.0.1:9/x")]);
     app.get("alice", "/usage").await.expect(503);
     let line = log.one();
@@ -151,8 +152,8 @@ async fn a_fault_tells_its_cause_and_a_stranger_nothing() {
         "{line}"
     );
 
-    // What somebody without a token asks for is not written down.
-    let event = Event::new("GET", "/files/what-a-stranger-wrote");
+    // A request without a valid token is not logged in detail.
+    let event = GatewayEvent::new("GET", "/files/what-a-stranger-wrote");
     world.send(event).await.expect(401);
     let line = log.one();
     has(
@@ -161,7 +162,7 @@ async fn a_fault_tells_its_cause_and_a_stranger_nothing() {
     );
     assert!(line.get("owner").is_none() && !line.to_string().contains("stranger"));
 
-    let event = Event::new("GET", "/files/what-a-user-wrote").by("alice");
+    let event = GatewayEvent::new("GET", "/files/what-a-user-wrote").bearer(&token("alice"));
     world.send(event).await.expect(404);
     let line = log.one();
     has(&line, &json!({ "route": "GET /files/{id}" }));
@@ -169,15 +170,15 @@ async fn a_fault_tells_its_cause_and_a_stranger_nothing() {
 }
 
 #[tokio::test]
-async fn what_an_event_came_to_is_found_by_the_files_id() {
+async fn the_outcome_of_an_event_is_found_by_the_file_id() {
     let world = World::new().await;
     let app = world.app(&[("MAX_UPLOAD_BYTES", "3")]);
     let log = Log::default();
-    let _listening = log.listen();
+    let _listening = log.capture();
     let big = world
         .put_new("alice", "a.txt", "text/plain", b"hello")
         .await;
-    let event = world.told().await.remove(0);
+    let event = world.notifications().await.remove(0);
     log.take();
     app.deliver(event.clone()).await.unwrap();
     let lines = log.take();
@@ -197,7 +198,7 @@ async fn what_an_event_came_to_is_found_by_the_files_id() {
 async fn each_file_of_a_batch_is_found_in_the_log() {
     let world = World::new().await;
     let log = Log::default();
-    let _listening = log.listen();
+    let _listening = log.capture();
     let one = json!({ "fileName": "a.txt", "contentType": "text/plain" });
     let batch = world
         .post(
@@ -236,7 +237,7 @@ async fn each_file_of_a_batch_is_found_in_the_log() {
     log.take();
     let ids: Vec<_> = files.iter().map(|file| file["id"].clone()).collect();
     let delete = json!({ "ids": ids });
-    // A stranger to them deletes none, and no line says that he did.
+    // A user who deletes another user's files deletes none, and no line claims it.
     world
         .post("bob", "/files/delete", delete.clone())
         .await
@@ -250,13 +251,13 @@ async fn each_file_of_a_batch_is_found_in_the_log() {
 }
 
 #[tokio::test]
-async fn failures_of_a_kind_have_one_cause_and_s3_its_own_id() {
+async fn equal_failures_have_one_cause_and_s3_its_request_id() {
     let world = World::new().await;
     let file = world
         .put_new("alice", "a.txt", "text/plain", b"hello")
         .await;
     let log = Log::default();
-    let _listening = log.listen();
+    let _listening = log.capture();
     let app = world.app(&[("AWS_SECRET_ACCESS_KEY", "0therSecretKeyOfThisTest")]);
     let mut lines = Vec::new();
     for _ in 0..2 {
@@ -264,7 +265,7 @@ async fn failures_of_a_kind_have_one_cause_and_s3_its_own_id() {
         lines.push(log.failure());
     }
     let said = |field: &str| [lines[0][field].as_str(), lines[1][field].as_str()];
-    // The HEAD that failed has no code; the GET beside it has.
+    // The failed HEAD has no code. The GET that is sent at the same time has one.
     let cause = said("cause")[0].unwrap();
     assert!(cause.contains("403 SignatureDoesNotMatch"), "{cause}");
     assert_eq!(said("cause")[0], said("cause")[1]);
@@ -283,9 +284,9 @@ async fn a_bucket_that_is_missing_is_named() {
         .put_new("alice", "a.txt", "text/plain", b"hello")
         .await;
     let log = Log::default();
-    let _listening = log.listen();
+    let _listening = log.capture();
     let app = world.app(&[("S3_BUCKET_NAME", "mistyped")]);
-    // Not 409, as for an upload that has not arrived: that would make clients upload for ever.
+    // Not a 409, as for an upload that has not arrived: clients would upload again and again.
     app.save("alice", &file).await.expect(500);
     let line = log.failure();
     let cause = line["cause"].as_str().unwrap();
@@ -296,14 +297,14 @@ async fn a_bucket_that_is_missing_is_named() {
 }
 
 #[tokio::test]
-async fn an_event_that_is_not_recorded_says_which_and_whose() {
+async fn an_event_that_is_not_recorded_is_logged_with_file_and_owner() {
     let world = World::new().await;
     let file = world
         .put_new("alice", "a.txt", "text/plain", b"hello")
         .await;
-    let event = world.told().await.remove(0);
+    let event = world.notifications().await.remove(0);
     let log = Log::default();
-    let _listening = log.listen();
+    let _listening = log.capture();
     let app = world.app(&[("DATABASE_URL", "postgres://alice:password@127.0.0.1:9/x")]);
     let junk = json!({ "eventSource": "aws:sqs", "messageId": "junk", "body": "not JSON" });
     let ours = json!({ "eventSource": "aws:sqs", "messageId": "ours", "body": event.to_string() });

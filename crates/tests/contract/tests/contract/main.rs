@@ -55,6 +55,6 @@ mod spec;
 mod template;
 mod unfinished;
 mod unify;
-mod wild;
 mod upload_rules;
+mod wild;
 mod world;

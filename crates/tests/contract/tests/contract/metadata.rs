@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::world::{App, World, encoded, failed, offline};
+use slipway_testkit::token;
 
 fn photo() -> Value {
     json!({ "album": "Ferien \"2026\"", "_-0": "" })
@@ -159,8 +160,8 @@ async fn check(app: &App, metadata: &str, problem: Option<&str>) {
             // It would ask S3.
             continue;
         }
-        let event = crate::event::Event::new("POST", path)
-            .by("alice")
+        let event = slipway_emulators::gateway::GatewayEvent::new("POST", path)
+            .bearer(&token("alice"))
             .text(&body);
         let answer = app.send(event).await;
         match problem {

@@ -1,4 +1,4 @@
-//! Completing, where it is not the only one at work.
+//! Completing an upload while other requests, S3 or `maintain` work on it.
 
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use futures_util::future::join_all;
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::world::{BUCKET, Events, MIB, World};
 
-/// What S3 does with the one part of `begun`, past all functions.
+/// Completes the one part of `begun` in S3, without any function.
 pub(crate) async fn complete_by_hand(world: &World, begun: &Value) {
     let upload_id = world.s3_id(begun).await;
     let key = begun["objectKey"].as_str().unwrap();
@@ -26,13 +26,13 @@ pub(crate) async fn complete_by_hand(world: &World, begun: &Value) {
 }
 
 #[tokio::test]
-async fn the_event_may_be_faster() {
+async fn the_event_may_arrive_first() {
     let world = World::new().await;
     let begun = world.uploaded("alice", b"hello").await;
     complete_by_hand(&world, &begun).await;
     let reports = world.deliver_events(Events::Once).await;
     assert_eq!(reports[0]["recorded"], 1);
-    // Nobody is shown an unfinished upload any more, though its row is still there.
+    // The list does not show an open upload any more, although its row still exists.
     assert_eq!(world.upload_rows().await.len(), 1);
     assert!(world.open_uploads("alice").await.is_empty());
     for (method, of) in [("GET", ""), ("POST", "parts")] {
@@ -50,7 +50,7 @@ async fn an_upload_that_s3_has_completed_is_recorded() {
     let world = World::new().await;
     let begun = world.uploaded("alice", b"hello").await;
     complete_by_hand(&world, &begun).await;
-    // Neither an event nor a call has told of it yet.
+    // Neither an event nor a call has recorded it yet.
     world
         .about("alice", "GET", &begun, "")
         .await
@@ -60,7 +60,8 @@ async fn an_upload_that_s3_has_completed_is_recorded() {
     assert_eq!(world.usage("alice").await, (1, 5));
 }
 
-/// S3 says "no such upload" of one that it is still putting together, and the row is closed on its word.
+/// S3 reports "no such upload" for an upload that it is still completing, and the row is closed
+/// because of that.
 #[tokio::test]
 async fn an_upload_that_was_closed_too_early_is_recorded() {
     let world = World::new().await;
@@ -74,7 +75,7 @@ async fn an_upload_that_was_closed_too_early_is_recorded() {
 }
 
 #[tokio::test]
-async fn an_upload_that_s3_has_ended_is_over() {
+async fn an_upload_that_s3_has_aborted_is_gone() {
     let world = World::new().await;
     let begun = world.uploaded("alice", b"hello").await;
     // As a lifecycle rule does.
@@ -95,7 +96,7 @@ async fn an_upload_that_s3_has_ended_is_over() {
             .refused(404, "not_found");
         assert!(world.open_uploads("alice").await.is_empty());
     }
-    world.give_up("alice", &begun).await.expect(200);
+    world.abort("alice", &begun).await.expect(200);
 }
 
 #[tokio::test]
@@ -112,7 +113,7 @@ async fn parts_of_a_wrong_length_are_missing() {
         .await
         .refused(409, "parts_missing");
     assert!(sentence.contains(": 2."), "{sentence}");
-    // One too many is none of the file.
+    // A part beyond the last is not part of the file.
     world.part_by_hand(&begun, &upload_id, 2, b"123").await;
     world.part_by_hand(&begun, &upload_id, 3, b"more").await;
     let file = world.complete("alice", &begun).await.expect(201)["file"].clone();
@@ -129,7 +130,7 @@ async fn write_once_keeps_what_is_there() {
     assert_eq!(file["size"], 12);
     assert_eq!(world.object(key).await.unwrap(), b"there before");
     assert!(world.s3_uploads().await.is_empty() && world.upload_rows().await.is_empty());
-    // Without, the later one counts.
+    // Without WRITE_ONCE, the later upload counts.
     let app = world.app(&[("WRITE_ONCE", "")]);
     let begun = app.uploaded("alice", b"hello").await;
     let key = begun["objectKey"].as_str().unwrap();

@@ -1,19 +1,19 @@
-//! Multipart uploads on a bad day: whatever S3 answers, or does not, ends in the truth.
+//! Multipart uploads while S3 fails. Whatever S3 responds, the recorded state is the real one.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use slipway_testkit::{Act, S3Fault};
+use slipway_testkit::{HttpFault, HttpProxy};
 
 use crate::world::{App, World};
 
-/// The line of a completion, and no other: it is a POST with the upload in its query.
+/// Whether this is a request to complete an upload: a POST with the upload in its query.
 fn is_completion(line: &str) -> bool {
     line.starts_with("POST") && line.contains("uploadId=")
 }
 
-async fn behind(world: &World) -> (S3Fault, App) {
-    let fault = S3Fault::before(&world.endpoint()).await;
+async fn behind(world: &World) -> (HttpProxy, App) {
+    let fault = HttpProxy::before(&world.endpoint()).await;
     let app = world.app(&[("S3_ENDPOINT", &fault.endpoint())]);
     (fault, app)
 }
@@ -25,7 +25,7 @@ fn error(code: &str) -> String {
 }
 
 #[tokio::test]
-async fn an_error_is_an_error_also_inside_a_200() {
+async fn an_error_inside_a_200_is_an_error() {
     let world = World::new().await;
     for (status, body) in [
         (200, error("InternalError")),
@@ -39,7 +39,7 @@ async fn an_error_is_an_error_also_inside_a_200() {
         let begun = app.uploaded("alice", b"hello").await;
         let usage = world.usage("alice").await;
         let shown = format!("{status} {body}");
-        fault.answer(move |line, _| is_completion(line).then(|| (status, body.clone())));
+        fault.respond(move |line, _| is_completion(line).then(|| (status, body.clone())));
         let answer = app.complete("alice", &begun).await;
         assert_eq!(
             (answer.status, answer.code()),
@@ -47,24 +47,24 @@ async fn an_error_is_an_error_also_inside_a_200() {
             "{shown}"
         );
         assert_eq!(world.usage("alice").await, usage, "{shown}");
-        // Its parts are still there.
+        // Its parts still exist.
         fault.heal();
         app.complete("alice", &begun).await.expect(201);
     }
     let (fault, app) = behind(&world).await;
     let begun = app.uploaded("alice", b"hello").await;
-    fault.answer(|line, _| is_completion(line).then(|| (403, error("AccessDenied"))));
+    fault.respond(|line, _| is_completion(line).then(|| (403, error("AccessDenied"))));
     app.complete("alice", &begun).await.refused(500, "internal");
 }
 
 #[tokio::test]
-async fn an_error_once_is_tried_again() {
+async fn a_single_error_is_retried() {
     let world = World::new().await;
     for body in [(200, error("InternalError")), (500, error("InternalError"))] {
         let (fault, app) = behind(&world).await;
         let begun = app.uploaded("alice", b"hello").await;
         let failed = AtomicU32::new(0);
-        fault.answer(move |line, _| {
+        fault.respond(move |line, _| {
             let first = is_completion(line) && failed.fetch_add(1, Ordering::SeqCst) == 0;
             first.then(|| body.clone())
         });
@@ -73,13 +73,13 @@ async fn an_error_once_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_ends_in_the_truth() {
+async fn a_lost_response_ends_in_the_real_state() {
     let world = World::new().await;
     for once in ["", "true"] {
-        let fault = S3Fault::before(&world.endpoint()).await;
+        let fault = HttpProxy::before(&world.endpoint()).await;
         let app = world.app(&[("S3_ENDPOINT", &fault.endpoint()), ("WRITE_ONCE", once)]);
         let begun = app.uploaded("alice", b"hello").await;
-        fault.act(|line, _| is_completion(line).then_some(Act::LoseAnswer));
+        fault.fail(|line, _| is_completion(line).then_some(HttpFault::LoseResponse));
         let file = app.complete("alice", &begun).await.expect(201)["file"].clone();
         assert_eq!((&file["id"], &file["size"]), (&begun["id"], &5.into()));
         app.complete("alice", &begun).await.expect(200);
@@ -88,31 +88,31 @@ async fn a_lost_answer_ends_in_the_truth() {
 }
 
 #[tokio::test]
-async fn what_takes_long_is_being_completed() {
+async fn a_slow_completion_is_reported_as_in_progress() {
     let world = World::new().await;
-    for act in [Act::HoldAnswer, Act::Stall] {
+    for act in [HttpFault::HoldResponse, HttpFault::Stall] {
         let (fault, app) = behind(&world).await;
         let begun = app.uploaded("alice", b"hello").await;
         let held = act.clone();
-        fault.act(move |line, _| is_completion(line).then(|| held.clone()));
+        fault.fail(move |line, _| is_completion(line).then(|| held.clone()));
         let short = world.app(&[("S3_ENDPOINT", &fault.endpoint())]);
         let short = short.within(Duration::from_secs(4));
         let answer = short.complete("alice", &begun).await.expect(202);
         let completing = serde_json::json!({ "success": true, "status": "completing" });
         assert_eq!(answer, completing);
         fault.heal();
-        // Whether S3 has done it meanwhile or never heard of it.
+        // S3 may have completed the upload meanwhile, or never received the request.
         app.complete("alice", &begun).await.expect(201);
     }
 }
 
 #[tokio::test]
-async fn s3_must_tell_which_parts_there_are() {
+async fn completion_needs_the_list_of_parts() {
     let world = World::new().await;
     let (fault, app) = behind(&world).await;
     let begun = app.uploaded("alice", b"hello").await;
     for (status, code, seen) in [(503, "unavailable", 503), (403, "internal", 500)] {
-        fault.answer(move |line, _| {
+        fault.respond(move |line, _| {
             let list = line.starts_with("GET") && line.contains("uploadId=");
             list.then(|| (status, error("AnyCode")))
         });
@@ -122,19 +122,17 @@ async fn s3_must_tell_which_parts_there_are() {
             .refused(seen, code);
     }
     fault.heal();
-    // Where S3 fails, the upload is marked, and giving it up may be repeated.
+    // If S3 fails, the upload is marked as aborted, and the request may be repeated.
     fault.refuse("DELETE", 500);
-    app.give_up("alice", &begun)
-        .await
-        .refused(503, "unavailable");
+    app.abort("alice", &begun).await.refused(503, "unavailable");
     assert!(app.open_uploads("alice").await.is_empty());
     fault.heal();
-    app.give_up("alice", &begun).await.expect(200);
+    app.abort("alice", &begun).await.expect(200);
     assert!(world.s3_uploads().await.is_empty());
 }
 
 #[tokio::test]
-async fn an_upload_that_cannot_be_kept_is_given_up_at_once() {
+async fn an_upload_without_a_row_is_aborted_at_once() {
     let world = World::new().await;
     let sql = "REVOKE INSERT ON multipart_uploads FROM slipway_app";
     world.sql().await.batch_execute(sql).await.unwrap();

@@ -1,4 +1,4 @@
-//! `/multipart-uploads`: what may be asked for.
+//! `/multipart-uploads`: valid and invalid requests.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ fn ask(change: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn what_an_upload_may_be() {
+async fn valid_and_invalid_uploads() {
     let world = World::with(&[
         ("ALLOWED_CONTENT_TYPES", "a/*, image/*"),
         ("MAX_UPLOAD_BYTES", "10"),
@@ -69,7 +69,7 @@ async fn what_an_upload_may_be() {
             415,
             "type_not_allowed",
         ),
-        // What is malformed comes first.
+        // Malformed requests are refused first.
         (
             json!({ "contentType": "text/html", "size": 0 }),
             400,
@@ -97,7 +97,7 @@ async fn what_an_upload_may_be() {
         (&raised["partSize"], &raised["partCount"]),
         (&json!(525 * MIB), &json!(9987))
     );
-    // Presigning still names this way.
+    // Presigning refers to this route.
     let over = json!({ "fileName": "a", "contentType": "a/b", "size": 5 * tib });
     let answer = world
         .app(&[("MAX_UPLOAD_BYTES", "")])
@@ -107,7 +107,7 @@ async fn what_an_upload_may_be() {
 }
 
 #[tokio::test]
-async fn which_parts_may_be_signed() {
+async fn valid_and_invalid_part_numbers() {
     let world = World::new().await;
     let begun = world.begin("alice", 10 * MIB + 1).await;
     let target = format!("/multipart-uploads/{}/parts", begun["id"].as_str().unwrap());
@@ -171,7 +171,8 @@ async fn a_quota_refuses_early_and_exactly() {
         "{sentence}"
     );
     assert!(world.s3_uploads().await.is_empty());
-    // Each fits alone. The second was created before there was a quota, which then counted it as pending.
+    // Each upload fits alone. The second one was created before there was a quota, which then counted
+    // it as pending.
     let first = world.uploaded("alice", b"123456").await;
     let before = world.app(&[("USER_QUOTA_BYTES", "")]);
     let second = before.uploaded("alice", b"12345").await;
@@ -185,7 +186,7 @@ async fn a_quota_refuses_early_and_exactly() {
         world.object(second["objectKey"].as_str().unwrap()).await,
         None
     );
-    // Again: the same.
+    // Repeating the request gives the same response.
     world
         .complete("alice", &second)
         .await
@@ -202,7 +203,7 @@ async fn a_quota_refuses_early_and_exactly() {
 }
 
 #[tokio::test]
-async fn one_configured_limit_holds_for_uploads_in_parts_too() {
+async fn the_configured_limit_holds_for_multipart_uploads() {
     let world = World::with(&[("MAX_UPLOAD_BYTES", "50000")]).await;
     for (size, status, code) in [(50_000, 201, ""), (60_000, 413, "file_too_large")] {
         let ask = ask(&json!({ "size": size }));
@@ -212,7 +213,7 @@ async fn one_configured_limit_holds_for_uploads_in_parts_too() {
 }
 
 #[tokio::test]
-async fn a_limit_that_was_lowered_refuses_at_the_end() {
+async fn a_lowered_limit_refuses_at_completion() {
     let world = World::new().await;
     let begun = world.uploaded("alice", b"123456").await;
     let app = world.app(&[("MAX_MULTIPART_BYTES", "5")]);

@@ -4,27 +4,35 @@ use serde_json::{Value, json};
 use slipway_core::env::Environment;
 use slipway_core::{ObjectKey, UserId};
 
-use crate::event::{Event, claims, signed};
 use crate::log::Log;
 use crate::world::{Answer, App, World, basics, offline};
+use slipway_emulators::gateway::GatewayEvent;
+use slipway_testkit::{claims, signed_token, token};
 
 /// A request of `sub` with these claims on top.
-fn by(event: Event, sub: &str, more: &Value) -> Event {
+fn by(event: GatewayEvent, sub: &str, more: &Value) -> GatewayEvent {
     let mut claims = claims(sub);
     for (name, value) in more.as_object().unwrap() {
         claims[name] = value.clone();
     }
-    event.header("authorization", &format!("Bearer {}", signed(&claims)))
+    event.header(
+        "authorization",
+        &format!("Bearer {}", signed_token(&claims)),
+    )
 }
 
 /// A request of a member of a team.
-fn member(sub: &str, team: &str, method: &str, target: &str) -> Event {
-    by(Event::new(method, target), sub, &json!({ "org_id": team }))
+fn member(sub: &str, team: &str, method: &str, target: &str) -> GatewayEvent {
+    by(
+        GatewayEvent::new(method, target),
+        sub,
+        &json!({ "org_id": team }),
+    )
 }
 
-fn presign() -> Event {
+fn presign() -> GatewayEvent {
     let body = json!({ "fileName": "a.txt", "contentType": "text/plain" });
-    Event::new("POST", "/presign-upload").json(&body)
+    GatewayEvent::new("POST", "/presign-upload").json(&body)
 }
 
 /// Functions behind an authorizer, which own files by `claim`.
@@ -167,7 +175,7 @@ async fn a_rest_api_vouches_for_it() {
         ("org_id", Value::Null, Err(401)),
     ] {
         let app = behind_an_authorizer(claim);
-        let event = Event(json!({
+        let event = GatewayEvent(json!({
             "resource": "/presign-upload", "path": "/presign-upload", "httpMethod": "POST",
             "headers": {}, "multiValueHeaders": {},
             "queryStringParameters": null, "multiValueQueryStringParameters": null,
@@ -194,8 +202,8 @@ async fn without_the_claim_every_operation_is_forbidden() {
         let target = route
             .path
             .replace("{id}", "01890a5d-ac96-774b-bcce-b302099a8057");
-        let event = Event::new(&route.method, &target)
-            .by("alice")
+        let event = GatewayEvent::new(&route.method, &target)
+            .bearer(&token("alice"))
             .text("not JSON");
         let error = app.send(event).await.refused(403, "forbidden");
         assert_eq!(
@@ -273,7 +281,7 @@ async fn a_team_shares_files_quota_and_usage_and_another_sees_none_of_it() {
 async fn logs_have_the_hash_of_the_owner() {
     let app = offline(&[("OWNER_CLAIM", "org_id")]);
     let log = Log::default();
-    let listening = log.listen();
+    let listening = log.capture();
     let event = by(
         presign(),
         "alice-the-person",

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use slipway_core::ObjectKey;
 use tokio::runtime::Runtime;
 
-use crate::event::{Event, claims, signed};
 use crate::world::{App, basics, offline};
+use slipway_emulators::gateway::GatewayEvent;
+use slipway_testkit::{claims, signed_token};
 
 const CLAIM: &str = "org_id";
 
@@ -56,9 +57,9 @@ impl Asking {
     }
 
     /// The owner of what is presigned, or the status of the refusal, which is held to `openapi.yaml`.
-    fn ask(&self, with: impl FnOnce(Event) -> Event) -> Result<String, u16> {
+    fn ask(&self, with: impl FnOnce(GatewayEvent) -> GatewayEvent) -> Result<String, u16> {
         let body = json!({ "fileName": "a.txt", "contentType": "text/plain" });
-        let event = Event::new("POST", "/presign-upload").json(&body);
+        let event = GatewayEvent::new("POST", "/presign-upload").json(&body);
         let answer = self.runtime.block_on(self.app.send(with(event)));
         if answer.status != 200 {
             return Err(answer.status);
@@ -104,7 +105,7 @@ fn any_claims_that_are_signed_name_that_owner_or_none() {
             claims[name] = value.clone();
         }
         let expected = owner(claims.get(CLAIM));
-        let token = signed(&claims);
+        let token = signed_token(&claims);
         let found = asking.ask(|event| event.header("authorization", &format!("Bearer {token}")));
         prop_assert_eq!(found, expected, "{}", claims);
     });

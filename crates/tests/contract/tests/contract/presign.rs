@@ -1,4 +1,5 @@
-//! `POST /presign-upload`: what it answers. What it refuses is in `presign_refusals`, what S3 makes of it in `presign_s3`.
+//! `POST /presign-upload`: successful responses. Refusals are in `presign_refusals`, and S3's side
+//! is in `presign_s3`.
 
 use insta::assert_json_snapshot;
 use serde_json::{Value, json};
@@ -8,7 +9,7 @@ use time::format_description::well_known::Rfc3339;
 use crate::shape::shape;
 use crate::world::{World, offline, put};
 
-/// SHA-256 of `hello`.
+/// The SHA-256 of `hello`.
 const HELLO_SHA256: &str = "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=";
 
 #[tokio::test]
@@ -30,7 +31,7 @@ async fn the_flow_of_the_tutorials() {
       "success": true
     }
     "#);
-    // As the curl line does: nothing but the type.
+    // Only the content type is sent, as in the curl example.
     let url = presigned["presignedUrl"].as_str().unwrap();
     let request = world.http.put(url).header("Content-Type", "text/plain");
     let response = request.body("hello").send().await.unwrap();
@@ -49,7 +50,7 @@ async fn the_flow_of_the_tutorials() {
 }
 
 #[tokio::test]
-async fn the_headers_are_those_that_are_signed_and_no_others() {
+async fn the_headers_are_exactly_the_signed_ones() {
     let (plain, once) = (
         World::new().await,
         World::with(&[("WRITE_ONCE", "true")]).await,
@@ -72,7 +73,7 @@ async fn the_headers_are_those_that_are_signed_and_no_others() {
         json!({ "Content-Type": html }),
     )
     .await;
-    // Browsers set Content-Length themselves, and let nobody else do it.
+    // Browsers set Content-Length themselves, and do not let a page set it.
     check(
         &plain,
         json!({ "contentType": "a/b", "size": 5 }),
@@ -99,7 +100,7 @@ async fn the_headers_are_those_that_are_signed_and_no_others() {
 }
 
 #[tokio::test]
-async fn a_batch_answers_in_the_order_of_the_request() {
+async fn a_batch_keeps_the_order_of_the_request() {
     let world = World::new().await;
     let ask = |count: usize| {
         let files: Vec<_> = (0..count)
@@ -181,7 +182,7 @@ async fn a_batch_with_one_bad_entry_is_refused_and_the_entry_named() {
 }
 
 #[tokio::test]
-async fn expires_at_is_when_the_url_ends() {
+async fn expires_at_is_when_the_url_expires() {
     for seconds in [1, 300, 43_200] {
         let app = offline(&[("UPLOAD_URL_SECONDS", &seconds.to_string())]);
         let before = OffsetDateTime::now_utc().replace_nanosecond(0).unwrap();
@@ -218,6 +219,6 @@ async fn the_public_url_is_that_of_the_public_base() {
         url,
         format!("https://cdn.test/files/auth0~7Calice/{id}/a-b.txt")
     );
-    // What is put goes to the bucket all the same.
+    // The upload goes to the bucket, not to the public URL.
     assert_eq!(put(&presigned, b"hello").await.status(), 200);
 }

@@ -1,16 +1,19 @@
-//! `POST /presign-upload`: what it refuses, and what it takes as it is.
+//! `POST /presign-upload`: which requests it refuses, and which it accepts.
 
 use serde_json::{Value, json};
+use slipway_emulators::gateway::GatewayEvent;
+use slipway_testkit::token;
 
-use crate::event::Event;
 use crate::world::{App, offline};
 
 const INVALID: (u16, &str) = (400, "invalid_request");
 const FINE: (u16, &str) = (200, "");
 
-/// Status and code of the answer to this body, to the letter.
+/// Checks status and code for this body, sent exactly as it is.
 async fn check(app: &App, body: &str, expected: (u16, &str)) {
-    let event = Event::new("POST", "/presign-upload").by("alice").text(body);
+    let event = GatewayEvent::new("POST", "/presign-upload")
+        .bearer(&token("alice"))
+        .text(body);
     let answer = app.send(event).await;
     let shown: String = body.chars().take(200).collect();
     assert_eq!(
@@ -20,7 +23,7 @@ async fn check(app: &App, body: &str, expected: (u16, &str)) {
     );
 }
 
-/// The same for a body that asks for `a`, of type `a/b`, but for one field.
+/// The same for a valid request with one field changed.
 async fn check_field(app: &App, name: &str, value: Value, expected: (u16, &str)) {
     let mut body = json!({ "fileName": "a", "contentType": "a/b" });
     body[name] = value;
@@ -28,7 +31,7 @@ async fn check_field(app: &App, name: &str, value: Value, expected: (u16, &str))
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_request() {
+async fn malformed_bodies_are_refused() {
     let app = offline(&[]);
     let deep = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
     let fine = r#""fileName": "a", "contentType": "a/b""#;
@@ -83,8 +86,8 @@ async fn a_body_that_is_no_request() {
 async fn a_body_in_base64_is_decoded() {
     let app = offline(&[]);
     let check = async |body: &[u8], expected: (u16, &str)| {
-        let event = Event::new("POST", "/presign-upload")
-            .by("alice")
+        let event = GatewayEvent::new("POST", "/presign-upload")
+            .bearer(&token("alice"))
             .bytes(body);
         let answer = app.send(event).await;
         assert_eq!((answer.status, answer.code()), expected, "{answer:?}");
@@ -252,7 +255,7 @@ async fn checksums() {
         json!(format!("{good}-3")),
         json!(format!(" {good}")),
         json!(format!("{good}\n")),
-        // 31 and 33 bytes, and 32 of which the last bits are not zero.
+        // 31 and 33 bytes, and 32 bytes whose last bits are not zero.
         json!("LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmA=="),
         json!("LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQA"),
         json!("LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCR="),
@@ -263,7 +266,7 @@ async fn checksums() {
 }
 
 #[tokio::test]
-async fn what_the_deployment_does_not_take() {
+async fn the_limits_of_the_deployment() {
     let app = offline(&[
         ("MAX_UPLOAD_BYTES", "10"),
         ("MAX_MULTIPART_BYTES", "6000000000"),

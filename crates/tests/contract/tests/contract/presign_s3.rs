@@ -1,4 +1,4 @@
-//! What S3 makes of a presigned URL: it takes what was meant, and nothing else.
+//! Presigned URLs against S3: they accept the signed request and nothing else.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 
 use crate::world::{World, failed, put};
 
-/// SHA-256 of `hello`.
+/// The SHA-256 of `hello`.
 const HELLO_SHA256: &str = "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=";
 
 fn url(presigned: &Value) -> &str {
     presigned["presignedUrl"].as_str().unwrap()
 }
 
-/// What S3 answers to this request, and that it stored nothing.
+/// Checks S3's response to this request, and that nothing is stored.
 async fn refused(
     world: &World,
     method: Method,
@@ -32,7 +32,7 @@ async fn refused(
 }
 
 #[tokio::test]
-async fn only_what_was_signed_is_taken() {
+async fn only_the_signed_request_is_accepted() {
     let world = World::new().await;
     let ask = json!({ "fileName": "a.txt", "contentType": "text/plain", "size": 5 });
     let presigned = world.presign("alice", ask).await;
@@ -44,7 +44,7 @@ async fn only_what_was_signed_is_taken() {
         let answer = refused(&world, Method::PUT, url, headers, body).await;
         assert_eq!(answer, mismatch, "{url} {headers:?} {body}");
     };
-    // Another type, or none; another length.
+    // Another content type, none, and another length.
     check(url, &[("content-type", "text/html")], "hello").await;
     check(
         url,
@@ -56,7 +56,7 @@ async fn only_what_was_signed_is_taken() {
     check(url, &[plain], "hell").await;
     check(url, &[plain], "hello!").await;
     check(url, &[plain], "").await;
-    // Another key: another file of hers, of somebody else, another name.
+    // Another key: another file of the user, a file of another user, another name.
     let other = "01890a5d-ac96-774b-bcce-b302099a8057";
     check(&url.replacen(id, other, 1), &[plain], "hello").await;
     check(&url.replacen("/alice/", "/bob/", 1), &[plain], "hello").await;
@@ -67,7 +67,7 @@ async fn only_what_was_signed_is_taken() {
         "hell",
     )
     .await;
-    // Another name in the query, another one besides, a longer life.
+    // Another name in the query, an additional one, and a longer lifetime.
     check(
         &url.replace("x-amz-meta-name=YS50eHQ", "x-amz-meta-name=Yi50eHQ"),
         &[plain],
@@ -90,7 +90,7 @@ async fn only_what_was_signed_is_taken() {
 }
 
 #[tokio::test]
-async fn metadata_and_rights_in_headers_are_refused_or_ignored() {
+async fn metadata_and_acls_in_headers_are_refused_or_ignored() {
     let world = World::new().await;
     let ask = json!({ "fileName": "a.txt", "contentType": "text/plain" });
     let presigned = world.presign("alice", ask).await;
@@ -112,7 +112,7 @@ async fn a_checksum_is_verified() {
     let (status, code) = failed(put(&presigned, b"hellO").await).await;
     assert_eq!((status, code.as_str()), (400, "BadDigest"));
     assert!(world.is_empty().await);
-    // Left out, or another one that fits other bytes: not what was signed.
+    // Without the checksum, or with the correct one of other bytes: the signature does not match.
     let plain = ("content-type", "text/plain");
     let zeros = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
     for headers in [&[plain][..], &[plain, ("x-amz-checksum-sha256", zeros)]] {
@@ -124,7 +124,7 @@ async fn a_checksum_is_verified() {
     assert_eq!(file["file"]["checksumSha256"], HELLO_SHA256);
 }
 
-/// As every Lambda role has one; with all that base64 may hold.
+/// A session token as every Lambda role has one, with all characters of base64.
 #[tokio::test]
 async fn a_session_token_is_signed_too() {
     let token = format!("{}+/{}==", "Ab0".repeat(200), "zZ9".repeat(132));
@@ -149,7 +149,7 @@ async fn a_session_token_is_signed_too() {
 }
 
 #[tokio::test]
-async fn a_url_ends() {
+async fn a_url_expires() {
     let world = World::with(&[("UPLOAD_URL_SECONDS", "1")]).await;
     let ask = json!({ "fileName": "a.txt", "contentType": "text/plain" });
     let presigned = world.presign("alice", ask).await;
@@ -164,7 +164,7 @@ async fn a_url_ends() {
 }
 
 #[tokio::test]
-async fn write_once_takes_one_upload() {
+async fn write_once_accepts_one_upload() {
     let world = World::with(&[("WRITE_ONCE", "true")]).await;
     let ask = json!({ "fileName": "a.txt", "contentType": "text/plain" });
     let presigned = world.presign("alice", ask).await;
@@ -173,7 +173,7 @@ async fn write_once_takes_one_upload() {
         let (status, code) = failed(put(&presigned, b"second").await).await;
         assert_eq!((status, code.as_str()), (412, "PreconditionFailed"));
     }
-    // The header cannot be left out to get around it.
+    // The header cannot be left out to avoid the condition.
     let request = world.http.put(url(&presigned));
     let bare = request.header("content-type", "text/plain").body("second");
     assert_eq!(bare.send().await.unwrap().status(), 403);
@@ -195,7 +195,7 @@ async fn without_write_once_a_url_can_be_used_again() {
 }
 
 #[tokio::test]
-async fn names_come_back_exactly() {
+async fn names_are_stored_exactly() {
     let world = World::new().await;
     let long = "写".repeat(170) + "ab";
     for (name, key_name) in [
@@ -228,7 +228,7 @@ async fn names_come_back_exactly() {
 }
 
 #[tokio::test]
-async fn types_that_signing_could_trip_over() {
+async fn types_with_special_characters_are_signed_correctly() {
     let world = World::new().await;
     for kind in [
         "text/plain; charset=utf-8",
@@ -263,9 +263,9 @@ async fn a_file_may_be_empty_or_five_megabytes() {
     }
 }
 
-/// As browsers and libraries write them, with every place in which spaces may stand.
+/// Content types as browsers and libraries write them, with spaces in every allowed place.
 #[tokio::test]
-async fn types_with_any_parameters_go_through() {
+async fn types_with_any_parameters_are_accepted() {
     let world = World::new().await;
     for kind in [
         "video/webm;codecs=vp8,opus",
@@ -310,9 +310,9 @@ fn form_urlencoded(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
-/// Every name that a file system allows in 255 UTF-16 units, and the longest that fits at all.
+/// Every name that a file system allows in 255 UTF-16 units, and the longest name that fits.
 #[tokio::test]
-async fn the_longest_names_go_through() {
+async fn the_longest_names_are_accepted() {
     let world = World::new().await;
     for name in ["写".repeat(255), "写".repeat(256), "写真/".repeat(109)] {
         let saved = world.upload("alice", &name, "text/html", b"hello").await;

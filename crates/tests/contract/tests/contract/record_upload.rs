@@ -1,10 +1,10 @@
-//! `record-upload`: events only say "look at this key", and come as they please.
+//! `record-upload`: an event names a key to check. It may be lost, late, duplicated or reordered.
 
 use futures_util::future::join_all;
 use insta::assert_json_snapshot;
 use serde_json::{Value, json};
+use slipway_testkit::HttpProxy;
 
-use crate::gate::Gate;
 use crate::world::{App, Events, World, put};
 
 fn id(file: &Value) -> &str {
@@ -15,7 +15,7 @@ fn key(file: &Value) -> &str {
     file["objectKey"].as_str().unwrap()
 }
 
-/// What a report counts, without its zeros.
+/// The counters of a report that are not zero.
 pub(crate) fn found(report: &Value) -> Value {
     let counts = report.as_object().expect("a report").iter();
     let found: serde_json::Map<_, _> = counts
@@ -25,7 +25,7 @@ pub(crate) fn found(report: &Value) -> Value {
     found.into()
 }
 
-/// Messages of SQS around these notifications.
+/// SQS messages around these notifications.
 fn sqs(notifications: &[Value]) -> Value {
     let messages: Vec<_> = notifications
         .iter()
@@ -38,7 +38,7 @@ fn sqs(notifications: &[Value]) -> Value {
 }
 
 #[tokio::test]
-async fn a_file_whose_client_never_confirms_appears() {
+async fn a_file_that_is_never_confirmed_is_recorded() {
     let world = World::new().await;
     let presigned = world
         .put_new(
@@ -95,7 +95,7 @@ async fn the_order_of_call_and_event_makes_no_difference() {
     let mut by_event = world.row(id(&second)).await.unwrap();
     world.save("alice", &second).await.expect(200);
     assert_eq!(world.row(id(&second)).await.unwrap(), by_event);
-    // Whoever was first, the row says the same.
+    // The row is the same, whichever came first.
     for column in ["id", "object_key", "file_url", "upload_timestamp"] {
         by_event[column] = by_call[column].clone();
     }
@@ -104,15 +104,15 @@ async fn the_order_of_call_and_event_makes_no_difference() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn ten_at_once_make_one_row() {
+async fn ten_concurrent_records_make_one_row() {
     let world = World::new().await;
     for _ in 0..3 {
         let presigned = world
             .put_new("alice", "a.txt", "text/plain", b"hello")
             .await;
-        let event = &world.told().await[0];
+        let event = &world.notifications().await[0];
         let before = world.usage("alice").await;
-        // Functions of their own, connected before they all start.
+        // Each has functions of its own, connected before they all start.
         let apps: Vec<App> = (0..10).map(|_| world.app(&[])).collect();
         let warm = apps
             .iter()
@@ -163,14 +163,14 @@ async fn warm_up(app: &App, by_event: bool) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn overwrites_at_once_end_with_what_s3_has() {
+async fn concurrent_overwrites_end_with_the_object_in_s3() {
     let world = World::new().await;
     let presigned = world.put_new("alice", "a.txt", "text/plain", b"0").await;
-    // All within a second or two, so that S3's times do not tell them apart.
+    // All within a second or two, so that S3's timestamps do not order them.
     for round in 1..=5 {
         let bytes = vec![b'x'; round * 10];
         assert_eq!(put(&presigned, &bytes).await.status(), 200);
-        let told = world.told().await;
+        let told = world.notifications().await;
         let apps: Vec<App> = (0..4).map(|_| world.app(&[])).collect();
         let deliveries = apps.iter().map(|app| app.deliver(told[0].clone()));
         for report in join_all(deliveries).await {
@@ -211,7 +211,7 @@ async fn overwrites_move_size_and_usage_in_any_order_of_events() {
 }
 
 #[tokio::test]
-async fn events_that_are_lost_leave_it_to_the_client() {
+async fn without_events_the_client_records_the_file() {
     let world = World::new().await;
     let presigned = world
         .put_new("alice", "a.txt", "text/plain", b"hello")
@@ -226,7 +226,7 @@ async fn a_removal_by_hand_drops_the_row() {
     let world = World::new().await;
     let file = world.upload("alice", "a.txt", "text/plain", b"hello").await;
     let kept = world.upload("alice", "b.txt", "text/plain", b"hello").await;
-    let created = world.told().await;
+    let created = world.notifications().await;
     world.remove_object(key(&file)).await;
     let reports = world.deliver_events(Events::Doubled).await;
     assert_eq!(found(&reports[0]), json!({ "forgotten": 1 }));
@@ -235,7 +235,7 @@ async fn a_removal_by_hand_drops_the_row() {
     assert_eq!(world.usage("alice").await, (1, 5));
     let one = world.get("alice", &format!("/files/{}", id(&file))).await;
     one.refused(404, "not_found");
-    // An old event of its creation does not bring it back.
+    // An old event of its creation does not restore it.
     let report = world.deliver(created[0].clone()).await.unwrap();
     assert_eq!(found(&report), json!({ "missing": 1 }));
     assert_eq!(world.list("alice").await[0]["id"], kept["id"]);
@@ -246,7 +246,7 @@ async fn a_removal_by_hand_drops_the_row() {
 }
 
 #[tokio::test]
-async fn a_removal_that_is_late_changes_nothing() {
+async fn a_late_removal_event_changes_nothing() {
     let world = World::new().await;
     let presigned = world
         .put_new("alice", "a.txt", "text/plain", b"hello")
@@ -277,16 +277,16 @@ async fn an_object_over_the_limit_is_refused_and_removed() {
 }
 
 #[tokio::test]
-async fn messages_fail_one_by_one() {
+async fn messages_fail_individually() {
     let world = World::new().await;
-    let gate = Gate::before(&world.endpoint()).await;
-    let app = world.app(&[("S3_ENDPOINT", &gate.endpoint())]);
+    let proxy = HttpProxy::before(&world.endpoint()).await;
+    let app = world.app(&[("S3_ENDPOINT", &proxy.endpoint())]);
     let mut files = Vec::new();
     for name in ["a.txt", "b.txt", "c.txt"] {
         files.push(world.put_new("alice", name, "text/plain", b"hello").await);
     }
-    let batch = sqs(&world.told().await);
-    gate.shut_for(id(&files[1]));
+    let batch = sqs(&world.notifications().await);
+    proxy.close_on(id(&files[1]));
     let answer = app.deliver(batch.clone()).await.unwrap();
     assert_json_snapshot!(answer, @r#"
     {
@@ -305,7 +305,7 @@ async fn messages_fail_one_by_one() {
         .collect();
     assert_eq!(listed, [id(&files[2]), id(&files[0])]);
     // SQS delivers it again.
-    gate.open();
+    proxy.heal();
     let answer = app.deliver(batch).await.unwrap();
     assert_eq!(answer, json!({ "batchItemFailures": [] }));
     assert_eq!(world.usage("alice").await, (3, 15));
@@ -314,26 +314,26 @@ async fn messages_fail_one_by_one() {
 #[tokio::test]
 async fn a_direct_event_fails_as_a_whole() {
     let world = World::new().await;
-    let gate = Gate::before(&world.endpoint()).await;
-    let app = world.app(&[("S3_ENDPOINT", &gate.endpoint())]);
+    let proxy = HttpProxy::before(&world.endpoint()).await;
+    let app = world.app(&[("S3_ENDPOINT", &proxy.endpoint())]);
     let file = world
         .put_new("alice", "a.txt", "text/plain", b"hello")
         .await;
-    let event = world.told().await.remove(0);
-    gate.shut_for(id(&file));
+    let event = world.notifications().await.remove(0);
+    proxy.close_on(id(&file));
     app.deliver(event.clone()).await.unwrap_err();
-    gate.open();
+    proxy.heal();
     let report = app.deliver(event).await.unwrap();
     assert_eq!(found(&report), json!({ "recorded": 1 }));
 }
 
 #[tokio::test]
-async fn an_event_that_says_the_same_a_thousand_times_is_one_look() {
+async fn a_thousand_records_of_one_key_are_checked_once() {
     let world = World::new().await;
     for name in ["a.txt", "b.txt", "c.txt"] {
         world.put_new("alice", name, "text/plain", b"hello").await;
     }
-    let told = world.told().await;
+    let told = world.notifications().await;
     let records: Vec<&Value> = told
         .iter()
         .cycle()
@@ -349,7 +349,7 @@ async fn an_event_that_says_the_same_a_thousand_times_is_one_look() {
 }
 
 #[tokio::test]
-async fn what_means_nothing_is_acknowledged() {
+async fn meaningless_events_are_acknowledged() {
     let world = World::new().await;
     for (event, unknown) in [
         (json!(null), 1),
@@ -377,12 +377,12 @@ async fn what_means_nothing_is_acknowledged() {
 }
 
 #[tokio::test]
-async fn an_event_is_not_believed() {
+async fn the_content_of_an_event_is_not_trusted() {
     let world = World::new().await;
     let presigned = world
         .put_new("alice", "a.txt", "text/plain", b"hello")
         .await;
-    let mut event = world.told().await.remove(0);
+    let mut event = world.notifications().await.remove(0);
     let object = &mut event["Records"][0]["s3"]["object"];
     object["size"] = 999.into();
     object["eTag"] = "forged".into();
@@ -392,7 +392,7 @@ async fn an_event_is_not_believed() {
         (&row["size"], &row["etag"]),
         (&json!(5), &json!("5d41402abc4b2a76b9719d911017c592"))
     );
-    // Nor that something was removed, or that something is there.
+    // Neither that an object was removed, nor that it exists.
     event["Records"][0]["eventName"] = "ObjectRemoved:Delete".into();
     let report = world.deliver(event).await.unwrap();
     assert_eq!(found(&report), json!({ "unchanged": 1 }));

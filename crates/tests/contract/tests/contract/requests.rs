@@ -1,21 +1,23 @@
-//! What no request may be: larger than any valid one. And what no answer may be: larger than Lambda takes.
+//! Limits of size: no request is longer than a valid one can be, and no response is longer than
+//! Lambda allows.
 
 use serde_json::{Value, json};
 use slipway_core::limits::{MAX_ANSWER_BYTES, MAX_BODY_BYTES};
 use slipway_core::{FileId, FileName, ObjectKey, UserId};
+use slipway_emulators::gateway::GatewayEvent;
+use slipway_testkit::token;
 
-use crate::event::Event;
 use crate::world::{App, World, offline};
 
-/// Presigns `a.txt`, in a body of exactly `bytes`.
+/// A request to presign `a.txt`, in a body of exactly `bytes`.
 fn padded(bytes: usize) -> String {
     let rest = r#"{"fileName":"a.txt","contentType":"text/plain","other":""}"#;
     let padding = "x".repeat(bytes - rest.len());
     rest.replace(r#""other":"""#, &format!(r#""other":"{padding}""#))
 }
 
-fn post(path: &str) -> Event {
-    Event::new("POST", path).by("alice")
+fn post(path: &str) -> GatewayEvent {
+    GatewayEvent::new("POST", path).bearer(&token("alice"))
 }
 
 #[tokio::test]
@@ -30,7 +32,7 @@ async fn a_body_over_a_mebibyte_is_refused() {
     ] {
         let body = padded(bytes);
         assert_eq!(body.len(), bytes);
-        // As text, and as API Gateway sends what it does not take for text.
+        // As text, and in base64, as API Gateway sends other content types.
         for event in [
             post("/presign-upload").text(&body),
             post("/presign-upload").bytes(body.as_bytes()),
@@ -44,7 +46,7 @@ async fn a_body_over_a_mebibyte_is_refused() {
             }
         }
     }
-    // What is said to be base64 is not decoded to learn that it is too long.
+    // Base64 is not decoded to find out that it is too long.
     let mut nonsense = post("/presign-upload").text(&"!".repeat(2 * MAX_BODY_BYTES));
     nonsense.0["isBase64Encoded"] = true.into();
     app.send(nonsense).await.refused(413, "request_too_large");
@@ -67,7 +69,7 @@ async fn every_route_with_a_body_refuses_a_large_one() {
         let answer = world.send(post(path).text(&padded(MAX_BODY_BYTES + 1)));
         answer.await.refused(413, "request_too_large");
     }
-    // Nor do routes without a body read one.
+    // Routes without a body do not read one.
     let id = format!("/multipart-uploads/{}", begun["id"].as_str().unwrap());
     for (method, path) in [
         ("GET", "/files"),
@@ -76,17 +78,17 @@ async fn every_route_with_a_body_refuses_a_large_one() {
         ("DELETE", id.as_str()),
         ("POST", &format!("{id}/complete")),
     ] {
-        let large = Event::new(method, path)
-            .by("alice")
+        let large = GatewayEvent::new(method, path)
+            .bearer(&token("alice"))
             .text(&padded(MAX_BODY_BYTES + 1));
         world.send(large).await.refused(413, "request_too_large");
     }
-    // Who is calling comes first.
-    let nobody = Event::new("POST", "/presign-upload").text(&padded(MAX_BODY_BYTES + 1));
+    // Authentication comes first.
+    let nobody = GatewayEvent::new("POST", "/presign-upload").text(&padded(MAX_BODY_BYTES + 1));
     world.send(nobody).await.refused(401, "unauthenticated");
 }
 
-/// `count` times `entry` in an array, and then what is no JSON at all where `broken`.
+/// An array of `count` times `entry`, followed by invalid JSON if `broken`.
 fn array(field: &str, entry: &str, count: usize, broken: bool) -> String {
     let entries = vec![entry; count].join(",");
     let end = if broken { ",%" } else { "]}" };
@@ -112,7 +114,7 @@ async fn arrays_are_counted_while_they_are_parsed() {
         };
         for body in [
             array(field, entry, most + 1, false),
-            // It is not read any further than that.
+            // The array is not read any further.
             array(field, entry, most + 1, true),
             array(field, entry, 100_000, false),
         ] {
@@ -131,7 +133,7 @@ async fn arrays_are_counted_while_they_are_parsed() {
 }
 
 #[tokio::test]
-async fn an_id_of_more_than_64_characters_is_no_id() {
+async fn an_id_of_more_than_64_characters_is_refused() {
     let world = World::new().await;
     for (method, folder) in [
         ("GET", "/files"),
@@ -140,7 +142,8 @@ async fn an_id_of_more_than_64_characters_is_no_id() {
         ("DELETE", "/multipart-uploads"),
     ] {
         let with = async |id: String| {
-            let event = Event::new(method, &format!("{folder}/{id}")).by("alice");
+            let event =
+                GatewayEvent::new(method, &format!("{folder}/{id}")).bearer(&token("alice"));
             world.send(event).await
         };
         with("x".repeat(65)).await.refused(400, "invalid_request");
@@ -167,7 +170,7 @@ async fn an_id_of_more_than_64_characters_is_no_id() {
             assert!(deleted);
             continue;
         }
-        // The index, and nothing of what was sent.
+        // The error has the index, and nothing of the request.
         let error = answer.refused(400, "invalid_request");
         assert!(error.starts_with("ids[1] ") && error.len() < 100, "{error}");
     }
@@ -183,9 +186,9 @@ async fn an_id_of_more_than_64_characters_is_no_id() {
 }
 
 #[tokio::test]
-async fn the_longest_answer_of_a_delete_fits() {
+async fn the_longest_response_of_a_delete_fits() {
     let world = World::new().await;
-    // In Lambda's answer each of these is `\\u0001`, seven bytes.
+    // In Lambda's response each of these is `\\u0001`, seven bytes.
     let id = |at: u32| format!("{at:04}{}", "\u{1}".repeat(60));
     let ids: Vec<_> = (0..1000).map(id).collect();
     let answer = world.post("alice", "/files/delete", json!({ "ids": ids }));
@@ -194,7 +197,7 @@ async fn the_longest_answer_of_a_delete_fits() {
     assert_eq!(answer.expect(200)["missing"], json!(ids));
 }
 
-/// Keys as long as they get, for a user with the longest name there is.
+/// Keys of the maximum length, for a user with the longest id.
 fn longest() -> (UserId, FileName) {
     let user = UserId::parse("|".repeat(255)).expect("a user");
     let name = FileName::parse("\"".repeat(768)).expect("a name");
@@ -202,8 +205,8 @@ fn longest() -> (UserId, FileName) {
 }
 
 #[tokio::test]
-async fn the_longest_answers_with_urls_fit() {
-    // No role's session token has been seen to be longer.
+async fn the_longest_responses_with_urls_fit() {
+    // Longer than any session token of a role that we have seen.
     let token = "IQoJb3JpZ2luX2VjEJr//////////+=".repeat(64);
     let token = [("AWS_SESSION_TOKEN", token.as_str())];
     let (user, name) = longest();
@@ -228,8 +231,9 @@ async fn the_longest_answers_with_urls_fit() {
     assert_eq!(answer.expect(200)["parts"].as_array().unwrap().len(), 900);
 }
 
-/// Files whose names and types are quotes alone. In Lambda's answer each quote is four bytes, and one in the page.
-/// They are longer than any that can be recorded, since the limit must not rest on that.
+/// Files whose names and types consist of quotes. Each quote is four bytes in Lambda's response,
+/// and one in the page. The names are longer than any that can be recorded, since the limit must
+/// not depend on that.
 const QUOTES: &str = "\
 INSERT INTO s3_files (id, object_key, bucket, file_url, user_id, file_name, content_type, size, etag, upload_timestamp)
 SELECT id::uuid, key, 'b', 'u', $3, repeat('\"', 512), repeat('\"', 950), 1, 'e', date_trunc('second', now())
@@ -252,7 +256,7 @@ async fn pages(app: &App, user: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_page_ends_before_lambdas_limit_whatever_names_hold() {
+async fn a_page_stays_below_lambdas_limit_for_any_names() {
     let world = World::with(&[("PUBLIC_BASE_URL", "https://cdn.test")]).await;
     let user = UserId::parse("u".to_owned()).expect("a user");
     let name = FileName::parse("a".to_owned()).expect("a name");
@@ -263,7 +267,7 @@ async fn a_page_ends_before_lambdas_limit_whatever_names_hold() {
     let keys: Vec<_> = keys.iter().map(|key| key.as_str().to_owned()).collect();
     let sql = world.sql().await;
     sql.execute(QUOTES, &[&ids, &keys, &"u"]).await.unwrap();
-    // By plain URLs, as much of the page as possible is escaped; signed, each file is largest.
+    // With plain URLs, most of the page is escaped. With signed URLs, each file is largest.
     let signed = world.app(&[("PUBLIC_BASE_URL", "")]);
     for app in [&*world, &signed] {
         let mut found = pages(app, "u").await;

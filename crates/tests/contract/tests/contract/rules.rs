@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::spec::root;
 use crate::world::router;
 
-/// The arrows between the shared crates. None of them may name another.
+/// The allowed dependencies between shared crates.
 const SHARED: [(&str, &[&str]); 11] = [
     ("core", &[]),
     ("api", &["core"]),
@@ -27,9 +27,9 @@ const SHARED: [(&str, &[&str]); 11] = [
 
 /// A crate of the workspace.
 struct Package {
-    /// The folder below `crates` that it is in.
+    /// The folder in `crates` that it is in.
     kind: String,
-    /// The crates of the workspace that it is built from.
+    /// The workspace crates that it depends on.
     from: BTreeSet<String>,
 }
 
@@ -82,7 +82,7 @@ fn of_kind(kind: &str) -> impl Iterator<Item = (&'static str, &'static Package)>
     packages.map(|(name, package)| (name.as_str(), package))
 }
 
-/// The command that people run. Its Lambda is a crate of its own, which links less.
+/// The command for people. Its Lambda function is a crate of its own, with fewer dependencies.
 const COMMAND: &str = "maintain";
 
 /// The programs that run on Lambda.
@@ -91,7 +91,7 @@ pub(crate) fn programs() -> BTreeSet<&'static str> {
     names.filter(|name| *name != COMMAND).collect()
 }
 
-/// The crates of ours that `package` is built from, itself included.
+/// The workspace crates that `package` is built from, itself included.
 pub(crate) fn closure(package: &str) -> BTreeSet<&'static str> {
     let mut found = BTreeSet::new();
     let mut open = vec![package];
@@ -161,7 +161,7 @@ fn every_route_leads_to_a_function_and_every_function_has_its_binary() {
     }
 }
 
-/// What a package links into its binary: names of crates, ours and others.
+/// The names of all crates that are linked into the binary of a package.
 fn linked(package: &str) -> BTreeSet<String> {
     let tree = cargo(&["tree", "-p", package, "-e", "normal", "--prefix", "none"]);
     tree.lines()
@@ -170,7 +170,8 @@ fn linked(package: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// It reads profiles and settings of which the signer of URLs knows nothing: for commands alone.
+/// Only commands read profiles and settings of the AWS CLI. The URL signer of the functions does
+/// not support them.
 #[test]
 fn no_function_links_the_credentials_of_commands() {
     for program in programs() {
@@ -214,7 +215,7 @@ fn presign_links_no_network() {
 }
 
 #[test]
-fn only_who_needs_s3_or_postgres_depends_on_it() {
+fn only_functions_that_use_s3_or_postgres_depend_on_it() {
     for (package, name, expected) in [
         ("slipway-files", "aws-sdk-s3", false),
         ("slipway-files", "tokio-postgres", true),
@@ -236,7 +237,7 @@ fn only_who_needs_s3_or_postgres_depends_on_it() {
 }
 
 #[test]
-fn every_file_is_short_and_says_what_it_is() {
+fn every_file_is_short_and_begins_with_a_doc_comment() {
     let mut files = Vec::new();
     collect(&root().join("crates"), &mut files);
     assert!(files.len() > 100, "{}", files.len());

@@ -1,16 +1,17 @@
-//! `POST /save-metadata`: what is recorded is what S3 says.
+//! `POST /save-metadata`: records what S3 reports.
 
 use insta::assert_json_snapshot;
 use serde_json::{Value, json};
+use slipway_emulators::gateway::GatewayEvent;
+use slipway_testkit::token;
 
-use crate::event::Event;
 use crate::shape::shape;
 use crate::world::{World, put};
 
 const ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
 #[tokio::test]
-async fn the_first_call_records_and_later_ones_answer_the_same() {
+async fn later_calls_return_the_same_as_the_first() {
     let world = World::with(&[("READ_URL_SECONDS", "43200")]).await;
     let presigned = world
         .put_new("alice", "a b.txt", "text/plain", b"hello")
@@ -46,7 +47,7 @@ async fn the_first_call_records_and_later_ones_answer_the_same() {
 }
 
 #[tokio::test]
-async fn the_tutorials_can_read_the_table() {
+async fn queries_of_the_tutorials_work_on_the_table() {
     let world = World::new().await;
     let file = world.upload("alice", "a.txt", "text/plain", b"hello").await;
     let sql = "SELECT to_jsonb(f) FROM (SELECT id, object_key, file_url, user_id, upload_timestamp \
@@ -61,7 +62,7 @@ async fn the_tutorials_can_read_the_table() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_request() {
+async fn malformed_bodies_are_refused() {
     let world = World::new().await;
     let key = format!("alice/{ID}/a.txt");
     for body in [
@@ -78,7 +79,9 @@ async fn a_body_that_is_no_request() {
         format!("{{\"objectKey\": [\"{key}\"]}}"),
         "{\"objectKey\": \"\\ud800\"}".to_owned(),
     ] {
-        let event = Event::new("POST", "/save-metadata").by("alice").text(&body);
+        let event = GatewayEvent::new("POST", "/save-metadata")
+            .bearer(&token("alice"))
+            .text(&body);
         let answer = world.send(event).await;
         assert_eq!(
             (answer.status, answer.code()),
@@ -89,7 +92,7 @@ async fn a_body_that_is_no_request() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_not_one_of_ours() {
+async fn foreign_keys_are_refused() {
     let world = World::new().await;
     let long = "a".repeat(65);
     for key in [
@@ -133,11 +136,11 @@ async fn a_key_that_is_not_one_of_ours() {
 }
 
 #[tokio::test]
-async fn refusals_in_words() {
+async fn the_messages_of_refusals() {
     let world = World::with(&[("MAX_UPLOAD_BYTES", "5")]).await;
     let file = world.upload("bob", "a.txt", "text/plain", b"hello").await;
     world.save("alice", &file).await.refused(403, "forbidden");
-    // Whether the key exists makes no difference.
+    // The response is the same whether or not the object exists.
     let other = json!({ "objectKey": format!("bob/{ID}/a.txt") });
     world.save("alice", &other).await.refused(403, "forbidden");
 
@@ -153,7 +156,7 @@ async fn refusals_in_words() {
     "#);
     missing.refused(409, "upload_not_found");
 
-    // A refusal is no last word: the upload may come yet.
+    // A refusal is not final: the object may still be uploaded.
     assert_eq!(put(&presigned, b"hello").await.status(), 200);
     let file = world.save("alice", &presigned).await.expect(201)["file"].clone();
     world
@@ -187,7 +190,7 @@ async fn an_object_over_the_limit_is_refused_and_removed() {
     "#);
     refused.refused(413, "file_too_large");
     assert!(world.is_empty().await);
-    // A client that lost the answer asks again.
+    // A client that lost the response sends the request again.
     let again = world.save("alice", &presigned).await;
     assert_json_snapshot!(again.json, @r#"
     {
@@ -205,7 +208,7 @@ async fn an_object_over_the_limit_is_refused_and_removed() {
         .await
         .refused(404, "not_found");
     assert!(world.is_tombstone(id).await);
-    // The tombstone stays, whatever the URL is used for.
+    // The tombstone stays, whatever is uploaded through the URL.
     assert_eq!(put(&presigned, b"fits").await.status(), 200);
     world
         .save("alice", &presigned)
@@ -215,7 +218,7 @@ async fn an_object_over_the_limit_is_refused_and_removed() {
 }
 
 #[tokio::test]
-async fn nothing_is_taken_from_the_client() {
+async fn no_property_is_taken_from_the_client() {
     let world = World::new().await;
     let presigned = world
         .put_new("alice", "a.txt", "text/plain", b"hello")
@@ -246,7 +249,7 @@ async fn nothing_is_taken_from_the_client() {
 }
 
 #[tokio::test]
-async fn an_object_of_a_foreign_hand_gets_what_s3_knows() {
+async fn an_object_uploaded_by_other_means_has_the_properties_of_s3() {
     let world = World::new().await;
     let key = format!("alice/{ID}/photo.jpg");
     world.put_object(&key, "image/jpeg", b"hello").await;
@@ -256,7 +259,7 @@ async fn an_object_of_a_foreign_hand_gets_what_s3_knows() {
         .expect(201);
     assert_eq!(saved["file"]["fileName"], "photo.jpg");
     assert_eq!(saved["file"]["contentType"], "image/jpeg");
-    // The id has its file: another key with it is none.
+    // The id belongs to its file. Another key with the same id is refused.
     let twin = format!("alice/{ID}/other.jpg");
     world.put_object(&twin, "image/jpeg", b"other").await;
     let answer = world.save("alice", &json!({ "objectKey": twin })).await;

@@ -1,4 +1,4 @@
-//! `REQUIRE_SCAN`: no file is read before a malware scanner has found nothing in it.
+//! `REQUIRE_SCAN`: a file cannot be read before a malware scanner has found it clean.
 
 use insta::assert_json_snapshot;
 use serde_json::{Value, json};
@@ -8,21 +8,21 @@ use slipway_presign::Presign;
 use slipway_presign_quota::PresignQuota;
 use slipway_record_upload::RecordUpload;
 use slipway_save_metadata::SaveMetadata;
+use slipway_testkit::HttpProxy;
 
-use crate::gate::Gate;
 use crate::record_upload::found;
 use crate::shape::shape;
 use crate::world::{App, Variables, World, amended, basics, failed, put};
 
 const GATED: [(&str, &str); 2] = [("REQUIRE_SCAN", "true"), ("WRITE_ONCE", "true")];
-/// Of `hello`.
+/// The ETag of `hello`.
 const ETAG: &str = "5d41402abc4b2a76b9719d911017c592";
 
 fn id(file: &Value) -> &str {
     file["id"].as_str().unwrap()
 }
 
-/// What `GuardDuty` tells of an object, once it has tagged it.
+/// The event that `GuardDuty` sends after it has tagged an object.
 fn scan(world: &World, file: &Value, etag: &str, result: &str) -> Value {
     let key = file["objectKey"].as_str().unwrap();
     world.server.scanner().report(key, etag, result)
@@ -34,7 +34,7 @@ fn in_sqs(events: &[Value]) -> Value {
     json!({ "Records": messages })
 }
 
-/// What is in the way of reading the file, the same on every page; null where nothing is.
+/// The reason why a file cannot be read, which must be the same on every page; null if it can.
 async fn blocked(app: &App, file: &Value) -> Value {
     let one = app.get("alice", &format!("/files/{}", id(file))).await;
     let download = format!("/files/{}?download=true", id(file));
@@ -69,7 +69,7 @@ async fn hello(app: &App) -> Value {
 }
 
 #[tokio::test]
-async fn a_file_is_read_once_nothing_was_found_in_it() {
+async fn a_clean_file_can_be_read() {
     let world = World::with(&GATED).await;
     let file = hello(&world).await;
     assert_json_snapshot!(shape(&file), @r#"
@@ -103,7 +103,7 @@ async fn a_file_is_read_once_nothing_was_found_in_it() {
 }
 
 #[tokio::test]
-async fn whatever_else_is_said_keeps_it_closed() {
+async fn any_other_result_keeps_it_blocked() {
     let world = World::with(&GATED).await;
     for (result, why) in [
         ("THREATS_FOUND", "scan_threats"),
@@ -140,7 +140,7 @@ async fn a_threat_is_final() {
             .unwrap();
         assert_eq!(blocked(&world, file).await, "scan_threats");
     }
-    // A scan that failed is made up for by one that did not.
+    // A later completed scan replaces a failed one.
     let file = hello(&world).await;
     world
         .deliver(scan(&world, &file, ETAG, "FAILED"))
@@ -162,14 +162,14 @@ async fn a_result_that_comes_first_is_not_lost() {
     let report = world.deliver(clean).await.unwrap();
     assert_eq!(found(&report), json!({ "scanned": 1 }));
     assert_eq!(world.usage("alice").await, (1, 5));
-    // Neither S3's event nor the client, who come later, take it away.
-    let event = world.told().await.remove(0);
+    // Neither S3's event nor the client's call, which arrive later, remove it.
+    let event = world.notifications().await.remove(0);
     world.deliver(event).await.unwrap();
     assert_eq!(blocked(&world, &file).await, Value::Null);
 }
 
 #[tokio::test]
-async fn a_result_is_about_one_object() {
+async fn a_result_applies_to_one_etag() {
     let world = World::with(&GATED).await;
     let file = hello(&world).await;
     let mut foreign = scan(&world, &file, ETAG, "NO_THREATS_FOUND");
@@ -210,18 +210,18 @@ async fn an_overwrite_has_not_been_scanned() {
         .await;
     let clean = scan(&world, &presigned, ETAG, "NO_THREATS_FOUND");
     world.deliver(clean.clone()).await.unwrap();
-    // Its URL does not replace it; whoever may write to the bucket does.
+    // The upload URL cannot replace it, but an administrator of the bucket can.
     assert_eq!(put(&presigned, b"evil").await.status(), 412);
     let key = presigned["objectKey"].as_str().unwrap();
     world.put_object(key, "text/plain", b"evil").await;
-    for event in world.told().await {
+    for event in world.notifications().await {
         world.deliver(event).await.unwrap();
     }
     assert_eq!(blocked(&world, &presigned).await, "scan_pending");
     let report = world.deliver(clean).await.unwrap();
     assert_eq!(found(&report), json!({ "stale": 1 }));
     assert_eq!(blocked(&world, &presigned).await, "scan_pending");
-    // Also where the result is the first to hear of the overwrite.
+    // Also if the scan result is the first event about the overwrite.
     world.put_object(key, "text/plain", b"hello").await;
     world.put_object(key, "text/plain", b"worse").await;
     let clean = scan(&world, &presigned, ETAG, "NO_THREATS_FOUND");
@@ -230,7 +230,7 @@ async fn an_overwrite_has_not_been_scanned() {
     assert_eq!(blocked(&world, &presigned).await, "scan_pending");
 }
 
-/// What S3 answers to a GET and to a ranged GET of a URL: the same.
+/// S3's response to a GET and to a range GET of a URL. Both must be the same.
 async fn read(world: &World, url: &Value) -> (u16, String) {
     let url = url.as_str().expect("a URL");
     let range = world.http.get(url).header("range", "bytes=0-0");
@@ -265,7 +265,8 @@ async fn a_read_url_never_serves_bytes_that_were_not_scanned() {
     for url in &urls {
         assert_eq!(read(&world, url).await, (200, "hello".to_owned()));
     }
-    // The upload URL works once while the object exists. After a delete it works again, until an event arrives.
+    // The upload URL works once while the object exists. After a delete it works again, until an
+    // event arrives.
     world.delete("alice", id(&presigned)).await.expect(200);
     for url in &urls {
         assert_eq!(read(&world, url).await, refused);
@@ -274,14 +275,14 @@ async fn a_read_url_never_serves_bytes_that_were_not_scanned() {
     for url in &urls {
         assert_eq!(read(&world, url).await, refused);
     }
-    // The result of the bytes before is not that of these, whenever it comes.
+    // The result for the earlier bytes does not apply to these, whenever it arrives.
     let late = scan(&world, &presigned, ETAG, "NO_THREATS_FOUND");
     for url in &urls {
         assert_eq!(read(&world, url).await, refused);
     }
     world.deliver(late).await.unwrap();
     assert!(world.is_empty().await, "it was deleted, and stays so");
-    // The same bytes again have not been scanned either.
+    // An upload of the same bytes has not been scanned either.
     assert_eq!(put(&presigned, b"hello").await.status(), 200);
     assert_eq!(read(&world, &urls[0]).await, refused);
 }
@@ -289,7 +290,7 @@ async fn a_read_url_never_serves_bytes_that_were_not_scanned() {
 #[tokio::test]
 async fn bytes_are_recorded_before_they_are_scanned() {
     let world = World::with(&GATED).await;
-    // The functions sign in a header: HEAD, and the first bytes, which say that this is HTML.
+    // The functions sign in headers: HEAD, and the range GET that detects HTML.
     let html = b"<!DOCTYPE html><html>";
     let file = world.upload("alice", "a.txt", "text/plain", html).await;
     let row = world.row(id(&file)).await.expect("a row");
@@ -301,7 +302,7 @@ async fn bytes_are_recorded_before_they_are_scanned() {
 }
 
 #[tokio::test]
-async fn a_result_brings_nothing_back() {
+async fn a_result_restores_nothing() {
     let world = World::with(&GATED).await;
     let file = hello(&world).await;
     let clean = scan(&world, &file, ETAG, "NO_THREATS_FOUND");
@@ -320,31 +321,31 @@ async fn a_result_brings_nothing_back() {
 }
 
 #[tokio::test]
-async fn results_in_messages_fail_one_by_one_and_come_again() {
+async fn results_in_messages_fail_individually_and_are_redelivered() {
     let world = World::with(&GATED).await;
-    let gate = Gate::before(&world.endpoint()).await;
-    let app = world.app(&[("S3_ENDPOINT", &gate.endpoint())]);
+    let proxy = HttpProxy::before(&world.endpoint()).await;
+    let app = world.app(&[("S3_ENDPOINT", &proxy.endpoint())]);
     let files = [hello(&world).await, hello(&world).await];
     let results = files
         .each_ref()
         .map(|file| scan(&world, file, ETAG, "NO_THREATS_FOUND"));
-    gate.shut_for(id(&files[1]));
+    proxy.close_on(id(&files[1]));
     let answer = app.deliver(in_sqs(&results)).await.unwrap();
     let failed = json!({ "batchItemFailures": [{ "itemIdentifier": "1" }] });
     assert_eq!(answer, failed);
     assert_eq!(blocked(&world, &files[0]).await, Value::Null);
     assert_eq!(blocked(&world, &files[1]).await, "scan_pending");
-    gate.open();
+    proxy.heal();
     app.deliver(in_sqs(&results)).await.unwrap();
     assert_eq!(blocked(&world, &files[1]).await, Value::Null);
 }
 
 #[tokio::test]
-async fn switched_off_nothing_is_withheld_and_nothing_looks_different() {
+async fn without_require_scan_nothing_changes() {
     let world = World::with(&[("WRITE_ONCE", "true")]).await;
     let file = hello(&world).await;
     assert_eq!(blocked(&world, &file).await, Value::Null);
-    // What is said meanwhile holds once it is switched on.
+    // Results that arrive meanwhile apply once REQUIRE_SCAN is set.
     world
         .deliver(scan(&world, &file, ETAG, "THREATS_FOUND"))
         .await
@@ -360,7 +361,7 @@ fn named<T>(made: Result<T, ConfigError>) -> Option<String> {
     rest.split_once(' ').map(|(name, _)| name.to_owned())
 }
 
-/// Which variable each function names when it does not come up; `None` where it does.
+/// The variable that each function names when it does not start; `None` if it starts.
 async fn refusals(env: &Variables) -> [Option<String>; 5] {
     let with_quota = &amended(env.clone(), &[("USER_QUOTA_BYTES", "5")])
         .into_iter()
@@ -376,7 +377,7 @@ async fn refusals(env: &Variables) -> [Option<String>; 5] {
 }
 
 #[tokio::test]
-async fn no_function_comes_up_where_it_could_not_be_kept() {
+async fn no_function_starts_without_what_require_scan_needs() {
     let mut env = basics("http://127.0.0.1:9");
     let database = "postgres://alice:password@127.0.0.1:9/x".to_owned();
     env.insert("DATABASE_URL".to_owned(), database);

@@ -1,4 +1,4 @@
-//! Replies without what changes from run to run, for snapshots.
+//! Responses without the values that change from run to run, for snapshots.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 /// `value` with every id, time, signature and port replaced by its name.
 pub(crate) fn shape(value: &Value) -> Value {
     match value {
-        // Sorted, whatever order other crates of the build make serde_json keep.
+        // Sorted, since another crate of the build may enable serde_json's `preserve_order`.
         Value::Object(members) => {
             let sorted: BTreeMap<_, _> = members
                 .iter()
@@ -32,7 +32,7 @@ fn member(name: &str, value: &Value) -> Value {
     }
 }
 
-/// The URL with its query one parameter a line, and without what is signed.
+/// The URL with one query parameter per line, without the signed values.
 fn address(url: &str) -> String {
     let url = without_ids(url);
     let (address, query) = url.split_once('?').unwrap_or((&url, ""));

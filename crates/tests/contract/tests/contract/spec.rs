@@ -1,4 +1,4 @@
-//! `openapi.yaml`, and holding replies to it.
+//! Reads `openapi.yaml`, and validates responses against it.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -10,24 +10,24 @@ use serde_json::{Value, json};
 
 use crate::world::{Answer, Route};
 
-/// The checkout's root.
+/// The root of the checkout.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..")
 }
 
-/// A file of the checkout.
+/// The path of a file in the checkout.
 pub(crate) fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The whole document.
+/// The parsed document.
 pub(crate) fn document() -> &'static Value {
     static DOCUMENT: LazyLock<Value> =
         LazyLock::new(|| serde_yaml_ng::from_str(&read("openapi.yaml")).expect("YAML"));
     &DOCUMENT
 }
 
-/// Every operation: path, method in lower case, and what is written there.
+/// Every operation: path, method in lower case, and its object.
 pub(crate) fn operations() -> impl Iterator<Item = (&'static str, &'static str, &'static Value)> {
     let paths = document()["paths"].as_object().expect("paths");
     paths.iter().flat_map(|(path, item)| {
@@ -38,7 +38,7 @@ pub(crate) fn operations() -> impl Iterator<Item = (&'static str, &'static str, 
     })
 }
 
-/// What `$ref` points at, or the value itself.
+/// The target of a `$ref`, or the value itself.
 pub(crate) fn resolved(value: &'static Value) -> &'static Value {
     match value.get("$ref").and_then(Value::as_str) {
         Some(pointer) => document()
@@ -48,7 +48,7 @@ pub(crate) fn resolved(value: &'static Value) -> &'static Value {
     }
 }
 
-/// A validator of `schema`, which may refer to the document's components.
+/// A validator of `schema`, which may refer to components of the document.
 pub(crate) fn validator(schema: &Value) -> Validator {
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -62,7 +62,7 @@ pub(crate) fn validator(schema: &Value) -> Validator {
         .unwrap_or_else(|error| panic!("not a schema: {error}"))
 }
 
-/// What is wrong with `instance`, a line each; nothing if it is valid.
+/// The validation errors of `instance`, one per line; empty if it is valid.
 pub(crate) fn problems(validator: &Validator, instance: &Value) -> String {
     validator
         .iter_errors(instance)
@@ -72,9 +72,10 @@ pub(crate) fn problems(validator: &Validator, instance: &Value) -> String {
         })
 }
 
-/// Fails unless `answer` is one that the document foresees for `route`, headers included.
+/// Panics unless `answer`, with its headers, is described for `route`.
 ///
-/// Without a route it can only be a refusal: nobody was told who is calling, or there is no such path.
+/// Without a route it must be an error: the caller is not authenticated, or the path does not
+/// exist.
 pub(crate) fn check(route: Option<&Route>, answer: &Answer) {
     let header = |name: &str| {
         let values: Vec<_> = answer.headers.get_all(name).iter().collect();
@@ -84,7 +85,7 @@ pub(crate) fn check(route: Option<&Route>, answer: &Answer) {
     assert_eq!(header("content-type"), "application/json", "{answer:?}");
     assert_eq!(header("cache-control"), "no-store", "{answer:?}");
     assert_eq!(answer.headers.len(), 2, "no other header: {answer:?}");
-    // The document also shows what API Gateway answers by itself; we never do.
+    // The document also describes API Gateway's own responses. The functions never send them.
     let succeeds = answer.status < 300;
     assert_eq!(answer.json["success"], json!(succeeds), "{answer:?}");
     let found = problems(&validator_of(route, answer), &answer.json);

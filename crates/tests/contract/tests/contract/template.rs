@@ -134,12 +134,7 @@ fn every_route_agrees_with_the_router_and_openapi() {
     let keyed = |method: &str, path: &str| format!("{} {path}", method.to_uppercase());
     let expected: BTreeMap<_, _> = router()
         .iter()
-        .map(|route| {
-            (
-                keyed(route.method, route.path),
-                vec![route.function],
-            )
-        })
+        .map(|route| (keyed(route.method, route.path), vec![route.function]))
         .collect();
     let routes: BTreeMap<_, _> = routes
         .into_iter()

@@ -46,14 +46,14 @@ async fn a_thousand_may_be_open() {
         .await;
 
     // One that was aborted is not open any more, although its row stays a while.
-    world.give_up("alice", &begun).await.expect(200);
+    world.abort("alice", &begun).await.expect(200);
     world.begin("alice", 1).await;
     one_more().await;
     // Nor is one that was recorded, also if that was by an event and its row stays.
     world.complete("alice", &finished).await.expect(201);
     let begun = world.begin("alice", 1).await;
     one_more().await;
-    world.told().await;
+    world.notifications().await;
     let recorded = begun["objectKey"].as_str().unwrap();
     world
         .put_object(recorded, "application/octet-stream", b"x")
@@ -137,7 +137,7 @@ async fn they_count_against_the_quota_at_their_declared_size() {
         .await;
     world.presign("bob", ask(100 * MIB)).await;
 
-    world.give_up("alice", &second).await.expect(200);
+    world.abort("alice", &second).await.expect(200);
     assert_eq!(pending().await, (0, 45 * MIB));
     // A file counts once: as pending until it is recorded, and as stored from then on.
     let bytes = vec![0; 45 * MIB];

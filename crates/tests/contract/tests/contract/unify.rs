@@ -1,7 +1,9 @@
-//! No dependency is compiled twice because two builds resolve its features differently: `crates/shared/unify` says why that matters.
+//! No dependency is compiled twice because two builds resolve its features differently.
+//! `crates/shared/unify` explains why that matters.
 //!
-//! Cargo lists the units of a build, such as `tokio` with its features, its profile and the units below it, without
-//! building anything. The option is unstable, hence `RUSTC_BOOTSTRAP`, which the pinned toolchain makes safe to rely on.
+//! Cargo lists the units of a build, such as `tokio` with its features, its profile and the units
+//! below it, without building anything. The option is unstable, so the test sets `RUSTC_BOOTSTRAP`.
+//! The pinned toolchain makes that reliable.
 
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,13 +15,13 @@ use serde_json::Value;
 use crate::rules::programs;
 use crate::spec::root;
 
-/// A unit without what may differ: package, kind, name, platform, mode and profile.
+/// A unit without the properties that may differ: package, kind, name, platform, mode and profile.
 type Name = String;
 
-/// The variants of each unit of a build: a hash of everything, and the features.
+/// The variants of each unit of a build: a hash of all properties, and the features.
 type Units = BTreeMap<Name, BTreeMap<u64, String>>;
 
-/// As `cargo lambda build` calls it for a function, from the function's folder.
+/// The build of a function by `cargo lambda build`, from the function's folder.
 fn for_lambda(function: &str) -> Units {
     let args = [
         "--release",
@@ -31,7 +33,8 @@ fn for_lambda(function: &str) -> Units {
         function,
     ];
     let mut cargo = cargo("build", &args);
-    // cargo-lambda sets these, so that flags for the target do not reach macros and build scripts.
+    // cargo-lambda sets these so that flags for the target do not apply to macros and build
+    // scripts.
     cargo
         .env("CARGO_UNSTABLE_TARGET_APPLIES_TO_HOST", "true")
         .env("CARGO_TARGET_APPLIES_TO_HOST", "false")
@@ -78,7 +81,7 @@ fn name(unit: &Value) -> Name {
         .expect("a path");
     let target = &unit["target"];
     let mut profile = unit["profile"].clone();
-    // `dev` and `test` are the same.
+    // `dev` and `test` are equal here.
     profile["name"].take();
     format!(
         "{package} {} {} for {} by {} with {profile}",
@@ -86,7 +89,7 @@ fn name(unit: &Value) -> Name {
     )
 }
 
-/// Of a unit and all that is below it.
+/// The hash of a unit and of all units below it.
 fn hash(graph: &[Value], at: usize, known: &mut [Option<u64>]) -> u64 {
     if let Some(hash) = known[at] {
         return hash;
@@ -112,8 +115,8 @@ fn hash(graph: &[Value], at: usize, known: &mut [Option<u64>]) -> u64 {
     *known[at].insert(hasher.finish())
 }
 
-/// Units that some build compiles in another way than the build that has them in the most ways: of those, the ones whose
-/// features differ, which is the cause of all others.
+/// Units that a build compiles differently from the build with the most variants. Of these, only
+/// units with different features are listed, since they cause all others.
 fn compiled_again(builds: &[(&str, Units)]) -> Vec<String> {
     let names: BTreeSet<_> = builds.iter().flat_map(|(_, units)| units.keys()).collect();
     let mut again = Vec::new();
@@ -158,10 +161,11 @@ fn functions_share_every_dependency() {
 }
 
 #[test]
-fn the_stages_share_every_dependency() {
+fn test_stages_share_every_dependency() {
     let functions: Vec<_> = programs()
         .into_iter()
-        // `cargo dev` does not run it, and tests compile the library below it with the features of its command.
+        // `cargo dev` does not run it, and tests compile the library below it with the features of
+        // its command.
         .filter(|name| *name != "maintain-function")
         .map(|name| format!("slipway-{name}"))
         .collect();

@@ -1,4 +1,4 @@
-//! Bodies that nobody foresaw: presign answers each of them, and never with a fault.
+//! Random request bodies: presign responds to each of them, and never with an internal error.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -6,19 +6,19 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
+use slipway_emulators::gateway::GatewayEvent;
 use tokio::runtime::Runtime;
 
-use crate::event::Event;
 use crate::world::{Answer, App, offline};
 
-/// Presigning needs nothing that is not in memory.
-struct Presign {
+/// Presigning needs neither Postgres nor S3.
+struct PresignFuzz {
     app: App,
     runtime: Runtime,
-    template: Event,
+    template: GatewayEvent,
 }
 
-impl Presign {
+impl PresignFuzz {
     fn new() -> Self {
         Self {
             app: offline(&[("JWT_SECRET", "")]),
@@ -26,19 +26,19 @@ impl Presign {
                 .enable_time()
                 .build()
                 .unwrap(),
-            template: Event::new("POST", "/presign-upload")
+            template: GatewayEvent::new("POST", "/presign-upload")
                 .authorizer(json!({ "lambda": { "sub": "alice" } })),
         }
     }
 
-    fn ask(&self, fill: impl FnOnce(Event) -> Event) -> Answer {
-        // The reply is held to openapi.yaml on its way.
+    fn ask(&self, fill: impl FnOnce(GatewayEvent) -> GatewayEvent) -> Answer {
+        // The response is validated against openapi.yaml.
         self.runtime
             .block_on(self.app.send(fill(self.template.clone())))
     }
 }
 
-/// Any JSON, with a liking for what presign looks at.
+/// Any JSON, with values that presign treats specially.
 fn wild_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -83,8 +83,8 @@ fn is_no_fault(answer: &Answer) -> bool {
 }
 
 #[test]
-fn any_json_gets_an_answer() {
-    let presign = Presign::new();
+fn any_json_gets_a_response() {
+    let presign = PresignFuzz::new();
     proptest!(ProptestConfig::with_cases(500), |(body in wild_json())| {
         let answer = presign.ask(|event| event.json(&body));
         prop_assert!(is_no_fault(&answer), "{body} {answer:?}");
@@ -93,7 +93,7 @@ fn any_json_gets_an_answer() {
 
 #[test]
 fn any_text_and_any_bytes_get_a_400() {
-    let presign = Presign::new();
+    let presign = PresignFuzz::new();
     proptest!(ProptestConfig::with_cases(300), |(text in any::<String>(), bytes in any::<Vec<u8>>())| {
         let answer = presign.ask(|event| event.text(&text));
         prop_assert_eq!((answer.status, answer.code()), (400, "invalid_request"));
@@ -103,8 +103,8 @@ fn any_text_and_any_bytes_get_a_400() {
 }
 
 #[test]
-fn a_request_with_one_byte_changed_gets_an_answer() {
-    let presign = Presign::new();
+fn a_request_with_one_byte_changed_gets_a_response() {
+    let presign = PresignFuzz::new();
     let body = r#"{"files": [{"fileName": "ü.txt", "contentType": "text/plain; a=\"b\"", "size": 12,
         "checksumSha256": "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ="}], "other": [1.5e3]}"#;
     proptest!(ProptestConfig::with_cases(500), |(at in 0..body.len(), byte in any::<u8>())| {
@@ -116,8 +116,8 @@ fn a_request_with_one_byte_changed_gets_an_answer() {
 }
 
 #[test]
-fn any_name_and_size_is_signed_as_it_is() {
-    let presign = Presign::new();
+fn any_name_and_size_is_signed_exactly() {
+    let presign = PresignFuzz::new();
     proptest!(ProptestConfig::with_cases(300), |(name in "\\PC{1,128}", size in 0..=5_368_709_120_u64)| {
         let ask = json!({ "fileName": name, "contentType": "a/b", "size": size });
         let presigned = presign.ask(|event| event.json(&ask)).expect(200);

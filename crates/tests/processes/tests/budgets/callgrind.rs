@@ -1,6 +1,7 @@
-//! Counting instructions: a program under `valgrind --tool=callgrind`.
+//! Counts instructions with `valgrind --tool=callgrind`.
 //!
-//! Valgrind shows programs a processor without SHA extensions, so hashing counts for more here than it costs.
+//! Valgrind emulates a processor without SHA extensions, so hashing has a larger share here than on
+//! Lambda.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -8,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 use slipway_emulators::tools;
 
-/// Whether budgets of instructions can be looked at: aloud, where they cannot.
-pub(crate) fn is_here() -> bool {
+/// Whether valgrind is installed. If `SLIPWAY_SKIP` allows its absence, prints that the test is
+/// skipped.
+pub(crate) fn is_installed() -> bool {
     if slipway_testkit::skips("valgrind") {
         eprintln!("LEFT OUT: what takes how many instructions, since valgrind is not here");
         return false;
@@ -28,15 +30,15 @@ pub(crate) fn is_here() -> bool {
     true
 }
 
-/// A program, and the file that its instructions will be in.
+/// A program under valgrind, and the file that its instruction count will be in.
 pub(crate) struct Counted {
-    /// To be started as if it were the program; it takes no arguments.
+    /// The program to start instead of the original. It takes no arguments.
     pub(crate) program: PathBuf,
     counts: PathBuf,
 }
 
 impl Counted {
-    /// Writes it into `folder`.
+    /// Writes the script that starts valgrind into `folder`.
     pub(crate) fn new(folder: &Path, program: &Path, arguments: &str) -> Self {
         let counts = folder.join("counts");
         let script = folder.join("counted");
@@ -53,7 +55,7 @@ impl Counted {
         }
     }
 
-    /// How many instructions it took, once it has ended.
+    /// The number of instructions, once the program has ended.
     pub(crate) fn instructions(&self) -> u64 {
         let counts = fs::read_to_string(&self.counts).expect("what callgrind wrote");
         let total = counts

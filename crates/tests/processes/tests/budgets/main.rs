@@ -1,7 +1,7 @@
-//! What may not grow unseen: the size of what is deployed, and the instructions that its work takes.
+//! Budgets for what is deployed: the size of each binary, and the instructions of typical work.
 //!
-//! Neither depends on the machine's speed or on who else uses it. A budget is what was measured and a few percent on
-//! top; who lowers the cost lowers the budget with it.
+//! Neither depends on the speed or the load of the machine. A budget is the measured value plus a
+//! few percent. A change that lowers the cost lowers the budget too.
 
 #![expect(
     clippy::expect_used,
@@ -16,7 +16,7 @@ mod signer;
 mod sizes;
 mod tls;
 
-/// Fails where `used` is over its budget, and tells how much is left of it.
+/// Fails if `used` is over `budget`, and prints how much of it is left.
 fn within(what: &str, used: u64, budget: u64) {
     eprintln!("{what}: {used}, of at most {budget}");
     assert!(

@@ -1,22 +1,22 @@
-//! A signed URL: what ours adds to the hashing that nobody can do without.
+//! The cost of a signed URL: what our signer adds to the hashes that SigV4 requires.
 
 use std::path::Path;
 use std::process::Command;
 
-use crate::callgrind::{Counted, is_here};
+use crate::callgrind::{Counted, is_installed};
 use crate::within;
 
-/// Beyond hash and HMAC, for a PUT with a session token of 1,000 characters.
+/// Instructions beyond SHA-256 and HMAC, for a PUT with a session token of 1,000 characters.
 const SIGNING: u64 = 5_600;
 
 #[test]
-fn a_url_takes_no_more_instructions_than_it_did() {
-    if !is_here() {
+fn a_signed_url_stays_within_its_instruction_budget() {
+    if !is_installed() {
         return;
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
     let mut build = Command::new(env!("CARGO"));
-    // By itself: another crate's features would make it another program.
+    // Built as a package of its own, since features of other packages would change the program.
     build.args([
         "build",
         "--release",
@@ -26,7 +26,7 @@ fn a_url_takes_no_more_instructions_than_it_did() {
         "sign",
     ]);
     build.args(["--message-format", "json"]);
-    let output = slipway_processes::as_by_hand(&mut build)
+    let output = slipway_processes::without_cargo_variables(&mut build)
         .current_dir(&root)
         .output();
     let output = output.expect("cargo starts");

@@ -1,10 +1,10 @@
-//! How large the binaries are that a start has to load.
+//! The sizes of the binaries, which Lambda loads at each cold start.
 
 use std::path::Path;
 
 use crate::within;
 
-/// Bytes of `bootstrap`, stripped, by the function's name in the template.
+/// The size of `bootstrap` in bytes, stripped, by the function's name in the template.
 const BUDGETS: [(&str, u64); 9] = [
     ("DeleteFunction", 6_010_000),
     ("FilesFunction", 5_980_000),
@@ -17,13 +17,13 @@ const BUDGETS: [(&str, u64); 9] = [
     ("SaveMetadataFunction", 6_190_000),
 ];
 
-/// What `sam build` made.
+/// The folder that `sam build` writes.
 pub(crate) fn built() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../.aws-sam/build")
 }
 
 #[test]
-fn no_binary_outgrows_its_budget() {
+fn each_binary_stays_within_its_size_budget() {
     if !cfg!(target_arch = "x86_64") {
         eprintln!("LEFT OUT: the size of each binary, since the budgets are those of x86_64");
         return;

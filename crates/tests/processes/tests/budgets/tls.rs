@@ -1,7 +1,8 @@
-//! What TLS costs a start: `files` as it is deployed, to its first poll, with a Postgres that hangs up on its first word of TLS.
+//! The cost of TLS at a cold start: `files` as it is deployed, up to its first poll, with a
+//! Postgres that closes the connection after the `ClientHello`.
 //!
-//! The library reads its roots, makes key shares and draws random bytes until then, each of which has cost tens of
-//! milliseconds where it was built otherwise.
+//! Until then the library reads its roots, makes key shares and draws random bytes. Each of these
+//! has taken tens of milliseconds in some build of the library.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -10,15 +11,15 @@ use std::thread;
 use slipway_emulators::lambda::Lambda;
 use slipway_processes::environment;
 
-use crate::callgrind::{Counted, is_here};
-use crate::presign::{PATIENCE, end};
+use crate::callgrind::{Counted, is_installed};
+use crate::presign::{VALGRIND_TIMEOUT, end};
 use crate::sizes::built;
 use crate::within;
 
-/// From the start to the first poll.
+/// Instructions from the start to the first poll.
 const START: u64 = 1_250_000;
 
-/// A server that agrees to TLS, reads the `ClientHello`, and has gone.
+/// A server that agrees to TLS, reads the `ClientHello` and closes the connection.
 fn server() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
@@ -34,8 +35,8 @@ fn server() -> u16 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_start_with_tls_takes_no_more_instructions_than_it_did() {
-    if !is_here() {
+async fn a_start_with_tls_stays_within_its_instruction_budget() {
+    if !is_installed() {
         return;
     }
     let folder = tempfile::tempdir().expect("a folder");
@@ -55,7 +56,7 @@ async fn a_start_with_tls_takes_no_more_instructions_than_it_did() {
     let guard = slipway_testkit::guard();
     let lambda = Lambda::start_logging(guard, &counted.program, env, log).await;
     let mut lambda = lambda.expect("valgrind starts");
-    let polls = tokio::time::timeout(PATIENCE, lambda.ready()).await;
+    let polls = tokio::time::timeout(VALGRIND_TIMEOUT, lambda.ready()).await;
     polls.expect("it polls");
     end(&mut lambda).await;
     within(

@@ -1,4 +1,4 @@
-//! Whether every file is in exactly one state: the whole bucket, the whole table.
+//! Audits the whole bucket and the whole table: every file must be in exactly one state.
 
 use std::collections::BTreeMap;
 
@@ -11,14 +11,14 @@ use crate::function::Uploads;
 use crate::uploads;
 use crate::world::World;
 
-/// Usage that is not the sum of live rows.
+/// Users whose usage is not the sum of their live rows.
 const DRIFT: &str = "\
 SELECT user_id, coalesce(u.files, 0), coalesce(f.files, 0), coalesce(u.bytes, 0), coalesce(f.bytes, 0)::bigint
 FROM user_usage AS u FULL JOIN (
     SELECT user_id, count(*) AS files, sum(size) AS bytes FROM s3_files WHERE deleted_at IS NULL GROUP BY 1) AS f
 USING (user_id) WHERE (coalesce(u.files, 0), coalesce(u.bytes, 0)) <> (coalesce(f.files, 0), coalesce(f.bytes, 0))";
 
-/// Holds at any moment, also between a fault and the retry.
+/// Checks what holds at any moment, also between a fault and the retry.
 pub(crate) async fn usage(world: &World) -> Result<(), String> {
     let admin = world.admin().await;
     let there = "SELECT to_regclass('user_usage') IS NOT NULL";
@@ -33,7 +33,7 @@ pub(crate) async fn usage(world: &World) -> Result<(), String> {
     }
 }
 
-/// Runs `maintain` once, and looks at everything.
+/// Runs `maintain` once, and checks everything.
 pub(crate) async fn everything(world: &mut World) -> Result<(), String> {
     usage(world).await?;
     maintain(world).await?;
@@ -42,7 +42,7 @@ pub(crate) async fn everything(world: &mut World) -> Result<(), String> {
     uploads::audit(world).await
 }
 
-/// As somebody runs it by hand, around the proxies.
+/// Runs `maintain` as an operator does, without the proxies.
 pub(crate) async fn maintain(world: &World) -> Result<(), String> {
     let ran = Command::new(binary("maintain"))
         .args(["all", "--apply", "--force"])
@@ -58,7 +58,7 @@ pub(crate) async fn maintain(world: &World) -> Result<(), String> {
     }
 }
 
-/// Bucket and table as a whole.
+/// The state of bucket and table.
 async fn files(world: &mut World) -> Result<(), String> {
     let objects = world.bucket.objects();
     let rows = world.admin().await;
@@ -96,7 +96,7 @@ async fn files(world: &mut World) -> Result<(), String> {
     Ok(())
 }
 
-/// What was put and never deleted, and what was deleted.
+/// Files that were uploaded and never deleted, and files that were deleted.
 fn expected(world: &World) -> (Vec<&ObjectKey>, Vec<&ObjectKey>) {
     let scene = &world.scene;
     let (mut there, mut gone) = (vec![&scene.kept.key, &scene.fresh.key], vec![&scene.lost]);
@@ -105,7 +105,7 @@ fn expected(world: &World) -> (Vec<&ObjectKey>, Vec<&ObjectKey>) {
     } else {
         there.push(&scene.doomed.key);
     }
-    // Where the schema is new, nobody knows of any delete: the bucket is the truth.
+    // A new schema has no record of deletes, so the bucket alone decides.
     if world.function.migrates {
         there.push(&scene.removed.key);
     } else {

@@ -1,9 +1,10 @@
-//! One fault against one function: what came of it, and whether a retry and `maintain` put everything right.
+//! One fault against one function: the outcome, and whether a retry and `maintain` repair
+//! everything.
 
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
-use slipway_emulators::lambda::Outcome;
+use slipway_emulators::lambda::InvocationResult;
 
 use crate::audit;
 use crate::fault::Fault;
@@ -12,74 +13,78 @@ use crate::server::{Server, busy};
 use crate::steps::Hold;
 use crate::world::{AMPLE, World};
 
-/// How many worlds there are at once for the crashes of one function.
+/// How many worlds run at the same time for the crashes of one function.
 const CRASHES_AT_ONCE: usize = 4;
 
-/// What is written into the matrix.
+/// A cell of the matrix.
 #[derive(Clone, Debug)]
 pub(crate) struct Cell {
-    /// Without times, which differ from run to run.
-    pub(crate) word: String,
-    /// How long the first answer took, and what else there is to tell.
+    /// The outcome, without times, which differ from run to run.
+    pub(crate) outcome: String,
+    /// The time of the first response, and other remarks.
     pub(crate) note: String,
-    /// What must not be.
+    /// A violation of the rules, if there is one.
     pub(crate) wrong: Option<String>,
 }
 
 impl Cell {
-    /// A cell of which nothing came.
+    /// A cell without an outcome.
     pub(crate) fn broken(wrong: String) -> Self {
         Self {
-            word: String::new(),
+            outcome: String::new(),
             note: String::new(),
             wrong: Some(wrong),
         }
     }
 }
 
-/// Has `function` meet `fault`.
+/// Runs `function` with `fault`.
 pub(crate) async fn run(fault: Fault, function: &'static Function, server: &Server) -> Cell {
     if fault == Fault::Killed {
         return killed(function, server).await;
     }
     let mut world = World::new(function, server).await;
-    let (outcome, took) = fault.meet(&mut world).await;
+    let (outcome, took) = fault.run(&mut world).await;
     let mut cell = finish(world, &outcome, took).await;
     if fault == Fault::FrozenDuring && function.postgres && !function.migrates {
-        cell.word = late_or_not(function, cell.word);
+        cell.outcome = late_or_not(function, cell.outcome);
     }
     cell
 }
 
-/// The clock runs for whoever is frozen: on a busy machine, which thaws it late, a statement's time may be over by
-/// then. Both outcomes are agreed, and no third.
-fn late_or_not(function: &Function, word: String) -> String {
+/// A statement's timeout counts while the function is frozen. On a busy machine the function
+/// resumes late, and the timeout may have passed. Both outcomes are accepted, and no third.
+fn late_or_not(function: &Function, outcome: String) -> String {
     let late = match function.kind {
         Kind::Http => "504 timeout, then ok",
         Kind::Sqs | Kind::Event => "redelivered, then ok",
     };
-    if word == "ok" || word == late {
+    if outcome == "ok" || outcome == late {
         format!("ok; or {late}")
     } else {
-        word
+        outcome
     }
 }
 
-/// Judges the first answer, tries again where that is due, and audits.
-pub(crate) async fn finish(mut world: World, first: &Outcome, took: Duration) -> Cell {
+/// Judges the first response, retries where the caller would, and audits.
+pub(crate) async fn finish(mut world: World, first: &InvocationResult, took: Duration) -> Cell {
     let mut said = String::new();
     let result = settle(&mut world, first, &mut said).await;
     let wrong = result
         .err()
         .map(|wrong| format!("{wrong}\n{}", world.log()));
     Cell {
-        word: said,
+        outcome: said,
         note: format!("{:.1} s", took.as_secs_f64()),
         wrong,
     }
 }
 
-async fn settle(world: &mut World, first: &Outcome, said: &mut String) -> Result<(), String> {
+async fn settle(
+    world: &mut World,
+    first: &InvocationResult,
+    said: &mut String,
+) -> Result<(), String> {
     let verdict = world.function.judge(first, false);
     let _busy = busy().await;
     world.heal().await;
@@ -98,7 +103,7 @@ async fn settle(world: &mut World, first: &Outcome, said: &mut String) -> Result
     audit::everything(world).await
 }
 
-/// The same event again, as a client, SQS or Lambda sends it.
+/// Sends the same event again, as a client, SQS or Lambda does.
 async fn retry(world: &World) -> Result<String, String> {
     let outcome = world.invoke(AMPLE).await;
     match world.function.judge(&outcome, true) {
@@ -107,7 +112,8 @@ async fn retry(world: &World) -> Result<String, String> {
     }
 }
 
-/// Kills it at each of its steps, in a world for each, and gives its event to a fresh process.
+/// Kills the function at each of its steps, in a world for each step, and sends the event to a new
+/// process.
 async fn killed(function: &'static Function, server: &Server) -> Cell {
     let mut world = World::new(function, server).await;
     world.start_well().await;
@@ -131,13 +137,13 @@ async fn killed(function: &'static Function, server: &Server) -> Cell {
         }
     }
     Cell {
-        word: "redelivered, then ok".to_owned(),
+        outcome: "redelivered, then ok".to_owned(),
         note: format!("{} steps", steps.len() + 1),
         wrong,
     }
 }
 
-/// Killed when the event has arrived (0), or at a step.
+/// Kills the function when the event has arrived (step 0), or at a later step.
 async fn crash(function: &'static Function, server: &Server, at: usize) -> Result<(), String> {
     let mut world = World::new(function, server).await;
     let busy = busy().await;
@@ -157,7 +163,7 @@ async fn crash(function: &'static Function, server: &Server, at: usize) -> Resul
             }
         };
         tokio::select! {
-            // What goes on side by side may take fewer steps this time.
+            // Concurrent requests may take fewer steps this time.
             outcome = world.invoke(AMPLE) => Some(outcome),
             () = held => None,
         }

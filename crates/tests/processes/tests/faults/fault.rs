@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use slipway_emulators::lambda::Outcome;
+use slipway_emulators::lambda::InvocationResult;
 use slipway_testkit::{HttpFault, TcpFault};
 
 use crate::function::Function;
@@ -12,10 +12,10 @@ use crate::server::busy;
 use crate::steps::Hold;
 use crate::world::{AMPLE, World};
 
-/// Longer than any function needs to hear that a connection is gone.
+/// Longer than any function needs to detect a closed connection.
 const FROZEN: Duration = Duration::from_millis(300);
 
-/// One row.
+/// A row of the matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     PostgresRefused,
@@ -43,18 +43,18 @@ pub(crate) enum Fault {
     Killed,
 }
 
-/// What a function must ask to have the fault on its path.
+/// The dependency that a function must have for the fault to affect it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Path {
     Postgres,
     S3,
-    /// It must ask S3 to change something.
+    /// The function must send a request that changes something in S3.
     S3Writes,
     Any,
 }
 
 impl Fault {
-    /// All of them, in the order of the rows.
+    /// All faults, in the order of the rows.
     pub(crate) const ALL: [Self; 23] = [
         Self::PostgresRefused,
         Self::PostgresSilentAtConnect,
@@ -109,7 +109,7 @@ impl Fault {
         }
     }
 
-    /// Whose path it is on.
+    /// The dependency that the fault is in.
     pub(crate) const fn path(self) -> Path {
         match self {
             Self::PostgresRefused
@@ -136,7 +136,7 @@ impl Fault {
         }
     }
 
-    /// How long an invocation may take: little where nothing but the function's own deadline ends it.
+    /// The deadline of an invocation. It is short only if nothing else ends the invocation.
     pub(crate) const fn deadline(self, function: &Function) -> Duration {
         match self {
             Self::PostgresSilentAtConnect
@@ -149,7 +149,7 @@ impl Fault {
         }
     }
 
-    /// Whether `function` can meet it.
+    /// Whether the fault can affect `function`.
     pub(crate) fn is_on_the_path_of(self, function: &Function) -> bool {
         match self.path() {
             Path::Postgres => function.postgres,
@@ -159,12 +159,13 @@ impl Fault {
         }
     }
 
-    /// Starts the function, and has it meet the fault with its event. What stays faulty heals afterwards.
-    pub(crate) async fn meet(self, world: &mut World) -> (Outcome, Duration) {
+    /// Starts the function and sends its event during the fault. Faults that persist are cleared
+    /// afterwards by the caller.
+    pub(crate) async fn run(self, world: &mut World) -> (InvocationResult, Duration) {
         let delay = world.function.deadline + Duration::from_secs(1);
         let busy = busy().await;
         match self {
-            // From the beginning: its init meets the fault first.
+            // Present from the beginning: init meets the fault first.
             Self::PostgresRefused => {
                 world.s3.open();
                 world.start().await;
@@ -186,7 +187,7 @@ impl Fault {
             Self::PostgresSilent => world.postgres.set(TcpFault::Blackhole),
             Self::PostgresLate => world.postgres.set(TcpFault::Delay(delay)),
             Self::PostgresCut => world.postgres.set(TcpFault::LoseRequest(b"BEGIN")),
-            Self::PostgresAnswerLost => world.postgres.set(TcpFault::LoseAnswer(b"COMMIT\0")),
+            Self::PostgresAnswerLost => world.postgres.set(TcpFault::LoseResponse(b"COMMIT\0")),
             Self::PostgresHalfClosed => world.postgres.half_close(),
             Self::PostgresTerminated => world.terminate_backends().await,
             Self::S3Internal => world.s3.respond(|_, _| Some(error(500, "InternalError"))),
@@ -217,7 +218,7 @@ impl Fault {
         let outcome = match self {
             Self::FrozenDuring => frozen_during(world).await,
             Self::PostgresLocked => {
-                // Held until the outcome is there, and let go of with the connection.
+                // The lock is held until the outcome is known, and released with the connection.
                 let _holder = world.lock().await;
                 world.invoke(self.deadline(world.function)).await
             }
@@ -232,8 +233,8 @@ fn error(status: u16, code: &str) -> (u16, String) {
     (status, format!("<Error><Code>{code}</Code></Error>"))
 }
 
-/// Frozen at its first step; where there is none to be held at, as the request arrives.
-async fn frozen_during(world: &World) -> Outcome {
+/// Freezes the function at its first step, or, if it has no steps, when the request arrives.
+async fn frozen_during(world: &World) -> InvocationResult {
     let steps = &world.steps;
     let has_steps = world.function.postgres || world.function.s3;
     steps.begin(Some(Hold::At(1)));

@@ -1,47 +1,52 @@
-//! The functions: what each is given, what it needs, and what an answer of it means. A new function is an entry here.
+//! The functions of the matrix: their events, their dependencies, and the meaning of their
+//! responses. A new function is an entry here.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use slipway_core::FileId;
-use slipway_emulators::lambda::Outcome;
+use slipway_emulators::lambda::InvocationResult;
 use slipway_processes::{answer, request};
 
 use crate::scene::{Scene, USER};
 
-/// What Lambda would give. S3's client tries three times in three seconds, and some of it is kept for the answer.
+/// The timeout of the function on Lambda. The S3 client tries three times within three seconds, and
+/// the response needs some of the rest.
 const DEADLINE: Duration = Duration::from_secs(6);
 
 /// `maintain` stops 5 s before its deadline.
 const MAINTAIN_DEADLINE: Duration = Duration::from_secs(12);
 
-/// One column.
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
+/// A column of the matrix.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an independent property"
+)]
 pub(crate) struct Function {
     pub(crate) name: &'static str,
     pub(crate) binary: &'static str,
     pub(crate) kind: Kind,
-    /// Whether it asks Postgres.
+    /// Whether it uses Postgres.
     pub(crate) postgres: bool,
-    /// Whether it asks S3.
+    /// Whether it uses S3.
     pub(crate) s3: bool,
     pub(crate) deadline: Duration,
     pub(crate) settings: &'static [(&'static str, &'static str)],
-    /// What meets the fault.
+    /// The event that is sent during the fault.
     pub(crate) event: fn(&Scene) -> Value,
-    /// What makes its connections before.
+    /// The event that opens its connections before the fault.
     pub(crate) warm: fn(&Scene) -> Value,
-    /// Whether it deletes the doomed file.
+    /// Whether it deletes the file `doomed` of the scene.
     pub(crate) deletes: bool,
-    /// Whether it asks S3 to change something.
+    /// Whether it changes something in S3.
     pub(crate) writes: bool,
-    /// What it has to do with multipart uploads.
+    /// Its role in multipart uploads.
     pub(crate) uploads: Uploads,
-    /// Whether it begins without a schema.
+    /// Whether it starts without a schema.
     pub(crate) migrates: bool,
 }
 
-/// What a function has to do with multipart uploads. Where it is something, the scene has some.
+/// The role of a function in multipart uploads. The scene has uploads unless it is `Nothing`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Uploads {
     Nothing,
@@ -50,25 +55,25 @@ pub(crate) enum Uploads {
     EndsAbandoned,
 }
 
-/// Who calls it, and so how it tells what became of it.
+/// The caller of a function, which decides how failures are reported.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A client: by a status and JSON, as in `openapi.yaml`.
+    /// A client receives a status and JSON, as in `openapi.yaml`.
     Http,
-    /// SQS: by the messages that failed.
+    /// SQS receives the ids of the messages that failed.
     Sqs,
-    /// Lambda, which delivers again upon an error.
+    /// Lambda delivers the event again after an error.
     Event,
 }
 
-/// What an answer means.
+/// The meaning of a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It is done.
+    /// The request succeeded.
     Done(String),
-    /// It was refused as agreed: to be tried again.
+    /// The request was refused with an expected code. The client retries it.
     Refused(String),
-    /// Nobody agreed to that.
+    /// The response is not allowed.
     Wrong(String),
 }
 
@@ -124,7 +129,7 @@ const MULTIPART: Function = Function {
     ..PRESIGN
 };
 
-/// All of them, in the order of the columns.
+/// All functions, in the order of the columns.
 pub(crate) const FUNCTIONS: &[Function] = &[
     PRESIGN,
     Function {
@@ -199,18 +204,18 @@ pub(crate) const FUNCTIONS: &[Function] = &[
 ];
 
 impl Function {
-    /// What `outcome` means. Who deletes again what was deleted before is told that it is not there, which is right.
-    pub(crate) fn judge(&self, outcome: &Outcome, again: bool) -> Verdict {
+    /// The meaning of `outcome`. A repeated delete of the same file gets a 404, which is correct.
+    pub(crate) fn judge(&self, outcome: &InvocationResult, again: bool) -> Verdict {
         let reply = match outcome {
-            Outcome::TimedOut => return Verdict::Wrong("hang".to_owned()),
-            Outcome::Failed(error) => {
+            InvocationResult::TimedOut => return Verdict::Wrong("hang".to_owned()),
+            InvocationResult::Failed(error) => {
                 let told = error["errorMessage"].as_str().unwrap_or_default();
                 return match self.kind {
                     Kind::Event if !told.is_empty() => Verdict::Refused("redelivered".to_owned()),
                     _ => Verdict::Wrong(format!("function error: {error}")),
                 };
             }
-            Outcome::Answered(reply) => reply,
+            InvocationResult::Answered(reply) => reply,
         };
         match self.kind {
             Kind::Event => Verdict::Done("ok".to_owned()),
@@ -230,7 +235,7 @@ impl Function {
         let refused = body["success"] == false && told("error");
         match (status, code) {
             (200 | 201, "") if body["success"] == true => Verdict::Done("ok".to_owned()),
-            // S3 goes on with it.
+            // S3 continues to complete the upload.
             (202, "") if self.uploads == Uploads::Completes && body["status"] == "completing" => {
                 Verdict::Refused("202 completing".to_owned())
             }
@@ -256,7 +261,7 @@ fn presign(_: &Scene) -> Value {
     call("POST", "/presign-upload", Some(&file))
 }
 
-/// Small, for S3 lets the only part be.
+/// Small: S3 allows the last part to be of any size.
 fn create_upload() -> Value {
     let file = json!({ "fileName": "a.txt", "contentType": "text/plain", "size": 5 });
     call("POST", "/multipart-uploads", Some(&file))

@@ -1,9 +1,9 @@
-//! Every fault against every function that has it on its path. The matrix is kept in `docs/faults.md`.
+//! Every fault against every function that it can affect. `docs/faults.md` has the expected matrix.
 
 #![expect(
     clippy::expect_used,
     clippy::panic,
-    reason = "tests fail by panics, and this one shows what it saw"
+    reason = "tests fail by panics, and this one prints the matrix"
 )]
 
 mod audit;
@@ -12,7 +12,6 @@ mod cell;
 mod fault;
 mod function;
 mod matrix;
-mod s3;
 mod scene;
 mod server;
 mod steps;
@@ -33,13 +32,14 @@ use function::{FUNCTIONS, Function};
 use matrix::Matrix;
 use server::Server;
 
-/// How many cells there are at once. Most of them wait for a deadline; [`server::BUSY`] limits those that do not.
-const AT_ONCE: usize = 10;
+/// How many cells run at the same time. Most of them wait for a deadline; [`server::BUSY`] limits
+/// the others.
+const CONCURRENT_CELLS: usize = 10;
 
-/// No cell takes as long, whatever else the machine does.
+/// Longer than any cell takes on a busy machine.
 const LONGEST: Duration = Duration::from_mins(10);
 
-async fn meet(fault: Fault, function: &'static Function, server: &Server) -> Cell {
+async fn run_cell(fault: Fault, function: &'static Function, server: &Server) -> Cell {
     let cell = AssertUnwindSafe(timeout(LONGEST, cell::run(fault, function, server)))
         .catch_unwind()
         .await;
@@ -52,14 +52,14 @@ async fn meet(fault: Fault, function: &'static Function, server: &Server) -> Cel
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_fault_against_every_function() {
-    // It may have to build them: nobody has a clock running yet.
+    // Builds the binaries, if need be, before any deadline runs.
     for function in FUNCTIONS {
         assert!(slipway_processes::binary(function.binary).exists());
     }
     let mut matrix = Matrix::default();
     let mut server = Server::start().await;
     let shared = &server;
-    // The last first: they take longest.
+    // The last ones first, since they take longest.
     let cells = Fault::ALL.into_iter().rev().flat_map(|fault| {
         FUNCTIONS
             .iter()
@@ -68,10 +68,10 @@ async fn every_fault_against_every_function() {
     });
     let cells = stream::iter(cells)
         .map(|(fault, function)| async move {
-            let cell = meet(fault, function, shared).await;
+            let cell = run_cell(fault, function, shared).await;
             ((fault.name(), function.name), cell)
         })
-        .buffer_unordered(AT_ONCE)
+        .buffer_unordered(CONCURRENT_CELLS)
         .collect::<Vec<_>>();
     let rows = Fault::ALL
         .into_iter()

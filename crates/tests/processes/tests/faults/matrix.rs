@@ -67,9 +67,9 @@ The deadlines here are 6 s, and 12 s for `maintain`, which stops 5 s before its 
 ";
 
 impl Matrix {
-    fn word(&self, fault: Fault, function: &'static str) -> &str {
+    fn outcome(&self, fault: Fault, function: &'static str) -> &str {
         let cell = self.0.get(&(fault.name(), function));
-        cell.map_or("", |cell| &cell.word)
+        cell.map_or("", |cell| &cell.outcome)
     }
 
     /// The page, with the outcomes alone.
@@ -84,7 +84,7 @@ impl Matrix {
                 .iter()
                 .map(|function| {
                     if fault.is_on_the_path_of(function) {
-                        self.word(fault, function.name)
+                        self.outcome(fault, function.name)
                     } else {
                         "–"
                     }

@@ -1,4 +1,4 @@
-//! What is in bucket and table before a fault: a file in each state that there is.
+//! The contents of bucket and table before a fault: one file in each state.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use crate::uploads::Uploads;
 /// The one user.
 pub(crate) const USER: &str = "alice";
 
-/// A key and the event that told of it.
+/// A key, and the event of its upload.
 pub(crate) struct File {
     pub(crate) key: ObjectKey,
     pub(crate) event: ObjectEvent,
@@ -30,24 +30,24 @@ impl File {
     }
 }
 
-/// Files of one user.
+/// The files of the user.
 pub(crate) struct Scene {
     /// Uploaded and recorded.
     pub(crate) kept: File,
-    /// Uploaded, and nobody has recorded it.
+    /// Uploaded and not recorded.
     pub(crate) fresh: File,
-    /// Uploaded and recorded: to be deleted, where something deletes.
+    /// Uploaded and recorded, for functions that delete a file.
     pub(crate) doomed: File,
     /// Deleted, and then uploaded again through its URL.
     pub(crate) removed: File,
-    /// A row whose object somebody took away by hand.
+    /// Recorded, but the object was removed by hand.
     pub(crate) lost: ObjectKey,
-    /// Multipart uploads, for the functions that have to do with them.
+    /// Multipart uploads, for functions that use them.
     pub(crate) uploads: Option<Uploads>,
 }
 
 impl Scene {
-    /// Puts the objects; makes the rows where there is a schema.
+    /// Uploads the objects, and records rows if there is a schema.
     pub(crate) async fn make(
         env: &BTreeMap<String, String>,
         bucket: &mut Bucket,
@@ -73,7 +73,7 @@ impl Scene {
         scene
     }
 
-    /// A notification of S3 about these files.
+    /// An S3 event notification about these files.
     pub(crate) fn notification(files: &[&File]) -> Value {
         let records: Vec<Value> = files
             .iter()
@@ -82,7 +82,7 @@ impl Scene {
         json!({ "Records": records })
     }
 
-    /// The same within messages of SQS, one a file.
+    /// The same in SQS messages, one for each file.
     pub(crate) fn messages(files: &[&File]) -> Value {
         let records: Vec<Value> = files
             .iter()
@@ -101,7 +101,7 @@ pub(crate) fn key() -> ObjectKey {
     ObjectKey::new(owner, FileId::new(), &name)
 }
 
-/// Puts an object as a client does.
+/// Uploads an object as a client does.
 async fn put(env: &BTreeMap<String, String>, bucket: &mut Bucket) -> File {
     let env: &Environment = &env.clone().into_iter().collect();
     let signer = Signer::new(

@@ -1,4 +1,5 @@
-//! Faults of a whole server: one for each such row, and all functions meet it together.
+//! Faults of a whole Postgres server. Each such row has a server of its own, which all functions
+//! share.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use crate::function::{FUNCTIONS, Function};
 use crate::steps::{Hold, TO_POSTGRES};
 use crate::world::World;
 
-/// A Postgres that may go and come again at the same port.
+/// A Postgres server that can stop and start again at the same port.
 pub(crate) struct Server {
     running: Option<Postgres>,
     port: u16,
@@ -30,19 +31,20 @@ pub(crate) struct Server {
     rooms: Arc<Semaphore>,
 }
 
-/// How many worlds may keep processors busy at once, on whichever server: making a database and a bucket, starting a
-/// function, looking at everything. The clocks of functions run while others do that, so those others are few.
+/// How many worlds may do CPU-bound work at the same time, on all servers: create a database and a
+/// bucket, start a function, audit. The deadlines of other functions run meanwhile, so the number
+/// is small.
 pub(crate) const BUSY: usize = 3;
 
 static PROCESSORS: Semaphore = Semaphore::const_new(BUSY);
 
-/// Returns when there is room for work that keeps processors busy, which lasts until the permit is dropped.
+/// Waits for a permit for CPU-bound work. The work must end before the permit is dropped.
 pub(crate) async fn busy() -> SemaphorePermit<'static> {
     PROCESSORS.acquire().await.expect("it is never closed")
 }
 
-/// How many worlds a server has room for: each is a few processes, and none may starve. A row of a server's own has one
-/// for each function, all at the same time.
+/// How many worlds a server can hold: each is a few processes. A row with a server of its own has a
+/// world for each function at the same time.
 const ROOMS: usize = FUNCTIONS.len();
 
 impl Server {
@@ -64,13 +66,13 @@ impl Server {
         server
     }
 
-    /// A room for a world, when there is one.
+    /// Waits for room for a world.
     pub(crate) async fn room(&self) -> OwnedSemaphorePermit {
         let room = Arc::clone(&self.rooms).acquire_owned().await;
         room.expect("it is never closed")
     }
 
-    /// The URL of a new database, with or without the schema.
+    /// Creates a database, with or without the schema, and returns its URL.
     pub(crate) async fn database(&self, empty: bool) -> String {
         let count = self.databases.fetch_add(1, Ordering::Relaxed);
         let name = format!("world_{count}");
@@ -92,7 +94,7 @@ impl Server {
         let connection = tokio::spawn(connection);
         client.batch_execute(sql).await.expect("the statement runs");
         drop(client);
-        // A template must have nobody connected to it.
+        // A template database must not have connections.
         let _ = connection.await;
     }
 
@@ -104,7 +106,7 @@ impl Server {
             .expect("it stops");
     }
 
-    /// As if the machine had gone.
+    /// Kills it, as a power failure would.
     async fn kill(&mut self) {
         let mut running = self.running.take().expect("it runs");
         let pid = Pid::from_raw(running.pid()).expect("a pid");
@@ -119,7 +121,7 @@ impl Server {
     }
 }
 
-/// What a server that was killed has left behind may need a moment to go.
+/// What a killed server leaves behind may take a moment to disappear.
 async fn launch(folder: &Path, port: Option<u16>) -> Postgres {
     let until = Instant::now() + Duration::from_secs(30);
     loop {
@@ -138,7 +140,7 @@ async fn launch(folder: &Path, port: Option<u16>) -> Postgres {
     }
 }
 
-/// Whether `fault` is one of these.
+/// Whether `fault` is a fault of a whole server.
 pub(crate) const fn has(fault: Fault) -> bool {
     matches!(
         fault,
@@ -146,7 +148,7 @@ pub(crate) const fn has(fault: Fault) -> bool {
     )
 }
 
-/// All functions that ask Postgres meet `fault` at the same time.
+/// Runs all functions that use Postgres with `fault` at the same time.
 pub(crate) async fn row(fault: Fault) -> Vec<(&'static Function, Cell)> {
     let mut server = Server::start().await;
     let functions = FUNCTIONS
@@ -179,7 +181,7 @@ pub(crate) async fn row(fault: Fault) -> Vec<(&'static Function, Cell)> {
                     world.steps.release();
                 }
             };
-            // It stays away until all have answered.
+            // The server stays down until all functions have responded.
             let (firsts, ()) = join(join_all(worlds.iter().map(invoke)), kill).await;
             server.start_again().await;
             firsts

@@ -1,14 +1,15 @@
-//! The steps of a function, as its proxies see them, and holding it at one.
+//! The steps of a function as its proxies observe them. A test can hold the function at one of
+//! them.
 
 use std::sync::{Mutex, MutexGuard};
 
-use slipway_testkit::Direction;
+use slipway_testkit::{Direction, Passing};
 use tokio::sync::watch;
 
-/// A statement on its way to Postgres.
+/// A statement, before Postgres receives it.
 pub(crate) const TO_POSTGRES: &str = "to Postgres";
 
-/// Everything that goes out or comes back, in order.
+/// All messages from and to the function, in order.
 #[derive(Default)]
 pub(crate) struct Steps {
     state: Mutex<State>,
@@ -22,17 +23,17 @@ struct State {
     hold: Option<Hold>,
 }
 
-/// Where the function is held.
+/// The step at which the function is held.
 #[derive(Clone, Copy)]
 pub(crate) enum Hold {
-    /// At this step, counted from 1.
+    /// The step of this number, counted from 1.
     At(usize),
-    /// At the first of this name.
+    /// The first step of this name.
     On(&'static str),
 }
 
 impl Steps {
-    /// Counts from now on, and holds whoever comes to `hold`.
+    /// Starts counting, and holds the function at `hold`.
     pub(crate) fn begin(&self, hold: Option<Hold>) {
         *self.state() = State {
             seen: Vec::new(),
@@ -42,7 +43,7 @@ impl Steps {
         self.released.send_replace(false);
     }
 
-    /// A proxy passes something on: it returns when that may go.
+    /// Records a step. Returns when the message may be passed on.
     pub(crate) async fn reach(&self, step: String) {
         let held = {
             let mut state = self.state();
@@ -68,27 +69,27 @@ impl Steps {
         }
     }
 
-    /// Returns once the function is held.
+    /// Waits until the function is held.
     pub(crate) async fn held(&self) {
         let _ = self.held.subscribe().wait_for(|held| *held).await;
     }
 
-    /// Lets go.
+    /// Lets the function continue.
     pub(crate) fn release(&self) {
         self.released.send_replace(true);
     }
 
-    /// What was seen since it began.
+    /// The steps since [`Steps::begin`].
     pub(crate) fn seen(&self) -> Vec<String> {
         self.state().seen.clone()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("nobody panicked here")
+        self.state.lock().expect("no panic with the lock")
     }
 }
 
-/// The step that these bytes are. Logging in is none: it changes nothing.
+/// The step of these bytes. A login is not a step, since it changes nothing.
 pub(crate) fn of_postgres(direction: Direction, bytes: &[u8]) -> Option<String> {
     let committed = b"COMMIT\0";
     match direction {
@@ -100,5 +101,14 @@ pub(crate) fn of_postgres(direction: Direction, bytes: &[u8]) -> Option<String> 
             .windows(committed.len())
             .any(|part| part == committed)
             .then(|| "from Postgres".to_owned()),
+    }
+}
+
+/// The step of a request to S3, or of its response.
+pub(crate) fn of_s3(passing: Passing, head: &str) -> String {
+    let method = head.split(' ').next().unwrap_or_default();
+    match passing {
+        Passing::Request => format!("to S3 {method}"),
+        Passing::Response => format!("from S3 {method}"),
     }
 }

@@ -1,4 +1,4 @@
-//! Multipart uploads: those of the scene, and whether each is accounted for afterwards.
+//! Multipart uploads of the scene, and checks that each is accounted for afterwards.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,20 +14,20 @@ use crate::function;
 use crate::scene::key;
 use crate::world::World;
 
-/// `maintain` ends what was begun 7 days ago.
+/// `maintain` aborts uploads that began 7 days ago.
 const OLD_DAYS: i64 = 8;
 
-/// An upload that S3 has begun, with its one part.
+/// A multipart upload with its one part.
 pub(crate) struct Upload {
     pub(crate) key: ObjectKey,
     upload_id: String,
 }
 
-/// Two of them, each with a row.
+/// Two uploads, each with a row.
 pub(crate) struct Uploads {
-    /// To be completed, where something completes.
+    /// For functions that complete an upload.
     pub(crate) open: Upload,
-    /// Begun long ago, and never finished.
+    /// Begun long ago, and never completed.
     pub(crate) abandoned: Upload,
 }
 
@@ -39,7 +39,7 @@ impl Uploads {
         }
     }
 
-    /// What makes the row of `abandoned` an old one.
+    /// The statement that makes the row of `abandoned` old.
     pub(crate) fn abandon(&self) -> String {
         let id = self.abandoned.key.id();
         format!(
@@ -48,7 +48,7 @@ impl Uploads {
     }
 }
 
-/// Begins one as the product does, and puts its part as a client does.
+/// Begins an upload as the function does, and uploads its part as a client does.
 async fn begin(env: &BTreeMap<String, String>, db: &Db) -> Upload {
     let (bucket, urls) = (bucket(env), upload_urls(env));
     let content_type = ContentType::parse("text/plain").expect("a type");
@@ -103,8 +103,8 @@ fn upload_urls(env: &BTreeMap<String, String>) -> UploadUrls {
     UploadUrls::from_env(env, signer).expect("settings")
 }
 
-/// Whether every upload that S3 still holds is named by a row, or ends by its age; and whether every row names one.
-/// `maintain` has run before.
+/// Checks, after `maintain` has run, that every upload in S3 has a row or will expire by its age,
+/// and that every row has an upload.
 pub(crate) async fn audit(world: &mut World) -> Result<(), String> {
     let Some(uploads) = &world.scene.uploads else {
         return Ok(());
@@ -124,7 +124,7 @@ pub(crate) async fn audit(world: &mut World) -> Result<(), String> {
     if strays == 0 {
         return Ok(());
     }
-    // Only who begins one may be cut short between S3 and the row.
+    // Only a function that begins uploads can be interrupted between S3 and the row.
     if world.function.uploads != function::Uploads::Begins {
         return Err(format!("{strays} uploads of S3 have no row"));
     }
@@ -132,7 +132,7 @@ pub(crate) async fn audit(world: &mut World) -> Result<(), String> {
     let endpoint = world.bucket.endpoint();
     world.direct.insert("S3_ENDPOINT".to_owned(), endpoint);
     audit::maintain(world).await?;
-    // A statement that came late may have made its row only now: then the upload has a name after all.
+    // A late statement may have inserted its row only now, so that the upload has one after all.
     let (left, rows) = (of_s3(world).await?, of_rows(world).await?);
     if left == rows {
         Ok(())

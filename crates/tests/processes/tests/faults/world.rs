@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use slipway_db::{Config, Db, Limits};
 use slipway_emulators::capture;
-use slipway_emulators::lambda::{Lambda, Outcome};
+use slipway_emulators::lambda::{InvocationResult, Lambda};
 use slipway_processes::{binary, environment, signed_by};
 use slipway_testkit::{HttpProxy, TcpFault, TcpProxy, guard};
 use tempfile::TempDir;
@@ -158,12 +158,12 @@ impl World {
     }
 
     /// Sends the event of the test with this deadline.
-    pub(crate) async fn invoke(&self, deadline: Duration) -> Outcome {
+    pub(crate) async fn invoke(&self, deadline: Duration) -> InvocationResult {
         self.give(&(self.function.event)(&self.scene), deadline)
             .await
     }
 
-    async fn give(&self, event: &Value, deadline: Duration) -> Outcome {
+    async fn give(&self, event: &Value, deadline: Duration) -> InvocationResult {
         let lambda = self.lambda.as_ref().expect("it was started");
         lambda.invoke_for(event, deadline, deadline + MARGIN).await
     }

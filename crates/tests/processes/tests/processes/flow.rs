@@ -1,14 +1,14 @@
-//! A file goes through all of it: presign, put, save or event, list, read, delete.
+//! A file's whole life: presign, PUT, save or event, list, read, delete.
 
 use serde_json::json;
-use slipway_emulators::lambda::Outcome;
+use slipway_emulators::lambda::InvocationResult;
 
 use crate::stack::Stack;
 
 const NAME: &str = "Übergröße 写真 (1)+%20'.jpg";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_goes_through() {
+async fn a_file_is_uploaded_listed_read_and_deleted() {
     let stack = Stack::start(&[]).await;
     let http = reqwest::Client::new();
 
@@ -18,7 +18,7 @@ async fn a_file_goes_through() {
         .await;
     assert_eq!(status, 200, "{presigned}");
     let url = presigned["presignedUrl"].as_str().expect("a URL");
-    // Only Content-Type, as the tutorials send it.
+    // Only Content-Type is sent, as in the tutorials.
     let put = http
         .put(url)
         .header("Content-Type", "image/jpeg")
@@ -116,7 +116,7 @@ async fn a_file_goes_through() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_nobody_confirms_appears_by_its_event() {
+async fn a_file_is_recorded_by_its_event_alone() {
     let mut stack = Stack::start(&[("USER_QUOTA_BYTES", "1000")]).await;
     let ask = json!({ "fileName": "a.txt", "contentType": "text/plain", "size": 5 });
     let (status, presigned) = stack
@@ -143,7 +143,7 @@ async fn a_file_that_nobody_confirms_appears_by_its_event() {
     let outcome = stack
         .invoke("record-upload", &event.to_s3_notification())
         .await;
-    let Outcome::Answered(report) = outcome else {
+    let InvocationResult::Answered(report) = outcome else {
         panic!("{outcome:?}")
     };
     assert_eq!(report["recorded"], 1, "{report}");
@@ -163,7 +163,7 @@ async fn a_file_that_nobody_confirms_appears_by_its_event() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_large_file_goes_through_in_parts() {
+async fn a_large_file_is_uploaded_in_parts() {
     let mut stack = Stack::start(&[("WRITE_ONCE", "true")]).await;
     let http = reqwest::Client::new();
     let size = 3 * 5 * 1024 * 1024 + 1_usize;
@@ -220,7 +220,7 @@ async fn a_large_file_goes_through_in_parts() {
         event["Records"][0]["eventName"],
         "ObjectCreated:CompleteMultipartUpload"
     );
-    let Outcome::Answered(report) = stack.invoke("record-upload", &event).await else {
+    let InvocationResult::Answered(report) = stack.invoke("record-upload", &event).await else {
         panic!("no answer")
     };
     assert_eq!(report["unchanged"], 1, "{report}");

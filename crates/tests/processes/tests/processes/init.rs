@@ -1,4 +1,4 @@
-//! A function that cannot work says so at init, naming the variable, and does not start.
+//! A function with a bad configuration fails at init and names the variable.
 
 use std::process::Command;
 
@@ -22,7 +22,7 @@ fn fails_naming(function: &str, change: (&str, Option<&str>), named: &str) {
         .output()
         .expect("the binary starts");
     capture::environment([("DATABASE_URL", "postgres://u:hunter2@h/d")]);
-    slipway_testkit::heard(function, &output);
+    slipway_testkit::capture_output(function, &output);
     let said = String::from_utf8_lossy(&output.stderr).into_owned()
         + &String::from_utf8_lossy(&output.stdout);
     assert!(

@@ -1,4 +1,5 @@
-//! The functions as processes, behind the Lambda runtime API: what the handlers' tests cannot see.
+//! The functions as processes behind the Lambda runtime API: what tests of the handlers cannot
+//! cover.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "tests fail by panics")]
 

@@ -1,37 +1,38 @@
-//! No body takes a function's memory: Lambda ends a process that needs more than its `MemorySize`, and every request
-//! of that environment with it.
+//! No request body exhausts the memory of a function. Lambda ends a process that exceeds its
+//! `MemorySize`, and the request of that environment fails with it.
 
 use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use slipway_emulators::lambda::Outcome;
+use slipway_emulators::lambda::InvocationResult;
 use slipway_processes::{answer, request};
 
 use crate::stack::Stack;
 
-/// The longest event that Lambda delivers, a little less for what is around the body.
+/// The longest event that Lambda delivers, with some room for the fields around the body.
 const EVENT: usize = 5_990_000;
 
 /// The longest body that is parsed.
 const PARSED: usize = 1024 * 1024;
 
-/// What Lambda's own processes in an environment may take of its memory, in kilobytes.
+/// The memory that Lambda's own processes may use in an environment, in kilobytes.
 const LAMBDAS_OWN: u64 = 24 * 1024;
 
-/// As in `template.yaml`.
+/// The values of `template.yaml`.
 const MALLOC: [(&str, &str); 2] = [
     ("MALLOC_MMAP_THRESHOLD_", "16777216"),
     ("MALLOC_TRIM_THRESHOLD_", "16777216"),
 ];
 
-/// `begin`, then `again` until the whole has `bytes`, then `end`.
+/// `begin`, then `again` as often as `bytes` allow, then `end`.
 fn filled(begin: &str, again: &str, end: &str, bytes: usize) -> String {
     let times = bytes.saturating_sub(begin.len() + end.len()) / again.len();
     format!("{begin}{}{end}", again.repeat(times))
 }
 
-/// Bodies that take as much memory as possible for their length, for a function that reads the array `field`.
+/// Bodies that use as much memory as possible for their length, for a function that reads the array
+/// `field`.
 fn hostile(field: &str, bytes: usize) -> Vec<String> {
     let array = format!("{{\"{field}\":[");
     let nested = format!("{{\"{field}\":");
@@ -41,7 +42,7 @@ fn hostile(field: &str, bytes: usize) -> Vec<String> {
         filled(&array, "[],", "[]]}", bytes),
         filled(&array, "\"\",", "\"\"]}", bytes),
         filled(&array, "1,", "", bytes),
-        // Deeply nested, where it is read and where it is ignored.
+        // Deep nesting, in a field that is read and in one that is ignored.
         filled(&nested, "[", "", bytes),
         filled(&nested, "{\"a\":", "", bytes),
         filled("{\"other\":", "[", "", bytes),
@@ -70,7 +71,7 @@ fn hostile(field: &str, bytes: usize) -> Vec<String> {
     ]
 }
 
-/// The most memory that the process has had, in kilobytes.
+/// The peak memory of the process, in kilobytes.
 fn peak(pid: i32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -92,7 +93,7 @@ fn given(function: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn no_body_takes_a_functions_memory() {
+async fn no_body_exhausts_the_memory_of_a_function() {
     let stack = Stack::start(&MALLOC).await;
     for (function, path, field) in [
         ("presign", "/presign-upload", "files"),
@@ -111,13 +112,13 @@ async fn no_body_takes_a_functions_memory() {
             (EVENT, false),
             (EVENT, true),
         ] {
-            // Base64 is a third longer.
+            // Base64 adds a third to the length.
             let sent = if base64 && bytes == EVENT {
                 bytes / 4 * 3
             } else {
                 bytes
             };
-            // A body that is not parsed only has a length.
+            // A body that is not parsed only matters by its length.
             let some = if bytes == EVENT { 6 } else { 1 };
             for body in hostile(field, sent).into_iter().step_by(some) {
                 let mut event = request("alice", "POST", path, None);
@@ -128,11 +129,11 @@ async fn no_body_takes_a_functions_memory() {
                 };
                 event["isBase64Encoded"] = base64.into();
                 if event["body"].to_string().len() > EVENT {
-                    // Escaped, it is longer than what Lambda delivers.
+                    // Escaping makes it longer than Lambda delivers.
                     continue;
                 }
                 let shown = &body[..body.len().min(40)];
-                let Outcome::Answered(said) = stack.invoke(function, &event).await else {
+                let InvocationResult::Answered(said) = stack.invoke(function, &event).await else {
                     panic!("{function} did not answer {shown}");
                 };
                 let (status, reply) = answer(&said);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use slipway_emulators::capture;
-use slipway_emulators::lambda::{Lambda, Outcome};
+use slipway_emulators::lambda::{InvocationResult, Lambda};
 use slipway_emulators::s3::{ObjectEvent, S3Server};
 use slipway_processes::{answer, binary, environment, request, s3_options, signed_by};
 use slipway_testkit::{TestDatabase, database, guard};
@@ -77,7 +77,7 @@ impl Stack {
     ) -> (u64, Value) {
         let event = request(user, method, path, body.as_ref());
         let reply = match self.invoke(function, &event).await {
-            Outcome::Answered(reply) => reply,
+            InvocationResult::Answered(reply) => reply,
             other => panic!("{method} {path}: {other:?}"),
         };
         capture::reply(reply["body"].as_str().unwrap_or_default());
@@ -91,7 +91,7 @@ impl Stack {
     }
 
     /// Sends `event` to `function`.
-    pub(crate) async fn invoke(&self, function: &str, event: &Value) -> Outcome {
+    pub(crate) async fn invoke(&self, function: &str, event: &Value) -> InvocationResult {
         self.functions[function]
             .invoke(event, Duration::from_secs(20))
             .await

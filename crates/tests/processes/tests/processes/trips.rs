@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use slipway_emulators::lambda::{Lambda, Outcome};
+use slipway_emulators::lambda::{InvocationResult, Lambda};
 use slipway_emulators::s3::S3Server;
 use slipway_processes::{answer, binary, environment, request, s3_options, signed_by};
 use slipway_testkit::{Direction, TcpObserver, TcpProxy, TestDatabase, database, guard};
@@ -180,7 +180,7 @@ fn counting_proxy(port: u16) -> (TcpProxy, Traffic) {
 async fn call(function: &Lambda, method: &str, path: &str, body: Option<&Value>) -> (u64, Value) {
     let event = request("alice", method, path, body);
     match function.invoke(&event, Duration::from_secs(20)).await {
-        Outcome::Answered(reply) => answer(&reply),
+        InvocationResult::Answered(reply) => answer(&reply),
         other => panic!("{method} {path}: {other:?}"),
     }
 }

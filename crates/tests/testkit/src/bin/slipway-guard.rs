@@ -1,8 +1,8 @@
-//! The keeper of programs that tests start: ends them when the test process ends, however that is.
+//! The keeper of programs that tests start. It ends them when the test process ends for any reason.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // The first word is `guard`, as every guard program expects it.
+    // The first argument is `guard`, as for every guard program.
     slipway_emulators::guard::main(std::env::args_os().skip(2))
 }

@@ -1,4 +1,4 @@
-//! The floor: a function that reads nothing and answers `{}`.
+//! The floor of the benchmark: a function that ignores its event and returns `{}`.
 
 use lambda_http::{Body, Error, Request, Response, run, service_fn};
 

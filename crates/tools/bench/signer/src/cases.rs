@@ -1,4 +1,4 @@
-//! What is signed: one URL and many, ordinary ones and those at the limits.
+//! The URLs to sign: one and many, typical ones and those at the limits.
 
 use std::hint::black_box;
 
@@ -7,25 +7,25 @@ use slipway_s3_urls::{Credentials, Location};
 use time::OffsetDateTime;
 use time::macros::datetime;
 
-/// When everything is signed.
+/// The time of signing.
 pub const AT: OffsetDateTime = datetime!(2026-11-21 12:00:00 UTC);
-/// For how long it holds.
+/// The lifetime of the URLs.
 pub const SECONDS: u64 = 900;
 /// The bucket.
 pub const BUCKET: &str = "uploads-of-everybody";
 /// Its region.
 pub const REGION: &str = "eu-central-1";
-/// What `READ_URL_SECONDS` of 900 makes.
+/// The `cache-control` for `READ_URL_SECONDS` of 900.
 const CACHE_CONTROL: &str = "private, max-age=450";
 
-/// Who signs.
+/// The credentials.
 pub struct Keys(
-    /// As the environment has them.
+    /// As a struct.
     pub Credentials,
 );
 
 impl Keys {
-    /// Without a session.
+    /// Without a session token.
     pub fn plain() -> Self {
         Self(Credentials {
             access_key_id: "AKIAIOSFODNN7EXAMPLE".into(),
@@ -35,7 +35,7 @@ impl Keys {
         })
     }
 
-    /// A session token of 1,000 characters of base64, as a Lambda role has.
+    /// With a session token of 1,000 characters of base64, as a Lambda role has.
     pub fn with_token() -> Self {
         let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
         let token = (0..1000_usize).map(|at| char::from(alphabet[at * at * 7 % 61 + at % 4]));
@@ -44,36 +44,36 @@ impl Keys {
         keys
     }
 
-    /// The bucket at AWS.
+    /// The bucket on AWS.
     pub fn location() -> Location {
         Location::at_aws(BUCKET.into(), REGION.into())
     }
 }
 
-/// One URL to sign, in every form that somebody wants it in.
+/// A URL to sign, with the input of every contender.
 pub struct Job {
     /// `GET` or `PUT`.
     pub method: &'static str,
-    /// What the SDK calls it.
+    /// The operation in the SDK.
     pub operation: &'static str,
-    /// The file, as the table has it.
+    /// The row of the file.
     pub file: FileRow,
-    /// Its name, as a client asks for it.
+    /// The file name in the client's request.
     pub file_name: FileName,
-    /// Its type.
+    /// The content type.
     pub content_type: ContentType,
-    /// Its number, where it is a part.
+    /// The part number, if it is a part.
     pub part: u16,
-    /// Whether it answers as an attachment.
+    /// Whether the response is an attachment.
     pub download: bool,
-    /// Query parameters, in order.
+    /// Query parameters in order.
     pub query: Vec<(&'static str, String)>,
-    /// Headers, in order.
+    /// Headers in order.
     pub headers: Vec<(&'static str, String)>,
 }
 
 impl Job {
-    /// Whether the SDK can make this very URL: it cannot put metadata into the query.
+    /// Whether the SDK can make this URL. It cannot put metadata into the query.
     pub fn is_made_by_sdk(&self) -> bool {
         self.query
             .iter()
@@ -81,11 +81,11 @@ impl Job {
     }
 }
 
-/// Some URLs under a name.
+/// Several URLs under one name.
 pub struct Case {
-    /// What it is called.
+    /// The name of the case.
     pub name: &'static str,
-    /// What is signed.
+    /// The URLs.
     pub jobs: Vec<Job>,
 }
 
@@ -95,7 +95,8 @@ impl Case {
         Self { name, jobs }
     }
 
-    /// Does `work` for each, and drops what came of it, as an answer does once it is written.
+    /// Runs `work` for each, and drops the result, as a function does once it has written its
+    /// response.
     pub fn each<T>(&self, work: impl Fn(&Job) -> T) {
         for job in &self.jobs {
             black_box(work(black_box(job)));
@@ -103,7 +104,7 @@ impl Case {
     }
 }
 
-/// Everything that is measured.
+/// All cases.
 pub fn all() -> Vec<Case> {
     let photo = "Holiday 2026-08-14 (12).jpg";
     let long = "写".repeat(170) + ".x";
@@ -116,7 +117,7 @@ pub fn all() -> Vec<Case> {
         Case::new("batch-100", 100, |_| put(user, photo, true)),
         Case::new("name-512", 1, |_| put(user, &long, true)),
         Case::new("download-512", 1, |_| get(user, &long, true)),
-        // The longest key that there is: every byte of a `sub` of 255 is escaped.
+        // The longest possible key: every byte of a `sub` of 255 bytes is escaped.
         Case::new("key-867", 1, |_| {
             get(&"|".repeat(255), &"a".repeat(64), false)
         }),
@@ -162,7 +163,7 @@ fn part(user: &str, number: u16) -> Job {
     job
 }
 
-/// As long as those of S3.
+/// As long as S3's upload ids.
 fn upload_id() -> String {
     "VXBsb2FkIElEIGZvciA2aWWpbmcncyBteS1tb3ZpZS5tMnRzIHVwbG9hZA_".repeat(2)
 }

@@ -1,9 +1,10 @@
-//! What nobody can do without: the canonical request's hash, and the HMAC with the key of the day.
+//! The unavoidable part of a signature: the hash of the canonical request, and the HMAC with the
+//! day's key.
 
-use std::fmt::Write as _;
 use std::hint::black_box;
 
 use ring::{digest, hmac};
+use slipway_core::hex;
 
 use crate::cases::{Job, Keys, REGION};
 use crate::ours::Ours;
@@ -11,14 +12,14 @@ use crate::ours::Ours;
 const DAY: &str = "20261121";
 const DATE_TIME: &str = "20261121T120000Z";
 
-/// The bytes to hash, all ready, and the key.
+/// The prepared bytes to hash, and the key.
 pub struct Floor {
     key: hmac::Key,
     bytes: Vec<(String, String)>,
 }
 
 impl Floor {
-    /// From what ours signs.
+    /// Prepares the bytes from the output of our signer.
     pub fn new(keys: &Keys, jobs: &[Job]) -> Self {
         let ours = Ours::new(keys);
         let bytes = jobs
@@ -50,14 +51,14 @@ impl Floor {
         }
     }
 
-    /// How the signature for the job at `at` stands in its URL.
+    /// The signature parameter of the URL of job `at`.
     pub fn signature(&self, at: usize) -> String {
         let tag = hmac::sign(&self.key, self.bytes[at].1.as_bytes());
         format!("&X-Amz-Signature={}", hex(tag.as_ref()))
     }
 }
 
-/// From the URL: its parameters in order, without the signature.
+/// The canonical request of a URL: its parameters in order, without the signature.
 fn canonical(job: &Job, url: &str) -> String {
     let (address, query) = url.split_once('?').expect("a query");
     let rest = address.strip_prefix("https://").expect("a scheme");
@@ -84,12 +85,4 @@ fn canonical(job: &Job, url: &str) -> String {
 fn to_sign(canonical: &str) -> String {
     let hash = hex(digest::digest(&digest::SHA256, canonical.as_bytes()).as_ref());
     format!("AWS4-HMAC-SHA256\n{DATE_TIME}\n{DAY}/{REGION}/s3/aws4_request\n{hash}")
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut hex, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }

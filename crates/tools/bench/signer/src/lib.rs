@@ -1,10 +1,11 @@
-//! What is signed, by ours and by the arithmetic alone: for the benchmark, and for who counts instructions.
+//! The cases of the benchmark with our signer and with the arithmetic alone. The instruction budget
+//! uses them too.
 
 #![expect(
     clippy::expect_used,
     clippy::missing_panics_doc,
     clippy::must_use_candidate,
-    reason = "a benchmark that cannot begin must say so there and then"
+    reason = "a benchmark without valid input must fail at once"
 )]
 
 pub mod cases;

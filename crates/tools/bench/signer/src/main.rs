@@ -1,4 +1,5 @@
-//! Signs a PUT a thousand times with a session token, or does the arithmetic of it alone: to count its instructions.
+//! Signs a PUT with a session token a thousand times, or only computes hash and HMAC, so that
+//! valgrind can count the instructions.
 
 use std::process::ExitCode;
 
@@ -17,7 +18,7 @@ fn main() -> ExitCode {
         match std::env::args().nth(1).as_deref() {
             Some("signer") => case.each(|job| ours.sign(job)),
             Some("floor") => floor.all(),
-            // What both begin with.
+            // Both start with this.
             _ => {}
         }
     }

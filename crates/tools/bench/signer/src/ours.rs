@@ -1,4 +1,4 @@
-//! Ours: the signer by itself, and as the functions call it.
+//! Our signer: by itself, and as the functions use it.
 
 use slipway_core::env::Environment;
 use slipway_s3_urls::{
@@ -7,7 +7,7 @@ use slipway_s3_urls::{
 
 use crate::cases::{AT, Job, Keys, SECONDS};
 
-/// A signer, and what functions put around it.
+/// A signer, and what the functions add to it.
 pub struct Ours {
     signer: Signer,
     uploads: UploadUrls,
@@ -16,7 +16,7 @@ pub struct Ours {
 }
 
 impl Ours {
-    /// Configured as by default.
+    /// With the default configuration.
     pub fn new(keys: &Keys) -> Self {
         let signer = || Signer::new(Keys::location(), keys.0.clone());
         let get = |name: &str| name.ends_with("_URL_SECONDS").then(|| SECONDS.to_string());
@@ -30,7 +30,7 @@ impl Ours {
         }
     }
 
-    /// The URL alone.
+    /// Only the URL.
     pub fn sign(&self, job: &Job) -> String {
         let (query, headers) = (pairs(&job.query), pairs(&job.headers));
         let request = Request {
@@ -45,7 +45,7 @@ impl Ours {
         self.signer.sign(&request).url
     }
 
-    /// All of what a function answers for the job: headers, the public address, a disposition.
+    /// Everything that a function returns for the job: headers, the public URL, a disposition.
     pub fn as_functions_do(&self, job: &Job) -> (String, Option<String>) {
         let key = &job.file.object_key;
         match job.operation {
@@ -80,13 +80,13 @@ impl Ours {
     }
 }
 
-/// Where all of them sign for.
+/// The bucket of all contenders.
 pub fn object_url(job: &Job) -> String {
     let location: Location = Keys::location();
     location.object_url(&job.file.object_key)
 }
 
-/// The first two: nothing here has more.
+/// The first two. No job has more.
 fn pairs<'a>(list: &'a [(&'static str, String)]) -> [(&'static str, &'a str); 2] {
     std::array::from_fn(|at| {
         let pair = list.get(at);

@@ -1,15 +1,15 @@
-//! What was set out to be reached, as ratios to the floor, and whether it is.
+//! The goals of the benchmark as ratios to the floor, and whether they are met.
 
 use std::fmt::Write as _;
 
 use super::case::Case;
-use super::programs::Who;
+use super::programs::Program;
 use super::results::{CPU, FIRST_CPU, Figure, POLL, RSS, Results, Size};
 
-/// A line of it: whose, what, its figure, and the most that it may be.
-type Line = (Case, &'static str, Figure, f64);
+/// A goal: the program, the figure, its value, and its limit.
+type Goal = (Case, &'static str, Figure, f64);
 
-const LINES: [Line; 10] = [
+const LINES: [Goal; 10] = [
     (Case::Presign, "spawn to first poll", POLL, 1.1),
     (Case::Presign, "CPU per warm request", CPU, 1.2),
     (Case::Presign, "peak RSS", RSS, 1.15),
@@ -22,7 +22,7 @@ const LINES: [Line; 10] = [
     (Case::Delete, "CPU, init + first answer", FIRST_CPU, 4.0),
 ];
 
-/// Megabytes (10^6 bytes) of each binary, stripped.
+/// The size of each binary in MB (10^6 bytes), stripped.
 const SIZES: [(Case, f64); 4] = [
     (Case::Presign, 2.2),
     (Case::Files, 8.0),
@@ -30,7 +30,7 @@ const SIZES: [(Case, f64); 4] = [
     (Case::Delete, 8.0),
 ];
 
-/// As a table, with what the tutorials take beside it.
+/// As a table with the baselines' values.
 pub(super) fn table(results: &Results, sizes: &[Size]) -> String {
     let mut text = "| function | | at most | measured | | tutorial Rust | Node.js | Python |\n|---|---|---|---|---|---|---|---|\n".to_owned();
     for (case, what, figure, most) in LINES {
@@ -40,7 +40,7 @@ pub(super) fn table(results: &Results, sizes: &[Size]) -> String {
                 .and_then(|at| results.ratio(at, figure))
         };
         let shown = |who| ratio(who).map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.1}×"));
-        let Some(ours) = ratio(Who::Slipway(0)) else {
+        let Some(ours) = ratio(Program::Slipway(0)) else {
             continue;
         };
         // Writing to a String cannot fail.
@@ -49,17 +49,17 @@ pub(super) fn table(results: &Results, sizes: &[Size]) -> String {
             "| {} | {what} | {most}× | **{ours:.2}×** | {} | {} | {} | {} |",
             case.label(),
             verdict(ours, most),
-            shown(Who::Rust),
-            shown(Who::Node),
-            shown(Who::Python),
+            shown(Program::Rust),
+            shown(Program::Node),
+            shown(Program::Python),
         );
     }
     for (case, most) in SIZES {
         let size = |who| results.find(who, case).map(|at| sizes[at].file);
-        let Some(ours) = size(Who::Slipway(0)) else {
+        let Some(ours) = size(Program::Slipway(0)) else {
             continue;
         };
-        let rust = size(Who::Rust).map_or_else(String::new, |size| format!("{size:.1} MB"));
+        let rust = size(Program::Rust).map_or_else(String::new, |size| format!("{size:.1} MB"));
         let _ = writeln!(
             text,
             "| {} | binary | {most} MB | **{ours:.2} MB** | {} | {rust} | – | – |",
@@ -70,7 +70,7 @@ pub(super) fn table(results: &Results, sizes: &[Size]) -> String {
     text
 }
 
-/// As it is printed: 1.104 is not above 1.1 for anybody who reads two digits, and 1.106 is.
+/// Compares the printed values: 1.104 is printed as 1.10 and meets a limit of 1.1; 1.106 does not.
 fn verdict(measured: f64, most: f64) -> &'static str {
     if (measured * 100.0).round() <= (most * 100.0).round() {
         "met"

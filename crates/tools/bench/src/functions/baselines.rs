@@ -1,4 +1,5 @@
-//! The tutorials' functions: made from their locked dependencies, below ignored folders.
+//! Builds the baselines, which are written as tutorials do, from their lock files into ignored
+//! folders.
 
 use std::fs;
 use std::io;
@@ -10,28 +11,28 @@ use slipway_emulators::tools;
 
 use crate::{root, say};
 
-/// The runtime client's addon is built with it.
+/// Builds the addon of the runtime client.
 const CMAKE: &str = "cmake==4.4.4";
 
 fn source() -> PathBuf {
     root().join("crates/tools/bench/baselines")
 }
 
-/// Builds the one in Rust with a target folder of its own: its features are not ours.
+/// Builds the Rust baseline with a target folder of its own, since its features differ from ours.
 pub(super) fn rust() -> io::Result<PathBuf> {
     say("building the tutorials' Rust: minutes, once");
     let target = root().join("target/bench-tutorial");
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
         .args(["build", "--quiet", "--release", "--locked"])
-        // Ours is not the tutorials' to have (.cargo/config.toml).
+        // Our configuration does not apply to the baseline (.cargo/config.toml).
         .env("AWS_LC_SYS_NO_JITTER_ENTROPY", "0")
         .env("CARGO_TARGET_DIR", &target);
     run(&mut cargo, &source().join("rust"))?;
     Ok(target.join("release/baseline-tutorial"))
 }
 
-/// Installs and bundles the one in Node.js; answers its folder.
+/// Installs and bundles the Node.js baseline. Returns its folder.
 pub(super) fn node(guard: &Guard) -> io::Result<PathBuf> {
     let folder = root().join(".slipway/bench/node");
     let lock = fs::read(source().join("node/package-lock.json"))?;
@@ -65,7 +66,7 @@ pub(super) fn node(guard: &Guard) -> io::Result<PathBuf> {
     Ok(folder)
 }
 
-/// The Node.js that its lock names: Lambda's newest but one.
+/// The Node.js version of its lock file: the second newest on Lambda.
 pub(super) fn node_binary(folder: &Path) -> PathBuf {
     let architecture = match std::env::consts::ARCH {
         "aarch64" => "arm64",
@@ -74,7 +75,7 @@ pub(super) fn node_binary(folder: &Path) -> PathBuf {
     folder.join(format!("node_modules/node-linux-{architecture}/bin/node"))
 }
 
-/// Installs the one in Python; answers its folder.
+/// Installs the Python baseline. Returns its folder.
 pub(super) fn python(guard: &Guard) -> io::Result<PathBuf> {
     let folder = root().join(".slipway/bench/python");
     let requirements = fs::read_to_string(source().join("python/requirements.txt"))?;
@@ -92,7 +93,7 @@ pub(super) fn python(guard: &Guard) -> io::Result<PathBuf> {
     Ok(folder)
 }
 
-/// Everything that was installed for Python.
+/// All installed Python packages.
 pub(super) fn packages(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = |folder: PathBuf| {
         Ok::<_, io::Error>(fs::read_dir(folder)?.flatten().map(|entry| entry.path()))
@@ -109,9 +110,9 @@ pub(super) fn packages(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Runs a build quietly in `folder`; what it complains about is shown.
+/// Runs a build in `folder` without showing its output. An error contains it.
 pub(super) fn run(command: &mut Command, folder: &Path) -> io::Result<()> {
-    // What `cargo run` sets for us would look like a change to a cargo below.
+    // The variables of `cargo run` would look like a change to another cargo.
     let ours = [
         "CARGO_PKG_",
         "CARGO_MANIFEST_",

@@ -1,30 +1,31 @@
-//! What is asked of every program: the same requests, as API Gateway's HTTP API sends them.
+//! The requests of the benchmark, the same for every program, as API Gateway's HTTP API sends them.
 
 use clap::ValueEnum;
 use serde_json::{Value, json};
+use slipway_emulators::gateway::GatewayEvent;
 
-use super::world::{DELETER, LISTER, SAVER, World};
+use super::world::{BenchServers, DELETER, LISTER, SAVER};
 
-/// A request.
+/// A kind of request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(super) enum Case {
     /// One upload URL.
     Presign,
-    /// A hundred rows, each with a URL.
+    /// A list of a hundred rows with a URL each.
     Files,
     /// `HeadObject` and a row.
     Save,
-    /// The same, and a look at the first bytes: what Slipway does unless told not to.
+    /// The same, and detection of the content type from the first bytes: Slipway's default.
     Look,
-    /// A row, and its object.
+    /// Deletes a row and its object.
     Delete,
 }
 
 impl Case {
-    /// What all programs do. The tutorials never look at the bytes.
+    /// The cases of all programs. The baselines never read the bytes.
     pub(super) const SHARED: [Self; 4] = [Self::Presign, Self::Files, Self::Save, Self::Delete];
 
-    /// Slipway's function for it.
+    /// Slipway's function for the case.
     pub(super) fn function(self) -> &'static str {
         match self {
             Self::Presign => "presign",
@@ -34,7 +35,7 @@ impl Case {
         }
     }
 
-    /// How a table calls it.
+    /// The name in a table.
     pub(super) fn label(self) -> &'static str {
         match self {
             Self::Presign => "presign",
@@ -45,28 +46,28 @@ impl Case {
         }
     }
 
-    /// The event of the request number `at`; each records or deletes another file.
-    pub(super) fn event(self, world: &World, at: usize) -> String {
+    /// The event of request number `at`. Each records or deletes another file.
+    pub(super) fn event(self, world: &BenchServers, at: usize) -> String {
         match self {
             Self::Presign => {
                 let body = json!({ "fileName": "holiday photo.jpg", "contentType": "image/jpeg", "size": 1_234_567 });
-                event(SAVER, "POST", "/presign-upload", "", Some(&body))
+                event(SAVER, "POST", "/presign-upload", Some(&body))
             }
-            Self::Files => event(LISTER, "GET", "/files", "limit=100", None),
+            Self::Files => event(LISTER, "GET", "/files?limit=100", None),
             Self::Save | Self::Look => {
                 let key = world.keys[at].as_str();
-                // The tutorials take the name from the client; Slipway has it from S3.
+                // The baselines take the name from the client. Slipway reads it from S3.
                 let body = json!({ "objectKey": key, "fileName": "holiday photo.jpg", "publicFileUrl": "https://example.com" });
-                event(SAVER, "POST", "/save-metadata", "", Some(&body))
+                event(SAVER, "POST", "/save-metadata", Some(&body))
             }
             Self::Delete => {
                 let path = format!("/files/{}", world.deletable(at));
-                event(DELETER, "DELETE", &path, "", None)
+                event(DELETER, "DELETE", &path, None)
             }
         }
     }
 
-    /// Whether `answer` is what was asked for: nobody is fast by doing nothing.
+    /// Whether `answer` is a correct response, so that no program is fast by doing nothing.
     pub(super) fn accepts(self, answer: &[u8]) -> bool {
         let Ok(answer) = serde_json::from_slice::<Value>(answer) else {
             return false;
@@ -93,45 +94,56 @@ impl Case {
     }
 }
 
-/// Payload format 2.0, behind a JWT authorizer.
-fn event(user: &str, method: &str, path: &str, query: &str, body: Option<&Value>) -> String {
-    let id = path.strip_prefix("/files/");
-    let route = id.map_or_else(
-        || format!("{method} {path}"),
-        |_| format!("{method} /files/{{id}}"),
-    );
-    let mut event = json!({
-        "version": "2.0", "routeKey": route, "rawPath": path, "rawQueryString": query,
-        "headers": {
-            "accept": "*/*", "accept-encoding": "gzip, deflate, br", "authorization": format!("Bearer {}", "e".repeat(600)),
-            "content-length": "100", "content-type": "application/json", "host": "abcdefghij.execute-api.us-east-1.amazonaws.com",
-            "origin": "https://app.example.com", "referer": "https://app.example.com/",
-            "user-agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
-            "x-amzn-trace-id": "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700", "x-forwarded-for": "192.0.2.1",
-            "x-forwarded-port": "443", "x-forwarded-proto": "https",
-        },
-        "requestContext": {
-            "accountId": "123456789012", "apiId": "abcdefghij",
-            "authorizer": { "jwt": { "claims": {
-                "aud": "slipway", "exp": "1795255200", "iat": "1795251600", "iss": "https://issuer.example.com/", "sub": user,
-            }, "scopes": null } },
-            "domainName": "abcdefghij.execute-api.us-east-1.amazonaws.com", "domainPrefix": "abcdefghij",
-            "http": { "method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": "Mozilla/5.0" },
-            "requestId": "JKJaXmPLvHcESHA=", "routeKey": route, "stage": "$default",
-            "time": "21/Nov/2026:08:00:00 +0000", "timeEpoch": 1_795_248_000_000_u64,
-        },
-        "isBase64Encoded": false,
+/// A request from a browser, behind a JWT authorizer.
+fn event(user: &str, method: &str, target: &str, body: Option<&Value>) -> String {
+    const HOST: &str = "abcdefghij.execute-api.us-east-1.amazonaws.com";
+    let token = "e".repeat(600);
+    let headers = [
+        ("accept", "*/*"),
+        ("accept-encoding", "gzip, deflate, br"),
+        ("content-length", "100"),
+        ("host", HOST),
+        ("origin", "https://app.example.com"),
+        ("referer", "https://app.example.com/"),
+        (
+            "user-agent",
+            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
+        ),
+        (
+            "x-amzn-trace-id",
+            "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700",
+        ),
+        ("x-forwarded-for", "192.0.2.1"),
+        ("x-forwarded-port", "443"),
+        ("x-forwarded-proto", "https"),
+    ];
+    let claims = json!({
+        "aud": "slipway", "exp": 1_795_255_200, "iat": 1_795_251_600, "iss": "https://issuer.example.com/", "sub": user,
     });
+    let path = target.split('?').next().unwrap_or_default();
+    let pattern = match path.strip_prefix("/files/") {
+        Some(_) => "/files/{id}",
+        None => path,
+    };
+    let mut event = GatewayEvent::new(method, target)
+        .route(pattern)
+        .bearer(&token)
+        .claims(&claims);
+    for (name, value) in headers {
+        event = event.header(name, value);
+    }
     if let Some(body) = body {
-        event["body"] = body.to_string().into();
+        event = event.json(body);
     }
-    if let Some(id) = id {
-        event["pathParameters"] = json!({ "id": id });
-    }
-    if let Some((name, value)) = query.split_once('=') {
-        event["queryStringParameters"] = json!({ name: value });
-    }
-    event.to_string()
+    let context = &mut event.0["requestContext"];
+    context["accountId"] = "123456789012".into();
+    context["apiId"] = "abcdefghij".into();
+    context["domainName"] = HOST.into();
+    context["domainPrefix"] = "abcdefghij".into();
+    context["http"]["userAgent"] = "Mozilla/5.0".into();
+    context["time"] = "21/Nov/2026:08:00:00 +0000".into();
+    context["timeEpoch"] = 1_795_248_000_000_u64.into();
+    event.0.to_string()
 }
 
 #[cfg(test)]
@@ -139,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_looked_at() {
+    fn a_response_is_checked() {
         let answer = |status: u64, body: &Value| {
             json!({ "statusCode": status, "body": body.to_string() }).to_string()
         };

@@ -1,4 +1,4 @@
-//! What follows for the bill: Lambda's time for a million of each request.
+//! The cost on Lambda: the billed time of a million of each request.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -7,18 +7,18 @@ use std::io;
 use serde_json::Value;
 
 use super::case::Case;
-use super::programs::Who;
-use super::report::name;
+use super::programs::Program;
 use super::results::{CPU, MEAN, Results};
 use crate::root;
 
-/// Lambda gives a whole core to so many megabytes, and less to fewer.
+/// Lambda gives one core to this many megabytes, and proportionally less to fewer.
 const MB_OF_A_CORE: f64 = 1769.0;
 
-/// What `cargo dev cost` takes for the time that S3 and Postgres are waited for.
+/// The time that `cargo dev cost` assumes for waiting for S3 and Postgres.
 const WAIT_MS: f64 = 60.0;
 
-/// A row for each program and request; `quota` has measured presigning as a 128 MB function does it.
+/// A row for each program and request. `quota` has the measurement of presigning as a 128 MB
+/// function.
 pub(super) fn table(results: &Results, quota: Option<&Results>) -> io::Result<String> {
     let prices: Value = serde_json::from_slice(&fs::read(root().join("docs/prices.json"))?)?;
     let price = |name: &str| prices[name].as_f64().unwrap_or(f64::NAN);
@@ -28,7 +28,12 @@ pub(super) fn table(results: &Results, quota: Option<&Results>) -> io::Result<St
     );
     let mut text = "| a million of | program | memory | ms billed | USD, time | USD, with the requests |\n|---|---|---|---|---|---|\n".to_owned();
     for case in Case::SHARED {
-        for who in [Who::Slipway(0), Who::Rust, Who::Node, Who::Python] {
+        for who in [
+            Program::Slipway(0),
+            Program::Rust,
+            Program::Node,
+            Program::Python,
+        ] {
             let megabytes = if case == Case::Presign { 128.0 } else { 256.0 };
             let measured =
                 || quota.and_then(|quota| Some(quota.median(quota.find(who, case)?, MEAN)? / 1e3));
@@ -49,7 +54,7 @@ pub(super) fn table(results: &Results, quota: Option<&Results>) -> io::Result<St
                 text,
                 "| {} | {} | {megabytes:.0} MB | {:.0} | {time:.2} | {:.2} |",
                 case.label(),
-                name(who, 1),
+                who.label(1),
                 ms.ceil(),
                 time + request,
             );
@@ -58,12 +63,12 @@ pub(super) fn table(results: &Results, quota: Option<&Results>) -> io::Result<St
     Ok(text)
 }
 
-/// How long so much CPU takes with the share of a core that so many megabytes have.
+/// The duration of CPU work with the share of a core that a memory size gets.
 fn on_a_share(cpu_ms: f64, megabytes: f64) -> f64 {
     cpu_ms * MB_OF_A_CORE / megabytes
 }
 
-/// A million of them: whole milliseconds are billed.
+/// The price of a million requests. Whole milliseconds are billed.
 fn dollars(ms: f64, megabytes: f64, per_gb_second: f64) -> f64 {
     1e6 * ms.ceil() / 1e3 * megabytes / 1024.0 * per_gb_second
 }

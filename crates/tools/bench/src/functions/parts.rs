@@ -1,6 +1,8 @@
-//! What a start and the first answer consist of: CPU by what can be seen from outside, on the wire.
+//! The parts of a start and its first response: CPU time between events that are visible on the
+//! wire.
 //!
-//! The same binary as everywhere else: nothing is built into it, and nobody slows it down by looking inside.
+//! The binary is the same as everywhere else. Nothing is built into it, and no tracing slows it
+//! down.
 
 use std::io;
 use std::process::{Command, Stdio};
@@ -11,14 +13,14 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
 
 use super::case::Case;
-use super::process::{CpuClock, Instance, Launch, Moment};
-use super::programs::{Programs, Who};
+use super::process::{CpuClock, Launch, MeasuredProcess, Moment};
+use super::programs::{Program, Programs};
 use super::rounds::Contender;
-use super::wire::{Mark, What, Wire};
-use super::world::World;
+use super::wire::{Wire, WireEvent, WireMark};
+use super::world::BenchServers;
 use crate::stats;
 
-/// What ends at each moment that can be seen.
+/// The parts, each named by the event at its end.
 pub(super) const PARTS: [&str; 10] = [
     "exec, dynamic linking, the runtime, the log",
     "configuration, the TLS connector, to the first connection",
@@ -32,18 +34,18 @@ pub(super) const PARTS: [&str; 10] = [
     "to the answer",
 ];
 
-/// Milliseconds of CPU of each part; nothing where a function has no such part.
+/// Milliseconds of CPU of each part; `None` if a function does not have the part.
 #[derive(Debug)]
 pub(super) struct Parts {
-    pub(super) who: Who,
+    pub(super) who: Program,
     pub(super) case: Case,
     pub(super) ms: [Option<f64>; PARTS.len()],
 }
 
-/// Each starts `times` times.
+/// Starts each program `times` times.
 pub(super) fn measure(
     programs: &Programs,
-    world: &World,
+    world: &BenchServers,
     starting: impl Iterator<Item = Contender>,
     times: usize,
 ) -> io::Result<Vec<Parts>> {
@@ -65,8 +67,8 @@ pub(super) fn measure(
 
 fn once(
     programs: &Programs,
-    world: &World,
-    who: Who,
+    world: &BenchServers,
+    who: Program,
     case: Case,
 ) -> io::Result<[Option<f64>; PARTS.len()]> {
     world.reset()?;
@@ -74,14 +76,14 @@ fn once(
     let (postgres, s3) = world.ports();
     let (postgres, s3) = (Wire::start(postgres, &clock)?, Wire::start(s3, &clock)?);
     let launch = programs.launch(who, case, world, (postgres.port(), s3.port()))?;
-    // Ours alone says so before it does anything; the tutorials' first look for credentials.
-    let begins = matches!(who, Who::Slipway(_))
+    // Only our functions have this mark; the baselines first search for credentials.
+    let begins = matches!(who, Program::Slipway(_))
         .then(|| begins(&launch))
         .transpose()?;
     let (mut instance, polled) = start(&launch, world, &clock)?;
     let answered = instance.invoke(&case.event(world, 0))?;
     if !case.accepts(&answered.answer) {
-        return Err(instance.complaint("no answer that counts"));
+        return Err(instance.error_with_log("no answer that counts"));
     }
     let marks = (postgres.marks(), s3.marks());
     Ok(differences(&moments(
@@ -95,16 +97,16 @@ fn once(
 
 fn start(
     launch: &Launch,
-    world: &World,
+    world: &BenchServers,
     clock: &Arc<OnceLock<CpuClock>>,
-) -> io::Result<(Instance, Moment)> {
+) -> io::Result<(MeasuredProcess, Moment)> {
     let log = world.folder().join("log");
-    let (instance, _) = Instance::start(launch, log, None, clock)?;
+    let (instance, _) = MeasuredProcess::start(launch, log, None, clock)?;
     let polled = instance.polled();
     Ok((instance, polled))
 }
 
-/// CPU of a start that fails at the first thing that it is not told.
+/// CPU of a start that fails at the first missing variable.
 fn begins(launch: &Launch) -> io::Result<Duration> {
     let used = || -> io::Result<Duration> {
         let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
@@ -130,45 +132,49 @@ fn begins(launch: &Launch) -> io::Result<Duration> {
     Ok(used()?.saturating_sub(before))
 }
 
-/// When each part ended, by the function's own clock.
+/// The end of each part, by the CPU clock of the function.
 fn moments(
     begins: Option<Duration>,
     polled: Moment,
     answered: Moment,
-    postgres: &[Mark],
-    s3: &[Mark],
+    postgres: &[WireMark],
+    s3: &[WireMark],
 ) -> [Option<Duration>; PARTS.len()] {
     let (before, after) = (
-        |mark: &&Mark| mark.moment.at <= polled.at,
-        |mark: &&Mark| mark.moment.at > polled.at,
+        |mark: &&WireMark| mark.moment.at <= polled.at,
+        |mark: &&WireMark| mark.moment.at > polled.at,
     );
-    let cpu = |mark: Option<&Mark>| mark.map(|mark| mark.moment.cpu);
-    let says = |mark: &&Mark| matches!(mark.what, What::ToServer | What::Hello);
+    let cpu = |mark: Option<&WireMark>| mark.map(|mark| mark.moment.cpu);
+    let says = |mark: &&WireMark| matches!(mark.what, WireEvent::ToServer | WireEvent::Hello);
     [
         begins,
-        cpu(postgres.iter().find(|mark| mark.what == What::Connected)),
-        cpu(postgres.iter().find(|mark| mark.what == What::Hello)),
+        cpu(postgres
+            .iter()
+            .find(|mark| mark.what == WireEvent::Connected)),
+        cpu(postgres.iter().find(|mark| mark.what == WireEvent::Hello)),
         cpu(finished(postgres)),
         cpu(postgres.iter().filter(before).rfind(says)),
         Some(polled.cpu),
-        cpu(s3.iter().find(|mark| mark.what == What::Hello)),
+        cpu(s3.iter().find(|mark| mark.what == WireEvent::Hello)),
         cpu(finished(s3)),
         cpu(postgres.iter().filter(after).find(says)),
         Some(answered.cpu),
     ]
 }
 
-/// What the client says after the server's part of the handshake.
-fn finished(marks: &[Mark]) -> Option<&Mark> {
-    let hello = marks.iter().position(|mark| mark.what == What::Hello)?;
-    let answered = |mark: &Mark| mark.what == What::ToClient;
+/// The client's first message after the server's part of the handshake.
+fn finished(marks: &[WireMark]) -> Option<&WireMark> {
+    let hello = marks
+        .iter()
+        .position(|mark| mark.what == WireEvent::Hello)?;
+    let answered = |mark: &WireMark| mark.what == WireEvent::ToClient;
     let answer = hello + marks[hello..].iter().position(answered)?;
     marks[answer..]
         .iter()
-        .find(|mark| mark.what == What::ToServer)
+        .find(|mark| mark.what == WireEvent::ToServer)
 }
 
-/// From each moment the milliseconds since the one before it, whatever the order they came in.
+/// The milliseconds between consecutive moments, in any order.
 fn differences(moments: &[Option<Duration>; PARTS.len()]) -> [Option<f64>; PARTS.len()] {
     moments.map(|moment| {
         let moment = moment?;
@@ -204,7 +210,7 @@ mod tests {
     #[test]
     fn the_end_of_a_handshake() {
         let at = Instant::now();
-        let mark = |what, ms| Mark {
+        let mark = |what, ms| WireMark {
             what,
             moment: Moment {
                 at,
@@ -212,13 +218,13 @@ mod tests {
             },
         };
         let marks = [
-            mark(What::Connected, 1),
-            mark(What::ToServer, 2),
-            mark(What::ToClient, 3),
-            mark(What::Hello, 4),
-            mark(What::ToClient, 5),
-            mark(What::ToServer, 6),
-            mark(What::ToServer, 7),
+            mark(WireEvent::Connected, 1),
+            mark(WireEvent::ToServer, 2),
+            mark(WireEvent::ToClient, 3),
+            mark(WireEvent::Hello, 4),
+            mark(WireEvent::ToClient, 5),
+            mark(WireEvent::ToServer, 6),
+            mark(WireEvent::ToServer, 7),
         ];
         let found = finished(&marks).map(|mark| mark.moment.cpu);
         assert_eq!(found, Some(Duration::from_millis(6)));

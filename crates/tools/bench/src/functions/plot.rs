@@ -1,12 +1,11 @@
 //! The figures as bars.
 
 use super::case::Case;
-use super::programs::Who;
-use super::report::name;
+use super::programs::Program;
 use super::results::{CPU, FIRST_CPU, Figure, Results};
 use crate::svg::{self, Bar};
 
-/// Every plot by its file's name.
+/// Every plot with its file name.
 pub(super) fn all(results: &Results) -> [(&'static str, String); 2] {
     [
         (
@@ -27,18 +26,18 @@ pub(super) fn all(results: &Results) -> [(&'static str, String); 2] {
 /// A group of bars for each case.
 fn bars(results: &Results, title: &str, figure: Figure) -> String {
     let who = [
-        Who::Floor,
-        Who::Slipway(0),
-        Who::Rust,
-        Who::Node,
-        Who::Python,
+        Program::Floor,
+        Program::Slipway(0),
+        Program::Rust,
+        Program::Node,
+        Program::Python,
     ];
     let groups = Case::SHARED.map(|case| {
         let bar = |who| {
             let value = results.median(results.find(who, case)?, figure)?;
             Some(Bar {
-                name: name(who, 1).replace("**", ""),
-                ours: matches!(who, Who::Slipway(_)),
+                name: who.label(1).replace("**", ""),
+                ours: matches!(who, Program::Slipway(_)),
                 value,
             })
         };

@@ -1,7 +1,8 @@
-//! One execution environment: a process as Lambda would start it, and what it uses.
+//! One execution environment: a process as Lambda starts it, and its use of time, CPU and memory.
 //!
-//! It polls the runtime API of `slipway_emulators`. The API reports each step before the process gets its reply, and the clocks
-//! are read there, so what the API itself takes is in no figure but the latency, the same for every program.
+//! It polls the runtime API of `slipway_emulators`. The API reports each step before the process
+//! gets its reply, and the clocks are read there. The API's own work therefore counts only in the
+//! latency, equally for every program.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -14,38 +15,38 @@ use std::time::{Duration, Instant};
 
 use nix::time::ClockId;
 use nix::unistd::Pid;
-use slipway_emulators::lambda::{Observer, Queue, RuntimeApi, Step};
+use slipway_emulators::lambda::{Queue, RuntimeApi, RuntimeObserver, RuntimeStep};
 use tokio::runtime::{Builder, Runtime};
 
 use super::quota::Quota;
 
-/// How long a function may take over anything. Under a quota, Python starts for many seconds.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// The time limit of every step. Under a CPU quota, Python takes many seconds to start.
+const STEP_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// The deadline that a function is told of.
+/// The deadline in the event.
 const DEADLINE: Duration = Duration::from_secs(29);
 
-/// A moment of the clock and of the function's own.
+/// A time of the wall clock and of the process's CPU clock.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moment {
     pub(super) at: Instant,
     pub(super) cpu: Duration,
 }
 
-/// What a function did, when, and how much CPU it had used by then.
+/// A step of the function, with the times before its reply.
 #[derive(Debug)]
-enum Seen {
-    /// It asks for work.
+enum ObservedStep {
+    /// It polls.
     Poll(Moment),
-    /// It was given the event.
+    /// It received the event.
     Given(Moment),
-    /// It answers.
+    /// It responded.
     Answer(Moment, Vec<u8>),
-    /// It reports an error.
+    /// It reported an error.
     Failed(String),
 }
 
-/// What to start, and with which variables; nothing else of ours is passed on.
+/// The command and the variables of a program. It inherits no other variables.
 #[derive(Clone, Debug)]
 pub(super) struct Launch {
     pub(super) command: Vec<OsString>,
@@ -53,7 +54,7 @@ pub(super) struct Launch {
     pub(super) folder: PathBuf,
 }
 
-/// The CPU that a process has used, user and system, of all its threads, in nanoseconds.
+/// The CPU clock of a process: user and system time of all its threads, in nanoseconds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CpuClock(ClockId);
 
@@ -70,38 +71,39 @@ impl CpuClock {
     }
 }
 
-/// A process that polls.
+/// A running process.
 #[derive(Debug)]
-pub(super) struct Instance {
+pub(super) struct MeasuredProcess {
     child: Child,
     queue: Arc<Queue>,
-    seen: Receiver<Seen>,
+    steps: Receiver<ObservedStep>,
     _api: RuntimeApi,
     log: PathBuf,
     polled: Moment,
 }
 
-/// What a start took until the first poll.
+/// The cost of a start until the first poll.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Start {
     pub(super) poll: Duration,
     pub(super) cpu: Duration,
 }
 
-/// What one invocation took.
+/// The cost of one invocation.
 #[derive(Debug)]
 pub(super) struct Invocation {
-    /// From the event's sending to the answer's coming.
+    /// From the delivery of the event to the response.
     pub(super) latency: Duration,
     /// From one poll to the next.
     pub(super) cpu: Duration,
     pub(super) answer: Vec<u8>,
-    /// When it was here.
+    /// The time of the response.
     pub(super) answered: Moment,
 }
 
-impl Instance {
-    /// Starts it and waits until it polls. `log` is overwritten by what it says; `clock` becomes its own.
+impl MeasuredProcess {
+    /// Starts it, and waits until it polls. `log` is overwritten with its output, and `clock` is
+    /// set to its CPU clock.
     pub(super) fn start(
         launch: &Launch,
         log: PathBuf,
@@ -109,7 +111,7 @@ impl Instance {
         clock: &OnceLock<CpuClock>,
     ) -> io::Result<(Self, Start)> {
         let (queue, own) = (Arc::<Queue>::default(), Arc::new(OnceLock::new()));
-        let (observer, seen) = observer(&own);
+        let (observer, steps) = observer(&own);
         let api = runtime()?.block_on(RuntimeApi::start(&queue, Some(observer)))?;
         let file = File::create(&log)?;
         let mut command = quota.map_or_else(
@@ -129,12 +131,12 @@ impl Instance {
         let child = command.spawn()?;
         let watched = CpuClock::of(child.id())?;
         let _ = own.set(watched);
-        // For the caller, who may read it as well.
+        // The caller may read the clock as well.
         let _ = clock.set(watched);
         let mut instance = Self {
             child,
             queue,
-            seen,
+            steps,
             _api: api,
             log,
             polled: Moment {
@@ -150,18 +152,22 @@ impl Instance {
         Ok((instance, start))
     }
 
-    /// Gives it `event`, and returns when it polls again.
+    /// Sends it `event`. Returns when it polls again.
     pub(super) fn invoke(&mut self, event: &str) -> io::Result<Invocation> {
         let before = self.polled;
-        // Held, since an event that is not awaited is not given.
+        // The queue drops an event whose receiver is dropped.
         let _awaited = self.queue.push(event.to_owned(), DEADLINE);
         let given = match self.next()? {
-            Seen::Given(given) => given,
-            other => return Err(self.complaint(&format!("not given, but {}", other.words()))),
+            ObservedStep::Given(given) => given,
+            other => {
+                return Err(self.error_with_log(&format!("not given, but {}", other.description())));
+            }
         };
         let (answered, answer) = match self.next()? {
-            Seen::Answer(answered, answer) => (answered, answer),
-            other => return Err(self.complaint(&format!("no answer, but {}", other.words()))),
+            ObservedStep::Answer(answered, answer) => (answered, answer),
+            other => {
+                return Err(self.error_with_log(&format!("no answer, but {}", other.description())));
+            }
         };
         let polled = self.poll()?;
         Ok(Invocation {
@@ -172,25 +178,25 @@ impl Instance {
         })
     }
 
-    /// The next thing that the function does.
-    fn next(&self) -> io::Result<Seen> {
-        self.seen
-            .recv_timeout(PATIENCE)
+    /// The next step of the function.
+    fn next(&self) -> io::Result<ObservedStep> {
+        self.steps
+            .recv_timeout(STEP_TIMEOUT)
             .map_err(|_| io::Error::other("the function is silent"))
     }
 
     fn poll(&mut self) -> io::Result<Moment> {
         match self.next() {
-            Ok(Seen::Poll(moment)) => {
+            Ok(ObservedStep::Poll(moment)) => {
                 self.polled = moment;
                 Ok(moment)
             }
-            Ok(other) => Err(self.complaint(&format!("no poll, but {}", other.words()))),
-            Err(error) => Err(self.complaint(&error.to_string())),
+            Ok(other) => Err(self.error_with_log(&format!("no poll, but {}", other.description()))),
+            Err(error) => Err(self.error_with_log(&error.to_string())),
         }
     }
 
-    /// The largest memory it ever had resident, in bytes.
+    /// The peak resident memory in bytes.
     pub(super) fn peak_rss(&self) -> io::Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         kilobytes(&status, "VmHWM:")
@@ -198,13 +204,13 @@ impl Instance {
             .ok_or_else(|| io::Error::other("no VmHWM in /proc/PID/status"))
     }
 
-    /// When it last asked for work.
+    /// The time of the last poll.
     pub(super) fn polled(&self) -> Moment {
         self.polled
     }
 
-    /// `what`, and the end of its log.
-    pub(super) fn complaint(&self, what: &str) -> io::Error {
+    /// An error with `what` and the end of its log.
+    pub(super) fn error_with_log(&self, what: &str) -> io::Error {
         let log = fs::read_to_string(&self.log).unwrap_or_default();
         let skipped = log.lines().count().saturating_sub(20);
         let last: Vec<&str> = log.lines().skip(skipped).collect();
@@ -212,7 +218,7 @@ impl Instance {
     }
 }
 
-impl Drop for Instance {
+impl Drop for MeasuredProcess {
     fn drop(&mut self) {
         // It may have ended by itself.
         let _ = self.child.kill();
@@ -220,7 +226,7 @@ impl Drop for Instance {
     }
 }
 
-/// What serves the runtime APIs: one thread, apart from the thread that measures.
+/// Serves the runtime APIs on one thread, apart from the measuring thread.
 fn runtime() -> io::Result<&'static Runtime> {
     static RUNTIME: LazyLock<io::Result<Runtime>> = LazyLock::new(|| {
         let mut builder = Builder::new_multi_thread();
@@ -231,32 +237,32 @@ fn runtime() -> io::Result<&'static Runtime> {
         .map_err(|error| io::Error::other(error.to_string()))
 }
 
-/// Reads the clocks at each step. Until the process's own clock is known, its poll waits.
-fn observer(clock: &Arc<OnceLock<CpuClock>>) -> (Observer, Receiver<Seen>) {
-    let (sender, seen) = mpsc::channel();
+/// Reads the clocks at each step. A poll waits until the process's clock is known.
+fn observer(clock: &Arc<OnceLock<CpuClock>>) -> (RuntimeObserver, Receiver<ObservedStep>) {
+    let (sender, steps) = mpsc::channel();
     let clock = Arc::clone(clock);
-    let observer = move |step: Step<'_>| {
+    let observer = move |step: RuntimeStep<'_>| {
         let now = clock.wait().now();
         let failed = |what: &str, body: &[u8]| {
-            Seen::Failed(format!("{what}: {}", String::from_utf8_lossy(body)))
+            ObservedStep::Failed(format!("{what}: {}", String::from_utf8_lossy(body)))
         };
-        let seen = match (step, now) {
-            (_, Err(error)) => Seen::Failed(format!("its clock: {error}")),
-            (Step::Polled, Ok(now)) => Seen::Poll(now),
-            (Step::Given, Ok(now)) => Seen::Given(now),
-            (Step::Answered(body), Ok(now)) => Seen::Answer(now, body.to_vec()),
-            (Step::Failed(body), Ok(_)) => failed("error", body),
-            (Step::NotStarted(body), Ok(_)) => failed("init/error", body),
+        let steps = match (step, now) {
+            (_, Err(error)) => ObservedStep::Failed(format!("its clock: {error}")),
+            (RuntimeStep::Polled, Ok(now)) => ObservedStep::Poll(now),
+            (RuntimeStep::Given, Ok(now)) => ObservedStep::Given(now),
+            (RuntimeStep::Answered(body), Ok(now)) => ObservedStep::Answer(now, body.to_vec()),
+            (RuntimeStep::Failed(body), Ok(_)) => failed("error", body),
+            (RuntimeStep::NotStarted(body), Ok(_)) => failed("init/error", body),
         };
-        // A round that has ended receives nothing any more.
-        let _ = sender.send(seen);
+        // After the end of a round there is no receiver.
+        let _ = sender.send(steps);
     };
-    (Arc::new(observer), seen)
+    (Arc::new(observer), steps)
 }
 
-impl Seen {
-    /// For a caller that expected something else.
-    fn words(&self) -> String {
+impl ObservedStep {
+    /// A description, for an error about an unexpected step.
+    fn description(&self) -> String {
         match self {
             Self::Poll(_) => "a poll".to_owned(),
             Self::Given(_) => "an event".to_owned(),
@@ -266,7 +272,7 @@ impl Seen {
     }
 }
 
-/// A line such as `VmHWM:     5832 kB`.
+/// The value of a line such as `VmHWM:     5832 kB`.
 fn kilobytes(status: &str, name: &str) -> Option<u64> {
     let line = status.lines().find(|line| line.starts_with(name))?;
     line.split_whitespace().nth(1)?.parse().ok()
@@ -297,7 +303,7 @@ mod tests {
     #[test]
     fn a_process_is_measured_from_poll_to_poll() {
         let folder = tempfile::tempdir().unwrap();
-        // A function that answers with its event.
+        // A function that returns its event.
         let script = r#"API="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation"
             while curl -s -D head -o event "$API/next"; do
                 ID=$(tr -d '\r' < head | sed -n 's/^lambda-runtime-aws-request-id: //p')
@@ -310,7 +316,7 @@ mod tests {
         };
         let clock = OnceLock::new();
         let log = folder.path().join("log");
-        let (mut instance, start) = Instance::start(&launch, log, None, &clock).unwrap();
+        let (mut instance, start) = MeasuredProcess::start(&launch, log, None, &clock).unwrap();
         assert!(start.cpu <= clock.get().unwrap().now().unwrap().cpu);
         for event in [r#"{"a":1}"#, r#"{"b":2}"#] {
             let invocation = instance.invoke(event).unwrap();

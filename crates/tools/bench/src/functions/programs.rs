@@ -1,4 +1,4 @@
-//! The programs that are measured: where they are, or how they are made, and how they are started.
+//! The measured programs: their builds and how they are started.
 
 use std::ffi::OsString;
 use std::fs;
@@ -13,40 +13,55 @@ use slipway_emulators::tools;
 use super::baselines;
 use super::case::Case;
 use super::process::Launch;
-use super::world::World;
+use super::world::BenchServers;
 use crate::{root, say};
 
-/// Who answers.
+/// A measured program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub(super) enum Who {
-    /// `lambda_http`, answering `{}`.
+pub(super) enum Program {
+    /// A function that returns `{}`, on `lambda_http`.
     #[value(skip)]
     Floor,
-    /// Ours; of more than one build, which.
+    /// Slipway; the number of the build if there are several.
     #[value(skip)]
     Slipway(usize),
-    /// As tutorials write it: in Rust
+    /// A tutorial's function in Rust
     Rust,
-    /// In Node.js
+    /// A tutorial's function in Node.js
     Node,
-    /// In Python
+    /// A tutorial's function in Python
     Python,
 }
 
-/// Where they are.
+impl Program {
+    /// The name in a table. `builds` is how many builds of our functions are measured.
+    pub(super) fn label(self, builds: usize) -> String {
+        match self {
+            Self::Floor => "floor".to_owned(),
+            Self::Slipway(build) if builds > 1 => format!("Slipway, build {}", build + 1),
+            Self::Slipway(_) => "**Slipway**".to_owned(),
+            Self::Rust => "tutorial Rust".to_owned(),
+            Self::Node => "tutorial Node.js".to_owned(),
+            Self::Python => "tutorial Python".to_owned(),
+        }
+    }
+}
+
+/// The paths of the programs.
 #[derive(Debug)]
 pub(super) struct Programs {
     floor: PathBuf,
     slipway: Vec<PathBuf>,
-    /// Nothing where nobody asks for it.
+    /// Empty if the program is left out.
     rust: PathBuf,
     node: PathBuf,
     python: PathBuf,
 }
 
 impl Programs {
-    /// Builds what is not given: `slipway` names folders with builds of our functions.
-    pub(super) fn prepare(slipway: &[PathBuf], without: &[Who]) -> io::Result<Self> {
+    /// Builds the programs that are not given. `slipway` names folders with builds of our
+    /// functions.
+    pub(super) fn prepare(slipway: &[PathBuf], without: &[Program]) -> io::Result<Self> {
         let (guard, tools) = (Guard::this()?, root().join(".slipway/tools"));
         let lambda = root().join(".slipway/bench/lambda");
         build_for_lambda(&guard, &tools, "tools/bench/floor", "floor", &lambda)?;
@@ -73,21 +88,22 @@ impl Programs {
         Ok(Self {
             floor: lambda,
             slipway: builds,
-            rust: made(Who::Rust, &baselines::rust)?,
-            node: made(Who::Node, &|| baselines::node(&guard))?,
-            python: made(Who::Python, &|| baselines::python(&guard))?,
+            rust: made(Program::Rust, &baselines::rust)?,
+            node: made(Program::Node, &|| baselines::node(&guard))?,
+            python: made(Program::Python, &|| baselines::python(&guard))?,
         })
     }
 
-    /// How many builds of ours there are.
+    /// The number of builds of our functions.
     pub(super) fn builds(&self) -> usize {
         self.slipway.len()
     }
 
-    /// What is deployed: one file, but for Python, of which Lambda's runtime has boto3 and not psycopg.
-    pub(super) fn code(&self, who: Who, case: Case) -> io::Result<Vec<PathBuf>> {
+    /// The deployed files. They are a single file except for Python, whose Lambda runtime has boto3
+    /// but not psycopg.
+    pub(super) fn code(&self, who: Program, case: Case) -> io::Result<Vec<PathBuf>> {
         let mut files = vec![self.file(who, case)?];
-        if who == Who::Python {
+        if who == Program::Python {
             let packages = baselines::packages(&self.python)?;
             let ours = |path: &PathBuf| {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -98,47 +114,47 @@ impl Programs {
         Ok(files)
     }
 
-    /// The file that is our function, or the floor, or the tutorials' whole function.
-    fn file(&self, who: Who, case: Case) -> io::Result<PathBuf> {
+    /// The file of our function, of the floor, or of the whole baseline.
+    fn file(&self, who: Program, case: Case) -> io::Result<PathBuf> {
         match who {
-            Who::Floor => bootstrap(&self.floor, "floor"),
-            Who::Slipway(build) => bootstrap(&self.slipway[build], case.function()),
-            Who::Rust => Ok(self.rust.clone()),
-            Who::Node => Ok(self.node.join("dist/index.cjs")),
-            Who::Python => Ok(self.python.join("task/handler.py")),
+            Program::Floor => bootstrap(&self.floor, "floor"),
+            Program::Slipway(build) => bootstrap(&self.slipway[build], case.function()),
+            Program::Rust => Ok(self.rust.clone()),
+            Program::Node => Ok(self.node.join("dist/index.cjs")),
+            Program::Python => Ok(self.python.join("task/handler.py")),
         }
     }
 
-    /// How to start it, with servers at `ports`.
+    /// The command that starts it with servers at `ports`.
     pub(super) fn launch(
         &self,
-        who: Who,
+        who: Program,
         case: Case,
-        world: &World,
+        world: &BenchServers,
         ports: (u16, u16),
     ) -> io::Result<Launch> {
         let file = self.file(who, case)?;
-        let mut env: Vec<(String, OsString)> = World::env(ports)
+        let mut env: Vec<(String, OsString)> = BenchServers::env(ports)
             .into_iter()
             .map(|(name, value)| (name, value.into()))
             .collect();
         let mut folder = root();
         let command: Vec<OsString> = match who {
-            Who::Floor => vec![file.into()],
-            Who::Slipway(_) => {
+            Program::Floor => vec![file.into()],
+            Program::Slipway(_) => {
                 env.extend(template(case));
-                // As its template has it, `presign` knows of no database.
+                // The template sets no database for `presign`.
                 env.retain(|(name, _)| case != Case::Presign || name != "DATABASE_URL");
                 if case != Case::Presign {
                     env.extend(world.layer());
                 }
                 vec![file.into()]
             }
-            Who::Rust => {
+            Program::Rust => {
                 env.push(("SSL_CERT_FILE".to_owned(), world.large_bundle().into()));
                 vec![file.into()]
             }
-            Who::Node => {
+            Program::Node => {
                 folder = self.node.join("dist");
                 env.push(("NODE_EXTRA_CA_CERTS".to_owned(), world.own_root().into()));
                 env.push(("LAMBDA_TASK_ROOT".to_owned(), folder.clone().into()));
@@ -150,12 +166,12 @@ impl Programs {
                     "index.handler".into(),
                 ]
             }
-            Who::Python => {
+            Program::Python => {
                 folder = self.python.join("task");
                 env.push(("AWS_CA_BUNDLE".to_owned(), world.large_bundle().into()));
                 env.push(("LAMBDA_TASK_ROOT".to_owned(), folder.clone().into()));
                 env.push(("_HANDLER".to_owned(), "handler.handler".into()));
-                // Where Python has no venv.
+                // The layout of pip without a venv.
                 env.push(("PYTHONPATH".to_owned(), self.python.join("target").into()));
                 let python = self.python.join("bin/python3");
                 vec![
@@ -174,7 +190,7 @@ impl Programs {
     }
 }
 
-/// What template.yaml tells every function, as its parameters' defaults have it.
+/// The variables that template.yaml sets for every function, with the parameters' defaults.
 fn template(case: Case) -> impl Iterator<Item = (String, OsString)> {
     let detect = if case == Case::Save { "false" } else { "true" };
     [
@@ -205,7 +221,7 @@ fn template(case: Case) -> impl Iterator<Item = (String, OsString)> {
     .into_iter()
 }
 
-/// `presign/bootstrap`, as cargo-lambda has it, or `PresignFunction/bootstrap`, as SAM does.
+/// `presign/bootstrap` of cargo-lambda, or `PresignFunction/bootstrap` of SAM.
 fn bootstrap(folder: &Path, function: &str) -> io::Result<PathBuf> {
     let camel: String = function.split('-').map(capitalised).collect();
     let places = [function.to_owned(), format!("{camel}Function")];
@@ -222,7 +238,7 @@ fn capitalised(word: &str) -> String {
     first.to_uppercase() + rest
 }
 
-/// As `sam build` does it.
+/// Builds as `sam build` does.
 fn build_for_lambda(
     guard: &Guard,
     tools: &Path,

@@ -1,4 +1,4 @@
-//! A share of one core, as a small function has: 128 MB is about a fourteenth.
+//! A share of one core, as a small function has: 128 MB gets about a fourteenth.
 
 use std::fs;
 use std::io;
@@ -7,19 +7,20 @@ use std::process::Command;
 
 use std::ffi::OsStr;
 
-/// Lambda gives a core to 1,769 MB ("Configure Lambda function memory", AWS Lambda Developer Guide), and
-/// portions it in periods of 20 ms.
+/// Lambda gives one core to 1,769 MB ("Configure Lambda function memory", AWS Lambda Developer
+/// Guide), and schedules shares in periods of 20 ms.
 const PERIOD_US: u64 = 20_000;
 const MB_OF_A_CORE: u64 = 1769;
 
-/// A control group whose processes get no more; it goes when this does.
+/// A control group that limits its processes. It is removed when dropped.
 #[derive(Debug)]
 pub(super) struct Quota {
     folder: PathBuf,
 }
 
 impl Quota {
-    /// A group for a function of so many megabytes; the reason, where this machine has none.
+    /// A group for a function of this memory size. The error is the reason why this machine has
+    /// none.
     pub(super) fn of_megabytes(megabytes: u64) -> io::Result<Self> {
         let quota = (PERIOD_US * megabytes / MB_OF_A_CORE).to_string();
         let period = PERIOD_US.to_string();
@@ -48,7 +49,8 @@ impl Quota {
             .map_err(|error| io::Error::other(format!("{}: {error}", file.display())))
     }
 
-    /// Starts `program` inside: by a shell that goes in first, and costs a millisecond before it does.
+    /// Starts `program` in the group, through a shell that enters the group first and costs a
+    /// millisecond.
     pub(super) fn command(&self, program: &OsStr) -> Command {
         let mut command = Command::new("/bin/sh");
         command
@@ -62,7 +64,7 @@ impl Quota {
 
 impl Drop for Quota {
     fn drop(&mut self) {
-        // Its processes are gone; a group that stays is empty.
+        // Its processes have ended. A group that cannot be removed is empty.
         let _ = fs::remove_dir(&self.folder);
     }
 }

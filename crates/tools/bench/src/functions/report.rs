@@ -1,26 +1,26 @@
-//! The section of docs/performance.md about the functions.
+//! The section about the functions in docs/performance.md.
 
 use std::fmt::Write as _;
 use std::{fs, io};
 
 use super::parts::{PARTS, Parts};
-use super::programs::Who;
+use super::programs::Program;
 use super::results::{
     BUSY_CPU, CPU, FIRST, FIRST_CPU, Figure, MEAN, P50, P99, PER_SECOND, POLL, POLL_CPU, RSS,
     Results, Size,
 };
 use super::rounds::Contender;
-use super::{Options, bar, cost};
+use super::{FunctionsOptions, bar, cost};
 
-/// All of it.
+/// The whole section.
 pub(super) fn write(
-    options: &Options,
+    options: &FunctionsOptions,
     results: &Results,
     sizes: &[Size],
     quota: Option<&Results>,
     parts: &[Parts],
 ) -> io::Result<String> {
-    let Options {
+    let FunctionsOptions {
         starts,
         rounds,
         requests,
@@ -80,29 +80,18 @@ pub(super) fn write(
     Ok(text)
 }
 
-/// How a table calls a program.
-pub(super) fn name(who: Who, builds: usize) -> String {
-    match who {
-        Who::Floor => "floor".to_owned(),
-        Who::Slipway(build) if builds > 1 => format!("Slipway, build {}", build + 1),
-        Who::Slipway(_) => "**Slipway**".to_owned(),
-        Who::Rust => "tutorial Rust".to_owned(),
-        Who::Node => "tutorial Node.js".to_owned(),
-        Who::Python => "tutorial Python".to_owned(),
-    }
-}
-
-/// A row for each contender, in the order of the cases; a column for each figure, with its ratio where that is asked for.
+/// A row for each contender, in the order of the cases, and a column for each figure, with its
+/// ratio to the floor if requested.
 fn table(results: &Results, figures: &[(&str, Figure, bool)], sizes: Option<&[Size]>) -> String {
     let contenders = &results.contenders;
     let ours = contenders
         .iter()
-        .filter(|it| matches!(it.who, Who::Slipway(_)));
+        .filter(|it| matches!(it.who, Program::Slipway(_)));
     let builds = ours.filter(|it| it.case == contenders[1].case).count();
     let mut order: Vec<usize> = (0..contenders.len()).collect();
     order.sort_by_key(|at| {
         let Contender { who, case } = contenders[*at];
-        (who != Who::Floor, case, who)
+        (who != Program::Floor, case, who)
     });
     let mut head = vec!["function".to_owned(), "program".to_owned()];
     for (title, _, ratio) in figures {
@@ -115,12 +104,12 @@ fn table(results: &Results, figures: &[(&str, Figure, bool)], sizes: Option<&[Si
     let mut rows = vec![head];
     for at in order {
         let Contender { who, case } = contenders[at];
-        let label = if who == Who::Floor {
+        let label = if who == Program::Floor {
             "`{}`"
         } else {
             case.label()
         };
-        let mut row = vec![label.to_owned(), name(who, builds)];
+        let mut row = vec![label.to_owned(), who.label(builds)];
         for (_, figure, ratio) in figures {
             row.push(or_dash(results.median(at, *figure)));
             row.extend(ratio.then(|| or_dash(results.ratio(at, *figure))));
@@ -137,10 +126,10 @@ fn parts_table(parts: &[Parts]) -> String {
     let ms = |ms: f64| format!("{ms:.2}");
     let builds = parts
         .iter()
-        .filter(|it| matches!(it.who, Who::Slipway(_)) && it.case == parts[0].case)
+        .filter(|it| matches!(it.who, Program::Slipway(_)) && it.case == parts[0].case)
         .count();
     let title = |part: &Parts| {
-        let who = name(part.who, builds).replace("**", "");
+        let who = part.who.label(builds).replace("**", "");
         format!("{}, {who}", part.case.function())
     };
     let mut rows = vec![
@@ -163,7 +152,7 @@ fn parts_table(parts: &[Parts]) -> String {
     lines(&rows)
 }
 
-/// Markdown's way to write a table; the first row is its head.
+/// A Markdown table. The first row is its head.
 fn lines(rows: &[Vec<String>]) -> String {
     let mut lines: Vec<String> = rows
         .iter()
@@ -178,7 +167,7 @@ fn or_dash(value: Option<f64>) -> String {
     value.map_or_else(|| "–".to_owned(), digits)
 }
 
-/// Three digits that matter.
+/// A number with three significant digits.
 fn digits(value: f64) -> String {
     match value {
         value if value >= 100.0 => format!("{value:.0}"),
@@ -187,7 +176,7 @@ fn digits(value: f64) -> String {
     }
 }
 
-/// What everything ran on.
+/// The machine of the measurement.
 fn machine() -> String {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let cpu = read("/proc/cpuinfo");
@@ -206,14 +195,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table() {
+    fn a_markdown_table() {
         let row = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
         let text = lines(&[row(["a", "b"]), row(["1", "2"])]);
         assert_eq!(text, "| a | b |\n|---|---|\n| 1 | 2 |");
     }
 
     #[test]
-    fn as_many_digits_as_matter() {
+    fn numbers_have_three_significant_digits() {
         let shown = [0.1234, 1.004, 56.78, 1234.5].map(digits);
         assert_eq!(shown, ["0.12", "1.00", "56.8", "1234"]);
     }

@@ -1,31 +1,31 @@
-//! What came of all rounds: medians, and ratios to the floor.
+//! The results of all rounds: medians, and ratios to the floor.
 
 use std::fs;
 use std::io;
 use std::process::{Command, Stdio};
 
 use super::case::Case;
-use super::programs::{Programs, Who};
+use super::programs::{Program, Programs};
 use super::rounds::{Contender, Sample, megabytes};
 use crate::stats;
 
-/// The samples of every round, in the order of the contenders; the first of them is the floor.
+/// The samples of every round in the order of the contenders. The first is the floor.
 #[derive(Debug)]
 pub(super) struct Results {
     pub(super) contenders: Vec<Contender>,
     rounds: Vec<Vec<Sample>>,
 }
 
-/// One figure of a sample, if it has that.
+/// A figure of a sample, if it has it.
 pub(super) type Figure = fn(&Sample) -> Option<f64>;
 
 /// From the spawn to the first poll.
 pub(super) const POLL: Figure = |sample| Some(sample.poll_ms);
-/// CPU until then.
+/// CPU until the first poll.
 pub(super) const POLL_CPU: Figure = |sample| Some(sample.poll_cpu_ms);
 /// The first invocation.
 pub(super) const FIRST: Figure = |sample| Some(sample.first_ms);
-/// CPU of the start and the first answer.
+/// CPU of the start and the first response.
 pub(super) const FIRST_CPU: Figure = |sample| Some(sample.first_cpu_ms);
 /// Warm requests.
 pub(super) const P50: Figure = |sample| sample.warm.map(|warm| warm.p50_us);
@@ -36,7 +36,7 @@ pub(super) const CPU: Figure = |sample| sample.warm.map(|warm| warm.cpu_us);
 pub(super) const PER_SECOND: Figure = |sample| sample.warm.map(|warm| warm.per_second);
 pub(super) const RSS: Figure = |sample| sample.warm.map(|warm| warm.rss_mb);
 
-/// How large what is deployed is, in MB (10^6 bytes).
+/// The size of the deployed files in MB (10^6 bytes).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Size {
     pub(super) file: f64,
@@ -51,7 +51,8 @@ impl Results {
         }
     }
 
-    /// One round of everybody. Each begins with another, so that nobody always follows the same.
+    /// One round of all contenders. Each round begins with another one, so that none always follows
+    /// the same.
     pub(super) fn round(
         &mut self,
         mut sample: impl FnMut(Contender) -> io::Result<Sample>,
@@ -66,19 +67,19 @@ impl Results {
         Ok(())
     }
 
-    /// As if there had been none.
+    /// Forgets all rounds.
     pub(super) fn forget(&mut self) {
         self.rounds.clear();
     }
 
-    /// The place of a contender.
-    pub(super) fn find(&self, who: Who, case: Case) -> Option<usize> {
+    /// The index of a contender.
+    pub(super) fn find(&self, who: Program, case: Case) -> Option<usize> {
         let same =
-            |other: &Contender| other.who == who && (other.case == case || who == Who::Floor);
+            |other: &Contender| other.who == who && (other.case == case || who == Program::Floor);
         self.contenders.iter().position(same)
     }
 
-    /// The median over the rounds that have it.
+    /// The median over the rounds that have the figure.
     pub(super) fn median(&self, at: usize, figure: Figure) -> Option<f64> {
         let values: Vec<f64> = self
             .rounds
@@ -88,14 +89,14 @@ impl Results {
         stats::median(&values)
     }
 
-    /// The median of each round's ratio to its floor.
+    /// The median of the ratios to the floor of the same round.
     pub(super) fn ratio(&self, at: usize, figure: Figure) -> Option<f64> {
         let ratio = |round: &Vec<Sample>| Some(figure(&round[at])? / figure(&round[0])?);
         let ratios: Vec<f64> = self.rounds.iter().filter_map(ratio).collect();
         stats::median(&ratios)
     }
 
-    /// The size of each contender's own code, and compressed as in a zip.
+    /// The size of each contender's own code, plain and compressed as in a zip.
     pub(super) fn sizes(&self, programs: &Programs) -> io::Result<Vec<Size>> {
         let of = |contender: &Contender| {
             let mut files = programs.code(contender.who, contender.case)?;
@@ -129,18 +130,18 @@ mod tests {
     use crate::functions::rounds::Warm;
 
     #[test]
-    fn ratios_are_those_of_a_round() {
+    fn ratios_compare_within_a_round() {
         let who = |who| Contender {
             who,
             case: Case::Files,
         };
-        let mut results = Results::new(vec![who(Who::Floor), who(Who::Rust)]);
-        // The machine is ten times slower in the second round; the ratio is not.
+        let mut results = Results::new(vec![who(Program::Floor), who(Program::Rust)]);
+        // The machine is ten times slower in the second round. The ratio is the same.
         for (slow, cpu) in [(1.0, true), (10.0, false), (1.0, true)] {
             results
                 .round(|contender| {
                     let poll_ms = slow
-                        * if contender.who == Who::Floor {
+                        * if contender.who == Program::Floor {
                             2.0
                         } else {
                             6.0
@@ -161,8 +162,8 @@ mod tests {
         assert_eq!(results.median(1, POLL), Some(6.0));
         assert_eq!(results.ratio(0, CPU), Some(1.0));
         assert_eq!(results.median(1, CPU), Some(60.0));
-        assert_eq!(results.find(Who::Rust, Case::Files), Some(1));
-        assert_eq!(results.find(Who::Rust, Case::Save), None);
-        assert_eq!(results.find(Who::Floor, Case::Save), Some(0));
+        assert_eq!(results.find(Program::Rust, Case::Files), Some(1));
+        assert_eq!(results.find(Program::Rust, Case::Save), None);
+        assert_eq!(results.find(Program::Floor, Case::Save), Some(0));
     }
 }

@@ -1,4 +1,5 @@
-//! Rounds: every program once in each, one after another, so that what disturbs the machine disturbs all of them.
+//! Rounds: each round runs every program once, one after another, so that a disturbance of the
+//! machine affects all of them.
 
 use std::io;
 use std::sync::OnceLock;
@@ -6,31 +7,32 @@ use std::thread;
 use std::time::Duration;
 
 use super::case::Case;
-use super::process::Instance;
-use super::programs::{Programs, Who};
+use super::process::MeasuredProcess;
+use super::programs::{Program, Programs};
 use super::quota::Quota;
-use super::world::World;
+use super::world::BenchServers;
 use crate::stats;
 
-/// Requests before those that count as warm.
+/// Requests before the measured warm requests.
 pub(super) const WARM_UP: usize = 30;
 
-/// Before each request, since Lambda freezes what has answered: it wakes with caches that others have used.
+/// The pause before each request. Lambda freezes an environment after its response, so it resumes
+/// with cold caches.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// Who is asked what.
+/// A program and the request that it gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Contender {
-    pub(super) who: Who,
+    pub(super) who: Program,
     pub(super) case: Case,
 }
 
-/// What one start, and the requests after it, took.
+/// The cost of one start, and of the requests after it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sample {
     /// From the spawn to the first poll, in milliseconds.
     pub(super) poll_ms: f64,
-    /// CPU until then.
+    /// CPU until the first poll.
     pub(super) poll_cpu_ms: f64,
     /// The first invocation.
     pub(super) first_ms: f64,
@@ -39,24 +41,24 @@ pub(super) struct Sample {
     pub(super) warm: Option<Warm>,
 }
 
-/// What warm requests took.
+/// The cost of warm requests.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Warm {
     /// With a pause before each.
     pub(super) p50_us: f64,
     pub(super) p99_us: f64,
     pub(super) cpu_us: f64,
-    /// Without.
+    /// Without pauses.
     pub(super) mean_us: f64,
     pub(super) busy_cpu_us: f64,
     pub(super) per_second: f64,
     pub(super) rss_mb: f64,
 }
 
-/// Starts `contender`, asks it once, and then `warm` times with pauses and as often without.
+/// Starts `contender`, sends one request, then `warm` requests with pauses and as many without.
 pub(super) fn sample(
     programs: &Programs,
-    world: &World,
+    world: &BenchServers,
     contender: Contender,
     warm: usize,
     quota: Option<&Quota>,
@@ -67,14 +69,14 @@ pub(super) fn sample(
     }
     let launch = programs.launch(who, case, world, world.ports())?;
     let (mut instance, start) =
-        Instance::start(&launch, world.folder().join("log"), quota, &OnceLock::new())?;
+        MeasuredProcess::start(&launch, world.folder().join("log"), quota, &OnceLock::new())?;
     let mut at = 0;
-    let mut ask = |instance: &mut Instance| {
+    let mut ask = |instance: &mut MeasuredProcess| {
         let invocation = instance.invoke(&case.event(world, at))?;
         at += 1;
-        if who != Who::Floor && !case.accepts(&invocation.answer) {
+        if who != Program::Floor && !case.accepts(&invocation.answer) {
             let answer = String::from_utf8_lossy(&invocation.answer);
-            return Err(instance.complaint(&format!("{contender:?} answers {answer:.400}")));
+            return Err(instance.error_with_log(&format!("{contender:?} answers {answer:.400}")));
         }
         Ok(invocation)
     };
@@ -89,7 +91,7 @@ pub(super) fn sample(
     if warm == 0 {
         return Ok(sample);
     }
-    // Under a quota, only who needs it to be compiled while it runs would gain, and it would take minutes.
+    // Under a quota, warm-up would only help programs with a JIT compiler, and would take minutes.
     for _ in 0..if quota.is_some() { 3 } else { WARM_UP } {
         ask(&mut instance)?;
     }
@@ -118,7 +120,7 @@ pub(super) fn sample(
     Ok(sample)
 }
 
-/// How many.
+/// The number of requests.
 fn count(count: usize) -> f64 {
     u32::try_from(count).map_or(f64::MAX, f64::from)
 }

@@ -1,4 +1,5 @@
-//! A wire to listen at: passes bytes on, and notes how much CPU the client had used at each.
+//! A TCP proxy that records the client's CPU time at each message. Unlike the fault proxy of the
+//! tests it uses threads, which wait for the process's clock.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -8,27 +9,27 @@ use std::thread;
 
 use super::process::{CpuClock, Moment};
 
-/// Something that went over it.
+/// A recorded message.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Mark {
+pub(super) struct WireMark {
     pub(super) moment: Moment,
-    pub(super) what: What,
+    pub(super) what: WireEvent,
 }
 
-/// What that was.
+/// The kind of the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum What {
+pub(super) enum WireEvent {
     /// The client has connected.
     Connected,
-    /// The client begins TLS.
+    /// The client's ClientHello.
     Hello,
-    /// The client says something else.
+    /// Another message of the client.
     ToServer,
-    /// The server says something.
+    /// A message of the server.
     ToClient,
 }
 
-/// A listener before one server, for one client.
+/// A listener in front of one server, for one client.
 #[derive(Debug)]
 pub(super) struct Wire {
     address: SocketAddr,
@@ -39,12 +40,12 @@ pub(super) struct Wire {
 struct Shared {
     upstream: u16,
     clock: Arc<OnceLock<CpuClock>>,
-    marks: Mutex<Vec<Mark>>,
+    marks: Mutex<Vec<WireMark>>,
     ended: AtomicBool,
 }
 
 impl Wire {
-    /// Before the server at `port`. Nothing is passed on before the client's clock is known.
+    /// In front of the server at `port`. It passes nothing on until the client's clock is known.
     pub(super) fn start(port: u16, clock: &Arc<OnceLock<CpuClock>>) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
@@ -60,7 +61,7 @@ impl Wire {
                 if accepting.ended.load(Ordering::SeqCst) {
                     return;
                 }
-                // Who hangs up has nothing more to say.
+                // An error means that one end has closed the connection.
                 let _ = pass(client, &accepting);
             }
         });
@@ -71,8 +72,8 @@ impl Wire {
         self.address.port()
     }
 
-    /// All so far, in order.
-    pub(super) fn marks(&self) -> Vec<Mark> {
+    /// All messages so far, in order.
+    pub(super) fn marks(&self) -> Vec<WireMark> {
         let marks = self.shared.marks.lock();
         marks.unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -81,13 +82,13 @@ impl Wire {
 impl Drop for Wire {
     fn drop(&mut self) {
         self.shared.ended.store(true, Ordering::SeqCst);
-        // It waits for a connection.
+        // Unblocks `accept`.
         let _ = TcpStream::connect(self.address);
     }
 }
 
 fn pass(client: TcpStream, shared: &Arc<Shared>) -> io::Result<()> {
-    shared.note(What::Connected)?;
+    shared.note(WireEvent::Connected)?;
     let server = TcpStream::connect((Ipv4Addr::LOCALHOST, shared.upstream))?;
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
@@ -117,22 +118,23 @@ fn pump(
         if count == 0 {
             return Ok(());
         }
-        // A record with a handshake message that is a ClientHello (RFC 8446, 4 and 5.1).
+        // A TLS record with a handshake message that is a ClientHello (RFC 8446, sections 4 and
+        // 5.1).
         let hello = buffer[0] == 0x16 && buffer[..count].get(5) == Some(&1);
         shared.note(match to_server {
-            true if hello => What::Hello,
-            true => What::ToServer,
-            false => What::ToClient,
+            true if hello => WireEvent::Hello,
+            true => WireEvent::ToServer,
+            false => WireEvent::ToClient,
         })?;
         to.write_all(&buffer[..count])?;
     }
 }
 
 impl Shared {
-    fn note(&self, what: What) -> io::Result<()> {
+    fn note(&self, what: WireEvent) -> io::Result<()> {
         let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
         let moment = self.clock.wait().now()?;
-        marks.push(Mark { moment, what });
+        marks.push(WireMark { moment, what });
         Ok(())
     }
 }

@@ -1,4 +1,5 @@
-//! What the measured programs talk to: a Postgres and an S3 over TLS, with the same data for everybody.
+//! The servers for the measured programs: Postgres and S3 over TLS, with the same data for every
+//! program.
 
 use std::ffi::OsString;
 use std::fs;
@@ -27,9 +28,9 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// The bucket.
 pub(super) const BUCKET: &str = "slipway-files";
-/// Who has a hundred files to list.
+/// The user with a hundred files to list.
 pub(super) const LISTER: &str = "lister";
-/// Who records, and deletes.
+/// The users that record and delete.
 pub(super) const SAVER: &str = "saver";
 pub(super) const DELETER: &str = "deleter";
 
@@ -38,24 +39,24 @@ const ACCESS_KEY: &str = "ASIAIOSFODNN7EXAMPLE";
 const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 const LISTED: usize = 100;
 const STRANGERS: usize = 10_000;
-/// Of a JPEG, so that a look at the content finds what the type says.
+/// The first bytes of a JPEG, so that detection agrees with the content type.
 const BYTES: &[u8] = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00";
 
-/// The servers, and where they are. They go when this does.
-pub(super) struct World {
+/// The servers and their addresses. They stop when dropped.
+pub(super) struct BenchServers {
     runtime: Runtime,
     postgres: Postgres,
     admin: Client,
     s3: S3Server,
     s3_port: u16,
     folder: tempfile::TempDir,
-    /// The keys of what can be recorded or deleted.
+    /// The keys of objects that can be recorded or deleted.
     pub(super) keys: Vec<ObjectKey>,
     trash: Vec<ObjectKey>,
 }
 
-impl World {
-    /// Starts everything, and puts `objects` objects that can be recorded.
+impl BenchServers {
+    /// Starts the servers, and uploads `objects` objects that can be recorded.
     pub(super) fn start(objects: usize) -> io::Result<Self> {
         let runtime = Runtime::new()?;
         let folder = tempfile::Builder::new()
@@ -91,23 +92,24 @@ impl World {
         Ok(world)
     }
 
-    /// Where logs may go.
+    /// The folder for logs.
     pub(super) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Postgres's port and S3's: who listens in between gives his own.
+    /// The ports of Postgres and S3. A proxy replaces them with its own.
     pub(super) fn ports(&self) -> (u16, u16) {
         (self.postgres.port(), self.s3_port)
     }
 
-    /// What every function is told, by the template or by Lambda itself, with servers at these ports.
+    /// The environment of every function, as the template and Lambda set it, with servers at these
+    /// ports.
     pub(super) fn env((postgres, s3): (u16, u16)) -> Vec<(String, String)> {
         let s3 = format!("https://localhost:{s3}");
         let database = format!(
             "postgresql://neondb_owner:npg_AbC123@localhost:{postgres}/neondb?sslmode=require"
         );
-        // As long as a role's is.
+        // As long as a role's.
         let token = "IQoJb3JpZ2luX2VjEXAMPLE".repeat(44);
         [
             ("PATH", "/usr/local/bin:/usr/bin:/bin:/opt/bin"),
@@ -137,24 +139,24 @@ impl World {
         .into()
     }
 
-    /// The roots in certs/ and ours, as the layer has them: what `SSL_CERT_DIR` and `SSL_CERT_FILE` are.
+    /// The roots in certs/ and ours, in the layer's layout: for `SSL_CERT_DIR` and `SSL_CERT_FILE`.
     pub(super) fn layer(&self) -> [(String, OsString); 2] {
         let layer = self.folder().join("layer");
         [("SSL_CERT_DIR", "roots"), ("SSL_CERT_FILE", "ca.pem")]
             .map(|(name, at)| (name.to_owned(), layer.join(at).into()))
     }
 
-    /// The machine's roots and ours: what a function finds that brings none.
+    /// The machine's roots and ours, for functions that bring no roots.
     pub(super) fn large_bundle(&self) -> PathBuf {
         self.folder().join("system.pem")
     }
 
-    /// Ours alone, for who adds it to roots of his own.
+    /// Our root alone, for functions that add it to their own.
     pub(super) fn own_root(&self) -> PathBuf {
         self.folder().join("own.pem")
     }
 
-    /// Nothing is recorded, and everything can be deleted.
+    /// Resets the data: nothing is recorded, and everything can be deleted.
     pub(super) fn reset(&self) -> io::Result<()> {
         let sql = format!(
             "DELETE FROM s3_files WHERE user_id IN ('{SAVER}', '{DELETER}'); \
@@ -165,7 +167,7 @@ impl World {
         self.insert(&self.trash)
     }
 
-    /// The id of something to delete.
+    /// The id of a file to delete.
     pub(super) fn deletable(&self, at: usize) -> FileId {
         self.trash[at].id()
     }
@@ -238,7 +240,7 @@ impl World {
     }
 }
 
-/// Roots to trust: see above for whom.
+/// Writes the root certificates that the programs trust.
 fn bundles(authority: &Authority, folder: &Path) -> io::Result<()> {
     let own = fs::read_to_string(authority.path())?;
     let certs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../certs");
@@ -272,7 +274,8 @@ fn postgres(certificate: &str, key: &str) -> io::Result<Postgres> {
     Postgres::start(&Guard::this()?, &options)
 }
 
-/// A login and a database as Neon makes them, with the newest schema; answers the superuser's connection.
+/// A login and a database as Neon creates them, with the newest schema. Returns the superuser's
+/// connection.
 async fn prepare(server: &Postgres, authority: &Authority) -> io::Result<Client> {
     let admin = connect(&server.url()).await?;
     for statement in [
@@ -311,7 +314,7 @@ fn keys(owner: &str, count: usize) -> io::Result<Vec<ObjectKey>> {
         .collect())
 }
 
-/// Ends TLS, as AWS's front does, and passes the rest on to `endpoint`; answers its port.
+/// Terminates TLS, as AWS does, and passes the rest on to `endpoint`. Returns its port.
 async fn serve_tls(endpoint: &str, certificate: &str, key: &str) -> io::Result<u16> {
     let upstream = endpoint.trim_start_matches("http://").to_owned();
     let chain = CertificateDer::from_pem_slice(certificate.as_bytes()).map_err(io::Error::other)?;
@@ -340,7 +343,7 @@ async fn serve_tls(endpoint: &str, certificate: &str, key: &str) -> io::Result<u
     Ok(port)
 }
 
-/// Puts one object through its URL.
+/// Uploads one object through its URL.
 fn put(host: &str, url: &str) -> io::Result<()> {
     let path = url.trim_start_matches("http://").trim_start_matches(host);
     let mut stream = TcpStream::connect(host)?;

@@ -1,4 +1,4 @@
-//! What one request asks of Postgres, at the size that the table has.
+//! The cost of one request in Postgres at the current size of the table.
 
 use std::io;
 use std::time::Instant;
@@ -7,28 +7,28 @@ use slipway_core::{FileId, FileName, Metadata, NamePosition, ObjectKey, StoredOb
 use slipway_db::{Db, Filter, FolderPage, Location, NamePage, Page, Recorded};
 use time::OffsetDateTime;
 
-use super::server::{Server, user};
-use super::who::Who;
+use super::server::{StatementServer, user};
+use super::users::UserKind;
 use crate::stats::percentile;
 
-/// Where new files are, so that they are told from those that the table is filled with.
+/// The time of new files, which separates them from the generated rows.
 const HERE: Location<'static> = Location {
     bucket: "new",
     file_url: "https://new.s3.eu-central-1.amazonaws.com/a/key/of/some/length/as/they/are.jpg",
 };
 
-/// More than anybody has.
+/// A quota that no user reaches.
 const QUOTA: u64 = 1 << 62;
 
-/// What an operation costs, each time.
+/// The cost of each call of an operation.
 pub(super) struct Cost {
     pub(super) what: &'static str,
-    pub(super) who: Who,
+    pub(super) users: UserKind,
     /// Blocks of 8 KB that the server touched.
     pub(super) blocks: f64,
-    /// The server's time for it, planning included, in milliseconds.
+    /// The server's time including planning, in milliseconds.
     pub(super) server: f64,
-    /// The client's time, in milliseconds: the median and the 99th percentile.
+    /// The client's time in milliseconds: the median and the 99th percentile.
     pub(super) p50: f64,
     pub(super) p99: f64,
 }
@@ -77,10 +77,10 @@ const OPERATIONS: [(Operation, &str); 13] = [
     (Operation::Delete, "delete it"),
 ];
 
-/// The first of them only list.
+/// The operations at the beginning only list.
 const LISTS: usize = 8;
 
-/// What is done for the user with folders.
+/// The operations of the user with folders.
 const TREE: [(Operation, &str); 6] = [
     (Operation::Root, "the root, which is one folder"),
     (Operation::Folders, "the first 50 folders"),
@@ -90,25 +90,35 @@ const TREE: [(Operation, &str); 6] = [
     (Operation::ByName, "by name: the first page of 50"),
 ];
 
-/// Every operation, for the hot user and for many average ones; lists alone for the idle one, who would not be idle else.
-pub(super) async fn all(server: &Server, rows: u64, times: usize) -> io::Result<Vec<Cost>> {
+/// Every operation for the hot user and for many average ones. The idle user only lists, since
+/// writes would end the idleness.
+pub(super) async fn all(
+    server: &StatementServer,
+    rows: u64,
+    times: usize,
+) -> io::Result<Vec<Cost>> {
     let db = server.db()?;
     let mut costs = Vec::new();
-    for who in [Who::Hot, Who::Idle, Who::Average, Who::Tree] {
+    for users in [
+        UserKind::Hot,
+        UserKind::Idle,
+        UserKind::Average,
+        UserKind::Tree,
+    ] {
         let mut files = Vec::new();
         for number in 0..=times as u64 {
-            files.push(subject(server, &who.user(number, rows)).await?);
+            files.push(subject(server, &users.user(number, rows)).await?);
         }
         let Some((first, others)) = files.split_first() else {
             continue;
         };
-        let operations = match who {
-            Who::Hot | Who::Average => &OPERATIONS[..],
-            Who::Idle => &OPERATIONS[..LISTS],
-            Who::Tree => &TREE,
+        let operations = match users {
+            UserKind::Hot | UserKind::Average => &OPERATIONS[..],
+            UserKind::Idle => &OPERATIONS[..LISTS],
+            UserKind::Tree => &TREE,
         };
         for &(operation, what) in operations {
-            // A connection's first statement reads the catalog.
+            // The first statement of a connection reads the catalog.
             once(&db, operation, first, rows).await?;
             server.run("SELECT pg_stat_statements_reset()").await?;
             let mut millis = Vec::with_capacity(times);
@@ -122,7 +132,7 @@ pub(super) async fn all(server: &Server, rows: u64, times: usize) -> io::Result<
             let each = times as f64;
             costs.push(Cost {
                 what,
-                who,
+                users,
                 blocks: blocks / each,
                 server: server / each,
                 p50: of(50),
@@ -133,15 +143,15 @@ pub(super) async fn all(server: &Server, rows: u64, times: usize) -> io::Result<
     Ok(costs)
 }
 
-/// A user, a place deep in the list, a file from there, and a new one.
+/// A user, a position deep in the list, an existing file, and a new one.
 struct Subject {
     user: UserId,
     deep: FileId,
     new: StoredObject,
 }
 
-async fn subject(server: &Server, name: &str) -> io::Result<Subject> {
-    // By the list's index alone, so that it is found as soon for each of them.
+async fn subject(server: &StatementServer, name: &str) -> io::Result<Subject> {
+    // Only the list's index finds it equally fast for each of them.
     let deep = server.admin.query_one(
         "SELECT id FROM s3_files WHERE user_id = $1 AND deleted_at IS NULL AND id > (
              SELECT (substr(a, 1, 8) || '-' || substr(a, 9, 4) || '-7000-8000-000000000000')::uuid
@@ -262,8 +272,8 @@ fn done<T>(result: Result<T, slipway_core::Error>) -> io::Result<()> {
     result.map(drop).map_err(io::Error::other)
 }
 
-/// Blocks and milliseconds of everything that ran since the last reset, but for this.
-async fn cost(server: &Server) -> io::Result<(f64, f64)> {
+/// Blocks and milliseconds of everything since the last reset, except this query.
+async fn cost(server: &StatementServer) -> io::Result<(f64, f64)> {
     let row = server
         .admin
         .query_one(

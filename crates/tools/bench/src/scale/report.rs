@@ -1,12 +1,12 @@
-//! The results as Markdown, and as bars.
+//! The results as Markdown and as bars.
 
 use std::fmt::Write as _;
 
-use super::Results;
+use super::ScaleResults;
 use crate::svg::{Bar, bars};
 
-/// Two tables: every operation at every size, and every crowd of writers.
-pub(super) fn text(results: &Results) -> String {
+/// Two tables: every operation at every size, and every number of writers.
+pub(super) fn text(results: &ScaleResults) -> String {
     let mut text = String::from(
         "Blocks of 8 KB that the server touched; its time in ms; the client's time in ms, the median and the 99th percentile.\n\n| user | operation |",
     );
@@ -26,7 +26,7 @@ pub(super) fn text(results: &Results) -> String {
         for (column, costs) in results.costs.iter().enumerate() {
             let cost = &costs[at];
             if column == 0 {
-                let _ = write!(text, "| {} | {} |", cost.who.name(), cost.what);
+                let _ = write!(text, "| {} | {} |", cost.users.name(), cost.what);
             }
             let _ = write!(
                 text,
@@ -52,8 +52,8 @@ pub(super) fn text(results: &Results) -> String {
     text
 }
 
-/// Blocks of every operation, at every size.
-pub(super) fn plot(results: &Results) -> String {
+/// The blocks of every operation at every size.
+pub(super) fn plot(results: &ScaleResults) -> String {
     let operations = results.costs.first().map_or(0, Vec::len);
     let groups: Vec<_> = (0..operations)
         .filter_map(|at| {
@@ -68,7 +68,7 @@ pub(super) fn plot(results: &Results) -> String {
                     value: costs[at].blocks,
                 });
             Some((
-                format!("{}, {} user", first.what, first.who.name()),
+                format!("{}, {} user", first.what, first.users.name()),
                 bars.collect(),
             ))
         })

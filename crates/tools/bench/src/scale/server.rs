@@ -1,4 +1,4 @@
-//! A Postgres of its own that counts what statements cost.
+//! A Postgres that counts the cost of statements.
 
 use std::io;
 
@@ -9,18 +9,19 @@ use slipway_emulators::postgres::{Postgres, PostgresOptions};
 use slipway_testkit::cache;
 use tokio_postgres::{Client, NoTls};
 
-/// With its indexes, and some room.
+/// A row with its indexes and some room, in bytes.
 const BYTES_OF_A_ROW: u64 = 1000;
 
-/// The server; its data goes when this does.
-pub(super) struct Server {
+/// The server. Its data is deleted when it is dropped.
+pub(super) struct StatementServer {
     postgres: Postgres,
-    /// The superuser, whom no row-level security binds.
+    /// The superuser, for whom row-level security does not hold.
     pub(super) admin: Client,
 }
 
-impl Server {
-    /// Starts it with an empty schema. Commits wait for the disk, since who waits for a lock waits for them too.
+impl StatementServer {
+    /// Starts it with an empty schema. Commits wait for the disk, since the wait for a lock
+    /// includes them.
     pub(super) async fn start() -> io::Result<Self> {
         let mut options = PostgresOptions::temporary(cache());
         options.fsync = true;
@@ -46,13 +47,13 @@ impl Server {
         Ok(server)
     }
 
-    /// What a function has: one connection, made when it is needed.
+    /// A `Db` as in a function: one connection, opened when it is needed.
     pub(super) fn db(&self) -> io::Result<Db> {
         let config = Config::parse("DATABASE_URL", &self.postgres.url());
         Db::new(config.map_err(io::Error::other)?).map_err(io::Error::other)
     }
 
-    /// Fails where the disk has no room for so many more `rows`.
+    /// Fails if the disk has no room for so many more `rows`.
     pub(super) fn check_room(&self, rows: u64) -> io::Result<()> {
         let disk = nix::sys::statvfs::statvfs(self.postgres.folder())?;
         let free = disk.blocks_available() * disk.fragment_size();
@@ -67,7 +68,7 @@ impl Server {
         )))
     }
 
-    /// Runs statements of our own.
+    /// Runs statements as superuser.
     pub(super) async fn run(&self, sql: &str) -> io::Result<()> {
         self.admin
             .batch_execute(sql)
@@ -75,7 +76,7 @@ impl Server {
             .map_err(io::Error::other)
     }
 
-    /// One value.
+    /// Reads one value.
     pub(super) async fn value<T: for<'a> tokio_postgres::types::FromSql<'a>>(
         &self,
         sql: &str,
@@ -88,7 +89,7 @@ impl Server {
         row.try_get(0).map_err(io::Error::other)
     }
 
-    /// Fails where somebody's usage is not the sum of the rows.
+    /// Fails if a user's usage is not the sum of the rows.
     pub(super) async fn check_usage(&self) -> io::Result<()> {
         let wrong: i64 = self
             .value(

@@ -1,4 +1,4 @@
-//! Many who write at once: what they manage together, how long each waits, and for what.
+//! Concurrent writers: their throughput, their waiting times, and what they wait for.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -8,27 +8,27 @@ use slipway_db::{Db, Recorded};
 use tokio::task::JoinSet;
 
 use super::operations::{file, record};
-use super::server::{Server, user};
+use super::server::{StatementServer, user};
 use crate::stats::percentile;
 
-/// Writers, and what came of them.
+/// A group of writers and its results.
 pub(super) struct Crowd {
     pub(super) writers: usize,
     /// Whether all of them wrote for one user.
     pub(super) one_user: bool,
-    /// Statements a second, of all together.
+    /// Statements per second, of all writers together.
     pub(super) throughput: f64,
-    /// Milliseconds of one.
+    /// Milliseconds of one statement.
     pub(super) p50: f64,
     pub(super) p99: f64,
-    /// How many of them waited for a lock, at an average moment.
+    /// The average number of writers that waited for a lock.
     pub(super) waiting: f64,
     pub(super) deadlocks: i64,
 }
 
-/// Lets `writers` record and delete files in turn, for `time`.
+/// Lets `writers` alternately record and delete files for `time`.
 pub(super) async fn crowd(
-    server: &Server,
+    server: &StatementServer,
     writers: usize,
     one_user: bool,
     time: Duration,
@@ -99,8 +99,8 @@ async fn write(db: &Db, user: &UserId, until: Instant) -> io::Result<Vec<f64>> {
     Ok(millis)
 }
 
-async fn deadlocks(server: &Server) -> io::Result<i64> {
-    // A backend tells what it has counted once it is idle for a second, or ends.
+async fn deadlocks(server: &StatementServer) -> io::Result<i64> {
+    // A backend reports its counters when it has been idle for a second, or ends.
     tokio::time::sleep(Duration::from_millis(1500)).await;
     server
         .value("SELECT sum(deadlocks)::bigint FROM pg_stat_database")

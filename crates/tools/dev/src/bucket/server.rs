@@ -6,33 +6,33 @@ use hyper::Method;
 use slipway_core::env::Environment;
 use slipway_s3_urls::Location;
 
-use super::sign::{Keys, signed};
-use crate::doctor::http::{Answer, Http};
+use super::sign::{AccessKey, signed};
+use crate::doctor::http::{Http, HttpResponse};
 use crate::doctor::s3;
 
-/// An S3-compatible server, and the bucket there.
-pub(crate) struct Server {
+/// An S3-compatible server with the bucket of `S3_BUCKET_NAME`.
+pub(crate) struct S3CompatibleServer {
     location: Location,
-    /// Without a slash at the end.
+    /// The URL, without a slash at the end.
     address: String,
-    keys: Keys,
+    keys: AccessKey,
     http: Http,
 }
 
 /// Whether the bucket exists.
-pub(crate) enum Found {
-    There,
+pub(crate) enum BucketState {
+    Exists,
     Missing,
-    /// The server does not say, because of this.
-    Unclear(String),
+    /// The server does not report it; this is the reason.
+    Unknown(String),
 }
 
-impl Server {
-    /// Reads where the functions would look for S3; `None` at AWS.
+impl S3CompatibleServer {
+    /// Reads the variables of the functions. `None` means AWS.
     pub(crate) fn from_env() -> io::Result<Option<Self>> {
         let get = |name: &str| {
             let value = std::env::var(name).ok().filter(|value| !value.is_empty());
-            // As the local stack sets it for the functions.
+            // The default of the local stack.
             value.or_else(|| (name == "AWS_REGION").then(|| "us-east-1".to_owned()))
         };
         let env = &Environment::new(get);
@@ -40,7 +40,7 @@ impl Server {
         let Some(address) = location.endpoint.clone() else {
             return Ok(None);
         };
-        let keys = Keys {
+        let keys = AccessKey {
             access_key: env
                 .required("AWS_ACCESS_KEY_ID")
                 .map_err(io::Error::other)?,
@@ -65,7 +65,7 @@ impl Server {
         &self.location.region
     }
 
-    /// Where the server is.
+    /// The URL of the server.
     pub(crate) fn address(&self) -> &str {
         &self.address
     }
@@ -74,40 +74,46 @@ impl Server {
         format!("{}/{}", self.address, self.location.bucket)
     }
 
-    /// Asks whether the bucket is there.
-    pub(crate) async fn find(&self) -> io::Result<Found> {
-        let answer = self.ask(Method::HEAD, "", "").await?;
+    /// Checks whether the bucket exists.
+    pub(crate) async fn state(&self) -> io::Result<BucketState> {
+        let answer = self.request(Method::HEAD, "", "").await?;
         Ok(match answer.status.as_u16() {
-            200..=299 => Found::There,
-            404 => Found::Missing,
-            // An answer to HEAD has no body, so no code: a list says why.
-            _ => Found::Unclear(s3::fault(&self.ask(Method::GET, "", "").await?).1),
+            200..=299 => BucketState::Exists,
+            404 => BucketState::Missing,
+            // A response to HEAD has no body and so no error code. A list request returns the code.
+            _ => BucketState::Unknown(s3::fault(&self.request(Method::GET, "", "").await?).1),
         })
     }
 
-    /// Sends a signed request about the bucket; `query` is the name of a subresource.
-    pub(crate) async fn ask(&self, method: Method, query: &str, body: &str) -> io::Result<Answer> {
-        self.ask_at(&self.url(), method, query, body).await
+    /// Sends a signed request about the bucket. `query` is the name of a subresource.
+    pub(crate) async fn request(
+        &self,
+        method: Method,
+        query: &str,
+        body: &str,
+    ) -> io::Result<HttpResponse> {
+        self.request_at(&self.url(), method, query, body).await
     }
 
-    /// Puts an object and deletes it again, as a function would; an error says why it was refused.
+    /// Uploads an object and deletes it again, as a function would. The error is the reason of a
+    /// refusal.
     pub(crate) async fn probe(&self) -> io::Result<Result<(), String>> {
         let url = format!("{}/slipway-probe", self.url());
-        let put = self.ask_at(&url, Method::PUT, "", "probe").await?;
+        let put = self.request_at(&url, Method::PUT, "", "probe").await?;
         if !put.status.is_success() {
             return Ok(Err(s3::code(&put)));
         }
-        self.ask_at(&url, Method::DELETE, "", "").await?;
+        self.request_at(&url, Method::DELETE, "", "").await?;
         Ok(Ok(()))
     }
 
-    async fn ask_at(
+    async fn request_at(
         &self,
         url: &str,
         method: Method,
         query: &str,
         body: &str,
-    ) -> io::Result<Answer> {
+    ) -> io::Result<HttpResponse> {
         let path = url.splitn(4, '/').last().unwrap_or_default();
         let headers = signed(
             &self.keys,
@@ -127,12 +133,12 @@ impl Server {
         self.send(method, &url, &headers, body).await
     }
 
-    /// The list, as anybody may ask for it.
-    pub(crate) async fn anonymous(&self) -> io::Result<Answer> {
+    /// Lists the bucket without a signature.
+    pub(crate) async fn anonymous(&self) -> io::Result<HttpResponse> {
         self.send(Method::GET, &self.url(), &[], "").await
     }
 
-    /// Why a browser would refuse an upload of a page at `origin`.
+    /// The reason why a browser would refuse an upload from a page at `origin`.
     pub(crate) async fn preflight(&self, origin: &str) -> io::Result<Option<String>> {
         let headers = [
             ("origin", origin),
@@ -147,7 +153,7 @@ impl Server {
         let allowed = answer.header("access-control-allow-origin");
         let allowed = allowed.is_some_and(|allowed| allowed == "*" || allowed == origin);
         Ok((!allowed || !answer.status.is_success())
-            .then(|| format!("a preflight is answered by {}", s3::code(&answer))))
+            .then(|| format!("the preflight response is {}", s3::code(&answer))))
     }
 
     async fn send(
@@ -156,8 +162,10 @@ impl Server {
         url: &str,
         headers: &[(&str, &str)],
         body: &str,
-    ) -> io::Result<Answer> {
+    ) -> io::Result<HttpResponse> {
         let sent = self.http.send(method, url, headers, body.to_owned()).await;
-        sent.map_err(|error| io::Error::other(format!("{} does not answer: {error}", self.address)))
+        sent.map_err(|error| {
+            io::Error::other(format!("{} does not respond: {error}", self.address))
+        })
     }
 }

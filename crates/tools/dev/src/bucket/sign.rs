@@ -1,4 +1,5 @@
-//! SigV4 in headers, for requests about a bucket. `slipway-s3-urls` signs URLs of objects only.
+//! Signs requests about a bucket with SigV4 in headers. `slipway-s3-urls` only signs URLs of
+//! objects.
 //!
 //! Source: "Signature Calculations for the Authorization Header", Amazon S3 API Reference.
 
@@ -7,11 +8,12 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::{digest, hmac};
+use slipway_core::hex;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-/// Who signs.
-pub(super) struct Keys {
+/// The access key.
+pub(super) struct AccessKey {
     pub(super) access_key: String,
     pub(super) secret_key: String,
     pub(super) token: Option<String>,
@@ -19,7 +21,7 @@ pub(super) struct Keys {
 
 /// The headers of a signed request. `query` is one name without a value, or empty.
 pub(super) fn signed(
-    keys: &Keys,
+    keys: &AccessKey,
     region: &str,
     method: &str,
     host: &str,
@@ -28,7 +30,7 @@ pub(super) fn signed(
     body: &str,
 ) -> Vec<(&'static str, String)> {
     let format = format_description!("[year][month][day]T[hour][minute][second]Z");
-    // It has no part that can fail.
+    // Formatting these numbers cannot fail.
     let now = OffsetDateTime::now_utc()
         .format(&format)
         .unwrap_or_default();
@@ -40,7 +42,7 @@ pub(super) fn signed(
         ("x-amz-date", now.clone()),
     ];
     if !body.is_empty() {
-        // S3 wants one of its checksums with every configuration of a bucket.
+        // S3 requires a checksum with every configuration of a bucket.
         headers.push(("x-amz-checksum-sha256", STANDARD.encode(sum)));
     }
     if let Some(token) = &keys.token {
@@ -74,11 +76,4 @@ pub(super) fn signed(
     );
     headers.push(("authorization", authorization));
     headers
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

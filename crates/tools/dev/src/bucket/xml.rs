@@ -2,13 +2,13 @@
 
 use slipway_emulators::s3::CorsRule;
 
-/// All four switches of "Block public access".
+/// All four settings of "Block public access".
 pub(super) const PRIVATE: &str = "<PublicAccessBlockConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
     <BlockPublicAcls>true</BlockPublicAcls><IgnorePublicAcls>true</IgnorePublicAcls>\
     <BlockPublicPolicy>true</BlockPublicPolicy><RestrictPublicBuckets>true</RestrictPublicBuckets>\
     </PublicAccessBlockConfiguration>";
 
-/// Where a bucket is made.
+/// The region of a new bucket.
 pub(super) fn location(region: &str) -> String {
     format!(
         "<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><LocationConstraint>{}\
@@ -17,7 +17,7 @@ pub(super) fn location(region: &str) -> String {
     )
 }
 
-/// A CORS configuration of one rule.
+/// A CORS configuration with one rule.
 pub(super) fn cors(rule: &CorsRule) -> String {
     let all = |name: &str, values: &[String]| -> String {
         let one = |value: &String| format!("<{name}>{}</{name}>", escaped(value));

@@ -1,4 +1,5 @@
-//! The API: it is there, it is Slipway, it lets nobody in without a good token, and it has its database.
+//! Checks of the API: it responds, it is Slipway, it refuses invalid tokens, and it reaches its
+//! database.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -6,53 +7,54 @@ use hyper::{Method, StatusCode};
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
-use super::http::Answer;
-use super::report::Outcome;
+use super::http::HttpResponse;
+use super::report::CheckOutcome;
 use super::trip::{BYTES, Made, NAME};
 use super::{Doctor, fault, jwt};
 
 impl Doctor {
-    /// Asks without a token: anything but a refusal is wrong.
+    /// Sends a request without a token. Any response but a refusal is wrong.
     pub(super) async fn api(&mut self) -> bool {
         let url = self.target.url("/presign-upload");
         let headers = [("content-type", "application/json")];
         let answer = match self.http.send(Method::POST, &url, &headers, "{}").await {
             Ok(answer) => answer,
             Err(error) => {
-                let said = format!("{} does not answer: {error}", self.target.api);
-                return self
-                    .report
-                    .add("api", Outcome::Fault(fault::API_UNREACHABLE, said));
+                let said = format!("{} does not respond: {error}", self.target.api);
+                return self.report.add(
+                    "api",
+                    CheckOutcome::DoctorFault(fault::API_UNREACHABLE, said),
+                );
             }
         };
         self.clocks.see("the API", &answer);
         let said = answer.words();
         let outcome = match answer.status.as_u16() {
-            401 | 403 if answer.json().is_object() => {
-                Outcome::Well(format!("answers, and refuses who has no token: {said}"))
-            }
-            // A server that does not know POST is another server.
+            401 | 403 if answer.json().is_object() => CheckOutcome::Well(format!(
+                "responds, and refuses a request without a token: {said}"
+            )),
+            // A server that refuses POST is not Slipway.
             500.. if answer.status != StatusCode::NOT_IMPLEMENTED => {
-                Outcome::Fault(fault::API_FAILING, format!("answers {said}"))
+                CheckOutcome::DoctorFault(fault::API_FAILING, format!("answers {said}"))
             }
             200..300 | 400 | 413 | 415 if answer.json()["success"].is_boolean() => {
-                let said = format!("a call without a token was let through: {said}");
-                Outcome::Fault(fault::API_OPEN, said)
+                let said = format!("a request without a token was accepted: {said}");
+                CheckOutcome::DoctorFault(fault::API_OPEN, said)
             }
             _ => {
-                let said = format!("POST {url} answers {said}, which Slipway would not");
-                Outcome::Fault(fault::API_NOT_SLIPWAY, said)
+                let said = format!("POST {url} responds with {said}, unlike Slipway");
+                CheckOutcome::DoctorFault(fault::API_NOT_SLIPWAY, said)
             }
         };
         self.report.add("api", outcome)
     }
 
-    /// Asks for an upload with the token; answers its place among those begun.
+    /// Presigns an upload with the token. Returns its index among the uploads.
     pub(super) async fn token(&mut self) -> Option<usize> {
         let outcome = match self.presign().await {
             Ok(at) => {
                 self.report
-                    .add("token", Outcome::Well("accepted".to_owned()));
+                    .add("token", CheckOutcome::Well("accepted".to_owned()));
                 return Some(at);
             }
             Err(outcome) => outcome,
@@ -61,8 +63,8 @@ impl Doctor {
         None
     }
 
-    /// Asks for the URL of an upload.
-    pub(super) async fn presign(&mut self) -> Result<usize, Outcome> {
+    /// Requests a presigned URL.
+    pub(super) async fn presign(&mut self) -> Result<usize, CheckOutcome> {
         let mut ask = json!({
             "fileName": NAME, "contentType": self.target.kind.content_type, "size": BYTES.len(),
             "checksumSha256": STANDARD.encode(digest(&SHA256, BYTES)),
@@ -75,17 +77,20 @@ impl Doctor {
             .await?;
         if answer.status == StatusCode::UNAUTHORIZED || answer.status == StatusCode::FORBIDDEN {
             let (fault, said) = jwt::diagnose(&self.target, &answer);
-            return Err(Outcome::Fault(fault, said));
+            return Err(CheckOutcome::DoctorFault(fault, said));
         }
         if answer.json()["code"] == "quota_exceeded" {
-            return Err(Outcome::Fault(fault::TOKEN_QUOTA, answer.words()));
+            return Err(CheckOutcome::DoctorFault(
+                fault::TOKEN_QUOTA,
+                answer.words(),
+            ));
         }
         if answer.status != StatusCode::OK {
             return Err(self.trouble(fault::API_FAILING, "presigning", &answer));
         }
         let Some(made) = Made::read(&answer.json()) else {
-            let said = "presigning answered 200, and no upload".to_owned();
-            return Err(Outcome::Fault(fault::API_NOT_SLIPWAY, said));
+            let said = "presigning responded with 200 and no upload".to_owned();
+            return Err(CheckOutcome::DoctorFault(fault::API_NOT_SLIPWAY, said));
         };
         self.clocks
             .see_signature("the function that signs", &made.url, &answer);
@@ -93,14 +98,14 @@ impl Doctor {
         Ok(self.made.len() - 1)
     }
 
-    /// Asks what needs the database alone.
+    /// Requests a route that only needs the database.
     pub(super) async fn api_database(&mut self) -> bool {
         let outcome = match self.call(Method::GET, "/usage", None).await {
             Ok(answer) if answer.status == StatusCode::OK => {
-                Outcome::Well("the functions reach their database".to_owned())
+                CheckOutcome::Well("the functions reach their database".to_owned())
             }
             Ok(answer) => {
-                // API Gateway's own words: the function did not answer at all.
+                // API Gateway's own message: the function did not respond.
                 let silent = answer.json()["code"].is_null();
                 let fault = if silent {
                     fault::API_FAILING
@@ -120,7 +125,7 @@ impl Doctor {
         method: Method,
         path: &str,
         body: Option<&Value>,
-    ) -> Result<Answer, Outcome> {
+    ) -> Result<HttpResponse, CheckOutcome> {
         let bearer = format!("Bearer {}", self.target.token);
         let headers = [
             ("authorization", bearer.as_str()),
@@ -137,15 +142,21 @@ impl Doctor {
             .send(method, &self.target.url(path), headers, body)
             .await;
         answer.map_err(|error| {
-            let said = format!("{path} does not answer: {error}");
-            Outcome::Fault(fault::API_UNREACHABLE, said)
+            let said = format!("{path} does not respond: {error}");
+            CheckOutcome::DoctorFault(fault::API_UNREACHABLE, said)
         })
     }
 
-    /// An answer that should not be: the database's fault, if that has one.
-    pub(super) fn trouble(&self, fault: fault::Fault, what: &str, answer: &Answer) -> Outcome {
+    /// Reports an unexpected response. It is a fault of the database if that has one.
+    pub(super) fn trouble(
+        &self,
+        fault: fault::DoctorFault,
+        what: &str,
+        answer: &HttpResponse,
+    ) -> CheckOutcome {
         let said = format!("{what} answers {}", answer.words());
-        // A denied permission is `internal`. These two say that something did not answer, or that it may pass.
+        // A denied permission is `internal`. These two codes mean that a service does not respond,
+        // or that the error may be transient.
         let may_pass = ["unavailable", "timeout"]
             .iter()
             .any(|code| answer.json()["code"] == *code);
@@ -157,9 +168,9 @@ impl Doctor {
         };
         match self.database_fault() {
             Some(cause) if answer.status.is_server_error() => {
-                Outcome::Skipped(format!("{said}: because of {cause}"))
+                CheckOutcome::Skipped(format!("{said}: because of {cause}"))
             }
-            _ => Outcome::Fault(fault, said),
+            _ => CheckOutcome::DoctorFault(fault, said),
         }
     }
 }

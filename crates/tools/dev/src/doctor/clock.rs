@@ -1,4 +1,4 @@
-//! Clocks against each other: what signs, what checks, and this machine.
+//! Compares the clocks of the signing functions, of the servers and of this machine.
 
 use std::time::SystemTime;
 
@@ -6,31 +6,31 @@ use time::format_description::well_known::Rfc2822;
 use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime};
 
-use super::http::Answer;
-use super::report::Outcome;
+use super::http::HttpResponse;
+use super::report::CheckOutcome;
 use super::{Doctor, fault};
 
-/// S3 refuses signatures that are farther away than this.
+/// S3 refuses signatures with a larger difference.
 const S3_REFUSES: i64 = 15 * 60;
 
-/// Worth a word before it breaks anything.
+/// A difference that is reported before anything breaks.
 const WORTH_A_WORD: i64 = 60;
 
-/// Whose clock is how many seconds ahead of this machine's.
+/// The clocks, and how many seconds each is ahead of this machine's.
 #[derive(Debug, Default)]
 pub(super) struct Clocks(Vec<(&'static str, i64)>);
 
 impl Clocks {
-    /// Reads `Date`.
-    pub(super) fn see(&mut self, whose: &'static str, answer: &Answer) {
+    /// Reads a `Date` header.
+    pub(super) fn see(&mut self, whose: &'static str, answer: &HttpResponse) {
         let date = answer
             .header("date")
             .and_then(|date| OffsetDateTime::parse(date, &Rfc2822).ok());
         self.add(whose, date, answer.at);
     }
 
-    /// Reads when a URL was signed.
-    pub(super) fn see_signature(&mut self, whose: &'static str, url: &str, answer: &Answer) {
+    /// Reads the signing time of a URL.
+    pub(super) fn see_signature(&mut self, whose: &'static str, url: &str, answer: &HttpResponse) {
         let format = format_description!("[year][month][day]T[hour][minute][second]Z");
         let signed = url
             .split_once("X-Amz-Date=")
@@ -46,14 +46,14 @@ impl Clocks {
         }
     }
 
-    fn outcome(&self) -> Outcome {
+    fn outcome(&self) -> CheckOutcome {
         if self.0.is_empty() {
-            return Outcome::Skipped("nobody told the time".to_owned());
+            return CheckOutcome::Skipped("no response had a time".to_owned());
         }
         let mut all = self.0.clone();
         all.push(("this machine", 0));
         all.sort_by_key(|(_, seconds)| *seconds);
-        // Most clocks are right.
+        // Most clocks are assumed to be right.
         let right = all[all.len() / 2].1;
         let off = |(_, seconds): &&(&str, i64)| (seconds - right).abs() >= WORTH_A_WORD;
         let said: Vec<String> = all
@@ -69,15 +69,15 @@ impl Clocks {
             .collect();
         let spread = all[all.len() - 1].1 - all[0].1;
         match (said.is_empty(), spread >= S3_REFUSES) {
-            (true, _) => Outcome::Well(format!("all clocks agree to {spread} s")),
-            (false, true) => Outcome::Fault(fault::CLOCK, said.join(", ")),
-            (false, false) => Outcome::Warning(fault::CLOCK, said.join(", ")),
+            (true, _) => CheckOutcome::Well(format!("all clocks agree to {spread} s")),
+            (false, true) => CheckOutcome::DoctorFault(fault::CLOCK, said.join(", ")),
+            (false, false) => CheckOutcome::Warning(fault::CLOCK, said.join(", ")),
         }
     }
 }
 
 impl Doctor {
-    /// Compares what was seen.
+    /// Compares the clocks.
     pub(super) fn clock(&mut self) {
         let outcome = self.clocks.outcome();
         self.report.add("clock", outcome);
@@ -86,24 +86,24 @@ impl Doctor {
 
 #[cfg(test)]
 mod tests {
-    use super::{Clocks, Outcome};
+    use super::{CheckOutcome, Clocks};
 
     #[test]
-    fn the_clock_that_is_off_is_named() {
+    fn the_wrong_clock_is_named() {
         let of = |api, s3, signer| {
             Clocks(vec![("the API", api), ("S3", s3), ("signer", signer)]).outcome()
         };
-        assert!(matches!(of(0, 1, 0), Outcome::Well(_)));
-        assert!(matches!(of(0, 59, 0), Outcome::Well(_)));
-        let Outcome::Warning(_, said) = of(0, 0, -90) else {
+        assert!(matches!(of(0, 1, 0), CheckOutcome::Well(_)));
+        assert!(matches!(of(0, 59, 0), CheckOutcome::Well(_)));
+        let CheckOutcome::Warning(_, said) = of(0, 0, -90) else {
             panic!()
         };
         assert_eq!(said, "the clock of signer is 90 s behind");
-        let Outcome::Fault(_, said) = of(0, 1200, 0) else {
+        let CheckOutcome::DoctorFault(_, said) = of(0, 1200, 0) else {
             panic!()
         };
         assert_eq!(said, "the clock of S3 is 1200 s ahead");
-        let Outcome::Fault(_, said) = of(-1200, -1200, -1201) else {
+        let CheckOutcome::DoctorFault(_, said) = of(-1200, -1200, -1201) else {
             panic!()
         };
         assert_eq!(said, "the clock of this machine is 1200 s ahead");

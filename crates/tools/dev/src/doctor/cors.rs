@@ -1,49 +1,49 @@
-//! Whether a browser lets pages of an origin call the API and the bucket (Fetch standard, "CORS protocol").
+//! Checks that browsers let pages of an origin call the API and the bucket (Fetch standard, "CORS
+//! protocol").
 
 use hyper::Method;
 
 use super::Doctor;
-use super::fault::{self, Fault};
-use super::http::Answer;
-use super::report::Outcome;
+use super::fault::{self, DoctorFault};
+use super::http::HttpResponse;
+use super::report::CheckOutcome;
 
-/// A call that a page wants to make.
-struct Wish {
+/// A request that a page sends.
+struct PageRequest {
     method: &'static str,
     headers: &'static [&'static str],
 }
 
-const API: [Wish; 3] = [
-    Wish {
+const API: [PageRequest; 3] = [
+    PageRequest {
         method: "POST",
         headers: &["authorization", "content-type"],
     },
-    Wish {
+    PageRequest {
         method: "GET",
         headers: &["authorization"],
     },
-    Wish {
+    PageRequest {
         method: "DELETE",
         headers: &["authorization"],
     },
 ];
 
-const BUCKET: [Wish; 2] = [
-    Wish {
+const BUCKET: [PageRequest; 2] = [
+    PageRequest {
         method: "PUT",
         headers: &["content-type", "if-none-match", "x-amz-checksum-sha256"],
     },
-    Wish {
+    PageRequest {
         method: "GET",
         headers: &[],
     },
 ];
 
-const NO_ORIGIN: &str =
-    "no origin is known: give --origin, or the JSON of describe-stacks, which has AllowedOrigins";
+const NO_ORIGIN: &str = "no origin is known: set --origin, or use the JSON of describe-stacks, which has AllowedOrigins";
 
 impl Doctor {
-    /// Asks the API, for each origin.
+    /// Checks the API for each origin.
     pub(super) async fn api_cors(&mut self) {
         if self.target.origins.is_empty() {
             return self.skip(&["api-cors"], NO_ORIGIN);
@@ -55,7 +55,7 @@ impl Doctor {
         }
     }
 
-    /// Asks the bucket, for each origin.
+    /// Checks the bucket for each origin.
     pub(super) async fn bucket_cors(&mut self, at: usize) {
         if self.target.origins.is_empty() {
             return self.skip(&["bucket-cors"], NO_ORIGIN);
@@ -65,15 +65,21 @@ impl Doctor {
             let mut outcome = self
                 .preflights(&url, &origin, &BUCKET, fault::BUCKET_CORS)
                 .await;
-            if matches!(outcome, Outcome::Well(_)) && !self.exposes_etag(&url, &origin).await {
-                let said = format!("pages of {origin} cannot read ETag in S3's answers");
-                outcome = Outcome::Warning(fault::BUCKET_ETAG, said);
+            if matches!(outcome, CheckOutcome::Well(_)) && !self.exposes_etag(&url, &origin).await {
+                let said = format!("pages of {origin} cannot read ETag in S3's responses");
+                outcome = CheckOutcome::Warning(fault::BUCKET_ETAG, said);
             }
             self.report.add("bucket-cors", outcome);
         }
     }
 
-    async fn preflights(&self, url: &str, origin: &str, wishes: &[Wish], fault: Fault) -> Outcome {
+    async fn preflights(
+        &self,
+        url: &str,
+        origin: &str,
+        wishes: &[PageRequest],
+        fault: DoctorFault,
+    ) -> CheckOutcome {
         for wish in wishes {
             let asked = wish.headers.join(",");
             let mut headers = vec![
@@ -85,22 +91,22 @@ impl Doctor {
             }
             let refusal = match self.http.send(Method::OPTIONS, url, &headers, "").await {
                 Ok(answer) => refusal(&answer, origin, wish),
-                Err(error) => return Outcome::Skipped(format!("no answer: {error}")),
+                Err(error) => return CheckOutcome::Skipped(format!("no answer: {error}")),
             };
             if let Some(why) = refusal {
                 let said = format!(
                     "browsers refuse {} to pages of {origin}: {why}",
                     wish.method
                 );
-                return Outcome::Fault(fault, said);
+                return CheckOutcome::DoctorFault(fault, said);
             }
         }
         let methods: Vec<_> = wishes.iter().map(|wish| wish.method).collect();
-        Outcome::Well(format!("{origin} may {}", methods.join(", ")))
+        CheckOutcome::Well(format!("{origin} may {}", methods.join(", ")))
     }
 
     async fn exposes_etag(&self, url: &str, origin: &str) -> bool {
-        // Refused, and still what a page could read of it.
+        // The upload is refused, but the response shows whether a page could read it.
         let answer = self
             .http
             .send(Method::GET, url, &[("origin", origin)], "")
@@ -109,8 +115,8 @@ impl Doctor {
     }
 }
 
-/// Why a browser would not go on after this answer to a preflight.
-fn refusal(answer: &Answer, origin: &str, wish: &Wish) -> Option<String> {
+/// The reason why a browser would stop after this preflight response.
+fn refusal(answer: &HttpResponse, origin: &str, wish: &PageRequest) -> Option<String> {
     let allowed = answer.header("access-control-allow-origin");
     if allowed != Some("*") && allowed != Some(origin) {
         let status = answer.status.as_u16();
@@ -121,17 +127,17 @@ fn refusal(answer: &Answer, origin: &str, wish: &Wish) -> Option<String> {
     }
     if !answer.status.is_success() {
         return Some(format!(
-            "the preflight is answered by {}",
+            "the preflight response is {}",
             answer.status.as_u16()
         ));
     }
-    // These need no permission (CORS-safelisted methods).
+    // These methods need no permission (CORS-safelisted methods).
     let simple = ["GET", "HEAD", "POST"].contains(&wish.method);
     if !simple && !has(answer, "access-control-allow-methods", wish.method, true) {
         return Some("the method is not allowed".to_owned());
     }
     let mut wanted = wish.headers.iter();
-    // A star does not stand for Authorization.
+    // A star does not include Authorization.
     let missing = wanted.find(|name| {
         !has(
             answer,
@@ -143,8 +149,8 @@ fn refusal(answer: &Answer, origin: &str, wish: &Wish) -> Option<String> {
     missing.map(|name| format!("the header {name} is not allowed"))
 }
 
-/// Whether a list in a header has `value`, or a star that may stand for it.
-fn has(answer: &Answer, header: &str, value: &str, star: bool) -> bool {
+/// Whether a list in a header contains `value`, or a star that may stand for it.
+fn has(answer: &HttpResponse, header: &str, value: &str, star: bool) -> bool {
     let lists = answer.headers.get_all(header).iter();
     let mut values = lists
         .filter_map(|list| list.to_str().ok())

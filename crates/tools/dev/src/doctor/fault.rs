@@ -1,18 +1,18 @@
-//! Everything that can be wrong: a stable name, and what to do.
+//! All faults: a stable name for each, and what to do.
 
-/// A kind of fault. `docs/doctor.md` explains each; a test holds it to this list.
+/// A kind of fault. `docs/doctor.md` explains each, and a test compares the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Fault {
+pub(crate) struct DoctorFault {
     pub(crate) name: &'static str,
     pub(crate) advice: &'static str,
 }
 
 macro_rules! faults {
     ($($constant:ident $name:literal $advice:literal)*) => {
-        $(pub(crate) const $constant: Fault = Fault { name: $name, advice: $advice };)*
+        $(pub(crate) const $constant: DoctorFault = DoctorFault { name: $name, advice: $advice };)*
 
-        /// All of them.
-        pub(crate) const ALL: &[Fault] = &[$($constant),*];
+        /// All faults.
+        pub(crate) const ALL: &[DoctorFault] = &[$($constant),*];
     };
 }
 
@@ -166,8 +166,8 @@ faults! {
          stage of it."
 }
 
-/// The fault of this name.
-pub(crate) fn named(name: &str) -> Option<Fault> {
+/// The fault with this name.
+pub(crate) fn named(name: &str) -> Option<DoctorFault> {
     ALL.iter().copied().find(|fault| fault.name == name)
 }
 

@@ -1,4 +1,4 @@
-//! One HTTP client, for API and S3. What it says of a failure holds no URL: URLs carry signatures.
+//! The HTTP client for API and S3. Its errors contain no URL, since URLs have signatures.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -16,12 +16,12 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
 /// Longer than API Gateway waits for a function.
-const PATIENCE: Duration = Duration::from_secs(35);
+const TIMEOUT: Duration = Duration::from_secs(35);
 
-/// A host that swallows packets is given up on earlier.
+/// The connect timeout, for a host that drops packets.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// More than any answer that is waited for.
+/// Longer than any expected response.
 const MOST_BYTES: usize = 8 * 1024 * 1024;
 
 /// The client.
@@ -30,18 +30,18 @@ pub(crate) struct Http {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
 }
 
-/// An answer, read whole.
+/// A response with its whole body.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct HttpResponse {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
-    /// This machine's time half way between question and answer.
+    /// This machine's time halfway between request and response.
     pub(crate) at: SystemTime,
 }
 
 impl Http {
-    /// Reads the certificates that this machine trusts.
+    /// Reads this machine's root certificates.
     pub(crate) fn new() -> io::Result<Self> {
         let mut tcp = HttpConnector::new();
         tcp.set_connect_timeout(Some(CONNECT));
@@ -51,22 +51,23 @@ impl Http {
             .https_or_http()
             .enable_http1()
             .wrap_connector(tcp);
-        // A connection that is kept may be closed just as it is used again: then a retry would hide it.
+        // A pooled connection may be closed just when it is reused. A retry would hide errors, so
+        // connections are not pooled.
         let client = Client::builder(TokioExecutor::new())
             .pool_max_idle_per_host(0)
             .build(connector);
         Ok(Self { client })
     }
 
-    /// Sends a request; redirects are not followed.
+    /// Sends a request. Redirects are not followed.
     pub(crate) async fn send(
         &self,
         method: Method,
         url: &str,
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
-    ) -> Result<Answer, String> {
-        let uri: Uri = url.parse().map_err(|_| "is no URL".to_owned())?;
+    ) -> Result<HttpResponse, String> {
+        let uri: Uri = url.parse().map_err(|_| "is not a URL".to_owned())?;
         let mut request = Request::new(Full::new(body.into()));
         *request.method_mut() = method;
         *request.uri_mut() = uri;
@@ -86,30 +87,30 @@ impl Http {
             let limited = http_body_util::Limited::new(body, MOST_BYTES);
             let body = limited.collect().await.map_err(|error| chain(&*error))?;
             let took = asked.elapsed().unwrap_or_default();
-            Ok(Answer {
+            Ok(HttpResponse {
                 status: parts.status,
                 headers: parts.headers,
                 body: body.to_bytes(),
                 at: asked + took / 2,
             })
         };
-        let exchange = tokio::time::timeout(PATIENCE, exchange).await;
-        exchange.unwrap_or_else(|_| Err(format!("no answer in {} s", PATIENCE.as_secs())))
+        let exchange = tokio::time::timeout(TIMEOUT, exchange).await;
+        exchange.unwrap_or_else(|_| Err(format!("no response within {} s", TIMEOUT.as_secs())))
     }
 }
 
-impl Answer {
-    /// A header, if it is text.
+impl HttpResponse {
+    /// The value of a header, if it is text.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The body as JSON; null if it is none.
+    /// The body as JSON; null if it is not JSON.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
-    /// Status and the API's own words, which hold no secret.
+    /// The status and the API's message, which contains no secret.
     pub(crate) fn words(&self) -> String {
         let json = self.json();
         let code = json["code"].as_str();
@@ -126,7 +127,7 @@ impl Answer {
     }
 }
 
-/// An error and its causes.
+/// An error with its causes.
 fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();

@@ -1,4 +1,5 @@
-//! Why a token was refused, as far as the token itself and the refusal tell. Nothing is verified here.
+//! Explains why a token was refused, from the token and the response. It does not verify the
+//! signature.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -6,13 +7,13 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
-use super::fault::{self, Fault};
-use super::http::Answer;
+use super::fault::{self, DoctorFault};
+use super::http::HttpResponse;
 use super::target::Target;
 
-/// Names the fault behind a 401 or 403, and says what was seen.
-pub(crate) fn diagnose(target: &Target, answer: &Answer) -> (Fault, String) {
-    // API Gateway says {"message": …} by itself; a function has a code.
+/// The fault behind a 401 or 403, and a description.
+pub(crate) fn diagnose(target: &Target, answer: &HttpResponse) -> (DoctorFault, String) {
+    // API Gateway itself sends {"message": …}; a function sends a code.
     let by_function = answer.json()["code"].is_string();
     let who = if by_function {
         "the function"
@@ -25,8 +26,8 @@ pub(crate) fn diagnose(target: &Target, answer: &Answer) -> (Fault, String) {
         |words| format!("{}, {words}", answer.words()),
     );
     let (fault, why) = match parts(&target.token) {
-        None => (fault::TOKEN_MALFORMED, "it is no JWT".to_owned()),
-        // A function forbids nothing that the doctor asks for, except to a token without an owner.
+        None => (fault::TOKEN_MALFORMED, "it is not a JWT".to_owned()),
+        // The functions answer 403 to the doctor's requests only if the token names no owner.
         Some(_) if by_function && answer.status == 403 => {
             (fault::TOKEN_OWNER, "it names no owner of files".to_owned())
         }
@@ -48,7 +49,7 @@ fn parts(token: &str) -> Option<(Value, Value)> {
     (parts.count() == 1 && claims.is_object()).then_some((header, claims))
 }
 
-fn claims_fault(target: &Target, claims: &Value) -> Option<(Fault, String)> {
+fn claims_fault(target: &Target, claims: &Value) -> Option<(DoctorFault, String)> {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .ok()?
@@ -69,7 +70,7 @@ fn claims_fault(target: &Target, claims: &Value) -> Option<(Fault, String)> {
             format!("it expired {} ago", ago(now - exp)),
         ));
     }
-    // The functions allow that much for clocks that differ.
+    // The functions allow this difference between clocks.
     for name in ["nbf", "iat"] {
         if let Some(early) = claims[name].as_f64().filter(|time| *time > now + 60.0) {
             let why = format!("it is valid only in {} ({name})", ago(early - now));
@@ -99,19 +100,19 @@ fn claims_fault(target: &Target, claims: &Value) -> Option<(Fault, String)> {
     None
 }
 
-fn algorithm_fault(header: &Value, by_function: bool) -> Option<(Fault, String)> {
+fn algorithm_fault(header: &Value, by_function: bool) -> Option<(DoctorFault, String)> {
     let algorithm = header["alg"].as_str().unwrap_or("none");
     let known: &[&str] = if by_function {
         &["RS256", "ES256", "ES384", "EdDSA", "HS256"]
     } else {
         &["RS256", "RS384", "RS512"]
     };
-    let why = format!("it is signed with {algorithm}, which is not taken here");
+    let why = format!("it is signed with {algorithm}, which is not accepted here");
     (!known.contains(&algorithm)).then_some((fault::TOKEN_ALGORITHM, why))
 }
 
-/// What the refusal itself says, where the token looks well.
-fn by_refusal(answer: &Answer) -> (Fault, String) {
+/// The reason that the response gives, if the token looks valid.
+fn by_refusal(answer: &HttpResponse) -> (DoctorFault, String) {
     let json = answer.json();
     let said = json["error"].as_str().unwrap_or_default();
     for (mark, fault) in [
@@ -129,6 +130,7 @@ fn by_refusal(answer: &Answer) -> (Fault, String) {
     if answer.status == 403 {
         return (fault::TOKEN_FORBIDDEN, "it lacks a permission".to_owned());
     }
-    let why = "its claims look right, so its signature or algorithm does not fit the key that is configured";
+    let why =
+        "its claims look right, so its signature or algorithm does not match the configured key";
     (fault::TOKEN_KEY, why.to_owned())
 }

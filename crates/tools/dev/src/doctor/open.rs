@@ -1,8 +1,8 @@
-//! What the world may do with the bucket: nothing.
+//! Checks that the public has no access to the bucket.
 
 use hyper::Method;
 
-use super::report::Outcome;
+use super::report::CheckOutcome;
 use super::{Doctor, fault, s3};
 
 impl Doctor {
@@ -19,17 +19,17 @@ impl Doctor {
         self.report.add("bucket-list", outcome);
     }
 
-    async fn unsigned(&self, url: &str, what: &str) -> Outcome {
+    async fn unsigned(&self, url: &str, what: &str) -> CheckOutcome {
         match self.http.send(Method::GET, url, &[], "").await {
             Ok(answer) if answer.status.is_success() => {
-                let said = format!("{what} is answered to anybody, without a signature");
-                Outcome::Fault(fault::BUCKET_PUBLIC, said)
+                let said = format!("{what} is public: no signature is needed");
+                CheckOutcome::DoctorFault(fault::BUCKET_PUBLIC, said)
             }
             Ok(answer) => {
                 let code = s3::code(&answer);
-                Outcome::Well(format!("{what} is refused without a signature: {code}"))
+                CheckOutcome::Well(format!("{what} is refused without a signature: {code}"))
             }
-            Err(error) => Outcome::Skipped(format!("S3 does not answer: {error}")),
+            Err(error) => CheckOutcome::Skipped(format!("S3 does not respond: {error}")),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A deployment's outputs, as the tools print them.
+//! A deployment's outputs, in the formats of the AWS tools.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-/// Outputs and parameters by name; an output wins.
+/// Outputs and parameters by name. Outputs take precedence.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Outputs(BTreeMap<String, String>);
 
@@ -17,7 +17,7 @@ impl Outputs {
         let wrong = |what: String| io::Error::other(format!("{}: {what}", path.display()));
         let text = fs::read(path).map_err(|error| wrong(error.to_string()))?;
         let value = serde_json::from_slice(&text)
-            .map_err(|error| wrong(format!("{error}; give it the JSON of the outputs")))?;
+            .map_err(|error| wrong(format!("{error}; it must be the JSON of the outputs")))?;
         Self::parse(&value).ok_or_else(|| {
             wrong(
                 "has no ApiUrl: give it what `sam list stack-outputs --output json` or `aws cloudformation \
@@ -49,20 +49,20 @@ impl Outputs {
         all.contains_key("ApiUrl").then_some(Self(all))
     }
 
-    /// A value that is there and not empty.
+    /// A value that is present and not empty.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let value = self.0.get(name).map(String::as_str);
         value.filter(|value| !value.is_empty())
     }
 
-    /// The parts of a list with commas between.
+    /// The parts of a list separated by commas.
     pub(crate) fn list(&self, name: &str) -> Vec<String> {
         let parts = self.get(name).unwrap_or_default().split(',');
         let parts = parts.map(str::trim).filter(|part| !part.is_empty());
         parts.map(str::to_owned).collect()
     }
 
-    /// Whether uploads are recorded by events, as far as the outputs know.
+    /// Whether uploads are recorded by events, if the outputs have it.
     pub(crate) fn records(&self) -> bool {
         match self.get("RecordUploads") {
             Some(switch) => switch == "true",
@@ -88,7 +88,7 @@ mod tests {
     use super::Outputs;
 
     #[test]
-    fn three_forms_say_the_same() {
+    fn all_three_formats_are_read() {
         let sam = json!([
             { "OutputKey": "ApiUrl", "OutputValue": "https://a", "Description": "Where" },
             { "OutputKey": "UploadQueueUrl", "OutputValue": "https://q" },

@@ -1,19 +1,20 @@
-//! The way back: recorded, listed, read as it was, downloaded under its name, deleted, and gone.
+//! Checks of a recorded file: it is listed, has the uploaded bytes and its name, and can be
+//! deleted.
 
 use std::time::Duration;
 
 use hyper::{Method, StatusCode};
 use serde_json::json;
 
-use super::report::Outcome;
+use super::report::CheckOutcome;
 use super::trip::{BYTES, NAME};
 use super::{Doctor, fault, s3};
 
-/// How often it is looked whether a deleted object is gone.
+/// How often the object of a deleted file is requested until it is gone.
 const LOOKS: u32 = 5;
 
 impl Doctor {
-    /// What a client does with a file it has put.
+    /// Does what a client does with an uploaded file.
     ///
     /// Returns whether it was recorded.
     pub(super) async fn round_trip(&mut self, at: usize) -> bool {
@@ -36,19 +37,19 @@ impl Doctor {
         true
     }
 
-    async fn save(&self, at: usize) -> Outcome {
+    async fn save(&self, at: usize) -> CheckOutcome {
         let save = json!({ "objectKey": self.made[at].key });
         match self.call(Method::POST, "/save-metadata", Some(&save)).await {
             Ok(answer) if answer.status.is_success() => {
-                Outcome::Well(format!("recorded: {}", answer.status.as_u16()))
+                CheckOutcome::Well(format!("recorded: {}", answer.status.as_u16()))
             }
             Ok(answer) => self.trouble(fault::SAVE_FAILS, "save-metadata", &answer),
             Err(outcome) => outcome,
         }
     }
 
-    /// Also answers the URL to read the file by, where there is one.
-    async fn list(&self, at: usize) -> (Outcome, Option<String>) {
+    /// Checks the list. Also returns the read URL, if there is one.
+    async fn list(&self, at: usize) -> (CheckOutcome, Option<String>) {
         let answer = match self.call(Method::GET, "/files?limit=100", None).await {
             Ok(answer) if answer.status == StatusCode::OK => answer.json(),
             Ok(answer) => return (self.trouble(fault::LIST_FAILS, "GET /files", &answer), None),
@@ -58,7 +59,7 @@ impl Doctor {
         let Some(file) = files.find(|file| file["id"] == self.made[at].id.as_str()) else {
             let said =
                 "the file was recorded, and is not among the newest 100 of the list".to_owned();
-            return (Outcome::Fault(fault::LIST_FAILS, said), None);
+            return (CheckOutcome::DoctorFault(fault::LIST_FAILS, said), None);
         };
         let url = file["url"].as_str().map(str::to_owned);
         let name = file["fileName"].as_str().unwrap_or_default();
@@ -66,53 +67,53 @@ impl Doctor {
             let said = format!(
                 "S3 dropped the metadata of the signed URL: {NAME:?} comes back as {name:?}, the short name in its key"
             );
-            return (Outcome::Fault(fault::S3_METADATA, said), url);
+            return (CheckOutcome::DoctorFault(fault::S3_METADATA, said), url);
         }
         if name != NAME {
-            let said = format!("the list has {name:?} in place of {NAME:?}");
-            return (Outcome::Fault(fault::LIST_FAILS, said), url);
+            let said = format!("the list has {name:?} instead of {NAME:?}");
+            return (CheckOutcome::DoctorFault(fault::LIST_FAILS, said), url);
         }
         match (url, file["urlBlocked"].as_str()) {
             (Some(url), _) => (
-                Outcome::Well("the file is in it, under its name".to_owned()),
+                CheckOutcome::Well("the file is in it, under its name".to_owned()),
                 Some(url),
             ),
             (None, why) => {
                 let why = why.unwrap_or("without a reason");
                 (
-                    Outcome::Well(format!("the file is in it; not readable yet: {why}")),
+                    CheckOutcome::Well(format!("the file is in it; not readable yet: {why}")),
                     None,
                 )
             }
         }
     }
 
-    async fn read(&self, url: &str) -> Outcome {
-        let wrong = |said| Outcome::Fault(fault::READ_FAILS, said);
+    async fn read(&self, url: &str) -> CheckOutcome {
+        let wrong = |said| CheckOutcome::DoctorFault(fault::READ_FAILS, said);
         match self.http.send(Method::GET, url, &[], "").await {
             Ok(answer) if answer.status.is_success() && answer.body == BYTES => {
-                Outcome::Well("the bytes are those uploaded".to_owned())
+                CheckOutcome::Well("the bytes equal the uploaded ones".to_owned())
             }
             Ok(answer) if answer.status.is_success() => {
-                wrong("the bytes are others than those uploaded".to_owned())
+                wrong("the bytes differ from the uploaded ones".to_owned())
             }
             Ok(answer) => wrong(s3::fault(&answer).1),
-            Err(error) => wrong(format!("the read URL's host does not answer: {error}")),
+            Err(error) => wrong(format!("the read URL's host does not respond: {error}")),
         }
     }
 
-    /// The same without TLS.
-    async fn plain_http(&self, url: &str) -> Outcome {
+    /// Reads the file without TLS.
+    async fn plain_http(&self, url: &str) -> CheckOutcome {
         let Some(rest) = url.strip_prefix("https://") else {
             let host = url.trim_start_matches("http://");
             if ["127.", "localhost", "[::1]"]
                 .iter()
                 .any(|local| host.starts_with(local))
             {
-                return Outcome::Skipped("S3 is on this machine, by plain http".to_owned());
+                return CheckOutcome::Skipped("S3 is on this machine, with plain http".to_owned());
             }
-            let said = "files travel by plain http, signatures included".to_owned();
-            return Outcome::Warning(fault::BUCKET_PLAIN_HTTP, said);
+            let said = "files and signatures are sent over plain http".to_owned();
+            return CheckOutcome::Warning(fault::BUCKET_PLAIN_HTTP, said);
         };
         match self
             .http
@@ -120,17 +121,19 @@ impl Doctor {
             .await
         {
             Ok(answer) if answer.status.is_success() => {
-                let said = "the file was answered by plain http".to_owned();
-                Outcome::Fault(fault::BUCKET_PLAIN_HTTP, said)
+                let said = "the file can be read over plain http".to_owned();
+                CheckOutcome::DoctorFault(fault::BUCKET_PLAIN_HTTP, said)
             }
-            Ok(answer) => Outcome::Well(format!("plain http is refused: {}", s3::code(&answer))),
-            Err(_) => Outcome::Well("nothing answers plain http".to_owned()),
+            Ok(answer) => {
+                CheckOutcome::Well(format!("plain http is refused: {}", s3::code(&answer)))
+            }
+            Err(_) => CheckOutcome::Well("plain http gets no response".to_owned()),
         }
     }
 
-    async fn download(&self, at: usize) -> Outcome {
+    async fn download(&self, at: usize) -> CheckOutcome {
         if self.target.public {
-            return Outcome::Skipped("public URLs carry no name".to_owned());
+            return CheckOutcome::Skipped("public URLs carry no name".to_owned());
         }
         let path = format!("/files/{}?download=true", self.made[at].id);
         let answer = match self.call(Method::GET, &path, None).await {
@@ -139,28 +142,30 @@ impl Doctor {
             Err(outcome) => return outcome,
         };
         let Some(url) = answer["file"]["url"].as_str() else {
-            return Outcome::Skipped("the file is not readable yet".to_owned());
+            return CheckOutcome::Skipped("the file is not readable yet".to_owned());
         };
         let answer = match self.http.send(Method::GET, url, &[], "").await {
             Ok(answer) if answer.status.is_success() => answer,
-            Ok(answer) => return Outcome::Fault(fault::READ_FAILS, s3::fault(&answer).1),
-            Err(error) => return Outcome::Fault(fault::READ_FAILS, error),
+            Ok(answer) => {
+                return CheckOutcome::DoctorFault(fault::READ_FAILS, s3::fault(&answer).1);
+            }
+            Err(error) => return CheckOutcome::DoctorFault(fault::READ_FAILS, error),
         };
         let name = answer.header("content-disposition").and_then(name_in);
         if name.as_deref() == Some(NAME) {
-            return Outcome::Well(format!("{NAME:?} comes back"));
+            return CheckOutcome::Well(format!("{NAME:?} comes back"));
         }
         if name.as_deref() == Some(self.made[at].short_name()) {
-            return Outcome::Skipped("the name was lost with the upload: see list".to_owned());
+            return CheckOutcome::Skipped("the name was lost with the upload: see list".to_owned());
         }
         let said = match name {
-            Some(name) => format!("a download is named {name:?} in place of {NAME:?}"),
-            None => format!("a download has no name in place of {NAME:?}"),
+            Some(name) => format!("a download is named {name:?} instead of {NAME:?}"),
+            None => format!("a download has no name instead of {NAME:?}"),
         };
-        Outcome::Fault(fault::DOWNLOAD_NAME, said)
+        CheckOutcome::DoctorFault(fault::DOWNLOAD_NAME, said)
     }
 
-    async fn delete(&mut self, at: usize, url: Option<&str>) -> Outcome {
+    async fn delete(&mut self, at: usize, url: Option<&str>) -> CheckOutcome {
         let path = format!("/files/{}", self.made[at].id);
         match self.call(Method::DELETE, &path, None).await {
             Ok(answer) if answer.status.is_success() => self.made[at].deleted = true,
@@ -170,21 +175,21 @@ impl Doctor {
         match self.call(Method::GET, &path, None).await {
             Ok(answer) if answer.status == StatusCode::NOT_FOUND => {}
             Ok(answer) => {
-                let said = format!("a deleted file answers {} in place of 404", answer.words());
-                return Outcome::Fault(fault::DELETE_FAILS, said);
+                let said = format!("a deleted file gets {} instead of 404", answer.words());
+                return CheckOutcome::DoctorFault(fault::DELETE_FAILS, said);
             }
             Err(outcome) => return outcome,
         }
         let Some(url) = url.filter(|_| !self.target.public) else {
-            return Outcome::Well(
-                "the file is gone; its object cannot be looked at by a signed URL".to_owned(),
+            return CheckOutcome::Well(
+                "the file is gone; no signed URL can check its object".to_owned(),
             );
         };
         for _ in 0..LOOKS {
             match self.http.send(Method::GET, url, &[], "").await {
-                // Who may not list gets 403 for an object that is not there.
+                // Without the permission to list, S3 responds with 403 for a missing object.
                 Ok(answer) if matches!(answer.status.as_u16(), 403 | 404) => {
-                    return Outcome::Well(format!(
+                    return CheckOutcome::Well(format!(
                         "file and object are gone: 404, S3 {}",
                         s3::code(&answer)
                     ));
@@ -194,7 +199,7 @@ impl Doctor {
         }
         let said =
             "the file is gone from the list, and its object is still in the bucket".to_owned();
-        Outcome::Fault(fault::DELETE_FAILS, said)
+        CheckOutcome::DoctorFault(fault::DELETE_FAILS, said)
     }
 }
 
@@ -222,7 +227,7 @@ mod tests {
     use super::name_in;
 
     #[test]
-    fn names_come_out_of_the_header() {
+    fn names_are_read_from_the_header() {
         let header = "attachment; filename=\"a.txt\"; filename*=UTF-8''%C3%9Cber%20%27.txt";
         assert_eq!(name_in(header).as_deref(), Some("Über '.txt"));
         assert_eq!(name_in("attachment; filename=\"a.txt\""), None);

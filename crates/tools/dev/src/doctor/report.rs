@@ -1,27 +1,27 @@
-//! What was found: a line for each check, then what is wrong and what to do.
+//! The report: a line for each check, then the faults and what to do.
 
 use serde::Serialize;
 use serde_json::json;
 
-use super::fault::Fault;
+use super::fault::DoctorFault;
 use crate::say;
 
-/// What a check came to.
+/// The outcome of a check.
 #[derive(Clone, Debug)]
-pub(crate) enum Outcome {
-    /// It is well: what was seen.
+pub(crate) enum CheckOutcome {
+    /// It passed; this is what was found.
     Well(String),
-    /// It works, and is worth a look.
-    Warning(Fault, String),
-    /// It is wrong: what was seen.
-    Fault(Fault, String),
-    /// It was not looked at, and why.
+    /// It passed with a warning.
+    Warning(DoctorFault, String),
+    /// It failed; this is what was found.
+    DoctorFault(DoctorFault, String),
+    /// It was skipped, for this reason.
     Skipped(String),
 }
 
 /// All checks so far.
 #[derive(Debug, Default)]
-pub(crate) struct Report {
+pub(crate) struct DoctorReport {
     lines: Vec<Line>,
     quiet: bool,
 }
@@ -36,8 +36,8 @@ struct Line {
     advice: Option<&'static str>,
 }
 
-impl Report {
-    /// An empty one, which says nothing until its end if it is for a machine.
+impl DoctorReport {
+    /// An empty report. With `json` it prints nothing until the end.
     pub(crate) fn new(json: bool) -> Self {
         Self {
             lines: Vec::new(),
@@ -45,13 +45,13 @@ impl Report {
         }
     }
 
-    /// Adds a check; answers whether one may build upon it.
-    pub(crate) fn add(&mut self, check: &str, outcome: Outcome) -> bool {
+    /// Adds a check. Returns whether later checks may rely on it.
+    pub(crate) fn add(&mut self, check: &str, outcome: CheckOutcome) -> bool {
         let (state, fault, said) = match outcome {
-            Outcome::Well(said) => ("ok", None, said),
-            Outcome::Warning(fault, said) => ("warning", Some(fault), said),
-            Outcome::Fault(fault, said) => ("FAULT", Some(fault), said),
-            Outcome::Skipped(why) => ("skipped", None, why),
+            CheckOutcome::Well(said) => ("ok", None, said),
+            CheckOutcome::Warning(fault, said) => ("warning", Some(fault), said),
+            CheckOutcome::DoctorFault(fault, said) => ("FAULT", Some(fault), said),
+            CheckOutcome::Skipped(why) => ("skipped", None, why),
         };
         if !self.quiet {
             say::line(&format!("{state:<8} {check:<14} {said}"));
@@ -66,7 +66,7 @@ impl Report {
         matches!(state, "ok" | "warning")
     }
 
-    /// The first fault among checks whose names begin so.
+    /// The first fault among checks whose names begin with `begin`.
     pub(crate) fn fault_of(&self, checks: &[&str]) -> Option<&'static str> {
         let faults = self.lines.iter().filter(|line| line.state == "FAULT");
         faults
@@ -74,7 +74,7 @@ impl Report {
             .find_map(|line| line.fault)
     }
 
-    /// Says what to do, or all of it for a machine; answers whether nothing is wrong.
+    /// Prints what to do, or the whole report as JSON. Returns whether nothing is wrong.
     pub(crate) fn finish(&self) -> bool {
         let count = |state| self.lines.iter().filter(|line| line.state == state).count();
         let (faults, warnings) = (count("FAULT"), count("warning"));

@@ -8,7 +8,7 @@ use slipway_core::rules::Rule;
 use slipway_core::{RuleName, UploadRules};
 
 use super::Doctor;
-use super::report::Outcome;
+use super::report::CheckOutcome;
 use super::target::content_type;
 use super::trip::BYTES;
 
@@ -62,7 +62,7 @@ impl Doctor {
             return;
         }
         let all: Vec<String> = rules.iter().map(|(name, rule)| said(name, rule)).collect();
-        self.report.add("rules", Outcome::Well(all.join("; ")));
+        self.report.add("rules", CheckOutcome::Well(all.join("; ")));
     }
 }
 

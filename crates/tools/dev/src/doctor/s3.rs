@@ -1,10 +1,10 @@
-//! S3's refusals in plain words.
+//! Explains errors of S3.
 
-use super::fault::{self, Fault};
-use super::http::Answer;
+use super::fault::{self, DoctorFault};
+use super::http::HttpResponse;
 
-/// S3's error code, or the status where it gave none (a HEAD, a proxy).
-pub(crate) fn code(answer: &Answer) -> String {
+/// S3's error code, or the status if there is none (HEAD, a proxy).
+pub(crate) fn code(answer: &HttpResponse) -> String {
     let text = String::from_utf8_lossy(&answer.body);
     let code = text
         .split_once("<Code>")
@@ -15,8 +15,8 @@ pub(crate) fn code(answer: &Answer) -> String {
     }
 }
 
-/// Which fault a refusal is.
-pub(crate) fn fault(answer: &Answer) -> (Fault, String) {
+/// The fault behind an error.
+pub(crate) fn fault(answer: &HttpResponse) -> (DoctorFault, String) {
     let code = code(answer);
     let text = String::from_utf8_lossy(&answer.body);
     let (_, name) = code.split_once(' ').unwrap_or(("", &code));
@@ -27,29 +27,28 @@ pub(crate) fn fault(answer: &Answer) -> (Fault, String) {
         ),
         "InvalidAccessKeyId" => (
             fault::S3_CREDENTIALS,
-            "S3 does not know the access key that signed",
+            "S3 does not know the signing access key",
         ),
         "SignatureDoesNotMatch" => (
             fault::S3_CREDENTIALS,
-            "the secret key does not fit the access key",
+            "the secret key does not match the access key",
         ),
         "InvalidToken" | "InvalidSecurity" => (
             fault::S3_CREDENTIALS,
-            "the session token does not fit the access key",
+            "the session token does not match the access key",
         ),
         "ExpiredToken" | "TokenRefreshRequired" => {
-            (fault::S3_EXPIRED, "the session that signed has ended")
+            (fault::S3_EXPIRED, "the signing session has expired")
         }
         "AccessDenied" if text.contains("Request has expired") => {
-            (fault::S3_EXPIRED, "the URL was not valid any more")
+            (fault::S3_EXPIRED, "the URL had expired")
         }
         "RequestTimeTooSkewed" | "RequestExpired" => {
-            (fault::CLOCK, "the clock of the function that signed is off")
+            (fault::CLOCK, "the clock of the signing function is wrong")
         }
-        "AccessDenied" if text.contains("not valid yet") => (
-            fault::CLOCK,
-            "the clock of the function that signed is ahead",
-        ),
+        "AccessDenied" if text.contains("not valid yet") => {
+            (fault::CLOCK, "the clock of the signing function is ahead")
+        }
         "PermanentRedirect"
         | "TemporaryRedirect"
         | "IllegalLocationConstraintException"
@@ -63,9 +62,10 @@ pub(crate) fn fault(answer: &Answer) -> (Fault, String) {
                 "the URL was signed for another region than the bucket's",
             )
         }
-        _ if name.starts_with("KMS.") || text.contains("kms:") => {
-            (fault::S3_KMS, "the bucket's key may not be used")
-        }
+        _ if name.starts_with("KMS.") || text.contains("kms:") => (
+            fault::S3_KMS,
+            "the permission to use the bucket's key is missing",
+        ),
         "AccessDenied" | "AllAccessDisabled" | "403" => (
             fault::S3_DENIED,
             "the signature is right, but a policy does not allow it",

@@ -1,4 +1,4 @@
-//! What is to be examined, from the command line, the outputs and the environment.
+//! The target of the examination, from the command line, the outputs and the environment.
 
 use std::io;
 use std::path::PathBuf;
@@ -9,28 +9,30 @@ use slipway_core::UploadRules;
 
 use super::outputs::Outputs;
 use super::rules::{self, Kind};
-use crate::state::State;
+use crate::state::StackState;
 
-/// Whose name the local tokens carry.
+/// The user of local tokens.
 const USER: &str = "slipway-doctor";
 
-/// A page of the tutorials' kind: the local stack lets any call.
+/// An example origin: the local stack allows any.
 const LOCAL_ORIGIN: &str = "http://localhost:5173";
 
-/// What is asked for.
+/// The options of `cargo dev doctor`.
 #[derive(Debug, Args)]
-pub(crate) struct Options {
-    /// The outputs of a deployment: the JSON of `sam list stack-outputs --output json` or `aws cloudformation
-    /// describe-stacks`; the local stack without it
+pub(crate) struct DoctorOptions {
+    /// The outputs of a deployment: the JSON of `sam list stack-outputs --output json` or `aws
+    /// cloudformation describe-stacks` [default: the local stack]
     #[arg(long, value_name = "FILE")]
     outputs: Option<PathBuf>,
-    /// A token of a user whose files are listed and who gets, and loses, two small ones; else `SLIPWAY_TOKEN`
+    /// A user's token, to list that user's files and to create and delete two small ones [default:
+    /// `SLIPWAY_TOKEN`]
     #[arg(long, value_name = "TOKEN")]
     token: Option<String>,
-    /// The origin of a page that uploads; may be given again (else `PageUrl`, and `AllowedOrigins` of describe-stacks)
+    /// The origin of a page that uploads; may be repeated [default: `PageUrl`, and `AllowedOrigins`
+    /// of describe-stacks]
     #[arg(long = "origin", value_name = "URL")]
     origins: Vec<String>,
-    /// Leave out whether S3's events are delivered
+    /// Do not check that S3's events arrive
     #[arg(long)]
     no_events: bool,
     /// How long an event may take
@@ -44,7 +46,7 @@ pub(crate) struct Options {
     migrate: Option<PathBuf>,
 }
 
-/// What is to be examined.
+/// The target of the examination.
 #[derive(Debug)]
 pub(crate) struct Target {
     /// Without a slash at the end.
@@ -57,23 +59,23 @@ pub(crate) struct Target {
     pub(crate) origins: Vec<String>,
     /// The bucket, if the outputs name it.
     pub(crate) bucket: Option<String>,
-    /// Whether files are read from a public place, by URLs without a signature.
+    /// Whether files are read through public URLs without a signature.
     pub(crate) public: bool,
-    /// What is uploaded.
+    /// The kind of upload that the checks use.
     pub(super) kind: Kind,
     /// The rules for kinds of uploads.
     pub(super) rules: UploadRules,
-    /// How long to wait for an event, or why not at all.
+    /// How long to wait for an event, or why not to wait.
     pub(crate) events: Result<Duration, &'static str>,
-    /// Of the database, if it is known.
+    /// The connection string of the database, if it is known.
     pub(crate) database_url: Option<String>,
-    /// The program that looks at the database, if it is built.
+    /// The program that checks the database, if it is built.
     pub(crate) migrate: Option<PathBuf>,
 }
 
 impl Target {
-    /// Puts together what is known.
-    pub(crate) fn find(options: &Options, state: &State) -> io::Result<Self> {
+    /// Collects what is known.
+    pub(crate) fn find(options: &DoctorOptions, state: &StackState) -> io::Result<Self> {
         let (outputs, local) = match &options.outputs {
             Some(path) => (Outputs::read(path)?, false),
             None => (state.running()?, true),
@@ -83,11 +85,11 @@ impl Target {
         let token = match options.token.clone().or_else(|| set("SLIPWAY_TOKEN")) {
             Some(token) => token,
             None if local && outputs.get("JwtIssuer").is_some() => {
-                state.key()?.token(USER, owner_claim, 600)?
+                state.key()?.token(USER, owner_claim, 600)
             }
             None => {
                 return Err(io::Error::other(
-                    "give a user's token by --token or SLIPWAY_TOKEN: the round trip needs one",
+                    "set a user's token with --token or SLIPWAY_TOKEN: the round trip needs one",
                 ));
             }
         };
@@ -121,7 +123,7 @@ impl Target {
                 (true, _) => Err("--no-events"),
                 (false, true) => Ok(Duration::from_secs(options.event_seconds)),
                 (false, false) => {
-                    Err("the outputs say that there is no recorder: RecordUploads is not true")
+                    Err("events are not recorded: the output RecordUploads is not true")
                 }
             },
             database_url: set("DATABASE_URL").or_else(|| owned("DatabaseUrl")),
@@ -138,7 +140,7 @@ impl Target {
     }
 }
 
-/// A type that the patterns allow: the first, with something for its star.
+/// A content type that the patterns allow: the first one, with a value for its star.
 pub(super) fn content_type(patterns: &[String]) -> String {
     let plain = ["*/*", "text/*", "text/plain"];
     let allows_text = patterns.is_empty() || patterns.iter().any(|p| plain.contains(&p.as_str()));
@@ -155,7 +157,7 @@ mod tests {
     use super::content_type;
 
     #[test]
-    fn it_uploads_what_may_be_uploaded() {
+    fn it_uploads_an_allowed_content_type() {
         let of = |patterns: &[&str]| {
             let patterns: Vec<_> = patterns.iter().map(|&p| p.to_owned()).collect();
             content_type(&patterns)

@@ -1,24 +1,24 @@
-//! Uploads: what was begun, whether S3 takes what the functions sign, and the removal of it all.
+//! Test uploads: presigned requests, S3's checks of their signatures, and the cleanup.
 
 use std::time::Duration;
 
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::http::Answer;
-use super::report::Outcome;
+use super::http::HttpResponse;
+use super::report::CheckOutcome;
 use super::{Doctor, fault, s3};
 
-/// A name that whoever mangles names mangles.
+/// A file name that reveals wrong encodings.
 pub(super) const NAME: &str = "Slipway-Arzt 診断 (1)+%20'.txt";
 
-/// What is uploaded.
+/// The bytes that are uploaded.
 pub(super) const BYTES: &[u8] = b"Slipway's doctor made this file. It may be deleted.\n";
 
-/// As long, and other.
+/// Other bytes of the same length.
 const OTHER_BYTES: &[u8; BYTES.len()] = b"These are not the bytes whose checksum was signed..\n";
 
-/// What S3 and its likes answer to bytes that do not fit their checksum.
+/// The error codes of S3 and compatible servers for bytes that do not match their checksum.
 const MISMATCHES: [&str; 4] = [
     "BadDigest",
     "InvalidDigest",
@@ -26,20 +26,20 @@ const MISMATCHES: [&str; 4] = [
     "XAmzContentSHA256Mismatch",
 ];
 
-/// An upload that was begun.
+/// A presigned upload.
 #[derive(Debug)]
 pub(super) struct Made {
     pub(super) id: String,
     pub(super) key: String,
     pub(super) url: String,
     headers: Vec<(String, String)>,
-    /// Whether S3 may have it.
+    /// Whether S3 may have the object.
     stored: bool,
     pub(super) deleted: bool,
 }
 
 impl Made {
-    /// Reads the answer of `presign-upload`.
+    /// Reads the response of `presign-upload`.
     pub(super) fn read(answer: &Value) -> Option<Self> {
         let text = |name: &str| answer[name].as_str().map(str::to_owned);
         let headers = answer["headers"].as_object()?.iter();
@@ -60,14 +60,14 @@ impl Made {
         self.url.split('?').next().unwrap_or_default()
     }
 
-    /// The bucket's own URL, with a slash at its end: a key of ours has three parts.
+    /// The URL of the bucket with a slash at its end. Our keys have three parts.
     pub(super) fn bucket(&self) -> &str {
         let parts = self.bare().rsplitn(4, '/');
         let bucket = parts.last().unwrap_or_default();
         &self.bare()[..=bucket.len()]
     }
 
-    /// What a file is recorded under where S3 has lost its name: the end of the key.
+    /// The name of a recorded file if S3 has lost its metadata: the end of the key.
     pub(super) fn short_name(&self) -> &str {
         self.key.rsplit('/').next().unwrap_or_default()
     }
@@ -80,85 +80,88 @@ impl Made {
 }
 
 impl Doctor {
-    /// Sends bytes that do not fit their signed checksum: whether S3 takes the signature, without leaving anything there.
+    /// Sends bytes that do not match their signed checksum. S3 checks the signature first, and
+    /// stores nothing.
     pub(super) async fn s3(&mut self, at: usize) -> bool {
         let outcome = match self.put(at, OTHER_BYTES, None).await {
-            Err(error) => Outcome::Fault(
+            Err(error) => CheckOutcome::DoctorFault(
                 fault::S3_UNREACHABLE,
-                format!("S3 does not answer: {error}"),
+                format!("S3 does not respond: {error}"),
             ),
             Ok(answer) => {
                 self.clocks.see("S3", &answer);
                 let code = s3::code(&answer);
                 if answer.status.is_success() {
                     self.made[at].stored = true;
-                    let said = "bytes that do not fit their signed checksum were stored".to_owned();
-                    Outcome::Warning(fault::S3_CHECKSUM, said)
+                    let said =
+                        "bytes that do not match their signed checksum were stored".to_owned();
+                    CheckOutcome::Warning(fault::S3_CHECKSUM, said)
                 } else if MISMATCHES.iter().any(|mismatch| code.ends_with(mismatch)) {
-                    Outcome::Well(format!(
-                        "takes the signature, and refuses damaged bytes: {code}"
+                    CheckOutcome::Well(format!(
+                        "accepts the signature, and refuses damaged bytes: {code}"
                     ))
                 } else {
                     let (fault, said) = s3::fault(&answer);
-                    Outcome::Fault(fault, said)
+                    CheckOutcome::DoctorFault(fault, said)
                 }
             }
         };
         let outcome = match (outcome, &self.target.bucket) {
-            (Outcome::Well(_) | Outcome::Warning(..), Some(bucket))
+            (CheckOutcome::Well(_) | CheckOutcome::Warning(..), Some(bucket))
                 if !self.made[at].is_in(bucket) =>
             {
                 let said = format!(
-                    "the outputs name the bucket {bucket}, and the functions sign for another"
+                    "the outputs name the bucket {bucket}, but the functions sign for another"
                 );
-                Outcome::Fault(fault::ELSEWHERE, said)
+                CheckOutcome::DoctorFault(fault::ELSEWHERE, said)
             }
             (outcome, _) => outcome,
         };
         self.report.add("s3", outcome)
     }
 
-    /// Sends another type than the signed one.
+    /// Sends another content type than the signed one.
     pub(super) async fn signed_type(&mut self, at: usize) {
         let outcome = match self.put(at, BYTES, Some("application/x-not-signed")).await {
             Ok(answer) if answer.status.is_success() => {
-                let said = "an upload of another type than was signed was taken".to_owned();
-                Outcome::Fault(fault::S3_TYPE, said)
+                let said = "an upload with another content type than the signed one was accepted"
+                    .to_owned();
+                CheckOutcome::DoctorFault(fault::S3_TYPE, said)
             }
-            Ok(answer) => Outcome::Well(format!(
-                "another type than signed is refused: {}",
+            Ok(answer) => CheckOutcome::Well(format!(
+                "another content type than the signed one is refused: {}",
                 s3::code(&answer)
             )),
-            Err(error) => Outcome::Skipped(format!("S3 does not answer: {error}")),
+            Err(error) => CheckOutcome::Skipped(format!("S3 does not respond: {error}")),
         };
         self.report.add("signed-type", outcome);
     }
 
-    /// Uploads what was announced.
+    /// Uploads the announced bytes.
     pub(super) async fn upload(&mut self, at: usize) -> bool {
         let outcome = match self.put(at, BYTES, None).await {
             Ok(answer) if answer.status.is_success() => {
-                Outcome::Well(format!("{} bytes, by the presigned URL", BYTES.len()))
+                CheckOutcome::Well(format!("{} bytes, by the presigned URL", BYTES.len()))
             }
             Ok(answer) => {
                 let (fault, said) = s3::fault(&answer);
-                Outcome::Fault(fault, said)
+                CheckOutcome::DoctorFault(fault, said)
             }
-            Err(error) => Outcome::Fault(
+            Err(error) => CheckOutcome::DoctorFault(
                 fault::S3_UNREACHABLE,
-                format!("S3 does not answer: {error}"),
+                format!("S3 does not respond: {error}"),
             ),
         };
         self.report.add("upload", outcome)
     }
 
-    /// A PUT as presigning said, or with another type.
+    /// A PUT with the presigned headers, or with another content type.
     async fn put(
         &mut self,
         at: usize,
         bytes: &'static [u8],
         other: Option<&str>,
-    ) -> Result<Answer, String> {
+    ) -> Result<HttpResponse, String> {
         let made = &self.made[at];
         let headers: Vec<(&str, &str)> = made
             .headers
@@ -172,13 +175,13 @@ impl Doctor {
             .http
             .send(Method::PUT, &made.url, &headers, bytes)
             .await;
-        // Without an answer nobody knows.
+        // Without a response it is unknown.
         self.made[at].stored |=
             bytes == BYTES && answer.as_ref().map_or(true, |a| a.status.is_success());
         answer
     }
 
-    /// Removes what is still there.
+    /// Deletes the remaining uploads.
     pub(super) async fn clean_up(&mut self) {
         let mut left = Vec::new();
         let stored = self.made.iter().filter(|made| made.stored).count();
@@ -189,9 +192,9 @@ impl Doctor {
             }
         }
         let outcome = if left.is_empty() {
-            Outcome::Well(format!("{stored} files made, and none left"))
+            CheckOutcome::Well(format!("{stored} files were created and deleted again"))
         } else {
-            Outcome::Warning(
+            CheckOutcome::Warning(
                 fault::LEFT_BEHIND,
                 format!("still there: {}", left.join(", ")),
             )
@@ -199,12 +202,12 @@ impl Doctor {
         self.report.add("clean-up", outcome);
     }
 
-    /// A file that nobody has recorded cannot be deleted: so it is recorded first.
+    /// An unrecorded file cannot be deleted, so it is recorded first.
     async fn remove(&self, id: &str, key: &str) -> bool {
         for _ in 0..3 {
             let save = json!({ "objectKey": key });
             let saved = self.call(Method::POST, "/save-metadata", Some(&save)).await;
-            // There never was an object, or the file is deleted.
+            // The object never existed, or the file is deleted.
             if saved.is_ok_and(|answer| matches!(answer.status.as_u16(), 409 | 410 | 413)) {
                 return true;
             }
@@ -233,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bucket_is_what_stands_before_the_key() {
+    fn the_bucket_url_is_the_part_before_the_key() {
         let path = made("http://127.0.0.1:9000/files/u/i/n.txt?X-Amz-Signature=s");
         assert_eq!(path.bucket(), "http://127.0.0.1:9000/files/");
         assert!(path.is_in("files") && !path.is_in("iles") && !path.is_in("u"));

@@ -1,4 +1,5 @@
-//! `config.json` of a deployment, and whom its page talks to, from the stack's outputs.
+//! `config.json` of a deployment's page, and the origins that the page calls, from the stack's
+//! outputs.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -9,38 +10,39 @@ use serde::Serialize;
 use super::policy::{Hosts, origin};
 use crate::doctor::outputs::Outputs;
 
-/// How people sign in, where the stack has no user pool of its own.
+/// How users sign in, if the stack has no user pool.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct SignIn {
-    /// The client that the provider at `JwtIssuer` knows the page by; without it, people paste a token
+    /// The client id of the page at the provider `JwtIssuer`; without it, users paste a token
     #[arg(long, value_name = "ID")]
     client_id: Option<String>,
-    /// What is asked for (`openid profile email` without it); `offline_access` is what many providers renew a session for
+    /// The scopes to request [default: `openid profile email`]; many providers need
+    /// `offline_access` to renew a session
     #[arg(long, value_name = "SCOPES", requires = "client_id")]
     scope: Option<String>,
-    /// The API by the name that Auth0 knows it by
+    /// The audience of the API at Auth0
     #[arg(long, value_name = "NAME", requires = "client_id")]
     audience: Option<String>,
-    /// The API by the name that a provider with resource indicators (RFC 8707) knows it by
+    /// The resource of the API at a provider with resource indicators (RFC 8707)
     #[arg(long, value_name = "NAME", requires = "client_id")]
     resource: Option<String>,
-    /// Which token the API takes: `access` or `id`
+    /// The token that the API accepts: `access` or `id`
     #[arg(long, value_name = "KIND", value_parser = ["access", "id"], requires = "client_id")]
     token: Option<String>,
-    /// Where else the provider is: the origin of its token endpoint, if that is not the issuer's; may be given again
+    /// Another origin of the provider, such as that of its token endpoint; may be repeated
     #[arg(long = "sign-in-origin", value_name = "URL", requires = "client_id")]
     origins: Vec<String>,
 }
 
-/// What the page reads: `web/app/src/config.ts` says the same.
+/// The configuration that the page reads: see `web/app/src/config.ts`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Config {
+pub(crate) struct PageConfig {
     api: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     oidc: Option<Oidc>,
 }
 
-/// A provider that people sign in by.
+/// A provider of sign-in.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Oidc {
@@ -56,8 +58,8 @@ struct Oidc {
     token: Option<String>,
 }
 
-impl Config {
-    /// Puts together what the page is told, and whom it may then talk to.
+impl PageConfig {
+    /// Builds the configuration of the page, and the origins that it may call.
     pub(crate) fn find(outputs: &Outputs, sign_in: &SignIn) -> io::Result<(Self, Hosts)> {
         let needed = |name: &'static str| {
             let value = outputs.get(name);
@@ -68,8 +70,8 @@ impl Config {
             })
         };
         let host = |name: &str, address: &str| {
-            let no_address = || io::Error::other(format!("{name} is no address: {address}"));
-            origin(address).ok_or_else(no_address)
+            let not_a_url = || io::Error::other(format!("{name} is not a URL: {address}"));
+            origin(address).ok_or_else(not_a_url)
         };
         let api = needed("ApiUrl")?.to_owned();
         let mut files = BTreeSet::from([host("BucketUrl", needed("BucketUrl")?)?]);
@@ -91,7 +93,8 @@ impl Config {
             Some(Oidc {
                 authority: needed("JwtIssuer")?.to_owned(),
                 client_id: needed("JwtAudience")?.to_owned(),
-                // What the pool's client may ask for, and the token whose `aud` is that client.
+                // The scopes that the pool's client may request, and the token whose `aud` is that
+                // client.
                 scope: Some("openid email".to_owned()),
                 token: Some("id".to_owned()),
                 ..Oidc::default()
@@ -117,7 +120,7 @@ impl Config {
         Ok((Self { api, oidc }, hosts))
     }
 
-    /// Whether people sign in by a provider.
+    /// Whether users sign in with a provider.
     pub(crate) fn has_provider(&self) -> bool {
         self.oidc.is_some()
     }
@@ -134,7 +137,7 @@ mod tests {
         let all = all.as_object_mut().unwrap();
         all.extend(outputs.as_object().unwrap().clone());
         let outputs = Outputs::parse(&json!(all)).unwrap();
-        let (config, hosts) = Config::find(&outputs, sign_in)?;
+        let (config, hosts) = PageConfig::find(&outputs, sign_in)?;
         Ok((json!(config), hosts))
     }
 
@@ -143,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pool_of_the_stack_needs_nothing_more() {
+    fn a_user_pool_of_the_stack_needs_no_options() {
         let pool = json!({
             "UserPoolId": "p", "JwtIssuer": "https://cognito.example/p", "JwtAudience": "client",
             "SignInUrl": "https://files.auth.example", "PublicBaseUrl": "https://d.example",
@@ -167,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn any_provider_is_named() {
+    fn any_provider_can_be_configured() {
         let issuer = json!({ "JwtIssuer": "https://id.example/t/" });
         let sign_in = SignIn {
             client_id: Some("page".into()),
@@ -184,7 +187,7 @@ mod tests {
             hosts.sign_in,
             set(["https://id.example", "https://token.example"])
         );
-        // The functions take any text for an issuer; a page cannot sign in there.
+        // The functions accept any text as an issuer, but a page cannot sign in there.
         assert!(found(&json!({ "JwtIssuer": "somebody" }), &sign_in).is_err());
         let (config, hosts) = found(&issuer, &SignIn::default()).unwrap();
         assert_eq!(config, json!({ "api": "https://a.example" }));

@@ -1,4 +1,4 @@
-//! What the page consists of where it is hosted: its files, and the headers of each.
+//! The files of the hosted page, and the headers of each.
 
 use std::fs;
 use std::io;
@@ -6,10 +6,10 @@ use std::path::Path;
 
 use serde::Serialize;
 
-/// The page without what it is told by `config.json` or its policy.
+/// The built page without configuration and policy.
 const INDEX: &str = "index.html";
 
-/// Names in this folder change with what is in them.
+/// Names in this folder contain a hash of the content.
 const HASHED: &str = "assets/";
 
 /// A file of the page.
@@ -35,8 +35,8 @@ impl Item {
     }
 }
 
-/// The files of a built page, with this configuration and policy, in the order to put them there: `index.html` last, since
-/// who has it asks for the others.
+/// The files of a built page with this configuration and policy, in the order to upload them.
+/// `index.html` is last, because it refers to the others.
 pub(crate) fn plan(
     built: Vec<(String, Vec<u8>)>,
     config: &str,
@@ -58,7 +58,7 @@ pub(crate) fn plan(
     Ok(items)
 }
 
-/// `index.html` with its policy, before anything that is loaded.
+/// `index.html` with its policy before anything that is loaded.
 fn guarded(index: &[u8], policy: &str) -> io::Result<Vec<u8>> {
     let after = r#"<meta charset="utf-8" />"#;
     let text = String::from_utf8_lossy(index);
@@ -69,7 +69,7 @@ fn guarded(index: &[u8], policy: &str) -> io::Result<Vec<u8>> {
     Ok(format!("{before}{after}\n    {meta}{rest}").into_bytes())
 }
 
-/// Every file below a folder, by its path in it.
+/// Every file in a folder, by its relative path.
 pub(crate) fn files(folder: &Path) -> io::Result<Vec<(String, Vec<u8>)>> {
     let mut found = Vec::new();
     collect(folder, "", &mut found)?;
@@ -89,7 +89,7 @@ fn collect(folder: &Path, prefix: &str, found: &mut Vec<(String, Vec<u8>)>) -> i
     Ok(())
 }
 
-/// How long a browser may keep a file without asking.
+/// The `cache-control` of a file.
 pub(crate) fn cache_control(file: &str) -> &'static str {
     if file.starts_with(HASHED) {
         "public, max-age=31536000, immutable"
@@ -98,7 +98,7 @@ pub(crate) fn cache_control(file: &str) -> &'static str {
     }
 }
 
-/// What a file is, by its name.
+/// The content type of a file, by its name.
 pub(crate) fn content_type(file: &str) -> &'static str {
     match file.rsplit_once('.').map(|(_, extension)| extension) {
         Some("html") => "text/html; charset=utf-8",
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn every_file_has_its_type_and_what_has_a_hash_is_kept() {
+    fn every_file_has_its_type_and_hashed_files_are_cached() {
         let index = "<head>\n    <meta charset=\"utf-8\" />\n    <script></script></head>";
         let items = plan(built(index), "{}", "default-src 'self'").unwrap();
         let shown: Vec<_> = items
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_cannot_be_guarded_is_none() {
+    fn a_page_without_a_place_for_its_policy_is_refused() {
         assert!(plan(built("<head></head>"), "{}", "x").is_err());
         assert!(plan(Vec::new(), "{}", "x").is_err());
     }

@@ -1,23 +1,24 @@
-//! The page's Content-Security-Policy: what it may load, and whom it may talk to.
+//! The page's Content-Security-Policy: what it may load, and which origins it may call.
 
 use std::collections::BTreeSet;
 
-/// What frames, plugins and forms may, wherever the page is.
+/// Directives for frames, plugins and forms, for every page.
 const ALWAYS: &str = "object-src 'none'; base-uri 'none'; form-action 'self'";
 
-/// Whom the page talks to, each as an origin.
+/// The origins that the page calls.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Hosts {
     pub(crate) api: String,
-    /// Where files are put and read: the bucket, and what reads it in public.
+    /// Where files are uploaded and read: the bucket, and the public URL of its files.
     pub(crate) files: BTreeSet<String>,
-    /// Where people sign in.
+    /// Where users sign in.
     pub(crate) sign_in: BTreeSet<String>,
 }
 
 impl Hosts {
-    /// The policy, as a header or in the page itself has it. Scripts are the page's own alone; styles may be in line, since
-    /// components set them; `data:` is what components fetch their icons from.
+    /// The policy for a header or a meta element. Only the page's own scripts are allowed. Inline
+    /// styles are allowed since components set them, and `data:` since components fetch their icons
+    /// from it.
     pub(crate) fn policy(&self) -> String {
         let joined = |hosts: &BTreeSet<String>| {
             let hosts: Vec<&str> = hosts.iter().map(String::as_str).collect();
@@ -34,7 +35,8 @@ impl Hosts {
     }
 }
 
-/// The origin of an address. Only plain characters: it ends in a policy, where a space or semicolon would say more.
+/// The origin of a URL. Only plain characters are allowed: a space or semicolon would end a
+/// directive.
 pub(crate) fn origin(address: &str) -> Option<String> {
     let (scheme, rest) = address.split_once("://")?;
     let host = rest.split('/').next()?;
@@ -48,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_origin_is_no_more_than_that() {
+    fn only_the_origin_of_a_url_is_used() {
         let check = |address: &str, is: Option<&str>| {
             assert_eq!(origin(address).as_deref(), is, "{address}");
         };
@@ -63,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_else_is_in_the_policy() {
+    fn the_policy_has_no_other_origins() {
         let set = |host: &str| BTreeSet::from([host.to_owned()]);
         let hosts = Hosts {
             api: "https://api.example".into(),

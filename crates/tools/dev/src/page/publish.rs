@@ -1,4 +1,4 @@
-//! `cargo dev page`: builds the page, tells it where everything is, and puts it where the template hosts it.
+//! `cargo dev page`: builds the page, configures it from a deployment's outputs, and publishes it.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -8,16 +8,17 @@ use std::process::Command;
 
 use clap::Args;
 
-use super::config::{Config, SignIn};
+use super::config::{PageConfig, SignIn};
 use super::plan::{self, Item};
 use crate::doctor::outputs::Outputs;
 use crate::say;
+use crate::workspace;
 
-/// What is published, and where.
+/// The options of `cargo dev page`.
 #[derive(Debug, Args)]
-pub(crate) struct Options {
-    /// The outputs of a deployment with `HostPage=true`: the JSON of `sam list stack-outputs --output json` or `aws
-    /// cloudformation describe-stacks`
+pub(crate) struct PublishOptions {
+    /// The outputs of a deployment with `HostPage=true`: the JSON of `sam list stack-outputs
+    /// --output json` or `aws cloudformation describe-stacks`
     #[arg(long, value_name = "FILE")]
     outputs: PathBuf,
     #[command(flatten)]
@@ -27,14 +28,14 @@ pub(crate) struct Options {
     into: Option<PathBuf>,
 }
 
-/// Builds the page, and puts it there.
-pub(crate) fn run(options: &Options) -> io::Result<()> {
+/// Builds and publishes the page.
+pub(crate) fn run(options: &PublishOptions) -> io::Result<()> {
     let outputs = Outputs::read(&options.outputs)?;
-    let (config, hosts) = Config::find(&outputs, &options.sign_in)?;
+    let (config, hosts) = PageConfig::find(&outputs, &options.sign_in)?;
     if !config.has_provider() && options.into.is_none() {
         say::part(
             "page",
-            "without --client-id nobody can sign in but by pasting a token",
+            "without --client-id, users can only sign in by pasting a token",
         );
     }
     let config = serde_json::to_string(&config)?;
@@ -45,12 +46,12 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
             write(&items, folder)?;
             writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&items)?)
         }
-        None => Target::find(&outputs, "aws".as_ref())?.publish(&items),
+        None => PublishTarget::find(&outputs, "aws".as_ref())?.publish(&items),
     }
 }
 
-/// Where the page goes, and the program that brings it there.
-pub(crate) struct Target<'a> {
+/// The bucket and the distribution of the page, and the AWS CLI.
+pub(crate) struct PublishTarget<'a> {
     aws: &'a OsStr,
     bucket: &'a str,
     distribution: &'a str,
@@ -58,13 +59,13 @@ pub(crate) struct Target<'a> {
     url: &'a str,
 }
 
-impl<'a> Target<'a> {
-    /// Reads it from the outputs.
+impl<'a> PublishTarget<'a> {
+    /// Reads them from the outputs.
     pub(crate) fn find(outputs: &'a Outputs, aws: &'a OsStr) -> io::Result<Self> {
         let needed = |name| {
             outputs.get(name).ok_or_else(|| {
                 let text = format!(
-                    "the outputs have no {name}: deploy with HostPage=true, or write the page elsewhere by --into"
+                    "the outputs have no {name}: deploy with HostPage=true, or write the page into a folder with --into"
                 );
                 io::Error::other(text)
             })
@@ -78,8 +79,8 @@ impl<'a> Target<'a> {
         })
     }
 
-    /// Uploads every file with its headers, and has CloudFront forget what it had. Files of an earlier page stay, for those
-    /// who have it open.
+    /// Uploads every file with its headers, and invalidates CloudFront's cache. Files of an earlier
+    /// version stay for open pages.
     pub(crate) fn publish(&self, items: &[Item]) -> io::Result<()> {
         let folder = crate::workspace::root().join("target/page");
         match fs::remove_dir_all(&folder) {
@@ -95,12 +96,12 @@ impl<'a> Target<'a> {
                 .arg(format!("s3://{}/{}", self.bucket, item.key))
                 .args(["--content-type", item.content_type])
                 .args(["--cache-control", item.cache_control]);
-            succeed(&mut copy)?;
+            workspace::succeed(&mut copy)?;
         }
         let mut forget = self.aws();
         forget.args(["cloudfront", "create-invalidation", "--paths", "/*"]);
         forget.args(["--distribution-id", self.distribution]);
-        succeed(forget.args(["--query", "Invalidation.Status", "--output", "text"]))?;
+        workspace::succeed(forget.args(["--query", "Invalidation.Status", "--output", "text"]))?;
         say::part("page", self.url);
         Ok(())
     }
@@ -121,15 +122,4 @@ fn write(items: &[Item], folder: &Path) -> io::Result<()> {
         fs::write(place, &item.bytes)?;
     }
     Ok(())
-}
-
-/// Runs the AWS CLI, which shows its own errors.
-fn succeed(command: &mut Command) -> io::Result<()> {
-    let status = command.status().map_err(|error| {
-        io::Error::other(format!("the AWS CLI (`aws`) does not start: {error}"))
-    })?;
-    if status.success() {
-        return Ok(());
-    }
-    Err(io::Error::other(format!("aws ended with {status}")))
 }

@@ -1,4 +1,4 @@
-//! What a person can do, once everything is up.
+//! The output once everything runs.
 
 use std::io;
 use std::path::Path;
@@ -7,15 +7,15 @@ use super::services::Services;
 use super::settings::brings_key;
 use crate::cli::TOKEN_SECONDS;
 use crate::say;
-use crate::state::State;
+use crate::state::StackState;
 
-/// The user that the examples are for.
+/// The user of the examples.
 const USER: &str = "alice";
 
-/// Prints where everything is, and commands that work as they stand.
+/// Prints the addresses, and commands that work as printed.
 pub(super) fn print(
     port: u16,
-    state: &State,
+    state: &StackState,
     services: &Services,
     page: Option<&str>,
 ) -> io::Result<()> {
@@ -24,7 +24,7 @@ pub(super) fn print(
     let page = match (page, &token) {
         (None, _) => "not built: see above".to_owned(),
         (Some(url), None) => url.to_owned(),
-        // What follows the # stays in the browser.
+        // The browser does not send the part after the #.
         (Some(url), Some(token)) => format!("{url}/#token={token}"),
     };
     say::line(&format!(
@@ -47,10 +47,10 @@ Try it, in another terminal:
     Ok(())
 }
 
-/// The same where only the services run.
+/// The same for the services alone.
 pub(super) fn print_services(
     port: u16,
-    state: &State,
+    state: &StackState,
     services: &Services,
     env_file: &Path,
 ) -> io::Result<()> {
@@ -84,26 +84,24 @@ Try it, in a third terminal:
 fn database(services: &Services) -> String {
     match &services.database_url {
         Some(url) => format!("psql '{url}'"),
-        None => "yours, by DATABASE_URL".to_owned(),
+        None => "the one of DATABASE_URL".to_owned(),
     }
 }
 
-/// A token, unless the key is the user's own.
-fn token(state: &State) -> io::Result<Option<String>> {
+/// A token, unless the user brings a key.
+fn token(state: &StackState) -> io::Result<Option<String>> {
     if brings_key() {
         return Ok(None);
     }
     let token = state
         .key()?
-        .token(USER, &state.owner_claim(), TOKEN_SECONDS)?;
+        .token(USER, &state.owner_claim(), TOKEN_SECONDS);
     Ok(Some(token))
 }
 
 fn try_it(port: u16, token: Option<String>) {
     let token = token.unwrap_or_else(|| {
-        say::line(
-            "# JWT_PUBLIC_KEY, JWT_SECRET or JWT_KEYS is set, so the token is yours to make:",
-        );
+        say::line("# JWT_PUBLIC_KEY, JWT_SECRET or JWT_KEYS is set, so use a token of your own:");
         "...".to_owned()
     });
     say::line(&transcript(port, &token));
@@ -134,7 +132,7 @@ mod tests {
     use super::transcript;
 
     #[test]
-    fn the_transcript_names_port_and_token_once_each_where_it_must() {
+    fn the_transcript_contains_port_and_token() {
         let text = transcript(3001, "t.o.k");
         assert_eq!(text.matches("http://localhost:3001/").count(), 5);
         assert_eq!(text.matches("t.o.k").count(), 1);

@@ -1,4 +1,4 @@
-//! Building the functions and bringing the database up to date.
+//! Builds the functions and migrates the database.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, BufReader, Read};
@@ -11,8 +11,8 @@ use serde_json::Value;
 use slipway_api::routes::Route;
 use slipway_emulators::guard::{Guard, Guarded};
 
-use super::fleet::Function;
-use super::settings::Env;
+use super::function::StackFunction;
+use super::settings::EnvChanges;
 use crate::openssl;
 use crate::say;
 use crate::workspace::{self, Binary, Workspace};
@@ -20,7 +20,7 @@ use crate::workspace::{self, Binary, Workspace};
 /// Executables by name.
 pub(super) type Binaries = BTreeMap<String, PathBuf>;
 
-/// Functions that no route leads to.
+/// Functions without a route.
 const EVENT_FUNCTIONS: [&str; 1] = ["record-upload"];
 
 const MIGRATE: &str = "migrate";
@@ -30,7 +30,7 @@ pub(super) fn build(
     guard: &Guard,
     workspace: &Workspace,
     routes: &[Route],
-) -> io::Result<(Vec<Function>, Binaries)> {
+) -> io::Result<(Vec<StackFunction>, Binaries)> {
     let served: BTreeSet<&str> = routes.iter().map(|route| route.function).collect();
     let mut names: Vec<(&str, Binary)> = Vec::new();
     for name in &served {
@@ -41,7 +41,7 @@ pub(super) fn build(
     }
     let mut wanted: Vec<Binary> = names.iter().map(|(_, binary)| binary.clone()).collect();
     wanted.push(workspace.expect(MIGRATE)?);
-    // Cargo shows its own progress.
+    // Cargo prints its own progress.
     let started = Instant::now();
     let binaries = cargo_build(guard, &wanted)?;
     say::took("build", "the functions", started);
@@ -51,20 +51,24 @@ pub(super) fn build(
             .cloned()
             .ok_or_else(|| io::Error::other(format!("cargo built no executable `{}`", binary.name)))
     };
-    let functions = names
-        .iter()
-        .map(|(name, binary)| Ok(Function::new(name, path(binary)?, served.contains(name))));
+    let functions = names.iter().map(|(name, binary)| {
+        Ok(StackFunction::new(
+            name,
+            path(binary)?,
+            served.contains(name),
+        ))
+    });
     Ok((functions.collect::<io::Result<_>>()?, binaries))
 }
 
-/// Builds `migrate` alone.
+/// Builds `migrate` only.
 pub(crate) fn migrate_program(guard: &Guard) -> io::Result<PathBuf> {
     let binaries = cargo_build(guard, &[Workspace::read()?.expect(MIGRATE)?])?;
     let built = binaries.get(MIGRATE).cloned();
     built.ok_or_else(|| io::Error::other("cargo built no `migrate`"))
 }
 
-/// The binary of a function: with a quota, presign is the one that asks Postgres.
+/// The binary of a function. With a quota, presign is the one that uses Postgres.
 fn serving(workspace: &Workspace, name: &str) -> io::Result<Binary> {
     let quota = std::env::var_os("USER_QUOTA_BYTES").is_some_and(|quota| !quota.is_empty());
     if quota && let Some(binary) = workspace.binary(&format!("{name}-quota")) {
@@ -74,7 +78,8 @@ fn serving(workspace: &Workspace, name: &str) -> io::Result<Binary> {
 }
 
 fn cargo_build(guard: &Guard, wanted: &[Binary]) -> io::Result<Binaries> {
-    // With this program, which is up to date, they get the features of its dependencies, which are then compiled already.
+    // Built together with this program, which is up to date, so that the features of its
+    // dependencies apply and nothing is compiled again.
     let ours = ["-p", env!("CARGO_PKG_NAME")];
     let packages = wanted.iter().flat_map(|binary| ["-p", &binary.package]);
     let packages = ours.into_iter().chain(packages);
@@ -82,7 +87,7 @@ fn cargo_build(guard: &Guard, wanted: &[Binary]) -> io::Result<Binaries> {
         .args(["build", "--message-format", "json-render-diagnostics"])
         .args(packages)
         .stdout(Stdio::piped());
-    if wanted.iter().any(|binary| binary.has_tls) && !openssl::is_here()? {
+    if wanted.iter().any(|binary| binary.has_tls) && !openssl::is_installed()? {
         say::part(
             "build",
             "no OpenSSL headers here: building OpenSSL from source, which takes some minutes, once",
@@ -108,7 +113,7 @@ fn cargo_build(guard: &Guard, wanted: &[Binary]) -> io::Result<Binaries> {
 }
 
 /// Applies the migrations.
-pub(super) fn migrate(guard: &Guard, binaries: &Binaries, env: &Env) -> io::Result<()> {
+pub(super) fn migrate(guard: &Guard, binaries: &Binaries, env: &EnvChanges) -> io::Result<()> {
     let Some(migrate) = binaries.get(MIGRATE) else {
         return Err(io::Error::other("cargo built no `migrate`"));
     };

@@ -6,28 +6,28 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use super::settings::Env;
+use super::settings::EnvChanges;
 
-/// The first line of a file of ours, by which it may be replaced.
+/// The first line of a file that we may replace.
 const MARK: &str = "# Written by `cargo dev services`, which replaces it at each start.";
 
-/// Fails if there is a file that we have not written.
+/// Fails if the file exists and was not written by us.
 pub(super) fn claim(path: &Path) -> io::Result<()> {
     match fs::read_to_string(path) {
         Ok(text) if text.starts_with(MARK) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Ok(_) => Err(io::Error::other(format!(
-            "{} is not a file of ours: move it, or write another one with --env-file",
+            "{} was not written by `cargo dev services`: move it, or choose another file with --env-file",
             path.display()
         ))),
         Err(error) => Err(io::Error::other(format!("{}: {error}", path.display()))),
     }
 }
 
-/// Writes it, for its owner alone: it holds keys and a password.
-pub(super) fn write(path: &Path, env: &Env) -> io::Result<()> {
+/// Writes the file with permissions for its owner only, since it has keys and a password.
+pub(super) fn write(path: &Path, env: &EnvChanges) -> io::Result<()> {
     let fresh = path.with_added_extension(std::process::id().to_string());
-    // What an earlier process with this number left behind may be readable by others.
+    // An earlier process with the same id may have left a file that others can read.
     if let Err(error) = fs::remove_file(&fresh)
         && error.kind() != io::ErrorKind::NotFound
     {
@@ -39,11 +39,12 @@ pub(super) fn write(path: &Path, env: &Env) -> io::Result<()> {
     fs::rename(fresh, path)
 }
 
-/// `NAME="value"` lines. A variable that is to be unset is empty, which functions take for unset.
-fn text(env: &Env) -> String {
+/// Lines such as `NAME="value"`. A removed variable is empty, which the functions treat as unset.
+fn text(env: &EnvChanges) -> String {
     let mut text = format!("{MARK}\n");
     for (name, value) in env.changes() {
-        // The reader takes `\\n` for a line end; a value without quotes may hold no `=`.
+        // The reader turns `\
+        // ` into a line break. A value without quotes must not contain `=`.
         let value = value.replace('\n', "\\n");
         let quote = if value.contains('"') { '\'' } else { '"' };
         // Writing to a String cannot fail.
@@ -52,7 +53,7 @@ fn text(env: &Env) -> String {
     text
 }
 
-/// What [`write`] wrote, as lines for `eval` in a shell.
+/// The lines that [`write`] wrote, for `eval` in a shell.
 pub(super) fn exports(text: &str) -> String {
     let mut lines = String::new();
     for (name, quoted) in text.lines().filter_map(|line| line.split_once('=')) {
@@ -81,7 +82,7 @@ mod tests {
     fn a_file_of_ours_is_private_and_replaced_and_any_other_kept() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(".env");
-        let mut env = Env::default();
+        let mut env = EnvChanges::default();
         env.set("JWT_PUBLIC_KEY", "-----BEGIN\nabc\n");
         env.remove("AWS_SESSION_TOKEN");
         for _ in 0..2 {

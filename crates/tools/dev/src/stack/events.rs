@@ -1,11 +1,11 @@
-//! Bringing what changes in the bucket to `record-upload`, as S3 does.
+//! Delivers the events of the bucket to `record-upload`, as S3 does.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 use slipway_emulators::gateway::TIME_LIMIT;
-use slipway_emulators::lambda::{Lambda, Outcome};
+use slipway_emulators::lambda::{InvocationResult, Lambda};
 use slipway_emulators::s3::{EventName, ObjectEvent, Scanner};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -13,21 +13,22 @@ use tokio::task::JoinSet;
 
 use crate::say;
 
-/// S3 takes about a second: a client that confirms at once is the first to record, here as there.
+/// S3 takes about a second. A client that confirms immediately therefore records first, here as on
+/// AWS.
 const LATENCY: Duration = Duration::from_secs(1);
 
-/// How many are delivered at once.
+/// How many events are delivered at the same time.
 const AT_ONCE: usize = 2;
 
-/// About a minute altogether.
+/// About a minute in total.
 const TRIES: u32 = 8;
 
-/// As long as an instance may work on one event.
+/// The time limit of an instance for one event.
 const TIMEOUT: Duration = TIME_LIMIT;
 
-/// Delivers until it is dropped.
+/// Delivers events until it is dropped.
 ///
-/// A `scanner` looks at every object that was written, and its result is delivered as well.
+/// A `scanner` scans every object that was written, and its result is delivered as well.
 pub(super) async fn deliver(
     recorder: Arc<Lambda>,
     mut objects: UnboundedReceiver<ObjectEvent>,
@@ -36,13 +37,13 @@ pub(super) async fn deliver(
     let room = Arc::new(Semaphore::new(AT_ONCE));
     let mut deliveries = JoinSet::new();
     while let Some(event) = objects.recv().await {
-        // The finished ones.
+        // Removes finished deliveries.
         while deliveries.try_join_next().is_some() {}
         let (room, recorder) = (Arc::clone(&room), Arc::clone(&recorder));
         let scanner = scanner.clone().filter(|_| event.name != EventName::Delete);
         deliveries.spawn(async move {
             tokio::time::sleep(LATENCY).await;
-            // It is never closed.
+            // The semaphore is never closed.
             let _permit = room.acquire_owned().await;
             let what = format!("{} of {}", event.name.as_str(), event.key);
             one(&recorder, &what, &event.to_s3_notification()).await;
@@ -74,8 +75,10 @@ async fn one(recorder: &Lambda, what: &str, event: &Value) {
 
 async fn attempt_one(recorder: &Lambda, notification: &Value) -> Result<(), String> {
     match recorder.invoke(notification, TIMEOUT).await {
-        Outcome::Answered(_) => Ok(()),
-        Outcome::Failed(error) => Err(format!("record-upload failed: {}", error["errorMessage"])),
-        Outcome::TimedOut => Err("record-upload did not answer in time".to_owned()),
+        InvocationResult::Answered(_) => Ok(()),
+        InvocationResult::Failed(error) => {
+            Err(format!("record-upload failed: {}", error["errorMessage"]))
+        }
+        InvocationResult::TimedOut => Err("record-upload did not respond in time".to_owned()),
     }
 }

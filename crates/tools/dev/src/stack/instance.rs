@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 use slipway_emulators::gateway::TIME_LIMIT;
 use slipway_emulators::guard::Guarded;
-use slipway_emulators::lambda::{Observer, RuntimeApi, Step};
+use slipway_emulators::lambda::{RuntimeApi, RuntimeObserver, RuntimeStep};
 use tokio::task::block_in_place;
 
 use super::function::{LaunchSettings, StackFunction};
@@ -112,14 +112,14 @@ impl StackInstance {
 }
 
 /// Prints errors to the terminal. Clients do not get their text.
-fn reporter(function: &str) -> Observer {
+fn reporter(function: &str) -> RuntimeObserver {
     let function = function.to_owned();
     Arc::new(move |step| match step {
-        Step::Failed(body) => say::part(&function, &format!("failed: {}", reason(body))),
-        Step::NotStarted(body) => {
+        RuntimeStep::Failed(body) => say::part(&function, &format!("failed: {}", reason(body))),
+        RuntimeStep::NotStarted(body) => {
             say::part(&function, &format!("did not start: {}", reason(body)));
         }
-        Step::Polled | Step::Given | Step::Answered(_) => {}
+        RuntimeStep::Polled | RuntimeStep::Given | RuntimeStep::Answered(_) => {}
     })
 }
 

@@ -1,4 +1,4 @@
-//! What the functions print, as lines for a person.
+//! Formats the functions' log lines for people.
 
 use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
@@ -10,7 +10,7 @@ use tokio::net::unix::pipe;
 
 use crate::say;
 
-/// Prints every line of an instance under its function's name, until the pipe ends.
+/// Prints every line of an instance with its function's name, until the pipe is closed.
 pub(super) fn follow(function: &str, output: impl Into<OwnedFd>) -> io::Result<()> {
     let pipe = pipe::Receiver::from_owned_fd(output.into())?;
     let function = function.to_owned();
@@ -19,7 +19,7 @@ pub(super) fn follow(function: &str, output: impl Into<OwnedFd>) -> io::Result<(
         let mut lines = BufReader::new(pipe).lines();
         while let Ok(Some(line)) = lines.next_line().await {
             if let Some(log) = &mut log {
-                // Written for tests alone, which fail where there is nothing.
+                // Only tests use this file, and they fail if a line is missing.
                 let _ = writeln!(log, "{line}");
             }
             say::part(&function, &readable(&line));
@@ -28,7 +28,7 @@ pub(super) fn follow(function: &str, output: impl Into<OwnedFd>) -> io::Result<(
     Ok(())
 }
 
-/// What says nothing to a person who looks on.
+/// Fields that are left out.
 const NOISE: [&str; 8] = [
     "timestamp",
     "target",
@@ -40,7 +40,7 @@ const NOISE: [&str; 8] = [
     "_aws",
 ];
 
-/// A JSON line of ours as `POST 200 1.2 ms`; anything else as it is.
+/// A JSON line as `POST 200 1.2 ms`; any other line unchanged.
 fn readable(line: &str) -> String {
     let Ok(Value::Object(mut fields)) = serde_json::from_str(line) else {
         return line.to_owned();
@@ -54,7 +54,7 @@ fn readable(line: &str) -> String {
     if level != "INFO" {
         words.push(level);
     }
-    // Of a request its outcome says more than the message does.
+    // The outcome of a request says more than the message.
     if fields.contains_key("status") {
         words.extend([take(&mut fields, "route"), take(&mut fields, "status")]);
         if let Some(duration) = fields.remove("durationMs").and_then(|ms| ms.as_f64()) {
@@ -88,7 +88,7 @@ mod tests {
     use super::readable;
 
     #[test]
-    fn lines_become_short() {
+    fn log_lines_are_shortened() {
         let check = |line: &str, readable_line: &str| assert_eq!(readable(line), readable_line);
         check("thread 'main' panicked", "thread 'main' panicked");
         check(

@@ -1,4 +1,4 @@
-//! The public port, before anything is built for it.
+//! Checks the API's port before anything is built.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -8,10 +8,11 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// Fails if the port is taken.
 pub(super) async fn claim(port: u16) -> io::Result<()> {
-    // A stack that was killed a moment ago is still letting go of it.
+    // A stack that was killed a moment ago may still hold the port.
     let until = Instant::now() + Duration::from_secs(5);
     loop {
-        // Clients try `localhost` as ::1 first, so a program that listens there would get our requests.
+        // Clients resolve `localhost` to ::1 first, so a program that listens there would get our
+        // requests.
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.is_ok()
             && TcpStream::connect((Ipv6Addr::LOCALHOST, port))
                 .await

@@ -8,7 +8,7 @@ use std::io;
 use std::net::Ipv4Addr;
 
 use slipway_api::routes::ROUTES;
-use slipway_emulators::gateway::{Gateway, Options, Route};
+use slipway_emulators::gateway::{Gateway, GatewayOptions, GatewayRoute};
 
 use super::fleet::Fleet;
 use crate::page::policy;
@@ -37,16 +37,16 @@ pub(super) fn origins(page: Option<u16>, named: &[String]) -> io::Result<Vec<Str
 /// Serves the routes of the API on `port`.
 pub(super) async fn open(port: u16, fleet: &Fleet, origins: Vec<String>) -> io::Result<Gateway> {
     let served = ROUTES.iter().map(|route| {
-        Ok(Route {
+        Ok(GatewayRoute {
             method: route.method,
             path: route.path,
             function: fleet.lambda(route.function)?,
         })
     });
     let served = served.collect::<io::Result<Vec<_>>>()?;
-    let options = Options {
+    let options = GatewayOptions {
         listen: (Ipv4Addr::LOCALHOST, port).into(),
-        ..Options::new(served, origins)
+        ..GatewayOptions::new(served, origins)
     };
     Gateway::start_with(options).await
 }

@@ -1,4 +1,4 @@
-//! Serving the built page to this machine, as a CDN would.
+//! Serves the built page to this machine, as a CDN would.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -23,14 +23,14 @@ use crate::page::plan::{cache_control, content_type};
 use crate::page::policy::Hosts;
 use crate::say;
 
-/// A page that is being served; it ends when this is dropped.
+/// The running server of the page. It stops when dropped.
 pub(super) struct Site {
-    /// Where it is.
+    /// The port.
     pub(super) port: u16,
     _serving: JoinSet<()>,
 }
 
-/// What is served: files of a folder, and where the API is.
+/// The files of a folder, and the address of the API.
 struct Content {
     dist: PathBuf,
     config: String,
@@ -38,7 +38,7 @@ struct Content {
 }
 
 impl Site {
-    /// Serves `dist` on `port`, or on another one if that is taken.
+    /// Serves `dist` on `port`, or on another port if it is taken.
     pub(super) async fn start(dist: PathBuf, port: u16, api: &str, s3: &str) -> io::Result<Self> {
         let listener = match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
             Ok(listener) => listener,
@@ -63,7 +63,7 @@ impl Site {
         })
     }
 
-    /// Its address for people.
+    /// The URL of the page.
     pub(super) fn url(&self) -> String {
         format!("http://localhost:{}", self.port)
     }
@@ -84,7 +84,7 @@ async fn accept(listener: TcpListener, content: Arc<Content>) {
                 let content = Arc::clone(&content);
                 async move { Ok::<_, Infallible>(content.answer(&request).await) }
             });
-            // A browser that goes away is no fault of ours.
+            // A browser that closes the connection is not an error.
             let _ = http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), service)
                 .await;
@@ -94,7 +94,8 @@ async fn accept(listener: TcpListener, content: Arc<Content>) {
 
 impl Content {
     async fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-        // A website may have pointed its own name at us. Nothing here is secret; it still gets nothing.
+        // A website may have pointed its host name at this machine. Nothing here is secret, but it
+        // is refused.
         if !is_local_host(request.headers()) {
             return plain(StatusCode::FORBIDDEN);
         }
@@ -133,7 +134,7 @@ fn plain(status: StatusCode) -> Response<Full<Bytes>> {
     response
 }
 
-/// The file that a path names, never one outside of the folder.
+/// The file of a path, never one outside of the folder.
 fn inside(path: &str) -> Option<PathBuf> {
     let path = path.trim_start_matches('/');
     let file = Path::new(if path.is_empty() { "index.html" } else { path });
@@ -146,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_outside_of_the_folder_is_served() {
+    fn only_files_in_the_folder_are_served() {
         let check = |path: &str, file: Option<&str>| assert_eq!(inside(path), file.map(Into::into));
         check("/", Some("index.html"));
         check("/assets/a.js", Some("assets/a.js"));

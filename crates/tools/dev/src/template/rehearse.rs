@@ -1,4 +1,5 @@
-//! `cargo dev page` as a deployer runs it, by the AWS CLI, against our S3 server and a stand-in for CloudFront.
+//! Runs `cargo dev page` as a deployer does, with the AWS CLI, against our S3 server and an
+//! emulator of CloudFront.
 
 use std::fs;
 use std::io;
@@ -19,7 +20,8 @@ use crate::workspace;
 const BUCKET: &str = "the-page";
 const REGION: &str = "eu-central-1";
 
-/// Writes the page into a folder and publishes it by `aws`: what S3 then serves must be the one, with the headers of the plan.
+/// Writes the page into a folder, and publishes it with `aws`. S3 must then serve the same files
+/// with the headers of the plan.
 pub(super) fn publish(aws: &Command, folder: &Path) -> io::Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
@@ -69,14 +71,14 @@ pub(super) fn publish(aws: &Command, folder: &Path) -> io::Result<()> {
         if !asked.starts_with("POST /2020-05-31/distribution/E1PAGE/invalidation ")
             || !asked.contains("<Path>/*</Path>")
         {
-            return Err(wrong(&format!("CloudFront was asked for {asked}")));
+            return Err(wrong(&format!("CloudFront received {asked}")));
         }
         s3.shutdown().await;
         Ok(())
     })
 }
 
-/// This very program, as a deployer would call it.
+/// This program as a deployer calls it.
 fn page(outputs: &Path) -> io::Result<Command> {
     let mut command = Command::new(workspace::program()?);
     command.args(["page", "--client-id", "page", "--outputs"]);
@@ -84,7 +86,7 @@ fn page(outputs: &Path) -> io::Result<Command> {
     Ok(command)
 }
 
-/// `PATH` with the fetched `aws` before everything else.
+/// `PATH` with the installed `aws` first.
 fn path(aws: &Command) -> io::Result<std::ffi::OsString> {
     let beside = Path::new(aws.get_program()).parent().map(Path::to_owned);
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -104,9 +106,9 @@ async fn run(command: &mut Command) -> io::Result<String> {
     Err(wrong(&format!("cargo dev page: {} {said}", output.status)))
 }
 
-/// Every file of the plan, as S3 serves it to anybody.
+/// Every file of the plan, as S3 serves it to the public.
 async fn compare(plan: &str, into: &Path, endpoint: &str) -> io::Result<()> {
-    // It may have built the page before, and said so.
+    // It may print that it has built the page before.
     let json = plan.find("[\n").and_then(|at| plan.get(at..));
     let plan: Vec<Value> = serde_json::from_str(json.unwrap_or_default())?;
     let http = Http::new()?;
@@ -131,7 +133,7 @@ async fn compare(plan: &str, into: &Path, endpoint: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// Answers one invalidation as CloudFront does, and returns what was asked.
+/// Responds to one invalidation as CloudFront does, and returns the request.
 async fn forget(listener: TcpListener) -> io::Result<String> {
     let (mut stream, _) = listener.accept().await?;
     let mut asked = Vec::new();

@@ -1,4 +1,4 @@
-//! Cargo, as the stages call it.
+//! Cargo as the stages call it.
 
 use std::fs;
 use std::io;
@@ -8,22 +8,21 @@ use std::process::Command;
 use slipway_emulators::capture;
 use slipway_emulators::tools;
 
-use super::succeed;
 use crate::openssl;
 use crate::say;
 use crate::workspace;
 
-/// Cargo with `args`; what functions log in tests is kept in the folder `log`.
+/// Runs cargo with `args`. The logs of functions in tests are kept in the folder `log`.
 pub(super) fn run(args: &[&str], log: &Path) -> io::Result<()> {
     let mut command = prepared(args)?;
     if args.first() == Some(&"test") {
         command.env(capture::FOLDER, log);
         fs::create_dir_all(log)?;
     }
-    succeed(&mut command)
+    workspace::succeed_in_root(&mut command)
 }
 
-/// The same, not yet run.
+/// The command, not yet started.
 pub(super) fn prepared(args: &[&str]) -> io::Result<Command> {
     let mut command = Command::new(workspace::cargo());
     let (own, rest) = match args.iter().position(|arg| *arg == "--") {
@@ -31,10 +30,10 @@ pub(super) fn prepared(args: &[&str]) -> io::Result<Command> {
         None => (args, [].as_slice()),
     };
     command.args(own);
-    if args.contains(&"--workspace") && !openssl::is_here()? {
+    if args.contains(&"--workspace") && !openssl::is_installed()? {
         say::part(
             "openssl",
-            "no headers here: building it from source, which takes some minutes, once",
+            "its headers are not installed: building it from source once, which takes some minutes",
         );
         command.args(["--features", "slipway-db/vendored-openssl"]);
     }
@@ -45,20 +44,20 @@ pub(super) fn prepared(args: &[&str]) -> io::Result<Command> {
     Ok(command)
 }
 
-/// Nothing that we may fetch has these programs; on Debian `apt-get install` does.
+/// Skips tests that need programs which we cannot install; on Debian, `apt-get install` can.
 fn leave_out(command: &mut Command, args: &[&str]) {
     let mut skipped = Vec::new();
     if tools::find("pgbouncer").is_none() && !Path::new("/usr/sbin/pgbouncer").is_file() {
         say::part(
             "pgbouncer",
-            "not here: LEFT OUT are the tests that go through it",
+            "not installed: LEFT OUT are the tests that use it",
         );
         skipped.push("pgbouncer");
     }
     if args.contains(&"budgets") && tools::find("valgrind").is_none() {
         say::part(
             "valgrind",
-            "not here: LEFT OUT are the budgets of instructions",
+            "not installed: LEFT OUT are the instruction budgets",
         );
         skipped.push("valgrind");
     }
@@ -67,7 +66,7 @@ fn leave_out(command: &mut Command, args: &[&str]) {
     }
 }
 
-/// Begins with no log.
+/// Deletes the logs of an earlier run.
 pub(super) fn forget(log: &Path) -> io::Result<()> {
     match fs::remove_dir_all(log) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),

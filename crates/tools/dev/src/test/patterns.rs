@@ -1,62 +1,62 @@
-//! What a secret looks like, whoever made it.
+//! Patterns of secrets, for values that the tests do not know.
 
-/// A shape that no log line has.
-pub(super) struct Pattern {
+/// A pattern that no honest log line matches.
+pub(super) struct SecretPattern {
     pub(super) name: &'static str,
-    /// One of its kind, made up, to see that it is found.
+    /// A made-up example, to test that the pattern finds it.
     pub(super) example: &'static str,
     find: fn(&str) -> bool,
 }
 
-impl Pattern {
-    /// Whether `line` has it.
+impl SecretPattern {
+    /// Whether `line` matches.
     pub(super) fn is_in(&self, line: &str) -> bool {
         (self.find)(line)
     }
 }
 
-pub(super) const PATTERNS: [Pattern; 9] = [
-    Pattern {
+pub(super) const PATTERNS: [SecretPattern; 9] = [
+    SecretPattern {
         name: "a signature of S3",
         example: "https://b.s3.amazonaws.com/k?X-Amz-Signature=50d858e0985ecc7f",
         find: |line| line.contains("Signature=") || line.contains("Signature%3D"),
     },
-    Pattern {
+    SecretPattern {
         name: "a session token in a URL",
         example: "https://b.s3.amazonaws.com/k?X-Amz-Security-Token=abc",
         find: |line| line.to_ascii_lowercase().contains("x-amz-security-token"),
     },
-    Pattern {
+    SecretPattern {
         name: "a session token",
         example: "token IQoJb3JpZ2luX2VjEJr",
         find: |line| line.contains("IQoJb3JpZ2lu") || line.contains("FwoGZXIvYXdz"),
     },
-    Pattern {
+    SecretPattern {
         name: "a JWT",
         example: "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl",
         find: has_jwt,
     },
-    Pattern {
+    SecretPattern {
         name: "a bearer token",
         example: "authorization: Bearer abcdef",
         find: |line| line.to_ascii_lowercase().contains("bearer "),
     },
-    Pattern {
+    SecretPattern {
         name: "a connection string with a password",
         example: "could not use postgresql://app:pw@db.example/files",
         find: has_login,
     },
-    Pattern {
+    SecretPattern {
         name: "a password",
         example: "host=db user=app password=pw",
         find: |line| line.to_ascii_lowercase().contains("password="),
     },
-    Pattern {
+    SecretPattern {
         name: "an AWS secret key",
         example: "key wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
         find: has_aws_secret,
     },
-    Pattern {
+    SecretPattern {
         name: "a PEM block",
         example: "-----BEGIN PRIVATE KEY-----",
         find: |line| line.contains("-----BEGIN "),
@@ -81,7 +81,8 @@ fn has_login(line: &str) -> bool {
     })
 }
 
-/// Forty characters of base64 by themselves, of every class: neither a path nor a checksum in hexadecimal.
+/// Forty separate characters of base64 with every class of them: neither a path nor a hexadecimal
+/// checksum.
 fn has_aws_secret(line: &str) -> bool {
     let words = line.split(|c: char| !c.is_ascii_alphanumeric() && c != '/' && c != '+');
     words.filter(|word| word.len() == 40).any(|word| {
@@ -95,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_finds_its_example_and_none_an_honest_line() {
+    fn each_pattern_finds_its_example_and_no_honest_line() {
         for pattern in &PATTERNS {
             assert!(pattern.is_in(pattern.example), "{}", pattern.name);
         }

@@ -1,4 +1,5 @@
-//! No secret reaches a log: every line that functions printed during the tests, against what they were given.
+//! Checks that no secret reaches a log: searches every line that functions printed in tests for the
+//! secrets of the tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -11,14 +12,14 @@ use slipway_emulators::capture;
 use super::patterns::PATTERNS;
 use crate::say;
 
-/// Values are looked up by so many first bytes; what is shorter than this is in every log.
+/// Values are indexed by this many first bytes. Shorter values would occur in every log.
 const START: usize = 6;
 
-/// Reads what the stages have left under `logs`, a folder each, and fails if a secret is among it.
+/// Searches the logs of the stages under `logs`, a folder each, and fails if a secret is found.
 pub(super) fn check(logs: &Path) -> io::Result<()> {
     let stages = children(logs).unwrap_or_default();
     if stages.is_empty() {
-        return wrong("nothing was captured: run the stages `test` and `stack` before");
+        return wrong("no log was captured: run the stages `test` and `stack` first");
     }
     let values = Values::read(&stages)?;
     let mut found = Vec::new();
@@ -45,24 +46,24 @@ pub(super) fn check(logs: &Path) -> io::Result<()> {
     say::part(
         "secrets",
         &format!(
-            "none of {} shapes and {count} values is in them; all planted ones were found",
+            "they match none of {} patterns and {count} values; all planted secrets were found",
             PATTERNS.len()
         ),
     );
     Ok(())
 }
 
-/// What a search has seen.
+/// The result of a search.
 #[derive(Default)]
-struct Seen {
+struct SearchResult {
     lines: usize,
     processes: usize,
-    /// What it was and where. What it is exactly stays in the file.
+    /// The kind of each finding and its file. The value itself is only in the file.
     found: Vec<String>,
 }
 
-fn search(folder: &Path, values: &Values) -> io::Result<Seen> {
-    let mut seen = Seen::default();
+fn search(folder: &Path, values: &Values) -> io::Result<SearchResult> {
+    let mut seen = SearchResult::default();
     for path in files(folder, capture::LOG)? {
         let before = seen.lines;
         let mut log = BufReader::new(fs::File::open(&path)?);
@@ -87,13 +88,13 @@ fn search(folder: &Path, values: &Values) -> io::Result<Seen> {
     Ok(seen)
 }
 
-/// Plants each kind of secret in a copy of a log, and sees that each is found there and nowhere else.
+/// Plants each kind of secret in a copy of a log, and checks that each is found there.
 fn prove(stages: &[PathBuf], values: &Values) -> io::Result<()> {
     let Some(stage) = stages.first() else {
         return Ok(());
     };
     let Some(value) = values.longest() else {
-        return wrong("no value was noted: who tells what is secret?");
+        return wrong("no test has noted a secret");
     };
     let honest = files(stage, capture::LOG)?;
     let honest = honest.iter().find_map(|path| {
@@ -114,13 +115,13 @@ fn prove(stages: &[PathBuf], values: &Values) -> io::Result<()> {
         fs::remove_dir_all(&folder)?;
         let found = seen?.found;
         if found.len() != 1 || !found[0].ends_with(":2") {
-            return wrong("a secret that was planted in a copy of a log was not found there");
+            return wrong("a secret planted in a copy of a log was not found");
         }
     }
     Ok(())
 }
 
-/// The values that tests have noted, by their first bytes.
+/// The secrets that tests have noted, by their first bytes.
 struct Values {
     by_start: BTreeMap<[u8; START], BTreeSet<Vec<u8>>>,
 }
@@ -132,7 +133,7 @@ impl Values {
             for path in files(stage, capture::SECRETS)? {
                 for line in fs::read_to_string(&path)?.lines() {
                     let value: String = serde_json::from_str(line)?;
-                    // As it is, and as it stands within JSON.
+                    // Both as it is and escaped in JSON.
                     let quoted = serde_json::Value::from(value.as_str()).to_string();
                     for form in [value.as_str(), quoted.trim_matches('"')] {
                         if let Some(start) = form.as_bytes().first_chunk() {
@@ -162,7 +163,7 @@ impl Values {
     fn longest(&self) -> Option<&str> {
         let all = self.by_start.values().flatten();
         let text = all.filter_map(|value| std::str::from_utf8(value).ok());
-        // One that no shape betrays, and that JSON leaves as it is.
+        // A value that no pattern matches and that JSON does not escape.
         text.filter(|text| !text.contains(['"', '\\']))
             .filter(|text| !PATTERNS.iter().any(|pattern| pattern.is_in(text)))
             .max_by_key(|text| text.len())

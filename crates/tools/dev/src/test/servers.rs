@@ -1,8 +1,8 @@
-//! The contract against S3 servers that were written elsewhere: what each supports, as
-//! `docs/servers.md` tells it.
+//! Runs the contract against S3 servers by other authors. `docs/servers.md` lists what each
+//! supports.
 //!
-//! Only those that an ordinary package client installs. Ceph is installed by hand (on Debian
-//! `apt-get install radosgw ceph-mon ceph-osd`), so it is left out where it is missing.
+//! Only servers that a package client can install. Ceph is installed by hand (on Debian: `apt-get
+//! install radosgw ceph-mon ceph-osd`), and left out if it is missing.
 
 use std::fs;
 use std::io;
@@ -16,7 +16,6 @@ use slipway_emulators::guard::{Guard, Program};
 use slipway_emulators::postgres::free_port;
 use slipway_emulators::tools;
 
-use super::succeed;
 use crate::say;
 use crate::workspace;
 
@@ -25,11 +24,11 @@ const S3RVER: &str = "s3rver@3.7.1";
 const CEPH: &str = include_str!("servers/ceph.sh");
 const BUCKET: &str = "slipway-test";
 
-/// How long a server may take to start: Ceph makes its pools first.
+/// The start timeout of a server. Ceph creates its pools first.
 const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A server that can be started.
-struct Server {
+struct CandidateServer {
     name: String,
     program: Program,
     port: u16,
@@ -37,8 +36,8 @@ struct Server {
     secret_key: &'static str,
 }
 
-/// Starts one server after another and prints a table for each. Fails where one does not even take
-/// an upload.
+/// Starts one server after another and prints a table for each. Fails if a server does not even
+/// accept an upload.
 pub(super) fn run(state: &Path) -> io::Result<()> {
     let guard = Guard::this()?;
     let folder = state.join("servers");
@@ -64,7 +63,7 @@ pub(super) fn run(state: &Path) -> io::Result<()> {
     )))
 }
 
-fn moto(guard: &Guard, _: &Path, tools: &Path) -> io::Result<Option<Server>> {
+fn moto(guard: &Guard, _: &Path, tools: &Path) -> io::Result<Option<CandidateServer>> {
     let place = tools.join("moto-server");
     let found = || ["bin", "target/bin"].map(|bin| place.join(bin).join("moto_server"));
     if !found().iter().any(|exe| exe.is_file()) {
@@ -72,12 +71,12 @@ fn moto(guard: &Guard, _: &Path, tools: &Path) -> io::Result<Option<Server>> {
         tools::pip_install(guard, &place, &[MOTO])?;
     }
     let exe = found().into_iter().find(|exe| exe.is_file());
-    let exe = exe.ok_or_else(|| io::Error::other("pip has put no moto_server there"))?;
+    let exe = exe.ok_or_else(|| io::Error::other("pip did not install moto_server"))?;
     let port = free_port()?;
     let program = Program::new(exe)
         .args(["-H", "127.0.0.1", "-p", &port.to_string()])
         .env("PYTHONPATH", place.join("target"));
-    Ok(Some(Server {
+    Ok(Some(CandidateServer {
         name: MOTO.to_owned(),
         program,
         port,
@@ -86,7 +85,7 @@ fn moto(guard: &Guard, _: &Path, tools: &Path) -> io::Result<Option<Server>> {
     }))
 }
 
-fn s3rver(guard: &Guard, folder: &Path, tools: &Path) -> io::Result<Option<Server>> {
+fn s3rver(guard: &Guard, folder: &Path, tools: &Path) -> io::Result<Option<CandidateServer>> {
     let place = tools.join("s3rver");
     let exe = place.join("node_modules/.bin/s3rver");
     if !exe.is_file() {
@@ -104,7 +103,7 @@ fn s3rver(guard: &Guard, folder: &Path, tools: &Path) -> io::Result<Option<Serve
             &port.to_string(),
         ])
         .args(["--directory".as_ref(), empty(folder, "s3rver")?.as_os_str()]);
-    Ok(Some(Server {
+    Ok(Some(CandidateServer {
         name: S3RVER.to_owned(),
         program,
         port,
@@ -113,7 +112,7 @@ fn s3rver(guard: &Guard, folder: &Path, tools: &Path) -> io::Result<Option<Serve
     }))
 }
 
-fn ceph(_: &Guard, folder: &Path, _: &Path) -> io::Result<Option<Server>> {
+fn ceph(_: &Guard, folder: &Path, _: &Path) -> io::Result<Option<CandidateServer>> {
     let needed = ["radosgw", "ceph-mon", "ceph-osd", "ceph"];
     let Some(radosgw) =
         tools::find("radosgw").filter(|_| needed.iter().all(|name| tools::find(name).is_some()))
@@ -133,7 +132,7 @@ fn ceph(_: &Guard, folder: &Path, _: &Path) -> io::Result<Option<Server>> {
         .args(["-c", CEPH, "ceph"])
         .args([empty(folder, "ceph")?.as_os_str()])
         .args([port.to_string(), free_port()?.to_string()]);
-    Ok(Some(Server {
+    Ok(Some(CandidateServer {
         name: format!("{version} (RADOS Gateway)"),
         program,
         port,
@@ -142,7 +141,7 @@ fn ceph(_: &Guard, folder: &Path, _: &Path) -> io::Result<Option<Server>> {
     }))
 }
 
-/// A folder with nothing in it.
+/// An empty folder.
 fn empty(folder: &Path, name: &str) -> io::Result<PathBuf> {
     let folder = folder.join(name);
     match fs::remove_dir_all(&folder) {
@@ -152,8 +151,8 @@ fn empty(folder: &Path, name: &str) -> io::Result<PathBuf> {
     Ok(folder)
 }
 
-/// Runs the server, makes a bucket by `cargo dev bucket`, and runs the contract.
-fn examine(guard: &Guard, server: Server) -> io::Result<()> {
+/// Runs the server, creates a bucket with `cargo dev bucket`, and runs the contract.
+fn examine(guard: &Guard, server: CandidateServer) -> io::Result<()> {
     let mut running = guard.spawn(server.program)?;
     let started = Instant::now();
     while TcpStream::connect((Ipv4Addr::LOCALHOST, server.port)).is_err() {
@@ -178,9 +177,9 @@ fn examine(guard: &Guard, server: Server) -> io::Result<()> {
     };
     let mut bucket = Command::new(workspace::program()?);
     with(bucket.arg("bucket"));
-    // Pages may be kept out: the table says so.
-    let _ = succeed(&mut bucket);
+    // The server may not support CORS; the table reports it.
+    let _ = workspace::succeed_in_root(&mut bucket);
     let mut contract = super::prepared(&["test", "--quiet", "--workspace", "--test", "contract"])?;
     with(contract.args(["--", "--ignored", "--nocapture", "servers::"]));
-    succeed(&mut contract)
+    workspace::succeed_in_root(&mut contract)
 }

@@ -1,51 +1,51 @@
-//! The stages, in their order.
+//! The stages in their order.
 
-/// A stage: its name, what it runs, and whether `--quick` leaves it out.
+/// A stage: its name, its work, and whether `--quick` leaves it out.
 pub(super) struct Stage {
     pub(super) name: &'static str,
-    pub(super) run: Run,
+    pub(super) run: StageWork,
     pub(super) slow: bool,
 }
 
-/// The arguments of a cargo.
-type Args = &'static [&'static str];
+/// Arguments for cargo.
+type CargoArguments = &'static [&'static str];
 
-pub(super) enum Run {
-    /// Cargo, with these arguments, one command after another.
-    Cargo(&'static [Args]),
-    /// The same. Only the first where `--quick` is given: what the others build is run by slow stages.
-    Build(&'static [Args]),
-    /// What we depend on.
+pub(super) enum StageWork {
+    /// Cargo commands with these arguments, one after another.
+    Cargo(&'static [CargoArguments]),
+    /// The same. `--quick` only runs the first, since only slow stages need the others.
+    Build(&'static [CargoArguments]),
+    /// Checks of the dependencies.
     Deny,
     /// Whole local stacks.
     Stack,
-    /// The client and the page, in a browser.
+    /// The client and the page in a browser.
     Web,
-    /// What is deployed, as far as that shows without an account.
+    /// Checks of the template without an AWS account.
     Template,
     /// The release binaries.
     Release,
-    /// What the stages before have logged.
+    /// A search of the captured logs.
     Secrets,
-    /// S3 servers that were written elsewhere. Runs only where it is named: it reports what they support.
+    /// S3 servers by other authors. Runs only if it is named, and reports what they support.
     Servers,
 }
 
-/// The cheap ones first, and the release binaries last, since they take longest.
+/// Fast stages first. The release binaries take longest.
 pub(super) const STAGES: [Stage; 12] = [
     Stage {
         name: "format",
-        run: Run::Cargo(&[&["fmt", "--all", "--check"]]),
+        run: StageWork::Cargo(&[&["fmt", "--all", "--check"]]),
         slow: false,
     },
     Stage {
         name: "deny",
-        run: Run::Deny,
+        run: StageWork::Deny,
         slow: false,
     },
     Stage {
         name: "lint",
-        run: Run::Cargo(&[
+        run: StageWork::Cargo(&[
             &[
                 "clippy",
                 "--workspace",
@@ -54,7 +54,7 @@ pub(super) const STAGES: [Stage; 12] = [
                 "-D",
                 "warnings",
             ],
-            // Tests that plain `cargo test` leaves out, and so does `--all-targets`.
+            // Test targets that plain `cargo test` and `--all-targets` leave out.
             &[
                 "clippy",
                 "--workspace",
@@ -75,7 +75,7 @@ pub(super) const STAGES: [Stage; 12] = [
     },
     Stage {
         name: "build",
-        run: Run::Build(&[
+        run: StageWork::Build(&[
             &["build", "--workspace", "--bins", "--tests"],
             &[
                 "build",
@@ -94,47 +94,47 @@ pub(super) const STAGES: [Stage; 12] = [
     },
     Stage {
         name: "test",
-        run: Run::Cargo(&[&["test", "--workspace", "--no-fail-fast"]]),
+        run: StageWork::Cargo(&[&["test", "--workspace", "--no-fail-fast"]]),
         slow: false,
     },
     Stage {
         name: "faults",
-        run: Run::Cargo(&[&["test", "--workspace", "--test", "faults"]]),
+        run: StageWork::Cargo(&[&["test", "--workspace", "--test", "faults"]]),
         slow: true,
     },
     Stage {
         name: "stack",
-        run: Run::Stack,
+        run: StageWork::Stack,
         slow: true,
     },
     Stage {
         name: "web",
-        run: Run::Web,
+        run: StageWork::Web,
         slow: true,
     },
     Stage {
         name: "template",
-        run: Run::Template,
+        run: StageWork::Template,
         slow: true,
     },
     Stage {
         name: "release",
-        run: Run::Release,
+        run: StageWork::Release,
         slow: true,
     },
     Stage {
         name: "secrets",
-        run: Run::Secrets,
+        run: StageWork::Secrets,
         slow: false,
     },
     Stage {
         name: "servers",
-        run: Run::Servers,
+        run: StageWork::Servers,
         slow: true,
     },
 ];
 
-/// The stages' names.
+/// The names of the stages.
 pub(crate) fn names() -> [&'static str; STAGES.len()] {
     STAGES.each_ref().map(|stage| stage.name)
 }

@@ -1,14 +1,14 @@
-//! Where the time went: each stage by the clock and by the processors.
+//! The time of each stage: elapsed and CPU.
 
 use std::fs;
 use std::time::Instant;
 
 use crate::say;
 
-/// The kernel's ticks, of which Linux has a hundred a second on every architecture.
+/// Kernel ticks. Linux has a hundred a second on every architecture.
 const TICKS: f64 = 100.0;
 
-/// What has been measured, in order.
+/// The measurements in order.
 #[derive(Default)]
 pub(super) struct Times {
     lines: Vec<String>,
@@ -16,7 +16,7 @@ pub(super) struct Times {
 }
 
 impl Times {
-    /// Does the work of a stage, and notes how long it took.
+    /// Runs a stage and records its time.
     pub(super) fn of<T>(&mut self, stage: &str, work: impl FnOnce() -> T) -> T {
         let (started, before) = (Instant::now(), processors());
         let result = work();
@@ -24,7 +24,7 @@ impl Times {
         self.total += seconds;
         let busy = before.zip(processors());
         let busy = busy.map_or(String::new(), |(before, after)| {
-            format!(", {:6.1} s of processors", after - before)
+            format!(", {:6.1} s of CPU", after - before)
         });
         self.lines.push(format!("{stage:<9}{seconds:7.1} s{busy}"));
         result
@@ -42,9 +42,11 @@ impl Times {
     }
 }
 
-/// Seconds that our children and theirs have used so far, of those that have ended. None where there is no `/proc`.
+/// CPU seconds of all child processes that have ended, and of their children. `None` without
+/// `/proc`.
 fn processors() -> Option<f64> {
-    // `pid (name) state …`: the name may hold anything, the rest are numbers. These are cutime and cstime in proc(5).
+    // `pid (name) state …`: the name may contain anything, and the rest are numbers. These are
+    // cutime and cstime in proc(5).
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
     let (_, numbers) = stat.rsplit_once(')')?;
     let mut numbers = numbers.split_whitespace().skip(13);

@@ -1,4 +1,5 @@
-//! Databases that the functions cannot work with: the fault is the database's, and what the API then answers is not.
+//! Broken databases: the fault is reported for the database, and not for the API that fails because
+//! of it.
 
 use slipway_emulators::postgres::{Postgres, PostgresOptions};
 use slipway_processes::binary;
@@ -21,10 +22,13 @@ async fn a_postgres_that_has_stopped() {
     drop(own);
     let report = stack.examine().await;
     report.finds(&["database_unreachable"]);
-    // That S3 is well is seen without leaving anything in it.
+    // The S3 check leaves nothing in the bucket.
     assert!(report.in_state("ok").contains(&"s3"), "{report:?}");
-    assert_eq!(report.said("clean-up"), "0 files made, and none left");
-    // Who has no way to the database hears of it from the API.
+    assert_eq!(
+        report.said("clean-up"),
+        "0 files were created and deleted again"
+    );
+    // Without access to the database, the doctor uses the API's responses.
     stack.outputs.remove("DatabaseUrl");
     stack.examine().await.finds(&["api_database"]);
 }
@@ -32,7 +36,7 @@ async fn a_postgres_that_has_stopped() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_schema_that_is_behind() {
     let stack = Stack::healthy().await;
-    // As it was before the fourth.
+    // The state before the fourth migration.
     let back = "DELETE FROM slipway_migrations WHERE version >= 4;
         DROP TABLE maintenance; ALTER TABLE s3_files DROP COLUMN removed_at";
     stack
@@ -58,7 +62,7 @@ async fn a_login_that_may_not_take_the_role() {
         .replace(&ours, "doctored:a-word-of-its-own@");
     let other = Stack::start(Plan::with("DATABASE_URL", url.clone())).await;
     other.examine().await.finds(&["role_not_granted"]);
-    // The functions log in as before: the doctor looks at what it is given.
+    // The functions' login is unchanged; the doctor uses the login that it is given.
     stack.outputs.insert("DatabaseUrl", url);
     stack.examine().await.finds(&["role_not_granted"]);
     let drop = "DROP ROLE doctored";
@@ -90,7 +94,7 @@ async fn a_database_url_that_says_nothing() {
     assert!(!report.said("database").contains("hunter2"), "{report:?}");
 }
 
-/// Reads go on, so `GET /usage` is well. What fails is `save-metadata`, which asks S3 as well.
+/// Reads still work, so `GET /usage` succeeds. `save-metadata` fails, and it uses S3 too.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_is_full() {
     let mut stack = Stack::healthy().await;
@@ -103,7 +107,7 @@ async fn a_disk_that_is_full() {
     let report = stack.examine().await;
     report.finds(&["database_full", "left_behind"]);
     assert!(report.said("save").contains("because of database_full"));
-    // Without a way to the database, the role of `save-metadata` is not blamed.
+    // Without access to the database, the role of `save-metadata` is not blamed.
     stack.outputs.remove("DatabaseUrl");
     stack
         .examine()

@@ -1,4 +1,5 @@
-//! Nothing wrong, and an API that is not there, not ours, closed to a page, or of another time.
+//! A healthy stack; and an API that is unavailable, is not Slipway, refuses a page, or has a wrong
+//! clock.
 
 use std::time::Duration;
 
@@ -8,11 +9,11 @@ use slipway_emulators::s3::Policy;
 use crate::stack::{ORIGIN, Plan, Stack, token};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_healthy_stack_has_no_fault_and_keeps_nothing() {
+async fn a_healthy_stack_has_no_fault_and_no_leftovers() {
     let stack = Stack::healthy().await;
     let report = stack.examine().await;
     report.finds(&[]);
-    // The S3 of this test has no TLS; all else was looked at.
+    // The S3 of this test has no TLS. Everything else was checked.
     assert_eq!(report.in_state("skipped"), ["tls-only"], "{report:?}");
     assert_eq!(
         report.in_state("ok"),
@@ -44,18 +45,21 @@ async fn a_healthy_stack_has_no_fault_and_keeps_nothing() {
         ],
         "{report:?}"
     );
-    assert_eq!(report.said("clean-up"), "2 files made, and none left");
+    assert_eq!(
+        report.said("clean-up"),
+        "2 files were created and deleted again"
+    );
     let admin = stack.database.admin().await;
     let live = admin
         .query("SELECT FROM s3_files WHERE deleted_at IS NULL", &[])
         .await;
     assert_eq!(live.expect("rows").len(), 0);
-    // A late event may still remove an object once more, but puts none back.
+    // A late event may delete an object again, but never restores one.
     assert_eq!(stack.objects.lock().expect("the objects").len(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_known_is_skipped_aloud() {
+async fn unknown_parts_are_reported_as_skipped() {
     let mut stack = Stack::healthy().await;
     for name in [
         "AllowedOrigins",
@@ -72,14 +76,14 @@ async fn what_is_not_known_is_skipped_aloud() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_api_that_is_not_there() {
+async fn an_api_that_does_not_respond() {
     let mut stack = Stack::healthy().await;
     stack.gateway = None;
     stack.examine().await.finds(&["api_unreachable"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn something_else_in_the_place_of_the_api() {
+async fn a_server_that_is_not_slipway() {
     let mut stack = Stack::healthy().await;
     let s3 = stack.s3.as_ref().expect("S3").endpoint();
     stack.outputs.insert("ApiUrl", s3);
@@ -90,21 +94,21 @@ async fn something_else_in_the_place_of_the_api() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_api_that_does_not_let_the_page_call() {
+async fn an_api_that_refuses_the_page() {
     let plan = Plan {
         origins: vec!["https://other.example".to_owned()],
         ..Plan::default()
     };
     let stack = Stack::start(plan).await;
     stack.examine().await.finds(&["api_cors"]);
-    // Each origin is asked for by itself.
+    // Each origin has a request of its own.
     let origins = ["--origin", "https://other.example", "--origin", ORIGIN];
     let report = stack.examine_with(&token(&json!({})), &origins).await;
     report.finds(&["api_cors", "bucket_cors"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bucket_that_does_not_let_the_page_call() {
+async fn a_bucket_that_refuses_the_page() {
     let plan = Plan {
         policy: Policy {
             origins: Some(vec![format!("{ORIGIN}/")]),
@@ -120,7 +124,7 @@ async fn a_bucket_that_does_not_let_the_page_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_clock_that_is_off() {
+async fn a_clock_that_is_wrong() {
     let shifted = |seconds| Plan {
         clock_ahead: Duration::from_secs(seconds),
         ..Plan::default()

@@ -1,9 +1,10 @@
-//! `cargo dev doctor` against built functions behind an HTTP API: a healthy stack, and faults injected one at a time.
+//! `cargo dev doctor` against built functions behind an HTTP API: a healthy stack, and one injected
+//! fault at a time.
 #![expect(
     clippy::expect_used,
     clippy::panic,
     clippy::print_stderr,
-    reason = "tests fail by panics, and say what they saw on the way"
+    reason = "tests fail by panics, and print the report"
 )]
 
 mod clock;

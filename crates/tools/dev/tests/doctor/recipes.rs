@@ -1,4 +1,5 @@
-//! The recipes for a shell in `docs/recipes.md`, by real curl and Python, with names that their quoting has to survive.
+//! Runs the shell recipes of `docs/recipes.md` with curl and Python, with file names that are hard
+//! to quote.
 
 use std::process::Output;
 
@@ -61,7 +62,7 @@ async fn names(stack: &Stack) -> Vec<String> {
 async fn curl_uploads_files_of_any_name() {
     let (stack, recipe) = (Stack::healthy().await, sample("curl", "sh"));
     for (at, name) in NAMES.iter().enumerate() {
-        // As a shell quotes it.
+        // Quoted for a shell.
         let file = format!("FILE='{}'", name.replace('\'', r"'\''"));
         let code = recipe.replace("FILE=photo.txt", &file);
         assert!(
@@ -81,7 +82,7 @@ async fn curl_uploads_files_of_any_name() {
 async fn python_uploads_files_of_any_name() {
     let (stack, recipe) = (Stack::healthy().await, sample("Python", "python"));
     for name in NAMES {
-        // JSON's strings are Python's as well.
+        // A JSON string is a Python string as well.
         let code = recipe.replace("\"report.txt\"", &json!(name).to_string());
         let output = run(&stack, "python3", code).await;
         assert!(output.status.success(), "{name}: {output:?}");

@@ -1,4 +1,4 @@
-//! What the doctor said, held to what it must never say.
+//! The doctor's output, which must never contain a secret.
 
 use std::process::Output;
 
@@ -6,12 +6,12 @@ use serde_json::Value;
 
 /// The report of one examination.
 #[derive(Debug)]
-pub(crate) struct Report {
+pub(crate) struct ParsedReport {
     checks: Vec<Value>,
 }
 
-impl Report {
-    /// Reads what it printed.
+impl ParsedReport {
+    /// Parses the output.
     pub(crate) fn read(output: &Output, token: &str) -> Self {
         let text = String::from_utf8(output.stdout.clone()).expect("text");
         let errors = String::from_utf8_lossy(&output.stderr);
@@ -46,7 +46,7 @@ impl Report {
         }
     }
 
-    /// The checks in a state, each once.
+    /// The checks with this outcome, each once.
     pub(crate) fn in_state(&self, state: &str) -> Vec<&str> {
         let in_state = self.checks.iter().filter(|check| check["state"] == state);
         let mut names: Vec<&str> = in_state
@@ -56,7 +56,7 @@ impl Report {
         names
     }
 
-    /// What a check said.
+    /// The text of a check.
     pub(crate) fn said(&self, name: &str) -> &str {
         let check = self.checks.iter().find(|check| check["check"] == name);
         check

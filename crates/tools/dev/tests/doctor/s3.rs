@@ -1,4 +1,4 @@
-//! Buckets, keys, regions and events that are not as they should be.
+//! Wrong buckets, keys, regions and events.
 
 use serde_json::json;
 use slipway_emulators::s3::Policy;
@@ -29,7 +29,7 @@ async fn another_region_than_the_buckets() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_s3_that_does_not_answer() {
+async fn an_s3_that_does_not_respond() {
     let mut stack = Stack::healthy().await;
     stack.s3 = None;
     stack.examine().await.finds(&["s3_unreachable"]);
@@ -46,8 +46,11 @@ async fn an_s3_that_loses_the_metadata_of_a_signed_query() {
     let said = report.said("list");
     assert!(said.contains("診断"), "{said}");
     assert!(said.contains(" comes back as \""), "{said}");
-    // The rest works, with the name that is in the key.
-    assert_eq!(report.said("clean-up"), "2 files made, and none left");
+    // The rest works, with the name from the key.
+    assert_eq!(
+        report.said("clean-up"),
+        "2 files were created and deleted again"
+    );
     assert_eq!(
         report.said("download-name"),
         "the name was lost with the upload: see list"
@@ -55,7 +58,7 @@ async fn an_s3_that_loses_the_metadata_of_a_signed_query() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bucket_that_anybody_reads() {
+async fn a_public_bucket() {
     let plan = Plan::default();
     let plan = Plan {
         policy: Policy {
@@ -80,8 +83,11 @@ async fn events_that_do_not_arrive() {
         .examine_with(&token(&json!({})), &["--event-seconds", "2"])
         .await;
     report.finds(&["events_missing"]);
-    // What nobody recorded is removed all the same.
-    assert_eq!(report.said("clean-up"), "2 files made, and none left");
+    // The unrecorded object is removed as well.
+    assert_eq!(
+        report.said("clean-up"),
+        "2 files were created and deleted again"
+    );
     let report = stack
         .examine_with(&token(&json!({})), &["--no-events"])
         .await;

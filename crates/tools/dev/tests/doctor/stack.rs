@@ -1,31 +1,30 @@
-//! Everything that is examined: functions as processes, an HTTP API, S3 with its events, Postgres.
+//! The target of the doctor in tests: functions as processes, an HTTP API, S3 with its events, and
+//! Postgres.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::hmac;
 use serde_json::{Value, json};
 use slipway_api::routes::ROUTES;
-use slipway_emulators::gateway::{Gateway, Route};
-use slipway_emulators::lambda::{Lambda, Outcome};
+use slipway_emulators::gateway::{Gateway, GatewayRoute};
+use slipway_emulators::lambda::{InvocationResult, Lambda};
 use slipway_emulators::s3::{EventName, ObjectEvent, Policy, S3Options, S3Server};
 use slipway_processes::binary;
-use slipway_testkit::{TestDatabase, database, guard};
+use slipway_testkit::{
+    HttpProxy, JWT_AUDIENCE, JWT_ISSUER, JWT_SECRET, TestDatabase, claims, database, guard,
+    signed_token,
+};
 use tempfile::TempDir;
-use time::OffsetDateTime;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 
-use crate::clock::Before;
-use crate::report::Report;
+use crate::clock::{with_date_ahead, without_metadata};
+use crate::report::ParsedReport;
 
 /// The page that the tests upload from.
 pub(crate) const ORIGIN: &str = "https://app.example";
 pub(crate) const BUCKET: &str = "files";
-const SECRET: &str = "a secret of at least thirty-two bytes";
 
 /// How a stack differs from a healthy one.
 pub(crate) struct Plan {
@@ -78,7 +77,7 @@ pub(crate) struct Stack {
     /// The keys that are in the bucket.
     pub(crate) objects: Arc<Mutex<BTreeSet<String>>>,
     deliveries: JoinHandle<()>,
-    _proxies: Vec<Before>,
+    _proxies: Vec<HttpProxy>,
     folder: TempDir,
 }
 
@@ -108,8 +107,9 @@ impl Stack {
         let (s3, events) = started.expect("the S3 server starts");
         let (mut endpoint, mut proxies) = (s3.endpoint(), Vec::new());
         if plan.loses_metadata {
-            let losing = Before::losing_metadata(&endpoint).await;
-            endpoint = losing.url();
+            let losing = HttpProxy::before(&endpoint).await;
+            losing.edit_response_heads(without_metadata);
+            endpoint = losing.endpoint();
             proxies.push(losing);
         }
         let mut env: BTreeMap<&str, String> = [
@@ -119,9 +119,9 @@ impl Stack {
             ("AWS_ACCESS_KEY_ID", "test".to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "test-secret".to_owned()),
             ("DATABASE_URL", database.url()),
-            ("JWT_SECRET", SECRET.to_owned()),
-            ("JWT_ISSUER", "https://issuer".to_owned()),
-            ("JWT_AUDIENCE", "slipway".to_owned()),
+            ("JWT_SECRET", JWT_SECRET.to_owned()),
+            ("JWT_ISSUER", JWT_ISSUER.to_owned()),
+            ("JWT_AUDIENCE", JWT_AUDIENCE.to_owned()),
         ]
         .into();
         env.extend(plan.settings);
@@ -141,7 +141,7 @@ impl Stack {
             functions.insert(name, Arc::new(function.expect("the function starts")));
         }
         let routes = ROUTES.iter().filter_map(|route| {
-            Some(Route {
+            Some(GatewayRoute {
                 method: route.method,
                 path: route.path,
                 function: Arc::clone(functions.get(route.function)?),
@@ -152,8 +152,9 @@ impl Stack {
             .expect("the API starts");
         let mut api = gateway.url();
         if !plan.clock_ahead.is_zero() {
-            let shifted = Before::shifting_the_clock(&api, plan.clock_ahead).await;
-            api = shifted.url();
+            let shifted = HttpProxy::before(&api).await;
+            shifted.edit_response_heads(move |head| with_date_ahead(head, plan.clock_ahead));
+            api = shifted.endpoint();
             proxies.push(shifted);
         }
         let objects = Arc::default();
@@ -162,8 +163,8 @@ impl Stack {
         let outputs = [
             ("ApiUrl", api),
             ("BucketName", env["S3_BUCKET_NAME"].clone()),
-            ("JwtIssuer", "https://issuer".to_owned()),
-            ("JwtAudience", "slipway".to_owned()),
+            ("JwtIssuer", JWT_ISSUER.to_owned()),
+            ("JwtAudience", JWT_AUDIENCE.to_owned()),
             ("AllowedOrigins", ORIGIN.to_owned()),
             ("RecordUploads", "true".to_owned()),
             ("DatabaseUrl", env["DATABASE_URL"].clone()),
@@ -181,12 +182,12 @@ impl Stack {
     }
 
     /// Runs the doctor with a good token.
-    pub(crate) async fn examine(&self) -> Report {
+    pub(crate) async fn examine(&self) -> ParsedReport {
         self.examine_with(&token(&json!({})), &[]).await
     }
 
     /// Runs it with this token and further arguments.
-    pub(crate) async fn examine_with(&self, token: &str, args: &[&str]) -> Report {
+    pub(crate) async fn examine_with(&self, token: &str, args: &[&str]) -> ParsedReport {
         let path = self.folder.path().join("outputs.json");
         let (mut outputs, mut database) = (Vec::new(), "");
         for (name, value) in &self.outputs {
@@ -211,7 +212,7 @@ impl Stack {
             .env("DATABASE_URL", database)
             .kill_on_drop(true);
         let output = doctor.output().await.expect("the doctor starts");
-        Report::read(&output, token)
+        ParsedReport::read(&output, token)
     }
 }
 
@@ -236,30 +237,20 @@ async fn deliver(
                 .invoke(&notification, Duration::from_secs(30))
                 .await;
             // Where the database is broken by intent it fails, as it would on Lambda.
-            if !matches!(outcome, Outcome::Answered(_)) {
+            if !matches!(outcome, InvocationResult::Answered(_)) {
                 eprintln!("record-upload: {outcome:?}");
             }
         }
     }
 }
 
-/// A token for a user, good for some minutes, with these claims on top; null takes one away.
+/// A token for `alice` with these claims changed. A claim that is null here is left out.
 pub(crate) fn token(changes: &Value) -> String {
-    let now = OffsetDateTime::now_utc().unix_timestamp();
-    let mut claims = json!({
-        "sub": "alice", "iss": "https://issuer", "aud": "slipway", "iat": now, "exp": now + 600,
-    });
+    let mut claims = claims("alice");
     for (name, value) in changes.as_object().expect("an object") {
         claims[name] = value.clone();
     }
-    claims
-        .as_object_mut()
-        .expect("an object")
-        .retain(|_, value| !value.is_null());
-    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let header = json!({ "alg": "HS256", "typ": "JWT" });
-    let message = format!("{}.{}", part(&header), part(&claims));
-    let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
-    let signature = hmac::sign(&key, message.as_bytes());
-    format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
+    let object = claims.as_object_mut().expect("an object");
+    object.retain(|_, value| !value.is_null());
+    signed_token(&claims)
 }

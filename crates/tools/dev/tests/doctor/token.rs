@@ -1,4 +1,4 @@
-//! Tokens that are refused, each for its own reason.
+//! Invalid tokens, each for a different reason.
 
 use serde_json::{Value, json};
 
@@ -32,7 +32,7 @@ async fn each_flaw_of_a_token_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_outputs_do_not_tell_the_functions_do() {
+async fn the_functions_responses_complete_the_outputs() {
     let mut stack = Stack::healthy().await;
     stack.outputs.remove("JwtIssuer");
     stack.outputs.remove("JwtAudience");
@@ -48,7 +48,7 @@ async fn what_the_outputs_do_not_tell_the_functions_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_is_not_the_tokens() {
+async fn a_token_of_another_key() {
     let plan = Plan::with("JWT_SECRET", "another secret, and also thirty-two bytes");
     Stack::start(plan)
         .await

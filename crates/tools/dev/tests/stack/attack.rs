@@ -1,19 +1,19 @@
-//! What a website that its developer visits can do to a running stack: nothing.
+//! A website that a developer visits cannot use the running stack.
 
 use std::process::Command;
 
 use crate::harness::Stack;
 
-/// An event that says who is calling, as only API Gateway may.
+/// An event with an identity, which only API Gateway may add.
 const FORGED: &str = r#"{"version":"2.0","rawPath":"/files","rawQueryString":"","headers":{},
     "requestContext":{"http":{"method":"GET"},"authorizer":{"jwt":{"claims":{"sub":"alice"}}}}}"#;
 
-/// Sends what scripts on a foreign page can send, and some that they cannot.
+/// Sends requests that scripts on a foreign page can send, and some that they cannot.
 pub(crate) fn gets_nothing(stack: &Stack) {
     let evil = "Origin: https://evil.example";
     let plain = "Content-Type: text/plain";
     let invocations = "/2015-03-31/functions/files/invocations";
-    // The control plane of an emulator, where it used to be and where others have it.
+    // The control plane of emulators, at its former and usual paths.
     for (method, path) in [
         ("POST", invocations),
         ("POST", "/2015-03-31/functions/record-upload/invocations"),
@@ -29,7 +29,7 @@ pub(crate) fn gets_nothing(stack: &Stack) {
         assert!(!answer.contains("access-control-"), "{answer}");
         assert!(answer.ends_with(r#"{"message":"Not Found"}"#), "{answer}");
     }
-    // No page but ours is permitted to send a token.
+    // Only the local pages may send a token.
     let preflight = |origin: &str| {
         let origin = format!("Origin: {origin}");
         let method = "Access-Control-Request-Method: GET";
@@ -51,13 +51,14 @@ pub(crate) fn gets_nothing(stack: &Stack) {
     ] {
         assert!(answer.contains(line), "{line}: {answer}");
     }
-    // Nor does one that has pointed its own name at this machine get further than anybody without a token.
+    // A website that points its host name at this machine gets no further than a client without a
+    // token.
     let (status, answer) = send(stack, "/files", &["-H", "Host: evil.example"]);
     assert_eq!(status, 403, "{answer}");
     let (status, answer) = send(stack, "/files", &[]);
     assert_eq!(status, 401, "{answer}");
 
-    // This header used to end a process of the function.
+    // This header once ended a process of the function.
     let before = stack.processes("files");
     for _ in 0..2 * before.len() {
         let (status, answer) = send(stack, "/files", &["-H", "Lambda-Runtime-Client-Context: x"]);

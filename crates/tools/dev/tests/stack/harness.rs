@@ -1,4 +1,4 @@
-//! A stack of its own for a test, started and ended as a person does.
+//! A stack for one test, started and stopped as a person does.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write as _};
@@ -29,7 +29,7 @@ impl Stack {
         )
     }
 
-    /// Starts what `command` says; its API is on `port`.
+    /// Starts `command`, whose API is on `port`.
     pub(crate) fn start_by(command: &mut Command, port: u16) -> Self {
         let mut process = command
             .stdin(Stdio::null())
@@ -49,14 +49,14 @@ impl Stack {
             if transcript.is_empty() && !line.starts_with("TOKEN=") {
                 continue;
             }
-            // An empty line ends what is to be pasted.
+            // An empty line ends the part to paste.
             if line.is_empty() {
                 break;
             }
             transcript.push_str(&line);
             transcript.push('\n');
         }
-        // Whatever it says from now on must be read, or it would wait for room.
+        // The output must be read from now on, or the stack would block on a full pipe.
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 println!("{line}");
@@ -158,7 +158,7 @@ pub(crate) fn bash(script: &str) -> String {
     said
 }
 
-/// The file that a process runs.
+/// The executable of a process.
 pub(crate) fn program(pid: u32) -> Option<PathBuf> {
     std::fs::read_link(format!("/proc/{pid}/exe")).ok()
 }
@@ -170,7 +170,8 @@ fn parents() -> BTreeMap<u32, u32> {
     pids.filter_map(|pid| Some((pid, stat(pid)?.1))).collect()
 }
 
-/// State and parent of a process. The name before them may hold anything but ends with the last parenthesis.
+/// State and parent of a process. The name before them may contain anything, and ends with the last
+/// parenthesis.
 fn stat(pid: u32) -> Option<(char, u32)> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let mut fields = text.rsplit(')').next()?.split_whitespace();
@@ -186,7 +187,7 @@ pub(crate) fn free_port() -> u16 {
     listener.local_addr().expect("its address").port()
 }
 
-/// Tries `check` until it holds; the time is only a bound, for a machine that does much else.
+/// Repeats `check` until it holds. The timeout is only a limit for a busy machine.
 pub(crate) fn eventually(what: &str, check: impl Fn() -> bool) {
     let end = Instant::now() + Duration::from_mins(3);
     while !check() {

@@ -1,4 +1,5 @@
-//! Hundreds of uploads at once, by several users, through the whole stack: rows, objects and usage agree at the end.
+//! Hundreds of concurrent uploads by several users through the whole stack. At the end rows,
+//! objects and usage agree.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 use futures_util::stream::{self, StreamExt as _};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
-use slipway_emulators::lambda::{Lambda, Outcome};
+use slipway_emulators::lambda::{InvocationResult, Lambda};
 use slipway_testkit::guard;
 use tokio::sync::OnceCell;
 
@@ -20,15 +21,15 @@ use crate::harness::{EXE, Stack, free_port, program};
 const UPLOADS: usize = 400;
 const AT_ONCE: usize = 16;
 const USERS: [&str; 4] = ["alice", "bob", "carol", "dave"];
-/// For what is on its way to arrive: generous, since it only fails where something is lost.
+/// The time for events to arrive. It is long, since it only passes if an event is lost.
 const PATIENCE: Duration = Duration::from_mins(5);
 
-/// What an upload has left behind.
+/// The expected end of an upload.
 struct Left {
     user: usize,
     key: String,
     id: String,
-    /// `None`: it was deleted.
+    /// `None` if it was deleted.
     bytes: Option<Vec<u8>>,
 }
 
@@ -41,7 +42,7 @@ struct Load {
 }
 
 #[test]
-fn hundreds_of_uploads_at_once_end_as_they_must() {
+fn hundreds_of_concurrent_uploads_end_consistently() {
     let folder = tempfile::tempdir().expect("a folder");
     let stack = Stack::start(folder.path(), free_port());
     let load = Arc::new(Load {
@@ -57,7 +58,8 @@ fn hundreds_of_uploads_at_once_end_as_they_must() {
     stack.kill();
 }
 
-/// Another `record-upload` next to the stack's own, which nothing outside can reach: here it is told whatever we like.
+/// Another `record-upload` next to the stack's own, which tests cannot call. This one gets any
+/// event.
 struct Recorder {
     binary: PathBuf,
     env: Vec<(String, String)>,
@@ -122,7 +124,7 @@ impl Load {
         });
         let left: Vec<Left> = uploads.buffer_unordered(AT_ONCE).collect().await;
         let uploaded = began.elapsed();
-        // S3 tells of each change once. Here it tells of each again, in an order that has nothing to do with them.
+        // S3 sends one event for each change. Here each is delivered again, in another order.
         let mut again: Vec<&Left> = left.iter().collect();
         again.sort_by_key(|left| left.id.chars().rev().collect::<String>());
         let told = stream::iter(again).map(|left| self.tell(&left.key));
@@ -131,14 +133,14 @@ impl Load {
             assert!(began.elapsed() < PATIENCE, "{problem}");
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
-        // Nothing that is told once more changes what is there.
+        // An event that is delivered again changes nothing.
         for left in left.iter().step_by(10) {
             self.tell(&left.key).await;
         }
         self.agrees(&left).await.expect("it agreed before");
         self.reads(&left).await;
         let seconds = uploaded.as_secs_f64();
-        // Past the test's captured output, as information alone.
+        // Printed past the captured output, for information only.
         let _ = writeln!(
             io::stderr(),
             "load           {UPLOADS} uploads in {seconds:.1} s, all recorded after {:.1} s",
@@ -146,7 +148,8 @@ impl Load {
         );
     }
 
-    /// One upload and what its owner does with it. Every second one is never confirmed: its event records it.
+    /// One upload and what its owner does with it. Every second one is never confirmed, and its
+    /// event records it.
     async fn upload(&self, at: usize) -> Left {
         let user = at % USERS.len();
         let ask = json!({ "fileName": format!("{at}.txt"), "contentType": "text/plain" });
@@ -158,7 +161,7 @@ impl Load {
         let mut bytes = Some(format!("upload {at}").into_bytes());
         self.put(&url, bytes.clone()).await;
         if at.is_multiple_of(3) {
-            // It comes early, or late, or both.
+            // The event arrives early, late, or both.
             self.tell(&key).await;
         }
         if at.is_multiple_of(5) {
@@ -176,7 +179,7 @@ impl Load {
         if confirmed && at.is_multiple_of(7) {
             self.call(user, Method::DELETE, &format!("/files/{id}"), None, 200)
                 .await;
-            // Through a URL that still holds: it must not come back.
+            // Through a URL that is still valid: the file must not come back.
             self.put(&url, bytes.take()).await;
         }
         Left {
@@ -197,7 +200,8 @@ impl Load {
         assert_eq!(answer.status(), 200);
     }
 
-    /// Calls the API; the answer must have `status`, or be 200 where 201 is asked for: an event may have been first.
+    /// Calls the API. The response must have `status`; 200 is accepted for 201, since an event may
+    /// have been first.
     async fn call(
         &self,
         user: usize,
@@ -224,7 +228,7 @@ impl Load {
         serde_json::from_str(&text).expect("JSON")
     }
 
-    /// Tells `record-upload` of a key, as S3 does.
+    /// Sends `record-upload` an event about a key, as S3 does.
     async fn tell(&self, key: &str) {
         let event = json!({ "Records": [{
             "eventVersion": "2.1", "eventSource": "aws:s3", "awsRegion": "us-east-1",
@@ -234,10 +238,13 @@ impl Load {
         let lambda = self.recorder.lambda().await;
         let told = lambda.invoke_for(&event, Duration::from_mins(1), PATIENCE);
         let outcome = told.await;
-        assert!(matches!(outcome, Outcome::Answered(_)), "{outcome:?}");
+        assert!(
+            matches!(outcome, InvocationResult::Answered(_)),
+            "{outcome:?}"
+        );
     }
 
-    /// Whether rows, objects and usage are what was left, for each user.
+    /// Whether rows, objects and usage are as expected, for each user.
     async fn agrees(&self, left: &[Left]) -> Result<(), String> {
         for (user, name) in USERS.iter().enumerate() {
             let own = left.iter().filter(|left| left.user == user);
@@ -265,7 +272,7 @@ impl Load {
         same("objects", &files_under(&self.objects), &live)
     }
 
-    /// Every file's URL gives the bytes that were put last.
+    /// Every read URL returns the bytes of the last upload.
     async fn reads(&self, left: &[Left]) {
         for user in 0..USERS.len() {
             let list = self
@@ -303,7 +310,7 @@ fn same<T: PartialEq + Debug>(what: &str, found: &T, expected: &T) -> Result<(),
     }
 }
 
-/// The S3 server keeps each object in a file of its own.
+/// The S3 server stores each object in one file.
 fn files_under(folder: &Path) -> usize {
     let shards = std::fs::read_dir(folder).expect("objects").flatten();
     let files = shards.flat_map(|shard| std::fs::read_dir(shard.path()).expect("a shard"));

@@ -1,8 +1,8 @@
-//! The whole stack: as a newcomer meets it, as a website attacks it, and as `openapi.yaml` describes it.
+//! The whole stack: a first use, attacks by websites, and `openapi.yaml`.
 #![expect(
     clippy::expect_used,
     clippy::print_stdout,
-    reason = "tests fail by panics, and show what the stack said"
+    reason = "tests fail by panics, and print the output of the stack"
 )]
 
 mod attack;

@@ -1,4 +1,4 @@
-//! `cargo dev` as a newcomer meets it: one command, the lines it prints pasted into a shell, and its end.
+//! A first use of `cargo dev`: one command, its printed lines pasted into a shell, and its end.
 
 use std::process::Command;
 
@@ -6,13 +6,13 @@ use crate::harness::{EXE, Stack, bash, eventually, free_port};
 use crate::{attack, reload, upkeep};
 
 #[test]
-fn the_printed_lines_work_as_pasted_and_nothing_is_left_behind() {
+fn the_printed_lines_work_and_no_process_is_left() {
     let folder = tempfile::tempdir().expect("a folder");
     let port = free_port();
     let stack = Stack::start(folder.path(), port);
 
     let said = bash(&stack.transcript);
-    // Saved, listed, read, deleted, and gone from the list.
+    // Saved, listed, read, deleted, and no longer in the list.
     assert_eq!(said.matches(r#""success":true"#).count(), 4, "{said}");
     assert_eq!(
         said.matches(r#""fileName":"hello.txt""#).count(),
@@ -26,7 +26,7 @@ fn the_printed_lines_work_as_pasted_and_nothing_is_left_behind() {
         "{said}"
     );
 
-    // Nobody confirms this one: its event does.
+    // Unconfirmed: its event records it.
     stack.with_token(
         r#"UPLOAD=$(curl -sS "$API/presign-upload" -H "Authorization: Bearer $TOKEN" -d '{"fileName": "event.txt", "contentType": "text/plain", "size": 3}')
         curl -sS -f -X PUT "$(printf %s "$UPLOAD" | sed 's/.*"presignedUrl":"\([^"]*\)".*/\1/')" --data-binary abc -H "Content-Type: text/plain""#,
@@ -35,7 +35,7 @@ fn the_printed_lines_work_as_pasted_and_nothing_is_left_behind() {
         stack.list().contains("event.txt")
     });
 
-    // A batch is as large as an answer gets.
+    // A batch has one of the longest responses.
     let batch = stack.with_token(
         r#"FILE='{"fileName": "a.txt", "contentType": "text/plain"}'
         FILES=$(for _ in $(seq 99); do printf '%s,' "$FILE"; done)
@@ -43,7 +43,7 @@ fn the_printed_lines_work_as_pasted_and_nothing_is_left_behind() {
     );
     assert_eq!(batch.matches("presignedUrl").count(), 100, "{batch}");
 
-    // The doctor finds the running stack by itself, and nothing wrong with it.
+    // The doctor finds the running stack, and no fault.
     let doctor = || {
         let mut doctor = Command::new(EXE);
         let doctor = doctor.args(["doctor", "--state"]).arg(folder.path());
@@ -70,7 +70,7 @@ fn the_printed_lines_work_as_pasted_and_nothing_is_left_behind() {
     attack::gets_nothing(&stack);
     reload::loses_no_request(&stack);
 
-    // A function that dies is brought back.
+    // A function that ends is restarted.
     let functions = stack.processes("files");
     assert!(!functions.is_empty(), "files was running");
     for pid in functions {
@@ -80,7 +80,7 @@ fn the_printed_lines_work_as_pasted_and_nothing_is_left_behind() {
         stack.list().contains("event.txt")
     });
 
-    // A second stack in the same folder gets a clear sentence.
+    // A second stack in the same folder fails with a clear message.
     let second = Command::new(EXE)
         .args(["--port", "1", "--state"])
         .arg(folder.path())
@@ -93,7 +93,7 @@ fn the_printed_lines_work_as_pasted_and_nothing_is_left_behind() {
     stack.kill();
     assert!(String::from_utf8_lossy(&doctor().stderr).contains("start `cargo dev`"));
 
-    // Files, keys and tokens survive.
+    // Files, keys and tokens survive a restart.
     let mut again = Stack::start(folder.path(), port);
     again.transcript = token;
     let list = again.list();

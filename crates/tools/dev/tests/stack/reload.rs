@@ -1,4 +1,4 @@
-//! A build replaces the processes of a function, and no request is lost by it.
+//! A build replaces the processes of a function, and no request is lost.
 
 use std::fs::File;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -9,7 +9,7 @@ use crate::harness::{Stack, eventually, program};
 
 const CLIENTS: usize = 6;
 
-/// Sends requests all the time while the binary of `files` gets newer twice.
+/// Sends requests while the binary of `files` is replaced twice.
 pub(crate) fn loses_no_request(stack: &Stack) {
     let (done, answered) = (AtomicBool::new(false), AtomicU32::new(0));
     thread::scope(|scope| {
@@ -26,7 +26,7 @@ pub(crate) fn loses_no_request(stack: &Stack) {
             let before = stack.processes("files");
             assert!(before.len() > 1, "several requests run at once: {before:?}");
             let binary = File::open(program(before[0]).expect("its program"));
-            // As a build leaves it; cargo goes by its own records.
+            // The modification time as after a build. Cargo uses its own records.
             let touched = binary.expect("the binary").set_modified(SystemTime::now());
             touched.expect("a newer time");
             eventually("new processes in place of all old ones", || {

@@ -1,10 +1,11 @@
-//! A stack that gives out no read URL before a scan: its scanner tags, and its bucket refuses what is not tagged clean.
+//! A stack with REQUIRE_SCAN: its scanner tags objects, and its bucket refuses reads of objects
+//! that are not tagged as clean.
 
 use std::process::Command;
 
 use crate::harness::{EXE, Stack, eventually, free_port};
 
-/// Presigns and puts `$1`, and leaves the answer in `UPLOAD` and the upload URL in `PUT`.
+/// Presigns and uploads `$1`. Leaves the response in `UPLOAD` and the upload URL in `PUT`.
 const UPLOAD: &str = r#"
 AUTH="Authorization: Bearer $TOKEN"
 member() { printf %s "$2" | sed "s/.*\"$1\":\"\([^\"]*\)\".*/\1/"; }
@@ -15,7 +16,7 @@ file() { curl -sS "$API/files/$(member id "$UPLOAD")" -H "$AUTH"; }
 "#;
 
 #[test]
-fn a_read_url_serves_what_was_scanned_and_nothing_else() {
+fn a_read_url_serves_only_scanned_objects() {
     let folder = tempfile::tempdir().expect("a folder");
     let port = free_port();
     let mut command = Command::new(EXE);
@@ -33,7 +34,7 @@ fn a_read_url_serves_what_was_scanned_and_nothing_else() {
         let functions = UPLOAD.replace("UPLOAD=$(curl", "IGNORED=$(true curl");
         stack.with_token(&format!("UPLOAD='{}'{functions}{script}", upload.trim()))
     };
-    // Its event records it, and then the scanner has found nothing.
+    // Its event records it, and then the scanner finds it clean.
     eventually("a read URL", || later("file").contains("X-Amz-Signature"));
     let file = later("file");
     let (_, rest) = file.split_once(r#""url":""#).expect("a URL");

@@ -1,5 +1,5 @@
-//! `cargo lambda watch` as README shows it: `cargo dev services` next to it, and the whole flow by the router of the root
-//! manifest.
+//! `cargo lambda watch` as the docs describe it: next to `cargo dev services`, with the router of
+//! the root manifest.
 
 use std::fs::{File, metadata};
 use std::os::unix::fs::PermissionsExt as _;
@@ -8,7 +8,7 @@ use std::process::Command;
 
 use slipway_emulators::guard::{Guarded, Program};
 use slipway_emulators::tools;
-use slipway_processes::as_by_hand;
+use slipway_processes::without_cargo_variables;
 use slipway_testkit::{cache, guard};
 
 use crate::harness::{EXE, Stack, eventually, free_port};
@@ -16,7 +16,7 @@ use crate::harness::{EXE, Stack, eventually, free_port};
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../..");
 
 #[test]
-fn the_whole_flow_goes_through_cargo_lambda_watch() {
+fn the_whole_flow_works_with_cargo_lambda_watch() {
     let folder = tempfile::tempdir().expect("a folder");
     let (env_file, port) = (folder.path().join("watch.env"), free_port());
     let mut services = Command::new(EXE);
@@ -24,7 +24,7 @@ fn the_whole_flow_goes_through_cargo_lambda_watch() {
     let stack = Stack::start_by(services.arg("--state").arg(folder.path()), port);
     let mode = metadata(&env_file).expect("the file").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    // Else the first request of each function would wait for it.
+    // Otherwise the first request of each function would wait for its build.
     let _ = slipway_processes::binary("files");
     let log = folder.path().join("watch.log");
     let watch = watch(port, &env_file, &log);
@@ -76,7 +76,7 @@ fn the_whole_flow_goes_through_cargo_lambda_watch() {
     stack.kill();
 }
 
-/// Starts it as the README does, on a port of its own.
+/// Starts it as the docs describe, on a free port.
 fn watch(port: u16, env_file: &Path, log: &Path) -> Guarded {
     let folder = cache().with_file_name("tools");
     let cargo_lambda = tools::cargo_lambda(guard(), &folder, |text| println!("{text}"));
@@ -90,7 +90,7 @@ fn watch(port: u16, env_file: &Path, log: &Path) -> Guarded {
         .stdout(log.try_clone().expect("a log"))
         .stderr(log);
     // The variables that cargo sets for a test would make it build everything again.
-    for (name, value) in as_by_hand(&mut Command::new("cargo")).get_envs() {
+    for (name, value) in without_cargo_variables(&mut Command::new("cargo")).get_envs() {
         if value.is_none() {
             program = program.env_remove(name);
         }

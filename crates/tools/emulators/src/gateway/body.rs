@@ -1,4 +1,4 @@
-//! Reading a request's body, up to the limit.
+//! Reads a request's body, up to the limit.
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HeaderMap};
@@ -11,10 +11,11 @@ use super::reply;
 /// "Payload size: 10 MB".
 const MAX_BODY: usize = 10 * 1024 * 1024;
 
-/// A client that sends more than this is cut off: until then it is heard, so that it can read the answer.
+/// A client that sends more is disconnected. Up to here its body is read, so that it can receive
+/// the response.
 const MAX_HEARD: usize = 10 * MAX_BODY;
 
-/// The whole body, or the refusal.
+/// The whole body, or an error response.
 pub(super) async fn read(
     mut body: Incoming,
     headers: &HeaderMap,
@@ -24,7 +25,7 @@ pub(super) async fn read(
     let (mut kept, mut heard) = (Vec::new(), 0);
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else {
-            return Err(reply::said(StatusCode::BAD_REQUEST, "Bad Request"));
+            return Err(reply::own_response(StatusCode::BAD_REQUEST, "Bad Request"));
         };
         if let Some(data) = frame.data_ref() {
             heard += data.len();

@@ -1,4 +1,4 @@
-//! CORS as the `CorsConfiguration` of `template.yaml` has it.
+//! CORS as configured by `CorsConfiguration` in `template.yaml`.
 //!
 //! "For a CORS request, API Gateway adds the configured CORS headers to the response from an integration", "ignores CORS
 //! headers returned from your backend integration", and "automatically sends a response to preflight OPTIONS requests". "To
@@ -28,7 +28,7 @@ pub(super) fn allowed(origins: &[String], headers: &HeaderMap) -> Option<HeaderV
     known.then(|| origin.clone())
 }
 
-/// Whether a browser asks for permission.
+/// Whether the request is a preflight.
 pub(super) fn is_preflight<T>(request: &Request<T>) -> bool {
     let headers = request.headers();
     request.method() == Method::OPTIONS
@@ -36,7 +36,7 @@ pub(super) fn is_preflight<T>(request: &Request<T>) -> bool {
         && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-/// The reply to a preflight. A page of another origin finds no permission in it.
+/// The response to a preflight. Another origin gets no permission.
 pub(super) fn preflight(allowed: Option<HeaderValue>) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::default());
     *response.status_mut() = StatusCode::NO_CONTENT;
@@ -54,7 +54,7 @@ pub(super) fn preflight(allowed: Option<HeaderValue>) -> Response<Full<Bytes>> {
     response
 }
 
-/// An integration's answer, with our CORS headers in place of its own.
+/// An integration's response with our CORS headers instead of its own.
 pub(super) fn replaced(
     mut answer: Response<Full<Bytes>>,
     allowed: Option<HeaderValue>,
@@ -84,9 +84,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_the_configuration_of_the_template() {
+    fn the_constants_equal_the_template() {
         let template = include_str!("../../../../../template.yaml");
-        // The bucket has one as well; only the API's is in this form.
+        // The bucket has CORS rules too. Only the API's have this form.
         let (_, cors) = template.split_once("AllowHeaders: ").expect("the API's");
         let spaced = |list: &str| format!("[{}]", list.replace(',', ", "));
         let expected = [

@@ -1,4 +1,4 @@
-//! What the client gets: the function's answer, or API Gateway's own.
+//! Responses to the client: the function's, or API Gateway's own.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,15 +8,15 @@ use http::{Response, StatusCode};
 use http_body_util::Full;
 use serde_json::{Value, json};
 
-/// API Gateway's own answer.
-pub(super) fn said(status: StatusCode, message: &str) -> Response<Full<Bytes>> {
+/// API Gateway's own response.
+pub(super) fn own_response(status: StatusCode, message: &str) -> Response<Full<Bytes>> {
     let body = json!({ "message": message }).to_string();
     json_reply(status, body)
 }
 
-/// The answer of its JWT authorizer to a request without a valid token.
+/// The response of its JWT authorizer to a request without a valid token.
 pub(super) fn unauthorized() -> Response<Full<Bytes>> {
-    let mut response = said(StatusCode::UNAUTHORIZED, "Unauthorized");
+    let mut response = own_response(StatusCode::UNAUTHORIZED, "Unauthorized");
     let scheme = HeaderValue::from_static("Bearer");
     response
         .headers_mut()
@@ -24,20 +24,20 @@ pub(super) fn unauthorized() -> Response<Full<Bytes>> {
     response
 }
 
-/// The answer where the function failed. The client does not learn why.
+/// The response if the function failed. The client does not learn the reason.
 pub(super) fn failed() -> Response<Full<Bytes>> {
-    said(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
+    own_response(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
 }
 
-/// The answer to a request that API Gateway or Lambda does not take.
+/// The response to a request that is too large for API Gateway or Lambda.
 pub(super) fn too_large() -> Response<Full<Bytes>> {
-    said(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large")
+    own_response(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large")
 }
 
-/// The function's answer as a response; none if it has no such shape.
+/// The function's result as a response; `None` if it has another form.
 ///
 /// "If your Lambda function returns valid JSON and doesn't return a `statusCode`", the JSON is the body, with status 200.
-pub(super) fn passed_on(answer: &Value) -> Option<Response<Full<Bytes>>> {
+pub(super) fn from_function(answer: &Value) -> Option<Response<Full<Bytes>>> {
     if answer.get("statusCode").is_none() {
         return Some(json_reply(StatusCode::OK, answer.to_string()));
     }

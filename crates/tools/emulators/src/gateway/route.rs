@@ -1,4 +1,4 @@
-//! Which function a request goes to.
+//! Finds the function of a request.
 
 use std::sync::Arc;
 
@@ -7,33 +7,39 @@ use percent_encoding::percent_decode_str;
 
 use crate::lambda::Lambda;
 
-/// A method and a path such as `/files/{id}`, and the function that serves them.
+/// A method, a path such as `/files/{id}`, and the function that serves them.
 #[derive(Clone, Debug)]
-pub struct Route {
-    /// Such as `GET`.
+pub struct GatewayRoute {
+    /// The HTTP method.
     pub method: &'static str,
-    /// Its parts in braces stand for anything without a slash.
+    /// The path. A part in braces stands for any text without a slash.
     pub path: &'static str,
     /// The integration.
     pub function: Arc<Lambda>,
 }
 
-/// "API Gateway selects the route with the most-specific match": a path without a variable goes first.
-pub(super) fn most_specific_first(routes: &mut [Route]) {
+/// "API Gateway selects the route with the most-specific match": paths without variables come
+/// first.
+pub(super) fn most_specific_first(routes: &mut [GatewayRoute]) {
     routes.sort_by_key(|route| route.path.matches('{').count());
 }
 
-/// The first route that fits.
-pub(super) fn find<'a>(routes: &'a [Route], method: &Method, path: &str) -> Option<&'a Route> {
+/// The first matching route.
+pub(super) fn find<'a>(
+    routes: &'a [GatewayRoute],
+    method: &Method,
+    path: &str,
+) -> Option<&'a GatewayRoute> {
     routes
         .iter()
         .find(|route| route.method == method.as_str() && variables(route.path, path).is_some())
 }
 
-/// The values of the variables of `pattern` if `path` fits it.
+/// The values of the variables of `pattern` if `path` matches it.
 ///
-/// "API Gateway decodes URL-encoded request parameters before passing them to your backend integration". Routes are
-/// matched after that, so an encoded slash separates two parts as a plain one does.
+/// "API Gateway decodes URL-encoded request parameters before passing them to your backend
+/// integration". Routes are matched after that, so an encoded slash separates two parts as a plain
+/// slash does.
 pub(super) fn variables<'a>(pattern: &'a str, path: &str) -> Option<Vec<(&'a str, String)>> {
     let path = percent_decode_str(path).decode_utf8_lossy();
     let (mut wanted, mut given) = (pattern.split('/'), path.split('/'));
@@ -83,7 +89,7 @@ mod tests {
     #[test]
     fn the_most_specific_route_wins() {
         let function = Arc::new(Lambda::without_environment());
-        let route = |path: &'static str| Route {
+        let route = |path: &'static str| GatewayRoute {
             method: "POST",
             path,
             function: Arc::clone(&function),

@@ -1,4 +1,4 @@
-//! Throttling, by the token bucket that API Gateway documents: a burst, refilled at a rate.
+//! Throttling with a token bucket, as API Gateway documents it: a burst that is refilled at a rate.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -6,21 +6,21 @@ use std::time::Instant;
 /// `ThrottlingRateLimit` and `ThrottlingBurstLimit`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Throttle {
-    /// Requests a second, in the long run.
+    /// Requests per second in the long run.
     pub rate: f64,
-    /// Requests at once.
+    /// The size of the burst.
     pub burst: u32,
 }
 
-/// What is left of a burst.
+/// The tokens that are left.
 #[derive(Debug)]
-pub(super) struct Bucket {
+pub(super) struct TokenBucket {
     limit: Throttle,
     tokens: f64,
     at: Option<Instant>,
 }
 
-impl Bucket {
+impl TokenBucket {
     pub(super) fn new(limit: Throttle) -> Self {
         Self {
             limit,
@@ -29,7 +29,7 @@ impl Bucket {
         }
     }
 
-    /// Takes a token; false if there is none.
+    /// Takes a token. Returns false if there is none.
     pub(super) fn take(bucket: &Mutex<Self>, now: Instant) -> bool {
         let mut bucket = bucket.lock().unwrap_or_else(PoisonError::into_inner);
         let since = bucket
@@ -58,8 +58,8 @@ mod tests {
             rate: 2.0,
             burst: 2,
         };
-        let (bucket, start) = (Mutex::new(Bucket::new(limit)), Instant::now());
-        let at = |ms| Bucket::take(&bucket, start + Duration::from_millis(ms));
+        let (bucket, start) = (Mutex::new(TokenBucket::new(limit)), Instant::now());
+        let at = |ms| TokenBucket::take(&bucket, start + Duration::from_millis(ms));
         assert_eq!([at(0), at(0), at(0)], [true, true, false]);
         assert_eq!([at(500), at(500)], [true, false]);
         assert_eq!([at(60_000), at(60_000), at(60_000)], [true, true, false]);

@@ -1,4 +1,4 @@
-//! The keeper: the small process between a parent and its program.
+//! The keeper: a small process between a parent and its program.
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -15,10 +15,11 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-/// Runs the keeper to its end. `args` are those after the word `guard`:
+/// Runs the keeper to its end. `args` are those after `guard`:
 /// `[--uid N --gid N] [--signal int] [--grace-ms N] [--remove DIR] -- program args…`
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    // The program's output must not mix with ours: we speak on our input, a socket.
+    // The keeper writes to its input, which is a socket, so that its messages do not mix with the
+    // program's output.
     let Ok(line) = io::stdin().as_fd().try_clone_to_owned() else {
         return ExitCode::FAILURE;
     };
@@ -81,27 +82,27 @@ impl Orders {
     }
 }
 
-enum Event {
-    /// The parent is gone, or somebody asks us to end: the program must too.
+enum KeeperEvent {
+    /// The parent has ended, or the keeper got a signal: the program must end too.
     Stop,
     /// The program has ended by itself.
     Ended,
 }
 
 fn keep(orders: &mut Orders, line: &mut File) -> io::Result<u8> {
-    // Before the program starts, so that no signal finds us without a handler.
+    // Before the program starts, so that every signal has a handler.
     let signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
     let mut child = orders.command.spawn()?;
     let pid = Pid::from_child(&child);
-    // A parent that is already gone shows on the next read.
+    // If the parent has ended already, the next read shows it.
     let _ = writeln!(line, "started {}", child.id());
     let events = watch(pid, signals, line.try_clone()?);
-    if let Ok(Event::Stop) = events.recv() {
+    if let Ok(KeeperEvent::Stop) = events.recv() {
         let _ = kill_process_group(pid, orders.signal);
         await_end(&events, orders.grace);
     }
-    // The program itself after its grace, and whatever it left in its group:
-    // it is not reaped yet, so the number is still its own.
+    // Kills the program after its grace period, and everything left in its group. The program is
+    // not reaped yet, so its process group id cannot be reused.
     let _ = kill_process_group(pid, Signal::KILL);
     let code = reap(&mut child)?;
     if let Some(folder) = &orders.remove {
@@ -110,47 +111,48 @@ fn keep(orders: &mut Orders, line: &mut File) -> io::Result<u8> {
     Ok(code)
 }
 
-/// Tells of the first of: the end of input, a signal, the program's end.
-fn watch(pid: Pid, mut signals: Signals, mut line: File) -> Receiver<Event> {
+/// Sends the first of: the end of input, a signal, the program's end.
+fn watch(pid: Pid, mut signals: Signals, mut line: File) -> Receiver<KeeperEvent> {
     let (tell, events) = mpsc::channel();
-    let on = |tell: &Sender<Event>| tell.clone();
+    let on = |tell: &Sender<KeeperEvent>| tell.clone();
     let (parent, asked, ended) = (on(&tell), on(&tell), tell);
     thread::spawn(move || {
         let mut byte = [0];
-        // Nothing is ever sent; an error is as good as the end.
+        // Nothing is ever sent. An error counts as the end.
         while matches!(line.read(&mut byte), Ok(1..)) {}
-        let _ = parent.send(Event::Stop);
+        let _ = parent.send(KeeperEvent::Stop);
     });
     thread::spawn(move || {
         if signals.forever().next().is_some() {
-            let _ = asked.send(Event::Stop);
+            let _ = asked.send(KeeperEvent::Stop);
         }
-        // Keeps the handlers, so that a second signal does not end us early.
+        // Keeps the handlers, so that a second signal does not end the keeper early.
         for _ in signals.forever() {}
     });
     thread::spawn(move || {
-        // Leaves the zombie, which keeps the number from being given anew.
+        // Leaves the zombie, so that its process id is not reused.
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
         while matches!(waitid(WaitId::Pid(pid), options), Err(Errno::INTR)) {}
-        let _ = ended.send(Event::Ended);
+        let _ = ended.send(KeeperEvent::Ended);
     });
     events
 }
 
-fn await_end(events: &Receiver<Event>, grace: Duration) {
+fn await_end(events: &Receiver<KeeperEvent>, grace: Duration) {
     let until = Instant::now() + grace;
     loop {
         let left = until.saturating_duration_since(Instant::now());
         match events.recv_timeout(left) {
-            Ok(Event::Stop) => {}
-            Ok(Event::Ended) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+            Ok(KeeperEvent::Stop) => {}
+            Ok(KeeperEvent::Ended)
+            | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                 return;
             }
         }
     }
 }
 
-/// The program's exit code, or as shells have it 128 and its signal.
+/// The program's exit code, or 128 plus its signal, as in shells.
 fn reap(child: &mut Child) -> io::Result<u8> {
     let status = child.wait()?;
     let code = status.code().or(status.signal().map(|signal| 128 + signal));

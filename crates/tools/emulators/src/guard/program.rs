@@ -1,19 +1,19 @@
-//! What to run under a guard, and how to stop it.
+//! A program to run under a guard, and how to stop it.
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// An account to run as.
+/// The account to run as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct User {
-    /// Its user id.
+    /// The user id.
     pub uid: u32,
-    /// Its main group.
+    /// The main group.
     pub gid: u32,
 }
 
-/// A program with its arguments, environment and manner of ending.
+/// A program with its arguments, its environment, and how to stop it.
 #[derive(Debug)]
 pub struct Program {
     name: OsString,
@@ -29,7 +29,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// A program by path, or by name in `PATH`; its input is empty.
+    /// A program by path, or by name in `PATH`. Its input is empty.
     pub fn new(program: impl Into<OsString>) -> Self {
         Self {
             name: program.into(),
@@ -59,14 +59,14 @@ impl Program {
         self
     }
 
-    /// Takes a variable away.
+    /// Removes a variable.
     #[must_use]
     pub fn env_remove(mut self, name: impl Into<OsString>) -> Self {
         self.env.push((name.into(), None));
         self
     }
 
-    /// Runs it in a folder.
+    /// Sets its folder.
     #[must_use]
     pub fn current_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.dir = Some(dir.into());
@@ -80,47 +80,47 @@ impl Program {
         self
     }
 
-    /// Stops it by `SIGINT` instead of `SIGTERM`: Postgres's fast shutdown.
+    /// Stops it with `SIGINT` instead of `SIGTERM`: Postgres' fast shutdown.
     #[must_use]
     pub fn stop_by_interrupt(mut self) -> Self {
         self.interrupt = true;
         self
     }
 
-    /// How long it may take to end before it is killed; 5 s unless said.
+    /// The time until it is killed after its signal; 5 s by default.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self
     }
 
-    /// A folder to remove after its end, whoever is then left.
+    /// A folder to delete after its end, also if only the keeper is left.
     #[must_use]
     pub fn remove_after(mut self, folder: Option<PathBuf>) -> Self {
         self.remove = folder;
         self
     }
 
-    /// Where its output goes.
+    /// Sets its standard output.
     #[must_use]
     pub fn stdout(mut self, to: impl Into<Stdio>) -> Self {
         self.stdout = to.into();
         self
     }
 
-    /// Where its errors go.
+    /// Sets its error output.
     #[must_use]
     pub fn stderr(mut self, to: impl Into<Stdio>) -> Self {
         self.stderr = to.into();
         self
     }
 
-    /// What was given to [`Program::new`].
+    /// The program that was given to [`Program::new`].
     pub(crate) fn name(&self) -> &OsStr {
         &self.name
     }
 
-    /// The keeper's arguments, as `keeper::Orders` reads them.
+    /// The keeper's arguments, as `keeper::Orders` parses them.
     pub(super) fn orders(&self) -> Vec<OsString> {
         let mut orders: Vec<OsString> = Vec::new();
         let mut option = |name: &str, value: OsString| orders.extend([name.into(), value]);
@@ -140,7 +140,8 @@ impl Program {
         orders
     }
 
-    /// Gives the keeper what the program inherits from it; returns the name.
+    /// Sets up the keeper's command with what the program inherits. Returns the name of the
+    /// program.
     pub(super) fn prepare(self, command: &mut Command) -> OsString {
         for (name, value) in self.env {
             match value {

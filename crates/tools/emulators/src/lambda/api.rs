@@ -18,19 +18,19 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::Outcome;
-use super::queue::{Invocation, MAX_PAYLOAD, Queue, error};
+use super::InvocationResult;
+use super::queue::{MAX_PAYLOAD, Queue, QueuedInvocation, error};
 use crate::gateway::is_local_host;
 use crate::guard::Program;
 
-/// What an environment does, for a caller that measures or reports it.
+/// A step of an environment, for a caller that measures or reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step<'a> {
-    /// It asks for work.
+pub enum RuntimeStep<'a> {
+    /// It polls for an event.
     Polled,
-    /// It is given an event.
+    /// It receives an event.
     Given,
-    /// It answers, with these bytes.
+    /// It responds with these bytes.
     Answered(&'a [u8]),
     /// It reports that an invocation failed.
     Failed(&'a [u8]),
@@ -38,26 +38,26 @@ pub enum Step<'a> {
     NotStarted(&'a [u8]),
 }
 
-/// Called at each step, before the environment gets its reply.
-pub type Observer = Arc<dyn Fn(Step<'_>) + Send + Sync>;
+/// Called at each step, before the environment receives its reply.
+pub type RuntimeObserver = Arc<dyn Fn(RuntimeStep<'_>) + Send + Sync>;
 
-/// The runtime API for one process; it ends when this is dropped.
+/// The runtime API for one process. It stops when dropped.
 #[derive(Debug)]
 pub struct RuntimeApi {
     address: SocketAddr,
-    environment: Arc<Environment>,
+    environment: Arc<EnvironmentState>,
     serving: JoinHandle<()>,
 }
 
-struct Environment {
+struct EnvironmentState {
     queue: Arc<Queue>,
-    /// How many polls wait.
+    /// The number of waiting polls.
     polls: watch::Sender<usize>,
     work: Mutex<Work>,
-    observer: Option<Observer>,
+    observer: Option<RuntimeObserver>,
 }
 
-/// Locked before the queue is, so that an environment that is retired can never take an event.
+/// Locked before the queue, so that a retired environment can never take an event.
 #[derive(Debug, Default)]
 struct Work {
     retired: bool,
@@ -66,10 +66,10 @@ struct Work {
 
 impl RuntimeApi {
     /// Serves the events of `queue` to one process.
-    pub async fn start(queue: &Arc<Queue>, observer: Option<Observer>) -> io::Result<Self> {
+    pub async fn start(queue: &Arc<Queue>, observer: Option<RuntimeObserver>) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
-        let environment = Arc::new(Environment {
+        let environment = Arc::new(EnvironmentState {
             queue: Arc::clone(queue),
             polls: watch::Sender::default(),
             work: Mutex::default(),
@@ -101,20 +101,20 @@ impl RuntimeApi {
             .env("AWS_LAMBDA_LOG_STREAM_NAME", "stream")
     }
 
-    /// Returns once the process asks for work.
+    /// Waits until the process polls.
     pub async fn polled(&self) {
         let mut polls = self.environment.polls.subscribe();
-        // Its sender is in `self`.
+        // The sender is in `self`, so waiting cannot fail.
         let _ = polls.wait_for(|polls| *polls > 0).await;
     }
 
-    /// Whether the process waits for work at this moment.
+    /// Whether the process is polling at this moment.
     #[must_use]
     pub fn is_polling(&self) -> bool {
         *self.environment.polls.borrow() > 0
     }
 
-    /// Since when the process works on an event.
+    /// When the process received its current event.
     #[must_use]
     pub fn busy_since(&self) -> Option<Instant> {
         self.environment
@@ -124,16 +124,16 @@ impl RuntimeApi {
             .map(|(_, since)| *since)
     }
 
-    /// Gives the process no further event. The process may be stopped without loss once it is not busy.
+    /// Sends the process no further event. It can be stopped without loss once it is not busy.
     pub fn retire(&self) {
         self.environment.work().retired = true;
     }
 
-    /// Fails the event that a process which has ended was working on, as Lambda does (`Runtime.ExitError`).
+    /// Fails the event of a process that has ended, as Lambda does (`Runtime.ExitError`).
     pub fn abandon(&self, why: &str) {
         let current = self.environment.work().current.take();
         if let Some((id, _)) = current {
-            let failed = Outcome::Failed(error("Runtime.ExitError", why));
+            let failed = InvocationResult::Failed(error("Runtime.ExitError", why));
             self.environment.queue.settle(&id, failed);
         }
     }
@@ -145,39 +145,39 @@ impl Drop for RuntimeApi {
     }
 }
 
-impl fmt::Debug for Environment {
+impl fmt::Debug for EnvironmentState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Environment")
+        f.debug_struct("EnvironmentState")
             .field("work", &self.work)
             .finish_non_exhaustive()
     }
 }
 
-impl Environment {
+impl EnvironmentState {
     fn work(&self) -> MutexGuard<'_, Work> {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn observe(&self, step: Step<'_>) {
+    fn observe(&self, step: RuntimeStep<'_>) {
         if let Some(observer) = &self.observer {
             observer(step);
         }
     }
 
-    async fn next(&self) -> Invocation {
+    async fn next(&self) -> QueuedInvocation {
         let _poll = Poll::begin(&self.polls);
-        self.observe(Step::Polled);
+        self.observe(RuntimeStep::Polled);
         loop {
             let filled = self.queue.filled();
             if let Some(invocation) = self.take() {
-                self.observe(Step::Given);
+                self.observe(RuntimeStep::Given);
                 return invocation;
             }
             filled.await;
         }
     }
 
-    fn take(&self) -> Option<Invocation> {
+    fn take(&self) -> Option<QueuedInvocation> {
         let mut work = self.work();
         if work.retired {
             return None;
@@ -188,26 +188,26 @@ impl Environment {
     }
 
     fn respond(&self, id: &str, body: &[u8]) -> StatusCode {
-        self.observe(Step::Answered(body));
+        self.observe(RuntimeStep::Answered(body));
         self.done(id);
         if body.len() > MAX_PAYLOAD {
             let words = format!(
                 "Response payload size exceeded maximum allowed payload size ({MAX_PAYLOAD} bytes)."
             );
             let failed = error("Function.ResponseSizeTooLarge", &words);
-            self.queue.settle(id, Outcome::Failed(failed));
+            self.queue.settle(id, InvocationResult::Failed(failed));
             return StatusCode::PAYLOAD_TOO_LARGE;
         }
         let value = serde_json::from_slice(body).unwrap_or(Value::Null);
-        self.queue.settle(id, Outcome::Answered(value));
+        self.queue.settle(id, InvocationResult::Answered(value));
         StatusCode::ACCEPTED
     }
 
     fn fail(&self, id: &str, body: &[u8]) -> StatusCode {
-        self.observe(Step::Failed(body));
+        self.observe(RuntimeStep::Failed(body));
         self.done(id);
         let value = serde_json::from_slice(body).unwrap_or(Value::Null);
-        self.queue.settle(id, Outcome::Failed(value));
+        self.queue.settle(id, InvocationResult::Failed(value));
         StatusCode::ACCEPTED
     }
 
@@ -216,7 +216,7 @@ impl Environment {
     }
 }
 
-/// A poll under way; a process that is killed at it ends it too.
+/// A running poll. If the process is killed, the poll ends.
 struct Poll<'a>(&'a watch::Sender<usize>);
 
 impl<'a> Poll<'a> {
@@ -232,10 +232,11 @@ impl Drop for Poll<'_> {
     }
 }
 
-async fn serve(listener: TcpListener, environment: Arc<Environment>) {
+async fn serve(listener: TcpListener, environment: Arc<EnvironmentState>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
-        // Else the kernel holds the second packet of an event back until the first is acknowledged.
+        // Otherwise the kernel delays the second packet of an event until the first is
+        // acknowledged.
         let _ = stream.set_nodelay(true);
         let environment = Arc::clone(&environment);
         let service = service_fn(move |request| {
@@ -247,10 +248,13 @@ async fn serve(listener: TcpListener, environment: Arc<Environment>) {
     }
 }
 
-async fn answer(environment: &Environment, request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn answer(
+    environment: &EnvironmentState,
+    request: Request<Incoming>,
+) -> Response<Full<Bytes>> {
     let (parts, body) = request.into_parts();
-    // Events hold tokens. A page that resolves its own name to this address sends that name as the host, and browsers
-    // mark every request that a page makes; a runtime sends neither.
+    // Events contain tokens. A page that resolves its own host name to this address sends that name
+    // as the host, and browsers mark every request of a page. A runtime sends neither.
     let from_page = ["origin", "sec-fetch-site"]
         .iter()
         .any(|name| parts.headers.contains_key(*name));
@@ -276,14 +280,14 @@ async fn answer(environment: &Environment, request: Request<Incoming>) -> Respon
         (&Method::POST, ["runtime", "invocation", id, "error"]) => environment.fail(id, &body),
         // The process ends next.
         (&Method::POST, ["runtime", "init", "error"]) => {
-            environment.observe(Step::NotStarted(&body));
+            environment.observe(RuntimeStep::NotStarted(&body));
             StatusCode::ACCEPTED
         }
         _ => StatusCode::NOT_FOUND,
     })
 }
 
-fn given(invocation: Invocation) -> http::Result<Response<Full<Bytes>>> {
+fn given(invocation: QueuedInvocation) -> http::Result<Response<Full<Bytes>>> {
     Response::builder()
         .header("Lambda-Runtime-Aws-Request-Id", &invocation.id)
         .header(

@@ -1,4 +1,4 @@
-//! Who runs Postgres, and where that account can keep files.
+//! The account that Postgres runs as, and folders that it can use.
 use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
@@ -8,13 +8,13 @@ use std::process::{Command, Stdio};
 
 use crate::guard::User;
 
-/// The account for a server whose data is, or will be, in `folder`: ours,
-/// unless we are root, which Postgres refuses.
+/// The account for a server with its data in `folder`: our own, unless we are root. Postgres
+/// refuses to run as root.
 pub(super) fn choose(folder: Option<&Path>) -> io::Result<Option<User>> {
     if !rustix::process::geteuid().is_root() {
         return Ok(None);
     }
-    // Data that exists stays with its owner, whatever was installed since.
+    // Existing data keeps its owner, whatever was installed since.
     if let Some(data) = folder.and_then(|folder| fs::metadata(folder.join("data")).ok())
         && data.uid() != 0
     {
@@ -66,16 +66,16 @@ pub(super) fn can_run(program: &Path, user: Option<User>) -> bool {
     quiet.status().is_ok_and(|status| status.success())
 }
 
-/// Whether `user` can enter `folder`, tried rather than computed: modes,
-/// access lists and mounts all have a say.
+/// Whether `user` can enter `folder`. It is tried rather than computed, since modes, access lists
+/// and mounts all matter.
 fn can_enter(folder: &Path, user: User) -> bool {
     let mut command = command(Path::new("true"), Some(user));
     command.current_dir(folder);
     command.status().is_ok_and(|status| status.success())
 }
 
-/// Makes `folder` for `user`, or where it cannot be entered, another in the
-/// system's temporary folder that is the same for the same `folder`.
+/// Creates `folder` for `user`. If the account cannot enter it, creates a folder in the system's
+/// temporary folder that is the same for the same `folder`.
 pub(super) fn settle(folder: &Path, user: Option<User>) -> io::Result<PathBuf> {
     let folder = &std::path::absolute(folder)?;
     fs::create_dir_all(folder)?;
@@ -99,16 +99,16 @@ pub(super) fn settle(folder: &Path, user: Option<User>) -> io::Result<PathBuf> {
     )))
 }
 
-/// The other place for what belongs in `folder`.
+/// The replacement for `folder`.
 pub(super) fn elsewhere(folder: &Path) -> io::Result<PathBuf> {
     let folder = std::path::absolute(folder)?;
-    // Not the standard hasher: its output may differ between two builds.
+    // Not the standard hasher, whose output may differ between two builds.
     let space = uuid::Uuid::NAMESPACE_URL;
     let name = uuid::Uuid::new_v5(&space, folder.as_os_str().as_encoded_bytes());
     Ok(std::env::temp_dir().join(format!("slipway-{name}")))
 }
 
-/// A folder in a place where everyone may write: nobody else's, and no link.
+/// Creates a folder where everyone may write. It must be ours and not a link.
 fn private(folder: &Path, user: User) -> io::Result<()> {
     match fs::DirBuilder::new().mode(0o700).create(folder) {
         Ok(()) => return own(folder, user),
@@ -130,7 +130,7 @@ fn own(folder: &Path, user: User) -> io::Result<()> {
     fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
 }
 
-/// Writes a file that `user` alone may read.
+/// Writes a file that only `user` can read.
 pub(super) fn write_private(path: &Path, bytes: &[u8], user: Option<User>) -> io::Result<()> {
     let fresh = path.with_added_extension("new");
     fs::write(&fresh, b"")?;

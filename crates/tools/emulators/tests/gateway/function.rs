@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use reqwest::Client;
 use serde_json::{Value, json};
-use slipway_emulators::gateway::{Gateway, Options, Route};
+use slipway_emulators::gateway::{Gateway, GatewayOptions, GatewayRoute};
 use slipway_emulators::lambda::{Lambda, RuntimeApi};
 use tokio::task::JoinHandle;
 
@@ -16,21 +16,21 @@ const ROUTES: [(&str, &str); 4] = [
     ("GET", "/answer"),
 ];
 
-/// A function whose handler is a closure; it ends when this is dropped.
-pub(crate) struct Function {
+/// A function whose handler is a closure. It stops when dropped.
+pub(crate) struct ClosureFunction {
     pub(crate) lambda: Arc<Lambda>,
     api: RuntimeApi,
     polling: JoinHandle<()>,
 }
 
-impl Drop for Function {
+impl Drop for ClosureFunction {
     fn drop(&mut self) {
         self.polling.abort();
     }
 }
 
-impl Function {
-    /// Answers each event by what `handler` makes of it; `Err` is a function error.
+impl ClosureFunction {
+    /// Responds to each event with the result of `handler`. `Err` is a function error.
     pub(crate) async fn start(
         handler: impl Fn(Value) -> Result<Value, Value> + Send + 'static,
     ) -> Self {
@@ -65,13 +65,13 @@ impl Function {
     }
 
     /// The options of an API that serves it.
-    pub(crate) fn options(&self) -> Options {
-        let routes = ROUTES.map(|(method, path)| Route {
+    pub(crate) fn options(&self) -> GatewayOptions {
+        let routes = ROUTES.map(|(method, path)| GatewayRoute {
             method,
             path,
             function: Arc::clone(&self.lambda),
         });
-        Options::new(routes.into(), vec![ORIGIN.to_owned()])
+        GatewayOptions::new(routes.into(), vec![ORIGIN.to_owned()])
     }
 
     /// An API that serves it.
@@ -80,12 +80,12 @@ impl Function {
     }
 }
 
-/// The one origin that may call.
+/// The one allowed origin.
 pub(crate) const ORIGIN: &str = "http://localhost:5173";
 
-/// A function that answers with its event as the body.
-pub(crate) async fn echo() -> Function {
-    Function::start(|event| {
+/// A function that returns its event as the body.
+pub(crate) async fn echo() -> ClosureFunction {
+    ClosureFunction::start(|event| {
         Ok(json!({
             "statusCode": 200,
             "headers": { "content-type": "application/json", "access-control-allow-origin": "*" },
@@ -95,7 +95,7 @@ pub(crate) async fn echo() -> Function {
     .await
 }
 
-/// Status and JSON of an answer.
+/// Status and JSON of a response.
 pub(crate) async fn read(response: reqwest::Response) -> (u16, Value) {
     let status = response.status().as_u16();
     let body = response.bytes().await.unwrap();

@@ -1,4 +1,4 @@
-//! Sizes, times, and who is let in.
+//! Limits of size and time, and authorizers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use slipway_emulators::gateway::Gateway;
 use slipway_emulators::lambda::Lambda;
 
-use crate::function::{Function, echo, read};
+use crate::function::{ClosureFunction, echo, read};
 
 const MIB: usize = 1024 * 1024;
 
@@ -25,12 +25,12 @@ async fn a_request_over_a_limit_does_not_reach_the_function() {
         let request = request.header("content-type", "text/plain");
         read(request.body("a".repeat(bytes)).send().await.unwrap()).await
     };
-    // 10 MB are API Gateway's, of which Lambda takes an event of 6.
+    // API Gateway allows 10 MB, and Lambda 6 MB for an event.
     for bytes in [10 * MIB + 1, 10 * MIB, 6 * MIB] {
         let refused = (413, said("Request Entity Too Large"));
         assert_eq!(post(bytes).await, refused, "{bytes}");
     }
-    // Its answer, which holds it, must be below 6 MB as well.
+    // The response, which contains the event, must be below 6 MB as well.
     assert_eq!(post(2 * MIB).await.0, 200);
     let long = "a".repeat(10_240);
     let request = Client::new().post(format!("{}/echo", gateway.url()));
@@ -39,8 +39,8 @@ async fn a_request_over_a_limit_does_not_reach_the_function() {
 }
 
 #[tokio::test]
-async fn an_answer_over_6_mb_is_an_error() {
-    let function = Function::start(|event| {
+async fn a_response_over_6_mb_is_an_error() {
+    let function = ClosureFunction::start(|event| {
         let bytes = event["rawQueryString"].as_str().unwrap().parse().unwrap();
         Ok(json!({ "statusCode": 200, "body": "a".repeat(bytes) }))
     })
@@ -52,13 +52,13 @@ async fn an_answer_over_6_mb_is_an_error() {
     };
     assert_eq!(get(6 * MIB - 100).await, 200);
     assert_eq!(get(6 * MIB).await, 500);
-    // The function goes on.
+    // The function continues.
     assert_eq!(get(1).await, 200);
 }
 
 #[tokio::test]
-async fn a_function_that_fails_or_is_late_is_answered_for() {
-    let function = Function::start(|event| match event["rawQueryString"].as_str() {
+async fn a_function_that_fails_or_is_late_gets_an_error_response() {
+    let function = ClosureFunction::start(|event| match event["rawQueryString"].as_str() {
         Some("fail") => Err(json!({ "errorMessage": "a secret", "errorType": "Bug" })),
         Some("shape") => Ok(json!({ "statusCode": "two hundred" })),
         _ => Ok(json!({ "no": "status" })),
@@ -90,7 +90,7 @@ async fn a_function_that_fails_or_is_late_is_answered_for() {
 }
 
 #[tokio::test]
-async fn an_authorizer_answers_401_itself_and_passes_claims_on() {
+async fn an_authorizer_responds_with_401_and_passes_claims_on() {
     let function = echo().await;
     let mut options = function.options();
     options.authorizer = Some(Arc::new(|token| {

@@ -1,4 +1,5 @@
-//! The API Gateway and the Lambda runtime API of ours, as clients and as functions meet them.
+//! The emulators of API Gateway and of the Lambda runtime API, from the side of clients and of
+//! functions.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,10 +1,10 @@
-//! Requests as the events that functions get, and answers as the responses that clients get.
+//! Requests as events for functions, and results of functions as responses for clients.
 
 use http::Method;
 use reqwest::Client;
 use serde_json::{Value, json};
 
-use crate::function::{Function, echo, read};
+use crate::function::{ClosureFunction, echo, read};
 
 #[tokio::test]
 async fn header_names_are_lower_case_and_repeated_values_are_joined() {
@@ -21,7 +21,7 @@ async fn header_names_are_lower_case_and_repeated_values_are_joined() {
     let (status, event) = read(request.send().await.unwrap()).await;
     assert_eq!(status, 200);
     assert_eq!(event["headers"]["x-twice"], "one,two");
-    // The runtime never sees it: it is a header of the request like any other.
+    // The runtime does not interpret it: it is an ordinary header of the request.
     assert_eq!(event["headers"]["lambda-runtime-client-context"], "x");
     assert_eq!(event["headers"].get("cookie"), None);
     assert_eq!(event["cookies"], json!(["a=1", "b=2"]));
@@ -62,7 +62,7 @@ async fn path_parameters_are_decoded_and_an_encoded_slash_separates() {
 }
 
 #[tokio::test]
-async fn nothing_of_a_control_plane_is_served() {
+async fn no_control_plane_is_served() {
     let function = echo().await;
     let gateway = function.serve().await;
     let forged =
@@ -124,8 +124,8 @@ async fn bodies_that_are_not_text_are_in_base64() {
 }
 
 #[tokio::test]
-async fn an_answer_is_passed_on_as_it_is() {
-    let function = Function::start(|_| {
+async fn a_response_is_passed_on_unchanged() {
+    let function = ClosureFunction::start(|_| {
         Ok(json!({
             "statusCode": 418,
             "headers": { "Content-Type": "image/png", "Cache-Control": "no-store" },

@@ -1,24 +1,24 @@
-//! The runtime API: what an environment gets, when it is to end, and when its process has ended.
+//! The runtime API: the events of an environment, its retirement, and the end of its process.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use reqwest::Client;
 use serde_json::json;
-use slipway_emulators::lambda::{Lambda, Outcome, RuntimeApi, Step};
+use slipway_emulators::lambda::{InvocationResult, Lambda, RuntimeApi, RuntimeStep};
 
-use crate::function::Function;
+use crate::function::ClosureFunction;
 
-/// Only a bound.
+/// Only a limit.
 const LONG: Duration = Duration::from_mins(1);
 
 #[tokio::test]
-async fn an_environment_that_is_retired_finishes_its_event_and_gets_no_other() {
-    let first = Function::start(|event| Ok(json!(["first", event]))).await;
+async fn a_retired_environment_finishes_its_event_and_gets_no_other() {
+    let first = ClosureFunction::start(|event| Ok(json!(["first", event]))).await;
     let lambda = Arc::clone(&first.lambda);
     assert_eq!(
         lambda.invoke(&json!(1), LONG).await,
-        Outcome::Answered(json!(["first", 1]))
+        InvocationResult::Answered(json!(["first", 1]))
     );
     first.api().polled().await;
     first.api().retire();
@@ -35,12 +35,15 @@ async fn an_environment_that_is_retired_finishes_its_event_and_gets_no_other() {
     let url = format!("{base}/{}/response", id.to_str().unwrap());
     let answered = http.post(url).body("true").send().await.unwrap();
     assert_eq!(answered.status(), 202);
-    assert_eq!(waiting.await.unwrap(), Outcome::Answered(json!(true)));
+    assert_eq!(
+        waiting.await.unwrap(),
+        InvocationResult::Answered(json!(true))
+    );
     assert!(second.busy_since().is_none());
 }
 
 #[tokio::test]
-async fn a_process_that_ends_fails_its_own_event_alone() {
+async fn a_process_that_ends_fails_only_its_own_event() {
     let lambda = Lambda::without_environment();
     let environment = RuntimeApi::start(lambda.queue(), None).await.unwrap();
     let [given, waiting] = ["1", "2"].map(|event| lambda.queue().push(event.to_owned(), LONG));
@@ -49,12 +52,15 @@ async fn a_process_that_ends_fails_its_own_event_alone() {
     assert_eq!(Client::new().get(url).send().await.unwrap().status(), 200);
     environment.abandon("it died");
     let died = json!({ "errorType": "Runtime.ExitError", "errorMessage": "it died" });
-    assert_eq!(given.await.unwrap(), Outcome::Failed(died));
+    assert_eq!(given.await.unwrap(), InvocationResult::Failed(died));
     lambda.queue().fail_waiting("it does not start");
-    assert!(matches!(waiting.await.unwrap(), Outcome::Failed(_)));
+    assert!(matches!(
+        waiting.await.unwrap(),
+        InvocationResult::Failed(_)
+    ));
 }
 
-/// Events hold tokens, and any page may send requests to any port of this machine.
+/// Events contain tokens, and any page may send requests to any port of this machine.
 #[tokio::test]
 async fn a_page_gets_no_event() {
     let lambda = Lambda::without_environment();
@@ -63,7 +69,7 @@ async fn a_page_gets_no_event() {
     let port = environment.address().port();
     let url = format!("http://127.0.0.1:{port}/2018-06-01/runtime/invocation/next");
     for (name, value) in [
-        // A name of its own that resolves to this machine.
+        // A host name of the website that resolves to this machine.
         ("host", format!("evil.example:{port}")),
         ("origin", "https://evil.example".to_owned()),
         ("sec-fetch-site", "cross-site".to_owned()),
@@ -78,7 +84,7 @@ async fn a_page_gets_no_event() {
 }
 
 #[tokio::test]
-async fn an_event_that_is_not_awaited_any_more_is_not_given() {
+async fn an_event_without_a_waiting_caller_is_not_delivered() {
     let lambda = Lambda::without_environment();
     drop(lambda.queue().push("1".to_owned(), LONG));
     let _awaited = lambda.queue().push("2".to_owned(), LONG);
@@ -93,7 +99,7 @@ async fn an_event_that_is_not_awaited_any_more_is_not_given() {
 async fn each_step_is_reported() {
     let steps = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&steps);
-    let observer = move |step: Step<'_>| seen.lock().unwrap().push(format!("{step:?}"));
+    let observer = move |step: RuntimeStep<'_>| seen.lock().unwrap().push(format!("{step:?}"));
     let lambda = Lambda::without_environment();
     let environment = RuntimeApi::start(lambda.queue(), Some(Arc::new(observer))).await;
     let base = format!(
@@ -117,7 +123,10 @@ async fn each_step_is_reported() {
         let posted = http.post(format!("{base}/{path}")).body(body).send().await;
         assert_eq!(posted.unwrap().status(), 202);
     }
-    assert_eq!(awaited.await.unwrap(), Outcome::Failed(json!("oh")));
+    assert_eq!(
+        awaited.await.unwrap(),
+        InvocationResult::Failed(json!("oh"))
+    );
     let steps = steps.lock().unwrap().clone();
     assert_eq!(
         steps,

@@ -1,4 +1,4 @@
-//! What holds after each step, and what holds in the end.
+//! The invariants after each step, and at the end of a history.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use super::wrap;
 const STORED: &str = r#"{"a": "ü\"b"}"#;
 
 impl Play<'_> {
-    /// Table and usage are those of the model.
+    /// Table and usage equal the model's.
     pub(crate) async fn check_table(&self) -> Check {
         let files = self.model.files.iter().enumerate();
         let rows =
@@ -30,12 +30,12 @@ impl Play<'_> {
         same("rows and usage", &found, &(rows.collect(), usage.collect()))
     }
 
-    /// A user sees exactly their own live files.
+    /// Each user sees exactly their own live files.
     pub(crate) async fn check_list(&self, user: usize) -> Check {
         self.is_list(&self.app().list(USERS[user]).await, user)
     }
 
-    /// The row that there has to be, in the words of the query.
+    /// The expected row, in the format of the query.
     fn row(&self, file: usize, row: &Row) -> Option<String> {
         let user = USERS[self.model.files[file].user];
         match row {
@@ -61,7 +61,7 @@ impl Play<'_> {
         }
     }
 
-    /// A user's live files, newest first: what a list has to show.
+    /// A user's live files, newest first, as a list must return them.
     fn lives(&self, user: usize) -> Vec<(usize, &Stored)> {
         let files = self.model.files.iter().enumerate().rev();
         files
@@ -80,7 +80,7 @@ impl Play<'_> {
             .try_for_each(|(shown, (at, stored))| self.is_shown(shown, at, stored))
     }
 
-    /// Whether `shown` is what the API has to say of a file.
+    /// Whether `shown` is what the API must return for a file.
     pub(crate) fn is_shown(&self, shown: &Value, file: usize, stored: &Stored) -> Check {
         let (asked, rule) = (&self.model.files[file].asked, self.model.files[file].rule);
         let uploaded = self.began + Duration::seconds(stored.second);
@@ -104,7 +104,7 @@ impl Play<'_> {
         same("file", shown, &expected)
     }
 
-    /// The bucket has what the model has.
+    /// The bucket has the objects of the model.
     pub(crate) async fn check_objects(&self) -> Check {
         let files = self.model.files.iter().enumerate();
         let objects: BTreeSet<_> = files
@@ -117,10 +117,11 @@ impl Play<'_> {
         same("objects", &found, &objects)
     }
 
-    /// Nothing is on its way any more: rows, objects and usage agree, and every URL gives the last bytes.
+    /// All events have arrived: rows, objects and usage agree, and every URL returns the last
+    /// bytes.
     pub(crate) async fn check_end(&self) -> Check {
         for (at, file) in self.model.files.iter().enumerate() {
-            // The model itself must have come to rest.
+            // The model must have settled as well.
             same("row and object", &file.live(), &file.object.as_ref())?;
             for (user, name) in USERS.iter().enumerate() {
                 let answer = self
@@ -170,7 +171,7 @@ impl Play<'_> {
     }
 }
 
-/// As Postgres and S3 count.
+/// Sizes as Postgres and S3 count them.
 fn number(number: usize) -> i64 {
     number.try_into().unwrap()
 }

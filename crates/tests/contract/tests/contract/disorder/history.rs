@@ -1,4 +1,4 @@
-//! What may happen, in any order: histories of steps that proptest makes up, and shrinks.
+//! Histories: steps in any order, generated and shrunk by proptest.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -7,19 +7,20 @@ use proptest::sample::select;
 use super::limits::{FIRST, LIMITS, MAX};
 use super::model::Asked;
 
-/// The longest history, in steps, without a bad day.
+/// The number of steps of the longest random history.
 const LONGEST: usize = 20;
 
-/// One step. Users and files are numbers: a file is counted back from the newest, around the end.
+/// A step. Users and files are numbers. A file is counted back from the newest, modulo the number
+/// of files.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    /// Presigns, and uploads what was asked for if that is `put`.
+    /// Presigns, and uploads the requested file if `put`.
     Presign {
         user: usize,
         asked: Asked,
         put: bool,
     },
-    /// A PUT through a URL of before: of what was asked for, or of other bytes.
+    /// A PUT through an older URL: of the requested file, or of other bytes.
     Put { file: usize, other: Option<Vec<u8>> },
     /// `save-metadata`.
     Save { by: usize, file: usize },
@@ -31,31 +32,31 @@ pub(crate) enum Step {
         shape: Shape,
         again: bool,
     },
-    /// An event never arrives.
+    /// An event is lost.
     Lose { which: usize },
     /// `DELETE /files/{id}`.
     Delete { by: usize, file: usize },
     /// `POST /files/delete`.
     DeleteMany { by: usize, files: Vec<usize> },
-    /// Somebody removes an object by hand.
+    /// An object is removed by hand.
     Remove { file: usize },
-    /// The scanner looks at an object.
+    /// The scanner scans an object.
     Scan { file: usize, clean: bool },
-    /// Somebody reads a file, by every URL of it that was ever given out.
+    /// A client reads a file by every URL of it that was ever returned.
     Read { file: usize },
     /// A second passes.
     Second,
-    /// A day and a half pass, and a bit more: no upload URL lives that long.
+    /// More than a day and a half pass: every upload URL has expired.
     Age,
-    /// From now on the deployment has other limits.
+    /// The deployment has other limits from now on.
     Limit { limits: usize },
-    /// Everything that is on its way arrives.
+    /// All pending events arrive.
     Quiet,
     /// A second passes, and the bucket is restored by copy.
     Restore,
-    /// The database is lost, and migrated.
+    /// The database is lost, and migrated again.
     LoseDatabase,
-    /// `maintain`: its first task, its second, or both.
+    /// `maintain` runs its first task, its second, or both.
     Maintain {
         deletes: bool,
         reconcile: bool,
@@ -63,23 +64,23 @@ pub(crate) enum Step {
     },
 }
 
-/// How an event is wrapped.
+/// The envelope of an event.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Shape {
     Direct,
     EventBridge,
-    /// The notification in a message of a queue.
+    /// The notification in an SQS message.
     Sqs,
-    /// Twice in one batch of a queue, as S3 and as EventBridge say it.
+    /// Twice in one SQS batch, in the formats of S3 and of EventBridge.
     SqsTwice,
 }
 
-/// A whole history.
+/// A history.
 #[derive(Clone, Debug)]
 pub(crate) struct History {
-    /// Whether the bucket has its gate.
+    /// Whether the bucket policy requires a clean scan.
     pub(crate) gated: bool,
-    /// Which limits the deployment begins with.
+    /// The limits at the beginning.
     pub(crate) limits: usize,
     pub(crate) steps: Vec<Step>,
 }
@@ -101,8 +102,8 @@ pub(crate) fn histories() -> impl Strategy<Value = History> {
     })
 }
 
-/// What operators go through: files that were accepted long ago or lately, a disaster, limits that were lowered, and
-/// somebody who uploads before maintenance comes. Steps by chance hardly ever meet in this order.
+/// A typical incident: files that were accepted long ago or recently, a disaster, lowered limits,
+/// and an upload before maintenance runs. Random steps rarely come in this order.
 fn bad_day() -> impl Strategy<Value = Vec<Step>> {
     let disaster = select(vec![
         vec![Step::LoseDatabase],
@@ -187,7 +188,7 @@ fn asked() -> impl Strategy<Value = Asked> {
     })
 }
 
-/// Few and short, so that the same come again, and some are over the limit.
+/// Few and short, so that the same values recur, and some are over the limit.
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
     (select(b"abc".to_vec()), 0..=MAX + 2).prop_map(|(byte, length)| vec![byte; length])
 }

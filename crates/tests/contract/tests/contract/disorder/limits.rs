@@ -1,13 +1,13 @@
-//! The limits that a deployment may have in these histories.
+//! The limits of a deployment in these histories.
 
-/// What a deployment accepts. An operator changes it at any time.
+/// What a deployment accepts. An operator may change it at any time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// The largest file, in bytes.
+    /// The largest file in bytes.
     pub(crate) max: usize,
-    /// What a user may have.
+    /// The quota of a user.
     pub(crate) quota: Option<usize>,
-    /// Whether text may be uploaded, which all files of these histories are.
+    /// Whether text may be uploaded. All files of these histories are text.
     pub(crate) text: bool,
     /// What the rule `small` allows, where there are rules; `default` allows everything.
     pub(crate) small: Option<Small>,
@@ -22,7 +22,7 @@ pub(crate) struct Small {
     pub(crate) text: bool,
 }
 
-/// The largest file of any of them.
+/// The largest limit of a file.
 pub(crate) const MAX: usize = 8;
 
 pub(crate) const LIMITS: [Limits; 7] = [

@@ -1,28 +1,28 @@
-//! What is promised, as a list of files in memory. No code of the product is in here.
+//! The rules as a model in memory. It uses no code of the product.
 //!
-//! A file is what S3 has under its key and what the table says of it; everything else follows.
+//! A file is the object under its key and its row. Everything else follows from these two.
 
 use super::limits::{LIMITS, Limits, Small};
 
-/// A day and a half, and a bit more, in seconds: no upload URL lives that long.
+/// More than a day and a half in seconds: every upload URL has expired.
 pub(crate) const AGE: i64 = 37 * 60 * 60;
 
-/// Bytes in S3, and the second of their Last-Modified.
+/// The bytes in S3, and the second of their Last-Modified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stored {
     pub(crate) bytes: Vec<u8>,
     pub(crate) second: i64,
 }
 
-/// What a user asks to upload.
+/// The upload that a user requests.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     pub(crate) bytes: Vec<u8>,
-    /// Whether its length is told, and so signed.
+    /// Whether the length is given, and so signed.
     pub(crate) size: bool,
-    /// Whether its checksum is.
+    /// Whether the checksum is given.
     pub(crate) checksum: bool,
-    /// Whether nothing may be overwritten.
+    /// Whether the object may not be overwritten.
     pub(crate) once: bool,
     /// Whether it asks for the rule `small`.
     pub(crate) small: bool,
@@ -30,7 +30,7 @@ pub(crate) struct Asked {
     pub(crate) metadata: bool,
 }
 
-/// Why there is a tombstone: the code that the owner is answered.
+/// The reason for a tombstone: the code that the owner gets.
 pub(crate) type Why = &'static str;
 pub(crate) const DELETED: Why = "file_deleted";
 pub(crate) const TOO_LARGE: Why = "file_too_large";
@@ -40,16 +40,16 @@ const TYPE: Why = "type_not_allowed";
 /// The rule that narrows.
 const SMALL: &str = "small";
 
-/// What the table says of a file.
+/// The row of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Row {
     None,
     Live(Stored),
     Tombstone {
         why: Why,
-        /// Older than any upload URL can live.
+        /// Whether it is older than any upload URL.
         old: bool,
-        /// Whether maintain has removed the object since.
+        /// Whether `maintain` has removed the object since.
         removed: bool,
     },
 }
@@ -60,16 +60,16 @@ pub(crate) struct File {
     pub(crate) asked: Asked,
     /// The rule that it was presigned under.
     pub(crate) rule: Option<&'static str>,
-    /// Whether its upload URL still holds.
+    /// Whether its upload URL is still valid.
     pub(crate) url: bool,
-    /// What S3 has.
+    /// The object in S3.
     pub(crate) object: Option<Stored>,
-    /// Whether a scanner has found nothing in just that.
+    /// Whether a scanner has found this version clean.
     pub(crate) clean: bool,
     pub(crate) row: Row,
 }
 
-/// What recording comes to.
+/// The outcome of recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Created,
@@ -81,21 +81,23 @@ pub(crate) enum Outcome {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Model {
     pub(crate) files: Vec<File>,
-    /// Seconds on S3's clock.
+    /// Seconds of S3's clock.
     pub(crate) second: i64,
-    /// What was uploaded from this second on may still be written through a URL, by the true time. S3's clock of these
-    /// histories is late by all the time that is still to pass in them.
+    /// An object that was uploaded at this second or later may still be overwritten through a URL,
+    /// by the true time. S3's clock in these histories is behind by the time that will still pass
+    /// in them.
     pub(crate) young: i64,
-    /// Which of [`LIMITS`] hold.
+    /// The current entry of [`LIMITS`].
     pub(crate) limits: usize,
     /// Whether objects are recorded together, which a quota then compares as one.
     pub(super) together: bool,
-    /// Rows that `maintain` dropped, and objects that it refused, in the last 24 hours, forced ones excepted.
+    /// Rows that `maintain` dropped and objects that it refused in the last 24 hours, except forced
+    /// ones.
     pub(crate) removed: usize,
 }
 
 impl Model {
-    /// The live files of a user and their bytes: the sum that usage always is.
+    /// The number and the bytes of a user's live files. The usage must always equal it.
     pub(crate) fn usage(&self, user: usize) -> (usize, usize) {
         let live = self.files.iter().filter(|file| file.user == user);
         let sizes = live.filter_map(|file| file.live().map(|stored| stored.bytes.len()));
@@ -106,7 +108,7 @@ impl Model {
         LIMITS[self.limits]
     }
 
-    /// Status and code of presigning; 200 makes a file.
+    /// Status and code of presigning. A 200 adds a file.
     pub(crate) fn presign(&mut self, user: usize, asked: Asked) -> (u16, &'static str) {
         let (size, limits) = (asked.bytes.len(), self.limits());
         let small = limits.small.filter(|_| asked.small);
@@ -126,7 +128,7 @@ impl Model {
             if !asked.size {
                 return (400, "invalid_request");
             }
-            // Who is over it, as after a rebuild, has nothing left; an empty file fits even then.
+            // A user over quota, as after a rebuild, has 0 bytes left. An empty file still fits.
             if size > quota.saturating_sub(self.usage(user).1) {
                 return (413, OVER_QUOTA);
             }
@@ -144,7 +146,7 @@ impl Model {
         (200, "")
     }
 
-    /// The statuses that S3 may answer to a PUT: what is wrong with it, or 200 if nothing is.
+    /// The statuses that S3 may respond with to a PUT: one for each problem, or 200.
     pub(crate) fn put(&mut self, file: usize, bytes: &[u8]) -> Vec<u16> {
         let (second, file) = (self.second, &mut self.files[file]);
         if file.asked.size && bytes.len() != file.asked.bytes.len() {
@@ -166,7 +168,8 @@ impl Model {
         wrong
     }
 
-    /// What a read URL gives: the bytes that are there now. Behind the gate, only if just those were found clean.
+    /// The bytes that a read URL returns: the current ones, or none if the policy requires a scan
+    /// and they are not found clean.
     pub(crate) fn read(&self, file: usize, gated: bool) -> Result<&[u8], u16> {
         let file = &self.files[file];
         let refused = if gated { 403 } else { 404 };
@@ -174,7 +177,7 @@ impl Model {
         object.map(|stored| &*stored.bytes).ok_or(refused)
     }
 
-    /// Makes the table say what S3 has, whoever asked for it.
+    /// Records the object of a file, as every caller of the record step does.
     pub(crate) fn record(&mut self, file: usize) -> Outcome {
         let Some(object) = self.files[file].object.clone() else {
             return Outcome::Missing;
@@ -275,7 +278,7 @@ impl Model {
         files.iter().map(code).collect()
     }
 
-    /// What `record-upload` counts for an event about a file, whatever the event says.
+    /// What `record-upload` counts for an event about a file, whatever the event's type.
     pub(crate) fn event(&mut self, file: usize) -> &'static str {
         match self.record(file) {
             Outcome::Created => "recorded",
@@ -301,7 +304,7 @@ impl Model {
         found
     }
 
-    /// The bucket is restored by copy: its objects say that they were written now.
+    /// The bucket is restored by copy: its objects appear as written now.
     pub(crate) fn restore(&mut self) {
         for object in self
             .files
@@ -312,7 +315,7 @@ impl Model {
         }
     }
 
-    /// The database is lost, and migrated: there is no row, not even a tombstone.
+    /// The database is lost, and migrated again. There are no rows, not even tombstones.
     pub(crate) fn lose_database(&mut self) {
         for file in &mut self.files {
             file.row = Row::None;
@@ -320,7 +323,7 @@ impl Model {
         self.removed = 0;
     }
 
-    /// A day and a half pass, and a bit more.
+    /// More than a day and a half pass.
     pub(crate) fn age(&mut self) {
         self.second += AGE;
         self.removed = 0;
@@ -334,7 +337,7 @@ impl Model {
 }
 
 impl File {
-    /// What everybody who may see the file sees of it.
+    /// What every user who may see the file sees of it.
     pub(crate) fn live(&self) -> Option<&Stored> {
         match &self.row {
             Row::Live(stored) => Some(stored),

@@ -1,4 +1,4 @@
-//! Doing what a history says, to the functions and to the model, and comparing what both answer.
+//! Plays a history against the functions and the model, and compares their responses.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -15,26 +15,26 @@ use crate::world::App;
 
 pub(crate) const USERS: [&str; 2] = ["alice", "bob"];
 
-/// What went wrong, in words.
+/// A description of the difference.
 pub(crate) type Check = Result<(), String>;
 
 /// A history that is being played.
 pub(crate) struct Play<'a> {
     pub(crate) deployment: &'a Deployment,
     pub(crate) model: Model,
-    /// What presigning answered, a file of the model each.
+    /// The presign response of each file of the model.
     pub(crate) presigned: Vec<Value>,
-    /// What S3 calls bytes.
+    /// The keys of the objects.
     pub(crate) etags: HashMap<Vec<u8>, String>,
-    /// When the clock of S3 stood at 0: an hour before the true time at the end of the history.
+    /// The true time at which S3's clock was 0: an hour before the end of the history.
     pub(crate) began: OffsetDateTime,
-    /// On their way.
+    /// Events that have not arrived yet.
     events: Vec<ObjectEvent>,
-    /// Every read URL that was ever given out, by file.
+    /// Every read URL that was ever returned, by file.
     urls: BTreeSet<(usize, String)>,
 }
 
-/// Plays `history` from nothing to its end, and settles it.
+/// Plays `history` from an empty deployment to its end, and settles it.
 pub(crate) async fn play(deployment: &Deployment, history: &History) -> Check {
     deployment.clear().await;
     let ages = history
@@ -70,7 +70,7 @@ impl Play<'_> {
         self.deployment.app(self.model.limits, false)
     }
 
-    /// The file that a step means, if there is any.
+    /// The file that a step refers to, if there is one.
     pub(super) fn file(&self, back: usize) -> Option<usize> {
         let files = self.presigned.len();
         let back = back.checked_rem(files)?;
@@ -90,12 +90,13 @@ impl Play<'_> {
         self.deployment.world.server.stop_clock(now);
     }
 
-    /// Takes what S3 has told.
+    /// Takes the new events of S3.
     async fn hear(&mut self) {
-        self.events.extend(self.deployment.world.heard().await);
+        self.events
+            .extend(self.deployment.world.take_events().await);
     }
 
-    /// The table is looked at after each step, and by turns what either user sees of it.
+    /// Compares the table after each step, and what each user sees of it after every other.
     async fn step_and_check(&mut self, step: &Step, user: usize) -> Check {
         self.step(step).await?;
         self.hear().await;
@@ -224,7 +225,7 @@ impl Play<'_> {
     }
 
     async fn put(&mut self, file: usize, bytes: &[u8]) -> Check {
-        // S3 would answer 403, by a clock that is not ours to set.
+        // S3 would respond with 403 because of its clock, which the test cannot set.
         if !self.model.files[file].url {
             return Ok(());
         }
@@ -295,7 +296,7 @@ impl Play<'_> {
             .await
             .map_err(|error| format!("event: {error}"))?;
         let files = 0..self.presigned.len();
-        // Something that was cleared away before this history began is nobody's.
+        // An event of an object of an earlier history has no file.
         let Some(file) = files.into_iter().find(|file| self.key(*file) == event.key) else {
             return Err(format!("an event about {}", event.key));
         };
@@ -332,9 +333,9 @@ impl Play<'_> {
         self.check_objects().await
     }
 
-    /// Everything arrives.
+    /// All events arrive.
     async fn quiet(&mut self) -> Check {
-        // Removing what is refused or deleted is told as well.
+        // Removing refused or deleted objects sends events as well.
         while !self.events.is_empty() {
             for event in std::mem::take(&mut self.events) {
                 self.deliver(&event, Shape::Direct).await?;
@@ -344,7 +345,8 @@ impl Play<'_> {
         Ok(())
     }
 
-    /// Everything arrives, and maintain runs: whatever was before, all agree now.
+    /// All events arrive, and `maintain` runs. Bucket, table and usage then agree, whatever
+    /// happened before.
     async fn settle(&mut self) -> Check {
         self.quiet().await?;
         self.maintain(true, true, true).await?;
@@ -358,7 +360,7 @@ pub(crate) fn metadata() -> Value {
     json!({ "a": "ü\"b" })
 }
 
-/// What a file is called.
+/// The name of a file.
 pub(crate) fn name(file: usize) -> String {
     format!("Übung {file}.txt")
 }

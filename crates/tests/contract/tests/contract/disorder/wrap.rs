@@ -1,4 +1,4 @@
-//! What S3 tells, in every shape in which it arrives.
+//! S3's events in every format in which they arrive.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -47,7 +47,7 @@ fn queue(bodies: &[Value]) -> Value {
     json!({ "Records": bodies.iter().enumerate().map(message).collect::<Vec<_>>() })
 }
 
-/// The SHA-256 of bytes as the API has it.
+/// The SHA-256 of bytes in the API's encoding.
 pub(crate) fn checksum(bytes: &[u8]) -> String {
     STANDARD.encode(ring::digest::digest(&ring::digest::SHA256, bytes))
 }

@@ -1,4 +1,5 @@
-//! The page that the template hosts: who may read its bucket, who hears of its address, and what its headers say.
+//! The page that the template hosts: who may read its bucket, which settings name its origin, and
+//! its headers.
 
 use serde_json::{Value, json};
 use slipway_emulators::s3::CorsRule;
@@ -11,14 +12,14 @@ fn properties(resource: &str) -> &'static Value {
     &found["Properties"]
 }
 
-/// `https://`, the page's own domain or CloudFront's, and what follows it.
+/// `https://`, the domain of the page or of CloudFront, and the rest.
 fn address(rest: &str) -> Value {
     let sub = |host: &str| json!({ "Fn::Sub": format!("https://${{{host}}}{rest}") });
     let (own, other) = (sub("PageDomainName"), sub("PageDistribution.DomainName"));
     json!({ "Fn::If": ["HostsPageAtDomain", own, other] })
 }
 
-/// What a list parameter says, and the page where it is hosted.
+/// The value of a list parameter, with the origin of the hosted page.
 fn with_page(parameter: &str, rest: &str) -> Value {
     let given = json!({ "Ref": parameter });
     let joined = |parts: Value| json!({ "Fn::Join": [",", parts] });
@@ -27,7 +28,7 @@ fn with_page(parameter: &str, rest: &str) -> Value {
 }
 
 #[test]
-fn the_page_may_call_and_people_come_back_to_it() {
+fn the_page_may_call_the_api_and_sign_in_returns_to_it() {
     let origins = with_page("AllowedOrigins", "");
     let api = &properties("Api")["CorsConfiguration"]["AllowOrigins"];
     let bucket = &properties("Bucket")["CorsConfiguration"]["CorsRules"][0]["AllowedOrigins"];
@@ -42,10 +43,10 @@ fn the_page_may_call_and_people_come_back_to_it() {
     assert_eq!(template()["Outputs"]["PageUrl"]["Value"], address(""));
 }
 
-/// Uploads send the first three; players and download managers ask for ranges, and read how large an answer is and what
-/// it is named.
+/// Uploads send the first three headers. Players and download managers request ranges, and read the
+/// length and the name of a response.
 #[test]
-fn the_bucket_allows_what_clients_send_and_read() {
+fn the_buckets_cors_rule_allows_what_clients_send_and_read() {
     let rule = &properties("Bucket")["CorsConfiguration"]["CorsRules"][0];
     let headers = json!([
         "content-type",
@@ -65,7 +66,7 @@ fn the_bucket_allows_what_clients_send_and_read() {
     assert_eq!(rule["ExposedHeaders"], exposed);
     let public = &properties("PublicHeaders")["ResponseHeadersPolicyConfig"]["CorsConfig"];
     assert_eq!(public["AccessControlExposeHeaders"]["Items"], exposed);
-    // The local S3 has the same rule, with origins of its own.
+    // The local S3 has the same rule with other origins.
     let local = CorsRule::of_template(vec!["*".to_owned()]).expect("a rule");
     assert_eq!(json!(local.methods), rule["AllowedMethods"]);
     assert_eq!(json!(local.headers), headers);
@@ -74,7 +75,7 @@ fn the_bucket_allows_what_clients_send_and_read() {
 }
 
 #[test]
-fn cloudfront_alone_reads_the_pages_bucket() {
+fn only_cloudfront_reads_the_bucket_of_the_page() {
     let bucket = properties("PageBucket");
     let blocked = bucket["PublicAccessBlockConfiguration"].as_object();
     assert!(blocked.is_some_and(|all| all.len() == 4 && all.values().all(|one| one == true)));
@@ -102,9 +103,10 @@ fn cloudfront_alone_reads_the_pages_bucket() {
     assert_eq!(statements.map(Vec::len), Some(3));
 }
 
-/// A distribution that names the API or the files' bucket would be a circle: both name the distribution.
+/// A distribution that refers to the API or to the files' bucket would be a circular dependency:
+/// both refer to the distribution.
 #[test]
-fn the_headers_guard_the_page_and_name_nobody() {
+fn the_headers_protect_the_page_and_name_no_server() {
     let headers = &properties("PageHeaders")["ResponseHeadersPolicyConfig"];
     let policy =
         &headers["SecurityHeadersConfig"]["ContentSecurityPolicy"]["ContentSecurityPolicy"];
@@ -127,7 +129,7 @@ fn the_headers_guard_the_page_and_name_nobody() {
     );
     assert_eq!(behaviour["ViewerProtocolPolicy"], "redirect-to-https");
     assert_eq!(distribution["DefaultRootObject"], "index.html");
-    // What each file says of its cache holds, down to nothing.
+    // Every `cache-control` of the files applies, down to zero.
     let cache = &properties("PageCache")["CachePolicyConfig"];
     assert_eq!(
         (&cache["MinTTL"], &cache["DefaultTTL"]),

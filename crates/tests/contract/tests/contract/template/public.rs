@@ -1,4 +1,4 @@
-//! What CloudFront shows: its function is run, and held to the functions' own rule.
+//! Runs the template's CloudFront function, and compares it with the rule of the functions.
 
 use std::process::Command;
 
@@ -54,7 +54,7 @@ fn dispositions(headers: &Value) -> Vec<bool> {
 }
 
 #[test]
-fn cloudfront_attaches_what_the_functions_attach() {
+fn cloudfront_serves_the_same_types_as_attachments() {
     let headers = TYPES.map(|kind| json!({ "content-type": { "value": kind } }));
     let expected: Vec<_> = TYPES.iter().map(|kind| !is_inert(kind)).collect();
     assert!(expected.contains(&true) && expected.contains(&false));
@@ -62,7 +62,7 @@ fn cloudfront_attaches_what_the_functions_attach() {
 }
 
 #[test]
-fn cloudfront_attaches_what_has_no_type_or_is_encoded() {
+fn cloudfront_serves_unknown_and_encoded_content_as_attachments() {
     let encoded = |encoding: &str| json!({ "content-type": { "value": "image/png" }, "content-encoding": { "value": encoding } });
     let headers = json!([
         {},

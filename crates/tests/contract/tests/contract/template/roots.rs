@@ -1,4 +1,4 @@
-//! The roots in certs/: each under the name by which OpenSSL finds it, and listed.
+//! The roots in certs/: each has the file name by which OpenSSL finds it, and is listed.
 
 use std::path::Path;
 
@@ -19,6 +19,6 @@ fn every_root_is_named_by_its_hash() {
         count += 1;
     }
     assert_eq!(readme.matches(".0` |").count(), count, "listed and there");
-    // It is read as PEM, too.
+    // It must be PEM as well.
     assert!(!readme.contains("-----BEGIN"));
 }

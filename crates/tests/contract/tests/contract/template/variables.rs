@@ -20,7 +20,7 @@ const LAMBDAS: [&str; 7] = [
     "AWS_LAMBDA_FUNCTION_NAME",
 ];
 
-/// For servers elsewhere; here they are those of AWS.
+/// For S3 servers other than AWS.
 const ELSEWHERE: [&str; 4] = [
     "S3_ENDPOINT",
     "AWS_ENDPOINT_URL_S3",
@@ -28,12 +28,12 @@ const ELSEWHERE: [&str; 4] = [
     "AWS_ENDPOINT_URL_SECRETS_MANAGER",
 ];
 
-/// A value that passes, and makes the function read on.
+/// A valid value, with which the function continues to read variables.
 pub(super) fn value(name: &str) -> Option<&'static str> {
     Some(match name {
         "S3_BUCKET_NAME" => "bucket",
         "AWS_REGION" => "eu-central-1",
-        // Nobody is there; a function starts all the same.
+        // Nothing listens there, but a function starts all the same.
         "DATABASE_URL" => "postgres://u:p@127.0.0.1:1/d",
         "JWT_SECRET" => "0123456789abcdef0123456789abcdef",
         "JWT_ISSUER"
@@ -43,7 +43,7 @@ pub(super) fn value(name: &str) -> Option<&'static str> {
         | "SIGNING_ACCESS_KEY_ID"
         | "SIGNING_SECRET_ACCESS_KEY" => "x",
         "USER_QUOTA_BYTES" => "1000",
-        // Which must go together.
+        // These must be set together.
         "REQUIRE_SCAN" | "WRITE_ONCE" => "true",
         "AWS_ENDPOINT_URL_SECRETS_MANAGER" => "http://127.0.0.1:1",
         _ => return None,
@@ -122,11 +122,11 @@ async fn each_function_is_given_what_it_reads() {
             expected.remove(*name);
         }
         if package != "migrate" {
-            // They look for it, and nobody but migrate would use what it names.
+            // They read it, but only migrate uses its value.
             expected.remove("DATABASE_URL_UNPOOLED_SECRET_KEY");
         }
         if crate::rules::depends(package, "db") {
-            // Read by OpenSSL.
+            // OpenSSL reads it.
             expected.extend(["SSL_CERT_DIR", "SSL_CERT_FILE"].map(str::to_owned));
         }
         assert_eq!(given, expected, "{package}");

@@ -1,4 +1,4 @@
-//! What a function answered.
+//! The response of a function.
 
 use lambda_http::Body;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
@@ -7,13 +7,13 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use slipway_emulators::capture;
 
-/// A reply that `openapi.yaml` foresees: nothing else gets here.
+/// A response that agrees with `openapi.yaml`.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) json: Value,
-    /// What Lambda is sent, in bytes.
+    /// The length in bytes of what Lambda gets.
     pub(crate) bytes: usize,
 }
 
@@ -21,7 +21,7 @@ impl Answer {
     pub(crate) fn of(answer: &RawValue) -> Self {
         let bytes = answer.get().len();
         let mut answer: Value = serde_json::from_str(answer.get()).expect("JSON");
-        // A REST API's has none.
+        // A REST API has none.
         let cookies = answer["cookies"].take();
         answer["cookies"] = Value::Array(cookies.as_array().cloned().unwrap_or_default());
         let answer: ApiGatewayV2httpResponse = serde_json::from_value(answer).expect("an answer");
@@ -39,27 +39,28 @@ impl Answer {
         }
     }
 
-    /// The body of a reply that has to have `status`.
+    /// The body of a response, which must have `status`.
     #[track_caller]
     pub(crate) fn expect(self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.json);
         self.json
     }
 
-    /// The sentence of a refusal that has to have `status` and `code`.
+    /// The message of an error, which must have `status` and `code`.
     #[track_caller]
     pub(crate) fn refused(self, status: u16, code: &str) -> String {
         assert_eq!((self.status, self.code()), (status, code), "{}", self.json);
         self.json["error"].as_str().expect("a sentence").to_owned()
     }
 
-    /// The code of a refusal; empty in a success.
+    /// The code of an error; empty if the request succeeded.
     pub(crate) fn code(&self) -> &str {
         self.json["code"].as_str().unwrap_or_default()
     }
 }
 
-/// Notes what no log may hold: signed URLs, and the parameters of SQL, of which names in other scripts are told apart.
+/// Notes the secrets that no log may contain: signed URLs, and SQL parameters such as file names in
+/// other scripts.
 fn note(text: &str) {
     capture::reply(text);
     for rest in text.split(r#""fileName":""#).skip(1) {

@@ -1,4 +1,4 @@
-//! The bucket as its owner sees it, past all functions.
+//! The bucket as its administrator sees it, without any function.
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, RequestChecksumCalculation};
@@ -7,7 +7,7 @@ use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use super::{ACCESS_KEY, BUCKET, REGION, SECRET_KEY, World};
 
 impl World {
-    /// The bytes under a key, or nothing.
+    /// The bytes under a key, if there is an object.
     pub(crate) async fn object(&self, key: &str) -> Option<Vec<u8>> {
         let get = self
             .s3()
@@ -26,12 +26,12 @@ impl World {
         }
     }
 
-    /// Whether there is nothing in the bucket.
+    /// Whether the bucket is empty.
     pub(crate) async fn is_empty(&self) -> bool {
         self.objects().await.is_empty()
     }
 
-    /// Every key and its object's length; fewer than a page of them.
+    /// Every key with the length of its object, up to a page.
     pub(crate) async fn objects(&self) -> Vec<(String, i64)> {
         let list = self.s3().await.list_objects_v2().bucket(BUCKET);
         let page = Box::pin(list.send()).await.unwrap();
@@ -42,11 +42,11 @@ impl World {
             .collect()
     }
 
-    /// Puts bytes by hand.
+    /// Uploads an object by hand.
     pub(crate) async fn put_object(&self, key: &str, kind: &str, bytes: &[u8]) {
         let put = self.s3().await.put_object().bucket(BUCKET).key(key);
         let put = put.content_type(kind).body(bytes.to_vec().into());
-        // The SDK's futures are too large to hand around.
+        // The SDK's futures are too large to move around.
         Box::pin(put.send()).await.unwrap();
     }
 

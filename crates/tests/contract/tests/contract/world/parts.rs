@@ -1,4 +1,4 @@
-//! What clients do with a large file: begin, sign, PUT each part, complete.
+//! A client's multipart upload: begin, sign, PUT each part, complete.
 
 use serde_json::{Value, json};
 
@@ -16,7 +16,8 @@ impl App {
         self.post(user, "/multipart-uploads", ask).await.expect(201)
     }
 
-    /// The answer to a call about the upload `begun`, such as `complete` or nothing.
+    /// The response to a request about the upload `begun`, such as `complete`, or an empty path for
+    /// the upload itself.
     pub(crate) async fn about(&self, user: &str, method: &str, begun: &Value, of: &str) -> Answer {
         let id = begun["id"].as_str().expect("an id");
         let target = match of {
@@ -31,11 +32,11 @@ impl App {
         self.about(user, "POST", begun, "complete").await
     }
 
-    pub(crate) async fn give_up(&self, user: &str, begun: &Value) -> Answer {
+    pub(crate) async fn abort(&self, user: &str, begun: &Value) -> Answer {
         self.about(user, "DELETE", begun, "").await
     }
 
-    /// Signed parts in the order of `numbers`.
+    /// Signed parts, in the order of `numbers`.
     pub(crate) async fn sign(&self, user: &str, begun: &Value, numbers: &[u16]) -> Vec<Value> {
         let id = begun["id"].as_str().expect("an id");
         let target = format!("/multipart-uploads/{id}/parts");
@@ -44,7 +45,7 @@ impl App {
         signed["parts"].as_array().expect("parts").clone()
     }
 
-    /// PUTs those parts of `bytes` whose numbers are named.
+    /// PUTs the parts of `bytes` with these numbers.
     pub(crate) async fn put_parts(&self, user: &str, begun: &Value, bytes: &[u8], numbers: &[u16]) {
         for part in self.sign(user, begun, numbers).await {
             let number = usize::try_from(part["partNumber"].as_u64().unwrap()).unwrap();
@@ -54,14 +55,14 @@ impl App {
         }
     }
 
-    /// An upload with all of its parts: a few bytes in one.
+    /// An upload with its one short part.
     pub(crate) async fn uploaded(&self, user: &str, bytes: &[u8]) -> Value {
         let begun = self.begin(user, bytes.len()).await;
         self.put_parts(user, &begun, bytes, &[1]).await;
         begun
     }
 
-    /// The ids of the uploads that `user` is told of.
+    /// The ids of the open uploads that the API lists for `user`.
     pub(crate) async fn open_uploads(&self, user: &str) -> Vec<String> {
         let page = self.get(user, "/multipart-uploads").await.expect(200);
         assert_eq!(page["nextCursor"], Value::Null);
@@ -73,7 +74,7 @@ impl App {
 }
 
 impl World {
-    /// S3's ids of its open uploads.
+    /// The ids of the open uploads in S3.
     pub(crate) async fn s3_uploads(&self) -> Vec<String> {
         let list = self.s3().await.list_multipart_uploads().bucket(BUCKET);
         let list = Box::pin(list.send()).await.unwrap();
@@ -83,14 +84,14 @@ impl World {
             .collect()
     }
 
-    /// The ids of the rows of uploads.
+    /// The ids in the table of uploads.
     pub(crate) async fn upload_rows(&self) -> Vec<String> {
         let sql = "SELECT id::text FROM multipart_uploads ORDER BY id";
         let rows = self.sql().await.query(sql, &[]).await.unwrap();
         rows.iter().map(|row| row.get(0)).collect()
     }
 
-    /// S3's id of the upload `begun`.
+    /// S3's upload id of `begun`.
     pub(crate) async fn s3_id(&self, begun: &Value) -> String {
         let sql = "SELECT upload_id FROM multipart_uploads WHERE id = $1";
         let id = uuid::Uuid::try_parse(begun["id"].as_str().unwrap()).unwrap();
@@ -102,7 +103,7 @@ impl World {
             .get(0)
     }
 
-    /// A part by hand, as long as it likes.
+    /// Uploads a part of any length by hand.
     pub(crate) async fn part_by_hand(
         &self,
         begun: &Value,
@@ -120,7 +121,7 @@ impl World {
     }
 }
 
-/// PUTs `bytes` to a signed part, with exactly the headers that were named.
+/// PUTs `bytes` to a signed part, with exactly the signed headers.
 pub(crate) async fn put_part(part: &Value, bytes: &[u8]) -> reqwest::Response {
     let mut request = reqwest::Client::new()
         .put(part["url"].as_str().expect("a URL"))

@@ -1,41 +1,42 @@
-//! What clients do: presign, PUT, confirm. And what S3 does: tell of it.
+//! The client's side (presign, PUT, confirm), and the delivery of S3's events.
 
 use serde_json::{Value, json};
 use slipway_emulators::s3::ObjectEvent;
 
 use super::{Answer, App, World};
 
-/// What becomes of the events on their way.
+/// How the pending events are delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Events {
-    /// Each arrives once, in order.
+    /// Each once, in order.
     Once,
-    /// Each arrives twice.
+    /// Each twice.
     Doubled,
-    /// The last comes first.
+    /// The last one first.
     Reversed,
-    /// None arrives.
+    /// None.
     Dropped,
 }
 
 impl App {
-    /// What presigning answers to `body`, which has to be fine.
+    /// The presign response to `body`, which must succeed.
     pub(crate) async fn presign(&self, user: &str, body: Value) -> Value {
         self.post(user, "/presign-upload", body).await.expect(200)
     }
 
-    /// The answer to `save-metadata` for a presigned upload.
+    /// The response of `save-metadata` for a presigned upload.
     pub(crate) async fn save(&self, user: &str, presigned: &Value) -> Answer {
         let body = json!({ "objectKey": presigned["objectKey"] });
         self.post(user, "/save-metadata", body).await
     }
 
-    /// As [`put`] does, over a connection that stands.
+    /// As [`put`], with a connection that is open already.
     pub(crate) async fn put(&self, presigned: &Value, bytes: &[u8]) -> reqwest::Response {
         put_by(&self.http, presigned, bytes).await
     }
 
-    /// Presigns as the tutorials do and PUTs; answers what was presigned. Nobody confirms it.
+    /// Presigns as the tutorials do and PUTs. Returns the presign response. The upload is not
+    /// confirmed.
     pub(crate) async fn put_new(&self, user: &str, name: &str, kind: &str, bytes: &[u8]) -> Value {
         let mut ask = json!({ "fileName": name, "contentType": kind });
         if self.env.contains_key("USER_QUOTA_BYTES") {
@@ -47,7 +48,7 @@ impl App {
         presigned
     }
 
-    /// The whole flow; answers the `file`.
+    /// Presigns, PUTs and confirms. Returns the `file`.
     pub(crate) async fn upload(&self, user: &str, name: &str, kind: &str, bytes: &[u8]) -> Value {
         let presigned = self.put_new(user, name, kind, bytes).await;
         self.save(user, &presigned).await.expect(201)["file"].clone()
@@ -75,36 +76,44 @@ impl App {
 }
 
 impl World {
-    /// What has happened in S3 since this was last asked.
-    pub(crate) async fn heard(&self) -> Vec<ObjectEvent> {
+    /// Takes the events of S3 since the last call.
+    pub(crate) async fn take_events(&self) -> Vec<ObjectEvent> {
         let mut events = self.events.lock().await;
         std::iter::from_fn(|| events.try_recv().ok()).collect()
     }
 
-    /// The same, as notifications.
-    pub(crate) async fn told(&self) -> Vec<Value> {
-        let heard = self.heard().await;
-        heard.iter().map(ObjectEvent::to_s3_notification).collect()
+    /// The same as notifications.
+    pub(crate) async fn notifications(&self) -> Vec<Value> {
+        let take_events = self.take_events().await;
+        take_events
+            .iter()
+            .map(ObjectEvent::to_s3_notification)
+            .collect()
     }
 
-    /// Brings what S3 has told to `record-upload`; answers its reports.
+    /// Delivers the events of S3 to `record-upload`, and returns its reports.
     pub(crate) async fn deliver_events(&self, how: Events) -> Vec<Value> {
-        let mut told = self.told().await;
+        let mut notifications = self.notifications().await;
         match how {
             Events::Once => {}
-            Events::Doubled => told = told.iter().flat_map(|e| [e.clone(), e.clone()]).collect(),
-            Events::Reversed => told.reverse(),
-            Events::Dropped => told.clear(),
+            Events::Doubled => {
+                notifications = notifications
+                    .iter()
+                    .flat_map(|e| [e.clone(), e.clone()])
+                    .collect()
+            }
+            Events::Reversed => notifications.reverse(),
+            Events::Dropped => notifications.clear(),
         }
         let mut reports = Vec::new();
-        for event in told {
+        for event in notifications {
             reports.push(self.deliver(event).await.unwrap());
         }
         reports
     }
 }
 
-/// PUTs `bytes` with exactly the headers that presigning named.
+/// PUTs `bytes` with exactly the headers of the presign response.
 pub(crate) async fn put(presigned: &Value, bytes: &[u8]) -> reqwest::Response {
     put_by(&reqwest::Client::new(), presigned, bytes).await
 }
@@ -112,7 +121,7 @@ pub(crate) async fn put(presigned: &Value, bytes: &[u8]) -> reqwest::Response {
 async fn put_by(client: &reqwest::Client, presigned: &Value, bytes: &[u8]) -> reqwest::Response {
     let url = presigned["presignedUrl"].as_str().expect("a URL");
     let mut request = client.put(url).body(bytes.to_vec());
-    // As browsers and curl do also where there is nothing to send.
+    // Browsers and curl send it for an empty body too.
     request = request.header("content-length", bytes.len());
     for (name, value) in presigned["headers"].as_object().expect("headers") {
         request = request.header(name, value.as_str().expect("a header"));
@@ -120,7 +129,7 @@ async fn put_by(client: &reqwest::Client, presigned: &Value, bytes: &[u8]) -> re
     request.send().await.unwrap()
 }
 
-/// Status and code of what S3 refuses.
+/// Status and code of an error of S3.
 pub(crate) async fn failed(response: reqwest::Response) -> (u16, String) {
     let status = response.status().as_u16();
     let text = response.text().await.unwrap();

@@ -1,4 +1,5 @@
-//! The upload function as tutorials write it in Rust: the SDK as it comes, a client of each kind made once at init.
+//! The upload function as tutorials write it in Rust: the SDK with its defaults, and one client of
+//! each kind, created at init.
 
 use std::time::Duration;
 
@@ -36,7 +37,7 @@ struct Saved {
 async fn main() -> Result<(), Error> {
     tracing::init_default_subscriber();
     let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
-    // What a local S3 needs, and AWS does not.
+    // A local S3 needs it, and AWS does not.
     let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(true);
     let connector = MakeTlsConnector::new(TlsConnector::new()?);
     let url = std::env::var("DATABASE_URL")?;

@@ -1,4 +1,4 @@
-//! Time as the thread was given it: others on the machine do not count.
+//! Measures the CPU time of the thread, so that other load on the machine does not count.
 
 use std::time::Duration;
 

@@ -1,11 +1,12 @@
-//! What a signed URL costs: the arithmetic alone, ours, `aws-sigv4` used directly, and the SDK's presigner.
+//! The cost of a signed URL: the arithmetic alone, our signer, `aws-sigv4` used directly, and the
+//! SDK's presigner.
 //!
-//! All make the same URLs, which is checked before anything is measured. `cargo dev bench signer` runs this and makes
-//! the table of it.
+//! All must make the same URLs, which is checked before anything is measured. `cargo dev bench
+//! signer` runs this and writes the table.
 
 #![expect(
     clippy::expect_used,
-    reason = "a benchmark that cannot begin must say so there and then"
+    reason = "a benchmark without valid input must fail at once"
 )]
 
 mod cpu;
@@ -33,7 +34,7 @@ fn measure(criterion: &mut Criterion<ThreadCpu>, session: &str, keys: &Keys, cas
     let floor = floor::Floor::new(keys, &case.jobs);
     let sigv4 = sigv4::Sigv4::new(keys);
     let sdk = sdk::Sdk::new(keys);
-    // Whoever made another URL did other work.
+    // A contender that makes another URL does other work.
     for (at, job) in case.jobs.iter().enumerate().step_by(97) {
         let url = ours.sign(job);
         assert_eq!(url, sigv4.sign(job), "aws-sigv4 differs");

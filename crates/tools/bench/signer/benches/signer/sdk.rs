@@ -1,4 +1,4 @@
-//! The SDK's presigner, as every tutorial has it: one client, made once.
+//! The SDK's presigner, as in every tutorial: one client, created once.
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ impl Sdk {
         }
     }
 
-    /// Metadata becomes a signed header here, which the client must send: the SDK knows no other way.
+    /// The SDK can only send metadata as a signed header, which the client must then send.
     pub(crate) fn sign(&self, job: &Job) -> String {
         let key = job.file.object_key.as_str();
         let presigning = self.presigning.clone();

@@ -1,4 +1,4 @@
-//! `aws-sigv4` used directly, as one does who wants neither the SDK's client nor a signer of one's own.
+//! `aws-sigv4` used directly, without the SDK's client.
 
 use std::time::{Duration, SystemTime};
 

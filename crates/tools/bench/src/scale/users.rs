@@ -1,30 +1,30 @@
-//! Whose the rows are.
+//! The users of the generated rows.
 
-/// Who has a third of all rows, and two of three of the newest twentieth.
+/// The user with a third of all rows, and two thirds of the newest twentieth.
 pub(super) const HOT: &str = "hot";
 
-/// Who has a third of all rows but the newest twentieth, of which nothing is theirs.
+/// The user with a third of all rows, but none of the newest twentieth.
 pub(super) const IDLE: &str = "idle";
 
-/// Who has a tenth of as many files as the others together, in folders of a hundred.
+/// The user with folders of a hundred files, and a tenth as many files as the others together.
 pub(super) const TREE: &str = "tree";
 
-/// A third of so many rows belongs to `AVERAGE` users: some 500 to each, in the order in which they come.
+/// A third of so many rows belongs to `AVERAGE` users, about 500 to each, interleaved.
 pub(super) const COHORT: u64 = 10_000;
-/// No multiple of three, so that all of them have as many.
+/// Not a multiple of three, so that all of them have the same number.
 pub(super) const AVERAGE: u64 = 7;
 
 /// A kind of user.
 #[derive(Clone, Copy)]
-pub(super) enum Who {
+pub(super) enum UserKind {
     Hot,
     Idle,
     Average,
     Tree,
 }
 
-impl Who {
-    /// What a table of results calls them.
+impl UserKind {
+    /// The name in a table of results.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Hot => "hot",
@@ -34,7 +34,7 @@ impl Who {
         }
     }
 
-    /// The `number`th of them, where there are so many rows.
+    /// The `number`th user of the kind, in a table of so many rows.
     pub(super) fn user(self, number: u64, rows: u64) -> String {
         match self {
             Self::Hot => HOT.to_owned(),
@@ -45,10 +45,10 @@ impl Who {
     }
 }
 
-/// An average user: every one has as many files, however many users there are.
+/// An average user. Each has the same number of files, however many users there are.
 fn average(number: u64, rows: u64) -> String {
     let cohorts = (rows / COHORT).max(1);
-    // A stride through all of them, so that neighbours in time are not neighbours in the table.
+    // A stride through all of them, so that consecutive requests do not hit neighbouring rows.
     let cohort = number * 7919 % cohorts;
     format!("user{cohort}-{}", number % AVERAGE)
 }

@@ -1,4 +1,4 @@
-//! The log of the functions that run within a test process, or that it runs to their end.
+//! Captures the logs of functions that run inside a test process, or as a child of it.
 
 use std::io::Write as _;
 use std::process::Output;
@@ -7,8 +7,9 @@ use std::sync::{Arc, Once};
 use slipway_core::env::Environment;
 use slipway_emulators::capture;
 
-/// Has whatever this process logs from now on captured, if anybody wants it: with all that `LOG_LEVEL` can bring.
-pub fn listen() {
+/// Writes the log of this process, at level `trace`, to a file in the folder that `cargo dev test`
+/// sets. Without that folder it does nothing.
+pub fn capture_log() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let Some(file) = capture::log("tests").expect("a file for the log") else {
@@ -20,8 +21,8 @@ pub fn listen() {
     });
 }
 
-/// Has what a function printed captured, if anybody wants it.
-pub fn heard(name: &str, output: &Output) {
+/// Writes what a function printed to a file in the same folder.
+pub fn capture_output(name: &str, output: &Output) {
     if let Some(mut log) = capture::log(name).expect("a file for the log") {
         for bytes in [&output.stdout, &output.stderr] {
             log.write_all(bytes).expect("it is written");

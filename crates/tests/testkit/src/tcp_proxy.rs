@@ -1,63 +1,66 @@
-//! A TCP proxy that breaks connections on demand.
+//! A TCP proxy that delays, drops or cuts connections.
 
 mod pump;
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{oneshot, watch};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
+
+use crate::closed_port::ClosedPort;
 
 pub use pump::Direction;
 use pump::pump;
 
-/// Is shown bytes before they are passed on, which waits for it: so it sees how far the client is, and can hold it there.
-pub type Watch = Arc<dyn Fn(Direction, &[u8]) -> BoxFuture<'static, ()> + Send + Sync>;
+/// Receives bytes before the proxy passes them on. The proxy waits for the future, so a test can
+/// hold a client at any message.
+pub type TcpObserver = Arc<dyn Fn(Direction, &[u8]) -> BoxFuture<'static, ()> + Send + Sync>;
 
-/// What the proxy does to bytes. It holds for connections that are open and for those to come.
+/// What the proxy does to bytes, on open connections and on new ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Fault {
+pub enum TcpFault {
     /// Passes them on.
     #[default]
     None,
-    /// Passes them on later, each way.
+    /// Passes them on after a delay, in each direction.
     Delay(Duration),
-    /// Swallows them, each way, and keeps the connection open.
+    /// Drops them in each direction, and keeps the connection open.
     Blackhole,
-    /// Cuts before what the server says is passed on, once it holds these bytes; new connections are well again.
-    LoseAnswer(&'static [u8]),
-    /// The same with what the client says: the server never hears it.
+    /// Cuts the connection when the server sends these bytes, before the client receives them.
+    /// Later connections work.
+    LoseResponse(&'static [u8]),
+    /// Cuts the connection when the client sends these bytes, before the server receives them.
+    /// Later connections work.
     LoseRequest(&'static [u8]),
-    /// Closes every connection as soon as it is made.
+    /// Closes every connection as soon as it is accepted.
     Refuse,
 }
 
-/// A running proxy; its connections end when this is dropped.
+/// A running proxy. Its connections are cut when it is dropped.
 #[derive(Debug)]
-pub struct Proxy {
-    address: SocketAddr,
+pub struct TcpProxy {
+    port: ClosedPort,
     upstream: SocketAddr,
     shared: Arc<Shared>,
     task: JoinHandle<()>,
-    /// Its port, as long as nobody listens on it.
-    closed: Mutex<Option<(TcpSocket, oneshot::Sender<TcpListener>)>>,
 }
 
 struct Shared {
-    fault: watch::Sender<Fault>,
-    /// Counts up to cut what is open.
+    fault: watch::Sender<TcpFault>,
+    /// A counter. Each increment cuts the open connections.
     cuts: watch::Sender<u64>,
-    /// Counts up to end the server's half of what is open.
+    /// A counter. Each increment closes the server's half of the open connections.
     half_closes: watch::Sender<u64>,
     connections: AtomicUsize,
     rewrite: Option<(Vec<u8>, Vec<u8>)>,
     rewrites: AtomicUsize,
-    watch: Option<Watch>,
+    observer: Option<TcpObserver>,
 }
 
 impl fmt::Debug for Shared {
@@ -66,23 +69,18 @@ impl fmt::Debug for Shared {
     }
 }
 
-impl Proxy {
-    /// Passes connections on to `port` on this machine.
-    #[expect(
-        clippy::unused_async,
-        reason = "it needs the runtime of whoever awaits it"
-    )]
+impl TcpProxy {
+    /// Passes connections on to `port` of this machine.
+    #[expect(clippy::unused_async, reason = "it spawns, which needs a runtime")]
     pub async fn start(port: u16) -> Self {
         let proxy = Self::closed(port, None, None);
         proxy.open();
         proxy
     }
 
-    /// The same, and writes `to` for `from` in what clients send: as long, so that no length is wrong.
-    #[expect(
-        clippy::unused_async,
-        reason = "it needs the runtime of whoever awaits it"
-    )]
+    /// The same, and replaces `from` with `to` in what clients send. Both have the same length, so
+    /// that message lengths stay correct.
+    #[expect(clippy::unused_async, reason = "it spawns, which needs a runtime")]
     pub async fn rewriting(port: u16, from: &str, to: &str) -> Self {
         assert_eq!(from.len(), to.len(), "the length must not change");
         let proxy = Self::closed(port, Some((from.into(), to.into())), None);
@@ -90,17 +88,18 @@ impl Proxy {
         proxy
     }
 
-    /// The same, and `watch` sees everything. Connections are refused, by the system, until it is opened.
+    /// The same, and `observer` receives all bytes. The system refuses connections until
+    /// [`TcpProxy::open`].
     #[must_use]
-    pub fn watched(port: u16, watch: Watch) -> Self {
+    pub fn observed(port: u16, watch: TcpObserver) -> Self {
         Self::closed(port, None, Some(watch))
     }
 
-    fn closed(port: u16, rewrite: Option<(Vec<u8>, Vec<u8>)>, watch: Option<Watch>) -> Self {
-        let socket = TcpSocket::new_v4().expect("a socket");
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        socket.bind(any).expect("a port");
-        let address = socket.local_addr().expect("an address");
+    fn closed(
+        port: u16,
+        rewrite: Option<(Vec<u8>, Vec<u8>)>,
+        observer: Option<TcpObserver>,
+    ) -> Self {
         let upstream = SocketAddr::from(([127, 0, 0, 1], port));
         let shared = Arc::new(Shared {
             fault: watch::Sender::default(),
@@ -109,9 +108,9 @@ impl Proxy {
             connections: AtomicUsize::new(0),
             rewrite,
             rewrites: AtomicUsize::new(0),
-            watch,
+            observer,
         });
-        let (opened, listener) = oneshot::channel();
+        let (port, listener) = ClosedPort::bind();
         let accepting = Arc::clone(&shared);
         let task = tokio::spawn(async move {
             if let Ok(listener) = listener.await {
@@ -119,66 +118,60 @@ impl Proxy {
             }
         });
         Self {
-            address,
+            port,
             upstream,
             shared,
             task,
-            closed: Mutex::new(Some((socket, opened))),
         }
     }
 
-    /// Begins to listen, where it did not yet.
+    /// Accepts connections from now on.
     pub fn open(&self) {
-        let closed = self.closed.lock().expect("nobody panicked here").take();
-        if let Some((socket, opened)) = closed {
-            let listener = socket.listen(1024).expect("a listener");
-            // Nobody accepts any more where the runtime is going.
-            let _ = opened.send(listener);
-        }
+        self.port.open();
     }
 
     /// Its port on 127.0.0.1.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.address.port()
+        self.port.port()
     }
 
-    /// `url` with the proxy's port for the server's.
+    /// `url` with the port of the proxy instead of the server's.
     #[must_use]
     pub fn through(&self, url: &str) -> String {
         let (from, to) = (self.upstream.port(), self.port());
         url.replace(&format!(":{from}"), &format!(":{to}"))
     }
 
-    /// How many connections were made so far.
+    /// The number of connections so far.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::SeqCst)
     }
 
-    /// How often something was rewritten.
+    /// The number of replacements so far.
     #[must_use]
     pub fn rewrites(&self) -> usize {
         self.shared.rewrites.load(Ordering::SeqCst)
     }
 
-    /// From now on, `fault`.
-    pub fn set(&self, fault: Fault) {
+    /// Sets the fault from now on.
+    pub fn set(&self, fault: TcpFault) {
         self.shared.fault.send_replace(fault);
     }
 
-    /// Ends all open connections.
+    /// Cuts all open connections.
     pub fn cut(&self) {
         self.shared.cuts.send_modify(|count| *count += 1);
     }
 
-    /// Tells clients of open connections that the server has nothing more to say, and still reads them.
+    /// Closes the server's half of open connections. The server still receives what clients send.
     pub fn half_close(&self) {
         self.shared.half_closes.send_modify(|count| *count += 1);
     }
 }
 
-impl Drop for Proxy {
+impl Drop for TcpProxy {
     fn drop(&mut self) {
         self.task.abort();
         self.cut();
@@ -188,7 +181,7 @@ impl Drop for Proxy {
 async fn accept(listener: TcpListener, upstream: SocketAddr, shared: Arc<Shared>) {
     while let Ok((client, _)) = listener.accept().await {
         shared.connections.fetch_add(1, Ordering::SeqCst);
-        if *shared.fault.borrow() != Fault::Refuse {
+        if *shared.fault.borrow() != TcpFault::Refuse {
             tokio::spawn(serve(client, upstream, Arc::clone(&shared)));
         }
     }

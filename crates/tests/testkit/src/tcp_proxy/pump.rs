@@ -5,18 +5,18 @@ use std::sync::atomic::Ordering;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
-use super::{Fault, Shared};
+use super::{Shared, TcpFault};
 
-/// Which way bytes go.
+/// The direction of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// From the client to the server.
     ToServer,
-    /// And back.
+    /// From the server to the client.
     ToClient,
 }
 
-/// Passes bytes on until either end closes or the fault says to stop.
+/// Passes bytes on until one end closes or the fault stops it.
 pub(super) async fn pump(
     direction: Direction,
     mut from: OwnedReadHalf,
@@ -32,34 +32,35 @@ pub(super) async fn pump(
         };
         if count == 0 {
             if direction == Direction::ToClient {
-                // Swallowed as well: who waits for silence to end must not hear that the server has hung up.
+                // A blackhole drops the server's FIN as well, so that the client sees no end of the
+                // silence.
                 let mut fault = shared.fault.subscribe();
-                let _ = fault.wait_for(|fault| *fault != Fault::Blackhole).await;
+                let _ = fault.wait_for(|fault| *fault != TcpFault::Blackhole).await;
             }
-            // Dropping `to` would do, but says nothing of why.
+            // Dropping `to` would close it too; `shutdown` makes it explicit.
             let _ = to.shutdown().await;
             return;
         }
         let mut bytes = buffer[..count].to_vec();
-        if let Some(watch) = &shared.watch {
-            watch(direction, &bytes).await;
+        if let Some(observer) = &shared.observer {
+            observer(direction, &bytes).await;
         }
         let fault = shared.fault.borrow().clone();
         match fault {
-            Fault::Delay(time) => tokio::time::sleep(time).await,
-            Fault::Blackhole => continue,
-            Fault::LoseAnswer(mark) if direction == Direction::ToClient => {
+            TcpFault::Delay(time) => tokio::time::sleep(time).await,
+            TcpFault::Blackhole => continue,
+            TcpFault::LoseResponse(mark) if direction == Direction::ToClient => {
                 if lose(&bytes, mark, shared) {
                     continue;
                 }
             }
-            Fault::LoseRequest(mark) if direction == Direction::ToServer => {
+            TcpFault::LoseRequest(mark) if direction == Direction::ToServer => {
                 if lose(&bytes, mark, shared) {
                     continue;
                 }
             }
-            Fault::None | Fault::LoseAnswer(_) | Fault::LoseRequest(_) => {}
-            Fault::Refuse => return,
+            TcpFault::None | TcpFault::LoseResponse(_) | TcpFault::LoseRequest(_) => {}
+            TcpFault::Refuse => return,
         }
         if let (Direction::ToServer, Some((old, new))) = (direction, &shared.rewrite) {
             let count = rewrite(&mut bytes, old, new);
@@ -71,17 +72,18 @@ pub(super) async fn pump(
     }
 }
 
-/// Cuts and heals the proxy if the mark comes by.
+/// Cuts the connection and clears the fault if the bytes contain the mark.
 fn lose(bytes: &[u8], mark: &[u8], shared: &Shared) -> bool {
     let found = bytes.windows(mark.len()).any(|window| window == mark);
     if found {
-        shared.fault.send_replace(Fault::None);
+        shared.fault.send_replace(TcpFault::None);
         shared.cuts.send_modify(|count| *count += 1);
     }
     found
 }
 
-/// How often. A statement is one message in one write, so it does not come in parts here.
+/// Replaces `old` by `new` and returns how often. A statement is one message in one write, so it is
+/// never split here.
 fn rewrite(bytes: &mut [u8], old: &[u8], new: &[u8]) -> usize {
     let mut count = 0;
     let mut at = 0;
