@@ -8,7 +8,7 @@ import { defaultStore, Entry, fingerprint } from "./resume.js";
 import { sleep } from "./retry.js";
 import { exclusively } from "./running.js";
 import type { components } from "./schema.js";
-import type { Job } from "./upload.js";
+import { type Job, kindOf } from "./upload.js";
 
 type Schemas = components["schemas"];
 
@@ -105,7 +105,7 @@ function unlessOver(error: unknown): undefined {
 
 async function begin({ connection, file, fileName, contentType, options }: Job): Promise<Plan> {
   const partSize = options.partSize ?? connection.pace.partSize(file.size);
-  const body: Schemas["MultipartIntent"] = { fileName, contentType, size: file.size, partSize };
+  const body: Schemas["MultipartIntent"] = { fileName, contentType, size: file.size, partSize, ...kindOf(options) };
   const { signal } = options;
   const created = await call<Schemas["MultipartCreated"]>(connection, "/multipart-uploads", {
     method: "POST",

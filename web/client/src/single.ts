@@ -7,7 +7,7 @@ import { progressOf, startedWith } from "./notify.js";
 import { retrying } from "./retry.js";
 import type { components } from "./schema.js";
 import { put } from "./send.js";
-import type { Job } from "./upload.js";
+import { type Job, kindOf } from "./upload.js";
 
 type Schemas = components["schemas"];
 
@@ -28,6 +28,7 @@ export async function uploadAtOnce(job: Job): Promise<StoredFile> {
     fileName: job.fileName,
     contentType: job.contentType,
     size: file.size,
+    ...kindOf(options),
     ...(await checksum(job)),
   };
   for (let refused = 0; ; refused++) {

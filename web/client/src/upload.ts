@@ -23,6 +23,10 @@ export interface UploadOptions {
   fileName?: string;
   /** The media type. Default: the file's own. */
   contentType?: string;
+  /** The kind of upload, one of the deployment's rules. Default: its `default`. */
+  rule?: string;
+  /** Fields of the application, which are stored with the file: at most 640 bytes as JSON. */
+  metadata?: Record<string, string>;
   onProgress?: (progress: Progress) => void;
   /** Called once the upload has an id, which becomes the id of the file. `resumable` is true for uploads in parts. */
   onStart?: (upload: { id: string; resumable: boolean }) => void;
@@ -50,6 +54,9 @@ export interface Job {
   contentType: string;
   options: UploadOptions;
 }
+
+/** What the request for an upload says of its kind. */
+export const kindOf = ({ rule, metadata }: UploadOptions) => ({ ...(rule && { rule }), ...(metadata && { metadata }) });
 
 const PARTS_ABOVE = 100 * 1024 * 1024;
 

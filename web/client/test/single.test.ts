@@ -45,6 +45,19 @@ test("names and types that the API refuses are made fit", async () => {
   expect(recorded).toMatchObject({ fileName: "写".repeat(255), contentType: "video/webm;codecs=vp8,opus" });
 });
 
+test("fields of the application are stored with a file, whichever way it goes", async () => {
+  const { client } = await someone();
+  const metadata = { album: "Ferien “2026”" };
+  for (const partsAbove of [0, 100]) {
+    const file = await client.upload(hello(), { metadata, partsAbove });
+    expect(file).toMatchObject({ metadata, rule: null });
+    expect(await client.get(file.id)).toMatchObject({ metadata });
+  }
+  // This deployment has no rules.
+  const refused = client.upload(hello(), { rule: "avatar" });
+  await expect(refused).rejects.toMatchObject({ code: "invalid_request", status: 400 });
+});
+
 test("an empty file, and one without a type, are files", async () => {
   const { client } = await someone();
   const file = await client.upload(new File([], "empty"));

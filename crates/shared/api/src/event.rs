@@ -131,32 +131,33 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// The claim that an authorizer in front of us vouches for: `None` if there is no authorizer, and `Some(None)` if it
-    /// vouches for a caller without the claim.
+    /// The claim that an authorizer in front of us vouches for: null if it vouches for a caller without the claim, `None` if
+    /// there is no authorizer.
     ///
     /// In this order: an HTTP API's JWT authorizer, its Lambda authorizer, a REST API's Cognito authorizer,
     /// its Lambda authorizer, which names nothing but a principal. Only API Gateway writes `requestContext.authorizer`; no
     /// client can.
-    pub(crate) fn verified_claim(&self, claim: &OwnerClaim) -> Option<Option<Value>> {
+    pub(crate) fn verified_claim(&self, claim: &OwnerClaim) -> Option<Value> {
         let authorizer: Authorizer = part(self.payload.request_context.authorizer)?;
-        let principal = || {
-            let name: String = part(authorizer.principal_id)?;
-            Some(claim.is_subject().then_some(Value::String(name)))
-        };
-        // A map with the claim wins over one without.
-        let first = |vouched: [Option<Option<Value>>; 2]| {
-            let mut vouched = vouched.into_iter().flatten();
-            let one = vouched.next()?;
-            Some(one.or_else(|| vouched.next().flatten()))
-        };
         let of = |claims| member(claims, claim.name());
-        match self.origin {
+        let vouched = match self.origin {
             Origin::HttpApi => {
                 let jwt: Option<Jwt> = part(authorizer.jwt);
-                first([of(jwt.and_then(|jwt| jwt.claims)), of(authorizer.lambda)])
+                [of(jwt.and_then(|jwt| jwt.claims)), of(authorizer.lambda)]
             }
-            Origin::RestApi => first([of(authorizer.claims), principal()]),
-        }
+            Origin::RestApi => {
+                let principal = part(authorizer.principal_id).map(|name: String| {
+                    let is_owner = claim.is_subject();
+                    is_owner.then_some(name).into()
+                });
+                [of(authorizer.claims), principal]
+            }
+        };
+        let [first, second] = vouched;
+        // One with the claim wins over one without.
+        first
+            .filter(|claim| !claim.is_null() || second.is_none())
+            .or(second)
     }
 
     /// Every value of the header `name`, whatever case it came in.

@@ -43,7 +43,9 @@ impl Identity {
                 let mut claims = verifier
                     .claims(token, OffsetDateTime::now_utc())
                     .map_err(unauthenticated)?;
-                claims.remove(self.owner_claim.name())
+                claims
+                    .remove(self.owner_claim.name())
+                    .unwrap_or_default()
             }
             None => event.verified_claim(&self.owner_claim).ok_or_else(|| {
                 unauthenticated("No authorizer vouched for this request, and no key is configured to verify its token.")

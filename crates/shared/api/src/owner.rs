@@ -45,20 +45,20 @@ impl OwnerClaim {
         self.0 == SUBJECT
     }
 
-    /// The owner by the claim's value, which somebody has verified.
+    /// The owner by the claim's value, which is verified; null where there is no claim.
     ///
     /// A token without a subject does not say who is calling (401). A token without another claim does, and only lacks what
     /// owns files here (403).
-    pub(crate) fn owner(&self, value: Option<Value>) -> Result<UserId, Error> {
+    pub(crate) fn owner(&self, value: Value) -> Result<UserId, Error> {
         let name = &self.0;
         let owner = match value {
-            None | Some(Value::Null) => Err(format!(
+            Value::Null => Err(format!(
                 "The token has no {name} claim, which is required here."
             )),
-            Some(Value::String(value)) => UserId::parse(value).ok_or_else(|| {
+            Value::String(value) => UserId::parse(value).ok_or_else(|| {
                 format!("The token's {name} must be 1 to 255 bytes, without a NUL.")
             }),
-            Some(other) => Err(not_a_string(name, &other)),
+            other => Err(not_a_string(name, &other)),
         };
         let code = if self.is_subject() {
             Code::Unauthenticated
@@ -89,19 +89,18 @@ mod tests {
         ] {
             let claim = claim(name).expect("a claim");
             for good in ["a", "org_1", longest.as_str(), "ü|/", " "] {
-                let owner = claim.owner(Some(json!(good))).expect("an owner");
+                let owner = claim.owner(json!(good)).expect("an owner");
                 assert_eq!(owner.as_str(), good);
             }
             for bad in [
-                None,
-                Some(Value::Null),
-                Some(json!("")),
-                Some(json!("a".repeat(256))),
-                Some(json!("a\0b")),
-                Some(json!(7)),
-                Some(json!(true)),
-                Some(json!(["org_1"])),
-                Some(json!({ "id": "org_1" })),
+                Value::Null,
+                json!(""),
+                json!("a".repeat(256)),
+                json!("a\0b"),
+                json!(7),
+                json!(true),
+                json!(["org_1"]),
+                json!({ "id": "org_1" }),
             ] {
                 let error = claim.owner(bad.clone()).expect_err("refused");
                 assert_eq!(error.code(), refused, "{bad:?}");

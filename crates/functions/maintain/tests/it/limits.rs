@@ -93,6 +93,47 @@ async fn the_age_of_an_object_without_a_row_decides() {
     world.check().await;
 }
 
+/// A list tells neither type nor rule, so a dry run asks S3 for them.
+#[tokio::test]
+async fn a_rule_refuses_young_objects_without_a_row() {
+    let rules = [("UPLOAD_RULES", r#"{"avatar": {"contentTypes": ["image/*"]}}"#)];
+    for (hours, numbers) in [
+        (35, "objects 1, refused 1"),
+        (37, "objects 1, recorded 1, rows 1"),
+    ] {
+        let world = World::new().await;
+        world.upload_hours_ago(hours);
+        world.sized("alice", 5).await;
+        let maintain = world.maintain(&rules).await;
+        let found = said_and_done(&maintain, reconcile()).await;
+        assert_eq!(found, numbers.trim_end_matches(", rows 1"));
+        assert_eq!(world.keys().await.len(), usize::from(hours > 36));
+        world.check().await;
+    }
+}
+
+/// Only one that is larger, or of another type.
+#[tokio::test]
+async fn a_rule_that_was_narrowed_refuses_no_file() {
+    let world = World::new().await;
+    for _ in 0..3 {
+        file(&world, "alice", 40).await;
+    }
+    world
+        .sql("UPDATE s3_files SET upload_timestamp = upload_timestamp - interval '1 minute'")
+        .await;
+    let rules = [(
+        "UPLOAD_RULES",
+        r#"{"avatar": {"contentTypes": ["image/*"], "maxBytes": 3}}"#,
+    )];
+    let maintain = world.maintain(&rules).await;
+    assert_eq!(
+        said_and_done(&maintain, reconcile()).await,
+        "objects 3, refreshed 3, rows 3"
+    );
+    world.check().await;
+}
+
 #[tokio::test]
 async fn a_young_file_that_was_replaced_by_a_larger_one_is_refused() {
     let world = World::new().await;

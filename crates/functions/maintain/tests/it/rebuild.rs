@@ -47,6 +47,11 @@ async fn an_empty_table_is_filled_from_the_bucket_alone() {
     let world = World::new().await;
     fill(&world, 60).await;
     let (before, usage) = (files(&world).await, world.rows("user_usage").await);
+    let described = "SELECT count(*) FROM s3_files
+        WHERE rule = 'avatar' AND metadata = '{\"album\": \"Ferien\"}'";
+    let admin = world.database.admin().await;
+    let described = admin.query_one(described, &[]).await.unwrap();
+    assert_eq!(described.get::<_, i64>(0), 60);
     world.sql("TRUNCATE s3_files").await;
     assert_eq!(
         world.run(&rebuild()).await.numbers(),

@@ -188,6 +188,8 @@ impl World {
             .key(key.as_str())
             .content_type("text/plain")
             .metadata("name", URL_SAFE_NO_PAD.encode(name))
+            .metadata("data", URL_SAFE_NO_PAD.encode(r#"{"album":"Ferien"}"#))
+            .metadata("rule", "avatar")
             .checksum_algorithm(ChecksumAlgorithm::Sha256)
             .body(bytes.to_vec().into())
             .send()

@@ -7,8 +7,8 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Vis
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// The member `name` of `object`: `None` if that is not an object, `Some(None)` if it has no such member.
-pub(super) fn member(object: Option<&RawValue>, name: &str) -> Option<Option<Value>> {
+/// The member `name` of `object`: null if it has no such member, `None` if it is not an object.
+pub(super) fn member(object: Option<&RawValue>, name: &str) -> Option<Value> {
     let mut json = serde_json::Deserializer::from_str(object?.get());
     Member(name).deserialize(&mut json).ok()
 }
@@ -16,7 +16,7 @@ pub(super) fn member(object: Option<&RawValue>, name: &str) -> Option<Option<Val
 struct Member<'n>(&'n str);
 
 impl<'de> DeserializeSeed<'de> for Member<'_> {
-    type Value = Option<Value>;
+    type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
         from.deserialize_map(self)
@@ -24,7 +24,7 @@ impl<'de> DeserializeSeed<'de> for Member<'_> {
 }
 
 impl<'de> Visitor<'de> for Member<'_> {
-    type Value = Option<Value>;
+    type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
@@ -39,7 +39,7 @@ impl<'de> Visitor<'de> for Member<'_> {
                 return Err(A::Error::custom("the member is there twice"));
             }
         }
-        Ok(found)
+        Ok(found.unwrap_or_default())
     }
 }
 
@@ -73,7 +73,7 @@ mod tests {
 
     use super::*;
 
-    fn found(object: &str, name: &str) -> Option<Option<Value>> {
+    fn found(object: &str, name: &str) -> Option<Value> {
         let raw: Box<RawValue> = serde_json::from_str(object).expect("JSON");
         member(Some(&raw), name)
     }
@@ -81,10 +81,10 @@ mod tests {
     #[test]
     fn one_member_and_no_other() {
         let object = r#"{"a": {"org": "x"}, "or\u0067": "b", "org2": 1, "b": ["org", "y"]}"#;
-        assert_eq!(found(object, "org"), Some(Some(json!("b"))));
-        assert_eq!(found(object, "org2"), Some(Some(json!(1))));
-        assert_eq!(found(object, "o"), Some(None));
-        assert_eq!(found(r#"{"org": null}"#, "org"), Some(Some(Value::Null)));
+        assert_eq!(found(object, "org"), Some(json!("b")));
+        assert_eq!(found(object, "org2"), Some(json!(1)));
+        assert_eq!(found(object, "o"), Some(Value::Null));
+        assert_eq!(found(r#"{"org": null}"#, "org"), Some(Value::Null));
         assert_eq!(found(r#"{"org": "a", "org": "b"}"#, "org"), None);
         for other in ["null", "5", "\"org\"", "[\"org\", \"a\"]"] {
             assert_eq!(found(other, "org"), None, "{other}");
@@ -97,7 +97,7 @@ mod tests {
         fn any_member_is_found(members in proptest::collection::btree_map(any::<String>(), any::<String>(), 0..6), other: String) {
             let object = json!(members).to_string();
             for name in members.keys().chain([&other]) {
-                let expected = members.get(name).map(|value| json!(value));
+                let expected = members.get(name).map_or(Value::Null, |value| json!(value));
                 prop_assert_eq!(found(&object, name), Some(expected));
             }
         }

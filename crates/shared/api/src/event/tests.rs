@@ -81,7 +81,7 @@ fn every_request_in_events_is_read_as_lambda_http_reads_it() {
                 let jwt = context.authorizer.and_then(|it| it.jwt);
                 if let Some(sub) = jwt.and_then(|jwt| jwt.claims.get("sub").cloned()) {
                     let claim = read.verified_claim(&owner_claim("sub"));
-                    assert_eq!(claim, Some(Some(sub.into())), "{name}");
+                    assert_eq!(claim, Some(sub.into()), "{name}");
                 }
             }
             RequestContext::ApiGatewayV1(context) => {

@@ -11,11 +11,14 @@ use serde_json::{Value, json};
 use super::tests::{SECRET, b64, claims, rsa_pair, subject, token, with};
 use super::*;
 
+/// Signs with a private key.
+type Sign = Box<dyn Fn(&[u8]) -> Vec<u8>>;
+
 /// A key pair: its public half as a JWK, and tokens of it.
 struct Pair {
     jwk: Value,
     algorithm: &'static str,
-    sign: Box<dyn Fn(&[u8]) -> Vec<u8>>,
+    sign: Sign,
 }
 
 impl Pair {
@@ -176,7 +179,7 @@ fn a_kid_does_not_choose_the_algorithm() {
     }
 }
 
-fn amended(pair: &Pair, members: Value) -> Value {
+fn amended(pair: &Pair, members: &Value) -> Value {
     let mut jwk = pair.jwk.clone();
     for (name, value) in members.as_object().expect("members") {
         jwk[name] = value.clone();
@@ -189,16 +192,16 @@ fn keys_for_something_else_are_skipped() {
     let (good, other) = (ed25519(), ec("P-256"));
     let rsa = rsa();
     for skipped in [
-        amended(&other, json!({ "use": "enc" })),
-        amended(&other, json!({ "key_ops": ["deriveKey"] })),
-        amended(&other, json!({ "crv": "P-521" })),
-        amended(&other, json!({ "crv": "secp256k1" })),
-        amended(&other, json!({ "alg": "ES384" })),
-        amended(&rsa, json!({ "alg": "RSA-OAEP", "use": "enc" })),
-        amended(&rsa, json!({ "alg": "RS512" })),
-        amended(&rsa, json!({ "alg": "PS256" })),
-        amended(&good, json!({ "crv": "X25519" })),
-        amended(&good, json!({ "crv": "Ed448" })),
+        amended(&other, &json!({ "use": "enc" })),
+        amended(&other, &json!({ "key_ops": ["deriveKey"] })),
+        amended(&other, &json!({ "crv": "P-521" })),
+        amended(&other, &json!({ "crv": "secp256k1" })),
+        amended(&other, &json!({ "alg": "ES384" })),
+        amended(&rsa, &json!({ "alg": "RSA-OAEP", "use": "enc" })),
+        amended(&rsa, &json!({ "alg": "RS512" })),
+        amended(&rsa, &json!({ "alg": "PS256" })),
+        amended(&good, &json!({ "crv": "X25519" })),
+        amended(&good, &json!({ "crv": "Ed448" })),
         json!({ "kty": "AKP", "alg": "ML-DSA-44", "pub": "AA" }),
     ] {
         let alone = keys(&set(&[&skipped]))
@@ -220,118 +223,101 @@ fn keys_for_something_else_are_skipped() {
         (&other, json!({ "alg": "ES256" })),
         (&rsa, json!({ "alg": "RS256" })),
     ] {
-        let verifier = verifier(&[&amended(pair, more)]);
+        let verifier = verifier(&[&amended(pair, &more)]);
         assert!(accepts(&verifier, &pair.token(None)));
     }
 }
 
+fn fails(text: &str, said: &str) {
+    let error = keys(text).map(|_| ()).expect_err(text);
+    assert!(error.starts_with("configuration: JWT_KEYS "), "{error}");
+    assert!(error.contains(said), "{text}: {error}");
+}
+
 #[test]
-fn a_set_that_cannot_work_fails_at_init_with_a_sentence() {
-    let (good, rsa) = (ed25519(), rsa());
-    let bad = |pair: &Pair, members: Value| set(&[&good.jwk, &amended(pair, members)]);
-    let e = |e: &[u8]| bad(&rsa, json!({ "e": b64(e) }));
-    let seventeen = vec![&good.jwk; 17];
+fn a_document_that_is_not_a_set_fails_at_init_with_a_sentence() {
+    let good = ed25519();
+    let fits = set(&[&good.jwk; 16]);
     let padded = format!("{}{}", set(&[&good.jwk]), " ".repeat(3000));
     assert!(keys(&padded).is_ok(), "spaces around it do not count");
-    let long = bad(&good, json!({ "x5c": ["x".repeat(2048)] }));
-    let wide = json!({ "keys": vec![json!({ "kty": "x" }); 17] }).to_string();
-    for (text, said) in [
-        ("nonsense".to_owned(), "must be a JWK Set"),
-        (
-            "https://issuer/.well-known/jwks.json".to_owned(),
-            "not its URL",
-        ),
-        ("[]".to_owned(), "must be a JWK Set"),
-        ("{}".to_owned(), "must be a JWK Set"),
-        (good.jwk.to_string(), "must be a JWK Set"),
-        (json!({ "keys": good.jwk }).to_string(), "must be a JWK Set"),
-        (set(&[]), "no key that verifies"),
-        (long, "at most 2048"),
-        (set(&seventeen[..16]) + "x", "must be a JWK Set"),
-        (wide, "17 keys, and at most 16"),
-        (
-            set(&[&json!({ "kty": "oct", "k": "AAAA" })]),
-            "keys[0] is a symmetric key",
-        ),
-        (
-            set(&[
-                &good.jwk,
-                &json!({ "kty": "oct", "k": "AAAA", "use": "enc" }),
-            ]),
-            "keys[1] is a symmetric key",
-        ),
-        (
-            set(&[&good.jwk, &json!({ "kty": "oct" })]),
-            "keys[1] is a symmetric key",
-        ),
-        (
-            bad(&good, json!({ "d": "AAAA" })),
-            "keys[1] is a private key",
-        ),
-        (
-            bad(&good, json!({ "d": 5, "use": "enc" })),
-            "keys[1] is a private key",
-        ),
-        (
-            bad(&rsa, json!({ "p": "AAAA" })),
-            "keys[1] is a private key",
-        ),
-        (
-            set(&[&json!({ "kty": "unknown", "d": "AAAA" })]),
-            "keys[0] is a private key",
-        ),
-        (bad(&good, json!({ "kty": null })), "keys[1] is not a JWK"),
-        (bad(&good, json!({ "kid": 5 })), "keys[1] is not a JWK"),
-        (set(&[&json!("key")]), "keys[0] is not a JWK"),
-        (
-            r#"{"keys": [{"kty": "OKP", "kty": "oct"}]}"#.to_owned(),
-            "keys[0] is not a JWK",
-        ),
-        (
-            bad(&good, json!({ "x": null })),
-            "keys[1] is a key without x",
-        ),
-        (
-            bad(&good, json!({ "x": "a+b/" })),
-            "keys[1] is a key without x",
-        ),
-        (
-            bad(&good, json!({ "x": "AAAA" })),
-            "keys[1] is an Ed25519 key whose x",
-        ),
-        (
-            bad(&ec("P-256"), json!({ "y": "AAAA" })),
-            "keys[1] is an EC key whose x or y",
-        ),
-        (
-            bad(&ec("P-256"), json!({ "crv": "P-384" })),
-            "keys[1] is an EC key whose x or y",
-        ),
-        (
-            bad(&ec("P-384"), json!({ "y": null })),
-            "keys[1] is an EC key without y",
-        ),
-        (
-            bad(&rsa, json!({ "n": b64(&[0xff; 128]) })),
-            "keys[1] is an RSA key of fewer than 2048",
-        ),
-        (
-            bad(&rsa, json!({ "n": null })),
-            "keys[1] is an RSA key without n",
-        ),
-        (
-            bad(&rsa, json!({ "e": null })),
-            "keys[1] is an RSA key without e",
-        ),
-        (e(&[]), "keys[1] is an RSA key whose e"),
-        (e(&[1]), "keys[1] is an RSA key whose e"),
-        (e(&[4]), "keys[1] is an RSA key whose e"),
-        (e(&[2, 0, 0, 0, 1]), "keys[1] is an RSA key whose e"),
-        (e(&[1; 40]), "keys[1] is an RSA key whose e"),
+    let url = "https://issuer/.well-known/jwks.json";
+    for text in ["nonsense", url, "[]", "{}", &(fits + "x")] {
+        fails(text, "must be a JWK Set");
+    }
+    fails(&good.jwk.to_string(), "must be a JWK Set");
+    fails(
+        &json!({ "keys": good.jwk }).to_string(),
+        "must be a JWK Set",
+    );
+    fails(&set(&[]), "no key that verifies");
+    let long = amended(&good, &json!({ "x5c": ["x".repeat(2048)] }));
+    fails(&set(&[&long]), "at most 2048");
+    let small = json!({ "kty": "x" });
+    fails(&set(&[&small; 17]), "17 keys, and at most 16");
+}
+
+#[test]
+fn a_key_that_cannot_work_or_is_secret_fails_at_init_with_a_sentence() {
+    let (good, rsa, p256, p384) = (ed25519(), rsa(), ec("P-256"), ec("P-384"));
+    // The second of two keys, the first of which is fine.
+    let check =
+        |jwk: &Value, said: &str| fails(&set(&[&good.jwk, jwk]), &format!("keys[1] {said}"));
+    for jwk in [
+        json!({ "kty": "oct" }),
+        json!({ "kty": "oct", "k": "AAAA" }),
+        json!({ "kty": "oct", "k": "AAAA", "use": "enc" }),
+        json!({ "kty": "unknown", "k": "AAAA" }),
     ] {
-        let error = keys(&text).map(|_| ()).expect_err(&text);
-        assert!(error.starts_with("configuration: JWT_KEYS "), "{error}");
-        assert!(error.contains(said), "{text}: {error}");
+        check(&jwk, "is a symmetric key");
+    }
+    for secret in ["d", "p", "q", "dp", "dq", "qi", "oth"] {
+        for value in [json!("AAAA"), json!(5)] {
+            check(
+                &amended(&rsa, &json!({ secret: value })),
+                "is a private key",
+            );
+            let unused = json!({ secret: value, "use": "enc", "kty": "unknown" });
+            check(&amended(&good, &unused), "is a private key");
+        }
+    }
+    check(&json!("key"), "is not a JWK");
+    check(&json!({}), "is not a JWK");
+    let twice = r#"{"keys": [{"kty": "OKP", "kty": "oct"}]}"#;
+    fails(twice, "keys[0] is not a JWK");
+    let even: Vec<u8> = [vec![0xff; 255], vec![0xfe]].concat();
+    for (pair, members, said) in [
+        (&good, json!({ "kty": null }), "is not a JWK"),
+        (&good, json!({ "kid": 5 }), "is not a JWK"),
+        (&good, json!({ "x": null }), "is a key without x"),
+        (&good, json!({ "x": "a+b/" }), "is a key without x"),
+        (&good, json!({ "x": "AAAA" }), "is an Ed25519 key whose x"),
+        (&p256, json!({ "y": "AAAA" }), "is an EC key whose x or y"),
+        (
+            &p256,
+            json!({ "crv": "P-384" }),
+            "is an EC key whose x or y",
+        ),
+        (&p384, json!({ "y": null }), "is an EC key without y"),
+        (&rsa, json!({ "n": null }), "is an RSA key without n"),
+        (
+            &rsa,
+            json!({ "n": b64(&[0xff; 128]) }),
+            "is an RSA key of fewer than 2048",
+        ),
+        (
+            &rsa,
+            json!({ "n": b64(&even) }),
+            "is an RSA key whose n is even",
+        ),
+        (&rsa, json!({ "e": null }), "is an RSA key without e"),
+    ] {
+        check(&amended(pair, &members), said);
+    }
+    for e in [&[][..], &[1], &[4], &[2, 0, 0, 0, 1], &[1; 40]] {
+        check(
+            &amended(&rsa, &json!({ "e": b64(e) })),
+            "is an RSA key whose e",
+        );
     }
 }
 

@@ -86,6 +86,10 @@ impl Key {
 
     /// An RSA key of its modulus and public exponent.
     pub(super) fn rsa_components(n: &[u8], e: &[u8]) -> Result<Self, &'static str> {
+        // `ring` refuses an even modulus as it refuses every other number that no key has: at each token.
+        if n.last().is_none_or(|last| last % 2 == 0) {
+            return Err("is an RSA key whose n is even");
+        }
         // `ring` takes odd exponents from 3 to 2^33 - 1, and would refuse every token of another.
         let exponent = e
             .iter()

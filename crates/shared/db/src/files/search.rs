@@ -132,7 +132,7 @@ impl Db {
             .iter()
             .map(|row| file_row(row, STEP))
             .collect::<Result<Vec<_>, _>>()?;
-        files.sort_unstable_by(|one, other| other.id.cmp(&one.id));
+        files.sort_unstable_by_key(|file| std::cmp::Reverse(file.id));
         Ok(files)
     }
 }

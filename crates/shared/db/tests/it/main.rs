@@ -16,6 +16,7 @@ mod page;
 mod pooler;
 mod quota;
 mod record;
+mod record_many;
 mod same_second;
 mod security;
 mod support;

@@ -31,6 +31,45 @@ async fn another_etag_of_the_same_second_asks_for_another_look() {
     );
 }
 
+/// A rename replaces metadata and keeps bytes, `ETag` and, within a second, the time.
+#[tokio::test]
+async fn other_metadata_or_another_rule_asks_for_another_look() {
+    let database = database();
+    let db = database.db();
+    let key = key("alice");
+    let first = object(&key, 5, "a", 1);
+    let Recorded::Created(mut row) = record(&db, &first).await else {
+        panic!("created");
+    };
+    let described = slipway_core::Metadata::from_json(br#"{"a":"1"}"#).expect("metadata");
+    let other = slipway_core::Metadata::from_json(br#"{"a":"2"}"#).expect("metadata");
+    let rule = slipway_core::RuleName::parse("avatar");
+    for (metadata, rule) in [
+        (described.clone(), None),
+        (other, None),
+        (described, rule.clone()),
+        (slipway_core::Metadata::default(), rule),
+        (slipway_core::Metadata::default(), None),
+    ] {
+        let changed = StoredObject {
+            metadata,
+            rule,
+            ..first.clone()
+        };
+        assert_eq!(record(&db, &changed).await, Recorded::Stale(row.clone()));
+        let again = db.record_file(&changed, &HERE, None, Some(&row)).await;
+        let Recorded::Updated(updated) = again.expect("recorded") else {
+            panic!("updated");
+        };
+        assert!(changed.is_described_by(&updated), "{updated:?}");
+        assert_eq!(
+            record(&db, &changed).await,
+            Recorded::Unchanged(updated.clone())
+        );
+        row = updated;
+    }
+}
+
 /// A copy onto itself keeps the `ETag` of an object that was sent whole, and may fall into the second of its upload.
 #[tokio::test]
 async fn another_name_or_size_for_the_same_etag_asks_for_another_look() {

@@ -12,7 +12,7 @@ use crate::support::{checked_usage, file, key, object, record, upload, user};
 async fn names_show_nothing_of_bobs(db: &Db, mine: &FileRow, theirs: &FileRow) {
     let alice = user("alice");
     let mut his = object(&key("bob"), 7, "a", 1);
-    his.file_name = "a folder of his/secret".to_owned();
+    "a folder of his/secret".clone_into(&mut his.file_name);
     let Recorded::Created(his) = record(db, &his).await else {
         panic!("not created");
     };

@@ -43,10 +43,10 @@ async fn caller(app: &App, event: GatewayEvent) -> Option<String> {
 }
 
 /// Functions without a key, and functions with one.
-fn both() -> [App; 2] {
+fn both() -> [Box<App>; 2] {
     let mut env = basics("http://127.0.0.1:9");
     env.remove("JWT_SECRET");
-    [App::new(env), offline(&[])]
+    [Box::new(App::new(env)), Box::new(offline(&[]))]
 }
 
 #[tokio::test]

@@ -140,7 +140,7 @@ fn named() -> impl Strategy<Value = Named> {
 }
 
 /// The files that are there, by name, without folders.
-fn sorted<'a>(files: &'a [Named], keep: impl Fn(&Named) -> bool) -> Vec<&'a Named> {
+fn sorted(files: &[Named], keep: impl Fn(&Named) -> bool) -> Vec<&Named> {
     let mut files: Vec<_> = files
         .iter()
         .filter(|file| !file.deleted && keep(file))
@@ -149,7 +149,7 @@ fn sorted<'a>(files: &'a [Named], keep: impl Fn(&Named) -> bool) -> Vec<&'a Name
     files
 }
 
-/// The same as ListObjectsV2 groups them.
+/// The same as `ListObjectsV2` groups them.
 fn grouped(files: &[Named], prefix: &str) -> Vec<Shown> {
     let mut shown: Vec<Shown> = Vec::new();
     for file in sorted(files, |file| file.name.starts_with(prefix)) {
@@ -180,13 +180,12 @@ fn assert_pages(pages: &[Vec<Shown>], limit: usize, expected: &[Shown], query: &
 async fn check(world: &World, user: &str, files: &[Named], ask: &Ask) {
     insert(world, user, files).await;
     let Ask { prefix, limit, .. } = ask;
-    let mut filter = format!("limit={limit}");
-    if let Some(kind) = ask.kind {
-        filter.push_str(&format!("&contentType={}", encoded(kind)));
-    }
-    if let Some(rule) = ask.rule {
-        filter.push_str(&format!("&rule={rule}"));
-    }
+    let kind = ask
+        .kind
+        .map(|kind| format!("&contentType={}", encoded(kind)));
+    let rule = ask.rule.map(|rule| format!("&rule={rule}"));
+    let filter = [Some(format!("limit={limit}")), kind, rule];
+    let filter: String = filter.into_iter().flatten().collect();
     let kept = |file: &Named| {
         let kind = ask.kind.unwrap_or_default().to_lowercase();
         file.kind.to_lowercase().starts_with(&kind)

@@ -134,6 +134,16 @@ async fn one_way(world: &World, alice: &str, bob: &str) {
     assert_eq!(world.open_uploads(bob).await, [id(&begun)], "{shown}");
     world.abort(bob, &begun).await.expect(200);
     // His cursors lead her nowhere but through her own, whatever she lists and searches.
+    lists_show_her_own(world, alice, bob, &mine).await;
+
+    for (user, file) in [(alice, &mine), (bob, &file), (bob, &unconfirmed)] {
+        world.delete(user, id(file)).await.expect(200);
+    }
+    assert!(world.is_empty().await, "{shown}");
+}
+
+/// `alice` lists in every way that `bob` does, from the start and from his cursors on.
+async fn lists_show_her_own(world: &World, alice: &str, bob: &str, mine: &Value) {
     for query in [
         "",
         "&sort=name",
@@ -155,15 +165,10 @@ async fn one_way(world: &World, alice: &str, bob: &str) {
         for cursor in cursors {
             let page = world.get(alice, &format!("/files?{query}{cursor}")).await;
             for file in page.expect(200)["files"].as_array().unwrap() {
-                assert_eq!(file["id"], mine["id"], "{shown} {query}");
+                assert_eq!(file["id"], mine["id"], "{alice:?} and {bob:?} {query}");
             }
         }
     }
-
-    for (user, file) in [(alice, &mine), (bob, &file), (bob, &unconfirmed)] {
-        world.delete(user, id(file)).await.expect(200);
-    }
-    assert!(world.is_empty().await, "{shown}");
 }
 
 #[tokio::test]

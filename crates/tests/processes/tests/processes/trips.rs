@@ -244,3 +244,40 @@ async fn reading_the_first_bytes_adds_no_round_trip() {
     let asked = vec!["GET".to_owned(), "HEAD".to_owned()];
     assert_eq!(world.traffic(), (1, 1, asked), "save");
 }
+
+/// However many keys there are, Postgres is asked once; twice if some have no object, and a few times more if a quota
+/// has no room for all.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_confirmations_ask_postgres_a_bounded_number_of_times() {
+    let mut world = World::start().await;
+    world.upload(37).await;
+    let save = async |function: &Lambda, keys: &[String]| {
+        let body = json!({ "objectKeys": keys });
+        let (status, saved) = call(function, "POST", "/save-metadata", Some(&body)).await;
+        assert_eq!(status, 200, "{saved}");
+        let results = saved["results"].as_array().expect("results").clone();
+        let fitting = results.iter().filter(|result| result["file"].is_object());
+        fitting.count()
+    };
+    let content = ("DETECT_CONTENT", "false");
+    let tight = [content, ("USER_QUOTA_BYTES", "23")];
+    let limited = world.function("save-metadata", &tight).await;
+    world.heard();
+    // Five bytes each: the statement, the usage and the rows, and the statement for those that fit.
+    assert_eq!(save(&limited, &world.keys[..10]).await, 4);
+    let (trips, _, mut methods) = world.heard();
+    methods.retain(|method| method != "DELETE");
+    assert_eq!((trips, methods), (4, vec!["HEAD".to_owned(); 10]));
+
+    let function = world.function("save-metadata", &[content]).await;
+    world.heard();
+    for keys in [&world.keys[10..], &world.keys[10..], &world.keys[20..21]] {
+        assert_eq!(save(&function, keys).await, keys.len());
+        let (trips, _, methods) = world.heard();
+        assert_eq!((trips, methods), (1, vec!["HEAD".to_owned(); keys.len()]));
+    }
+    let mut keys = world.keys[10..20].to_vec();
+    keys.push(keys[0].replacen("/0", "/1", 1));
+    assert_eq!(save(&function, &keys).await, 10);
+    assert_eq!(world.heard().0, 2, "one key has no object");
+}

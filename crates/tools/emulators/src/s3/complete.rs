@@ -10,6 +10,7 @@ use tokio::io::AsyncReadExt as _;
 use super::checksum::{Algorithm, Claim, Hasher, Sum, show_checksum};
 use super::event::EventName;
 use super::fault::{disk, refuse};
+use super::multipart::checksum_type;
 use super::object::Object;
 use super::receive::verify;
 use super::store::{Conditions, Store};
@@ -40,6 +41,16 @@ pub(super) async fn complete(
         (upload.about.clone(), choose(upload, &listed)?)
     };
     let claim = Claim::read(&request.headers)?;
+    let kind = checksum_type(about.composite);
+    if input
+        .checksum_type
+        .is_some_and(|claimed| claimed.as_str() != kind.as_str())
+    {
+        return Err(refuse(
+            S3ErrorCode::BadDigest,
+            "The x-amz-checksum-type you specified is not that of the upload.",
+        ));
+    }
     let size: u64 = parts.iter().map(|part| part.size).sum();
     if input
         .mpu_object_size

@@ -83,3 +83,56 @@ async fn a_part_without_the_announced_checksum_is_refused_as_s3_does() {
     let refused = unannounced.body(b"x".to_vec().into()).send().await;
     assert_eq!(refusal(refused), (400, "InvalidRequest".into()));
 }
+
+/// An upload that names no algorithm has a CRC-64/NVME of the whole, which its completion may claim.
+#[tokio::test]
+async fn a_wrong_checksum_of_the_whole_makes_no_object() {
+    let stack = Stack::start().await;
+    let sdk = stack.plain_sdk();
+    let id = begin(&sdk, "k").await;
+    let part = sdk
+        .upload_part()
+        .bucket(BUCKET)
+        .key("k")
+        .upload_id(&id)
+        .part_number(1)
+        .body(b"123456789".to_vec().into());
+    let part = part.send().await.unwrap();
+    let part = CompletedPart::builder()
+        .part_number(1)
+        .e_tag(part.e_tag().unwrap())
+        .build();
+    let complete = |checksum: &str, kind| {
+        let complete = sdk
+            .complete_multipart_upload()
+            .bucket(BUCKET)
+            .key("k")
+            .upload_id(&id)
+            .checksum_crc64_nvme(checksum)
+            .checksum_type(kind);
+        complete
+            .multipart_upload(all(std::slice::from_ref(&part)))
+            .send()
+    };
+    for (checksum, kind, code) in [
+        ("AAAAAAAAAAA=", ChecksumType::FullObject, "BadDigest"),
+        ("rosUhgp5mIg=", ChecksumType::Composite, "BadDigest"),
+        ("rosUhgp5", ChecksumType::FullObject, "InvalidRequest"),
+    ] {
+        let refused = complete(checksum, kind).await;
+        assert_eq!(refusal(refused), (400, code.into()));
+        let head = sdk.head_object().bucket(BUCKET).key("k").send().await;
+        assert_eq!(refusal(head).0, 404);
+    }
+    complete("rosUhgp5mIg=", ChecksumType::FullObject)
+        .await
+        .unwrap();
+    let head = sdk
+        .head_object()
+        .bucket(BUCKET)
+        .key("k")
+        .checksum_mode(ChecksumMode::Enabled);
+    let head = head.send().await.unwrap();
+    assert_eq!(head.checksum_type(), Some(&ChecksumType::FullObject));
+    assert_eq!(head.checksum_crc64_nvme(), Some("rosUhgp5mIg="));
+}

@@ -1,0 +1,264 @@
+//! The record step for many files decides for each as the one for a single file does.
+
+use std::collections::BTreeMap;
+
+use proptest::collection::{btree_map, vec};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use slipway_core::{Code, Crc64Nvme, FileRow, Metadata, ObjectKey, RuleName, StoredObject};
+use slipway_db::files::Looked;
+use slipway_db::{Db, FileState, Recorded};
+use slipway_testkit::database;
+
+use crate::support::{HERE, checked_usage, key, object, user};
+
+/// What happens to a file.
+#[derive(Clone, Debug)]
+struct Op {
+    second: i64,
+    etag: usize,
+    size: u64,
+    name: bool,
+    metadata: bool,
+    rule: bool,
+    crc: bool,
+    html: bool,
+    elsewhere: bool,
+    refused: bool,
+    seen: bool,
+    deleted: bool,
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let flag = any::<bool>;
+    let rare = || prop::bool::weighted(0.1);
+    (
+        (0..3_i64, 0..2_usize, 0..4_u64),
+        (flag(), flag(), flag(), flag()),
+        (rare(), rare(), rare(), flag(), rare()),
+    )
+        .prop_map(
+            |(
+                (second, etag, size),
+                (name, metadata, rule, crc),
+                (html, elsewhere, refused, seen, deleted),
+            )| Op {
+                second,
+                etag,
+                size,
+                name,
+                metadata,
+                rule,
+                crc,
+                html,
+                elsewhere,
+                refused,
+                seen,
+                deleted,
+            },
+        )
+}
+
+impl Op {
+    fn object(&self, key: &ObjectKey) -> StoredObject {
+        let mut object = object(key, self.size, ["a", "b"][self.etag], self.second);
+        if self.name {
+            object.file_name = "renamed.txt".to_owned();
+        }
+        if self.metadata {
+            object.metadata = Metadata::from_json(br#"{"a":"1"}"#).expect("metadata");
+        }
+        object.rule = RuleName::parse("avatar").filter(|_| self.rule);
+        object.checksum_crc64nvme = self.crc.then_some(Crc64Nvme([7; 8]));
+        if self.html {
+            object.content_type = "text/html".to_owned();
+        }
+        object
+    }
+
+    fn url(&self) -> &'static str {
+        if self.elsewhere {
+            "https://elsewhere.example/a"
+        } else {
+            HERE.file_url
+        }
+    }
+
+    fn refused(&self) -> Option<Code> {
+        self.refused.then_some(Code::TypeNotAllowed)
+    }
+}
+
+/// What became of a file, without what differs between two owners.
+fn outline(recorded: &Recorded) -> String {
+    let (what, row) = match recorded {
+        Recorded::Created(row) => ("created", row),
+        Recorded::Updated(row) => ("updated", row),
+        Recorded::Unchanged(row) => ("unchanged", row),
+        Recorded::Stale(row) => ("stale", row),
+        Recorded::Tombstoned(why) => return format!("{why:?}"),
+    };
+    let FileRow {
+        id: _,
+        object_key: _,
+        ..
+    } = row;
+    let shown = format!("{row:?}");
+    let plain = shown.split("file_name").nth(1).expect("a name");
+    format!("{what} {plain}")
+}
+
+async fn live(db: &Db, key: &ObjectKey) -> Option<FileRow> {
+    let found = db.find_file(key.owner(), key.id()).await;
+    found.expect("answered")
+}
+
+async fn one(db: &Db, key: &ObjectKey, op: &Op) -> String {
+    let seen = if op.seen { live(db, key).await } else { None };
+    let object = op.object(key);
+    let location = slipway_db::Location {
+        bucket: HERE.bucket,
+        file_url: op.url(),
+    };
+    let recorded = match op.refused() {
+        Some(why) => db
+            .tombstone_refused(&object, &location, why, seen.as_ref())
+            .await
+            .expect("answered"),
+        None => db
+            .record_file(&object, &location, None, seen.as_ref())
+            .await
+            .expect("answered"),
+    };
+    outline(&recorded)
+}
+
+async fn many(db: &Db, keys: &[ObjectKey], ops: &BTreeMap<usize, Op>) -> Vec<String> {
+    let mut objects = Vec::new();
+    for (at, op) in ops {
+        let key = &keys[*at];
+        let seen = if op.seen { live(db, key).await } else { None };
+        objects.push((op.object(key), seen, op));
+    }
+    let files: Vec<Looked<'_>> = objects
+        .iter()
+        .map(|(object, seen, op)| Looked {
+            object,
+            file_url: op.url(),
+            seen: seen.as_ref(),
+            refused: op.refused(),
+        })
+        .collect();
+    let recorded = db
+        .try_record_files(keys[0].owner(), &files, HERE.bucket, None)
+        .await;
+    let recorded = recorded.expect("answered").expect("no quota");
+    let outlines = recorded.iter();
+    outlines
+        .map(|recorded| outline(recorded.as_ref().expect("our own key")))
+        .collect()
+}
+
+#[test]
+fn many_files_become_what_each_alone_becomes() {
+    let database = database();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let db = database.db();
+    let config = Config {
+        cases: 64,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let histories = vec(btree_map(0..3_usize, op(), 1..=3), 1..8);
+    let played = TestRunner::new(config).run(&histories, |batches| {
+        runtime.block_on(async {
+            let alices: Vec<ObjectKey> = (0..3).map(|_| key("alice")).collect();
+            let bobs: Vec<ObjectKey> = (0..3).map(|_| key("bob")).collect();
+            for ops in &batches {
+                let mut alone = Vec::new();
+                for (at, op) in ops {
+                    alone.push(one(&db, &alices[*at], op).await);
+                }
+                prop_assert_eq!(many(&db, &bobs, ops).await, alone, "{:?}", ops);
+                for (at, _) in ops.iter().filter(|(_, op)| op.deleted) {
+                    for key in [&alices[*at], &bobs[*at]] {
+                        let deleted = db.delete_files(key.owner(), &[key.id()]).await;
+                        deleted.expect("deleted");
+                    }
+                }
+            }
+            let alice = checked_usage(&database, "alice").await;
+            prop_assert_eq!(alice, checked_usage(&database, "bob").await);
+            Ok(())
+        })
+    });
+    played.expect("the same");
+}
+
+#[tokio::test]
+async fn bytes_over_the_quota_change_nothing_until_some_are_refused() {
+    let database = database();
+    let db = database.db();
+    let (first, second) = (key("alice"), key("alice"));
+    let objects = [object(&first, 6, "a", 1), object(&second, 5, "a", 1)];
+    let mut files = objects.each_ref().map(|object| Looked {
+        object,
+        file_url: HERE.file_url,
+        seen: None,
+        refused: None,
+    });
+    let alice = user("alice");
+    let recorded = db
+        .try_record_files(&alice, &files, HERE.bucket, Some(10))
+        .await;
+    assert!(recorded.expect("answered").is_none());
+    assert!(live(&db, &first).await.is_none());
+    files[1].refused = Some(Code::QuotaExceeded);
+    let recorded = db
+        .try_record_files(&alice, &files, HERE.bucket, Some(10))
+        .await;
+    let recorded = recorded.expect("answered").expect("it fits");
+    assert!(matches!(recorded[0], Ok(Recorded::Created(_))));
+    assert!(matches!(
+        recorded[1],
+        Ok(Recorded::Tombstoned(Code::QuotaExceeded))
+    ));
+    assert_eq!(checked_usage(&database, "alice").await.bytes, 6);
+    let states = db
+        .file_states(&alice, &[first.id(), second.id(), key("alice").id()])
+        .await
+        .expect("answered");
+    assert_eq!(states.len(), 2);
+    assert!(matches!(states[&first.id()], FileState::Live(_)));
+    assert_eq!(
+        states[&second.id()],
+        FileState::Deleted(Code::QuotaExceeded)
+    );
+}
+
+#[tokio::test]
+async fn an_id_of_another_user_is_nobodys() {
+    let database = database();
+    let db = database.db();
+    let bobs = key("bob");
+    let _ = crate::support::record(&db, &object(&bobs, 5, "a", 1)).await;
+    let name = slipway_core::FileName::parse("a").expect("a name");
+    let alices = ObjectKey::new(user("alice"), bobs.id(), &name);
+    let own = key("alice");
+    let objects = [object(&alices, 1, "a", 1), object(&own, 2, "a", 1)];
+    let files = objects.each_ref().map(|object| Looked {
+        object,
+        file_url: HERE.file_url,
+        seen: None,
+        refused: None,
+    });
+    let recorded = db
+        .try_record_files(&user("alice"), &files, HERE.bucket, None)
+        .await;
+    let recorded = recorded.expect("answered").expect("no quota");
+    let refused = recorded[0].as_ref().expect_err("another's");
+    assert_eq!(refused.code(), Code::InvalidKey);
+    assert!(matches!(recorded[1], Ok(Recorded::Created(_))));
+    assert_eq!(checked_usage(&database, "alice").await.bytes, 2);
+    assert_eq!(checked_usage(&database, "bob").await.bytes, 5);
+}
