@@ -1,7 +1,7 @@
 //! Finishes deletes, aborts abandoned multipart uploads, and makes bucket and table agree.
 //!
-//! Each task is a module: [`deletes`](deletes) processes tombstones, [`uploads`](uploads) multipart
-//! uploads, and [`sweep`](sweep) keys. A task can be interrupted at any point and repeated. It
+//! Each task is a module: `deletes` processes tombstones, `uploads` multipart
+//! uploads, and `sweep` keys. A task can be interrupted at any point and repeated. It
 //! removes nothing that S3 has not just confirmed, and counts nothing twice. A new task is a new
 //! module and a new [`Task`].
 //!

@@ -1,7 +1,7 @@
 //! The HTTP edge of every function: the request from the event, the caller from the token, the
 //! response as JSON.
 //!
-//! A function implements [`Function`]. [`serve`] does everything else in the same way for all
+//! A function implements [`Function`]. [`serve()`] does everything else in the same way for all
 //! functions: it authenticates, enforces the deadline, logs one line, and writes the response.
 //!
 //! ```

@@ -53,7 +53,7 @@ fn text(env: &EnvChanges) -> String {
     text
 }
 
-/// The lines that [`write`] wrote, for `eval` in a shell.
+/// The lines that [`write()`] wrote, for `eval` in a shell.
 pub(super) fn exports(text: &str) -> String {
     let mut lines = String::new();
     for (name, quoted) in text.lines().filter_map(|line| line.split_once('=')) {
