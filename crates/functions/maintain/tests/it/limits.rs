@@ -96,7 +96,10 @@ async fn the_age_of_an_object_without_a_row_decides() {
 /// A list tells neither type nor rule, so a dry run asks S3 for them.
 #[tokio::test]
 async fn a_rule_refuses_young_objects_without_a_row() {
-    let rules = [("UPLOAD_RULES", r#"{"avatar": {"contentTypes": ["image/*"]}}"#)];
+    let rules = [(
+        "UPLOAD_RULES",
+        r#"{"avatar": {"contentTypes": ["image/*"]}}"#,
+    )];
     for (hours, numbers) in [
         (35, "objects 1, refused 1"),
         (37, "objects 1, recorded 1, rows 1"),

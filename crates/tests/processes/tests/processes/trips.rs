@@ -249,7 +249,7 @@ async fn reading_the_first_bytes_adds_no_round_trip() {
 /// has no room for all.
 #[tokio::test(flavor = "multi_thread")]
 async fn many_confirmations_ask_postgres_a_bounded_number_of_times() {
-    let mut world = World::start().await;
+    let mut world = TripCounter::start().await;
     world.upload(37).await;
     let save = async |function: &Lambda, keys: &[String]| {
         let body = json!({ "objectKeys": keys });
@@ -262,22 +262,22 @@ async fn many_confirmations_ask_postgres_a_bounded_number_of_times() {
     let content = ("DETECT_CONTENT", "false");
     let tight = [content, ("USER_QUOTA_BYTES", "23")];
     let limited = world.function("save-metadata", &tight).await;
-    world.heard();
+    world.traffic();
     // Five bytes each: the statement, the usage and the rows, and the statement for those that fit.
     assert_eq!(save(&limited, &world.keys[..10]).await, 4);
-    let (trips, _, mut methods) = world.heard();
+    let (trips, _, mut methods) = world.traffic();
     methods.retain(|method| method != "DELETE");
     assert_eq!((trips, methods), (4, vec!["HEAD".to_owned(); 10]));
 
     let function = world.function("save-metadata", &[content]).await;
-    world.heard();
+    world.traffic();
     for keys in [&world.keys[10..], &world.keys[10..], &world.keys[20..21]] {
         assert_eq!(save(&function, keys).await, keys.len());
-        let (trips, _, methods) = world.heard();
+        let (trips, _, methods) = world.traffic();
         assert_eq!((trips, methods), (1, vec!["HEAD".to_owned(); keys.len()]));
     }
     let mut keys = world.keys[10..20].to_vec();
     keys.push(keys[0].replacen("/0", "/1", 1));
     assert_eq!(save(&function, &keys).await, 10);
-    assert_eq!(world.heard().0, 2, "one key has no object");
+    assert_eq!(world.traffic().0, 2, "one key has no object");
 }
