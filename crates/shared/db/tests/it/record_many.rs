@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use slipway_core::{Code, Crc64Nvme, FileRow, Metadata, ObjectKey, RuleName, StoredObject};
+use slipway_core::{
+    Code, Crc64Nvme, FileRow, Metadata, ObjectKey, RuleName, StoredObject, Tombstone,
+};
 use slipway_db::files::Looked;
 use slipway_db::{Db, FileState, Recorded};
 use slipway_testkit::database;
@@ -84,8 +86,8 @@ impl Op {
         }
     }
 
-    fn refused(&self) -> Option<Code> {
-        self.refused.then_some(Code::TypeNotAllowed)
+    fn refused(&self) -> Option<Tombstone> {
+        self.refused.then_some(Tombstone::TypeNotAllowed)
     }
 }
 
@@ -213,7 +215,7 @@ async fn bytes_over_the_quota_change_nothing_until_some_are_refused() {
         .await;
     assert!(recorded.expect("answered").is_none());
     assert!(live(&db, &first).await.is_none());
-    files[1].refused = Some(Code::QuotaExceeded);
+    files[1].refused = Some(Tombstone::OverQuota);
     let recorded = db
         .try_record_files(&alice, &files, HERE.bucket, Some(10))
         .await;
@@ -221,7 +223,7 @@ async fn bytes_over_the_quota_change_nothing_until_some_are_refused() {
     assert!(matches!(recorded[0], Ok(Recorded::Created(_))));
     assert!(matches!(
         recorded[1],
-        Ok(Recorded::Tombstoned(Code::QuotaExceeded))
+        Ok(Recorded::Tombstoned(Tombstone::OverQuota))
     ));
     assert_eq!(checked_usage(&database, "alice").await.bytes, 6);
     let states = db
@@ -232,7 +234,7 @@ async fn bytes_over_the_quota_change_nothing_until_some_are_refused() {
     assert!(matches!(states[&first.id()], FileState::Live(_)));
     assert_eq!(
         states[&second.id()],
-        FileState::Deleted(Code::QuotaExceeded)
+        FileState::Tombstone(Tombstone::OverQuota)
     );
 }
 
