@@ -88,6 +88,18 @@ test("XMLHttpRequest, with progress", async () => {
   expect(names).toEqual(["hello.txt"]);
 });
 
+test("Avatars, albums and many files at once", async () => {
+  const api = /async function api[\s\S]*?\n}\n/.exec(sample("fetch", "js"))?.[0];
+  const files = '[new File(["1"], "1.txt", { type: "text/plain" }), new File(["2"], "2.txt", { type: "text/plain" })]';
+  const run = `${api}${sample("Avatars, albums and many files at once", "js")}
+    uploadAlbum(${files}, "Ferien").then((results) => (globalThis.result = results));`;
+  const names = await inPage(run, "ts", async (page) => {
+    const results = (await finished(page)) as { file: { metadata: object } }[];
+    expect(results.map(({ file }) => file.metadata)).toEqual([{ album: "Ferien" }, { album: "Ferien" }]);
+  });
+  expect(names).toHaveLength(2);
+});
+
 const mount = (component: string) => `
   import { createElement } from "react";
   import { createRoot } from "react-dom/client";

@@ -203,12 +203,12 @@ impl Recorder<'_> {
         let states: HashMap<FileId, FileState> = self.stores.db.file_states(user, &ids).await?;
         let quota = self.settings.quota_bytes.map_or(i128::MAX, i128::from);
         let mut used = i128::from(self.stores.db.usage(user).await?.bytes);
-        for found in found {
-            let state = states.get(&found.object.key.id());
-            found.is_over_quota = false;
-            let growth = found.growth(state);
-            found.is_over_quota = growth > 0 && used + growth > quota;
-            used += found.growth(state);
+        for one in found {
+            let state = states.get(&one.object.key.id());
+            one.is_over_quota = false;
+            let growth = one.growth(state);
+            one.is_over_quota = growth > 0 && used + growth > quota;
+            used += one.growth(state);
         }
         Ok(())
     }

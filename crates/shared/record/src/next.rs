@@ -7,10 +7,6 @@ use crate::terms::Broken;
 use crate::{Outcome, Refusal};
 
 /// What follows a statement that recorded an object.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "made once a call and taken apart at once"
-)]
 pub(crate) enum Next {
     /// Nothing.
     Done(Outcome),

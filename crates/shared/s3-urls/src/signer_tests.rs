@@ -189,7 +189,8 @@ proptest! {
         if !entries.is_empty() {
             query = format!("&x-amz-meta-data={}", URL_SAFE_NO_PAD.encode(&json));
         }
-        query.push_str(&format!("&x-amz-meta-name={}", file_name.to_metadata()));
+        query += "&x-amz-meta-name=";
+        query += &file_name.to_metadata();
         query.extend(rule.iter().map(|rule| format!("&x-amz-meta-rule={rule}")));
         let rule = rule.as_deref().and_then(slipway_core::RuleName::parse);
         let theirs = sigv4_put(&signer, &key, &query, &headers, at, seconds);

@@ -15,6 +15,10 @@ use slipway_testkit::database;
 use crate::support::{HERE, checked_usage, key, object, user};
 
 /// What happens to a file.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each happens or not, whatever the others do"
+)]
 #[derive(Clone, Debug)]
 struct Op {
     second: i64,
@@ -65,7 +69,7 @@ impl Op {
     fn object(&self, key: &ObjectKey) -> StoredObject {
         let mut object = object(key, self.size, ["a", "b"][self.etag], self.second);
         if self.name {
-            object.file_name = "renamed.txt".to_owned();
+            "renamed.txt".clone_into(&mut object.file_name);
         }
         if self.metadata {
             object.metadata = Metadata::from_json(br#"{"a":"1"}"#).expect("metadata");
@@ -73,7 +77,7 @@ impl Op {
         object.rule = RuleName::parse("avatar").filter(|_| self.rule);
         object.checksum_crc64nvme = self.crc.then_some(Crc64Nvme([7; 8]));
         if self.html {
-            object.content_type = "text/html".to_owned();
+            "text/html".clone_into(&mut object.content_type);
         }
         object
     }
@@ -100,11 +104,6 @@ fn outline(recorded: &Recorded) -> String {
         Recorded::Stale(row) => ("stale", row),
         Recorded::Tombstoned(why) => return format!("{why:?}"),
     };
-    let FileRow {
-        id: _,
-        object_key: _,
-        ..
-    } = row;
     let shown = format!("{row:?}");
     let plain = shown.split("file_name").nth(1).expect("a name");
     format!("{what} {plain}")

@@ -77,6 +77,8 @@ fn a_bad_variable_fails_init_by_name() {
         "READ_URL_SECONDS",
     );
     fails_naming("presign", ("JWT_PUBLIC_KEY", Some("x")), "JWT_SECRET");
+    fails_naming("presign", ("JWT_KEYS", Some("{}")), "JWT_SECRET");
+    fails_naming("presign", ("OWNER_CLAIM", Some("a\tb")), "OWNER_CLAIM");
     fails_naming(
         "presign",
         ("USER_QUOTA_BYTES", Some("5")),

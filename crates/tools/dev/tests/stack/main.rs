@@ -10,6 +10,7 @@ mod harness;
 mod load;
 mod newcomer;
 mod openapi;
+mod owner;
 mod reload;
 mod scanned;
 mod upkeep;
