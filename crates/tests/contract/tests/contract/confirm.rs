@@ -1,4 +1,5 @@
-//! `save-metadata` with `objectKeys`: a result for each key, as the request for it alone would answer.
+//! `save-metadata` with `objectKeys`: a result for each key, as the request for it alone would
+//! answer.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};

@@ -74,7 +74,8 @@ async fn accepts(app: &App, token: &str) -> bool {
 async fn a_key_is_rotated_without_a_moment_in_which_people_are_signed_out() {
     let (old, new) = (Issuer::new("2026-10"), Issuer::new("2026-11"));
     let (of_old, of_new) = (old.token(Some(old.kid)), new.token(Some(new.kid)));
-    // The new key is deployed first, then the issuer signs with it, and the old one goes when its last token has expired.
+    // The new key is deployed first, then the issuer signs with it, and the old one goes when its
+    // last token has expired.
     for (keys, takes_old, takes_new) in [
         (vec![old.jwk()], true, false),
         (vec![old.jwk(), new.jwk()], true, true),

@@ -1,4 +1,5 @@
-//! The application's own fields: signed with the upload, stored by S3, kept in the table, returned with the file.
+//! The application's own fields: signed with the upload, stored by S3, kept in the table, returned
+//! with the file.
 
 use serde_json::{Value, json};
 
@@ -85,7 +86,8 @@ async fn what_is_signed_cannot_be_changed() {
     assert!(world.is_empty().await);
 }
 
-/// S3 allows 2 KB of user metadata: the longest name, the largest metadata and the longest rule fit together.
+/// S3 allows 2 KB of user metadata: the longest name, the largest metadata and the longest rule fit
+/// together.
 #[tokio::test]
 async fn the_largest_of_everything_is_stored() {
     let rule = "r".repeat(32);

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use crate::multipart_complete::complete_by_hand;
 use crate::world::{Answer, Events, MIB, World};
 
-/// The checksum by its definition: reflected, the polynomial 0xad93d23594c93659, all bits set before and inverted after.
+/// The checksum by its definition: reflected, the polynomial 0xad93d23594c93659, all bits set
+/// before and inverted after.
 fn crc64nvme(bytes: &[u8]) -> String {
     let mut crc = u64::MAX;
     for byte in bytes {

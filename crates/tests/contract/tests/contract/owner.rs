@@ -43,7 +43,8 @@ fn behind_an_authorizer(claim: &str) -> App {
     App::new(env)
 }
 
-/// The owner that a presigned key names, or the refusal: 403 `forbidden` that names the claim, or 401.
+/// The owner that a presigned key names, or the refusal: 403 `forbidden` that names the claim, or
+/// 401.
 fn owner(answer: Answer, claim: &str) -> Result<String, u16> {
     match answer.status {
         401 => {
@@ -191,7 +192,8 @@ async fn a_rest_api_vouches_for_it() {
     }
 }
 
-/// Every operation, refused alike to a person without a team, before anything of the request is looked at.
+/// Every operation, refused alike to a person without a team, before anything of the request is
+/// looked at.
 #[tokio::test]
 async fn without_the_claim_every_operation_is_forbidden() {
     let app = offline(&[

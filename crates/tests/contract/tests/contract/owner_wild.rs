@@ -1,4 +1,5 @@
-//! Authorizers and tokens that nobody foresaw: the owner is the claim's own string, or there is none.
+//! Authorizers and tokens that nobody foresaw: the owner is the claim's own string, or there is
+//! none.
 
 use proptest::collection::btree_map;
 use proptest::prelude::*;
@@ -56,7 +57,8 @@ impl Asking {
         }
     }
 
-    /// The owner of what is presigned, or the status of the refusal, which is held to `openapi.yaml`.
+    /// The owner of what is presigned, or the status of the refusal, which is held to
+    /// `openapi.yaml`.
     fn ask(&self, with: impl FnOnce(GatewayEvent) -> GatewayEvent) -> Result<String, u16> {
         let body = json!({ "fileName": "a.txt", "contentType": "text/plain" });
         let event = GatewayEvent::new("POST", "/presign-upload").json(&body);

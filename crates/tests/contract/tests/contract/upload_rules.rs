@@ -259,7 +259,8 @@ async fn an_upload_in_parts_follows_its_rule() {
     );
 }
 
-/// An object in parts may be larger than one PUT; a copy of it onto itself has the `ETag` of one PUT.
+/// An object in parts may be larger than one PUT; a copy of it onto itself has the `ETag` of one
+/// PUT.
 #[tokio::test]
 async fn a_renamed_large_file_stays() {
     let max = (MIB * 5).to_string();

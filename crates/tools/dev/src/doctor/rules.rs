@@ -27,7 +27,8 @@ pub(super) fn read(json: Option<&str>) -> io::Result<UploadRules> {
     UploadRules::from_env(&env).map_err(io::Error::other)
 }
 
-/// A kind of upload that passes `patterns` and a rule: `default`, or else the first that accepts the doctor's file.
+/// A kind of upload that passes `patterns` and a rule: `default`, or else the first that accepts
+/// the doctor's file.
 pub(super) fn kind(rules: &UploadRules, patterns: &[String]) -> Kind {
     let is_default = |name: &RuleName| name.as_str() == "default";
     let mut ordered: Vec<_> = rules.iter().collect();

@@ -3,7 +3,8 @@
 use super::model::{File, Model, Outcome, Row};
 
 impl Model {
-    /// `maintain`'s first task: removes what tombstones stand for, and drops old tombstones of nothing.
+    /// `maintain`'s first task: removes what tombstones stand for, and drops old tombstones of
+    /// nothing.
     pub(crate) fn finish_deletes(&mut self) {
         for file in &mut self.files {
             let Row::Tombstone { old, removed, .. } = &mut file.row else {
