@@ -87,7 +87,7 @@ impl Traffic {
     }
 
     fn messages(&self) -> MutexGuard<'_, Messages> {
-        self.0.lock().expect("nobody panicked here")
+        self.0.lock().expect("no panic with the lock")
     }
 }
 

@@ -107,7 +107,7 @@ impl Query {
             .map(|(_, value)| value.as_str())
     }
 
-    /// S3's rules for a presigned URL besides a correct signature.
+    /// S3's rules for a presigned URL, in addition to a correct signature.
     fn check(&self, headers: &HeaderMap) -> Result<(), S3Error> {
         if self.get("X-Amz-Algorithm").is_some() && headers.contains_key(header::AUTHORIZATION) {
             return Err(refuse(

@@ -89,7 +89,7 @@ fn grants_of_other_services_are_those_that_are_needed() {
     }
 }
 
-/// The policies of a role besides its own. Only functions with a database need a VPC and its
+/// The policies of a role in addition to its own. Only functions with a database need a VPC and its
 /// secret.
 #[test]
 fn shared_permissions_are_for_who_has_a_database() {
