@@ -1,5 +1,5 @@
--- Measures the space that recording and deleting files leaves in the tables, and what VACUUM and REINDEX recover. docs/postgres.md has
--- the figures.
+-- Measures the space that recording and deleting files leaves in the tables, and the space that VACUUM
+-- and REINDEX recover. docs/postgres.md has the figures.
 --
 -- Run it in an empty database of its own, never in one with files:
 --

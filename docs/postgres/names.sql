@@ -1,12 +1,14 @@
--- What the index of names costs each write: blocks of 8 KB, WAL, and room. docs/postgres.md has the figures.
+-- Measures the cost of the index of names for each write: blocks of 8 KB, WAL and disk space.
+-- docs/postgres.md has the figures.
 --
--- In an empty database of its own, never in one with files, as a superuser:
+-- Run it as a superuser in an empty database of its own, never in one with files:
 --
 --     createdb scratch && export DATABASE_URL=postgres://…/scratch
 --     cargo run -p slipway-migrate
 --     psql "$DATABASE_URL" -v live=200000 -v writes=20000 -f docs/postgres/names.sql
 --
--- Names are 41 bytes and come in random order, which is the worst case for an index. Users have 36 bytes.
+-- Names have 41 bytes and are inserted in random order, which is the worst case for an index. Users
+-- have 36 bytes.
 
 \set ON_ERROR_STOP on
 \set QUIET on
@@ -18,7 +20,7 @@ SELECT count(*) > 0 AS has_files FROM s3_files \gset
     \quit
 \endif
 
--- So that nothing but the writes is counted.
+-- Only the writes are counted.
 ALTER TABLE s3_files SET (autovacuum_enabled = off);
 
 CREATE FUNCTION pg_temp.id(n bigint) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$
@@ -36,7 +38,7 @@ $$;
 
 CREATE TEMP TABLE costs (step int, what text, index text, rows bigint, blocks numeric, wal numeric, images bigint);
 
--- Runs `sql`, and notes what each of its rows cost.
+-- Runs `sql` and records the cost of each of its rows.
 CREATE PROCEDURE pg_temp.measure(step int, what text, rows bigint, sql text) LANGUAGE plpgsql AS $$
 DECLARE
     plan json;
@@ -61,7 +63,8 @@ BEGIN
 END
 $$;
 
--- The live files come first, and after the last checkpoint: their pages are then in the WAL once, and are not counted again.
+-- The live files are inserted first, after the last checkpoint. Their pages are then in the WAL
+-- already and are not counted again.
 CHECKPOINT;
 SELECT pg_temp.record(1, :live) \gexec
 VACUUM (ANALYZE) s3_files;

@@ -302,7 +302,7 @@ export interface components {
         /** @description The name of a rule in `UPLOAD_RULES`. */
         RuleName: string;
         /**
-         * @description The application's own fields of the file: strings without control characters, at most 640 bytes as compact JSON
+         * @description Fields of the application: strings without control characters, at most 640 bytes as compact JSON
          *     (a schema cannot count those). The order of the entries is not kept.
          */
         Metadata: {
@@ -323,8 +323,9 @@ export interface components {
             /** @description S3 then verifies the bytes. */
             checksumSha256?: components["schemas"]["Sha256"] | null;
             /**
-             * @description The kind of upload, one of the deployment's rules, which narrow type, length and overwriting. Without it `default` applies.
-             *     A deployment without rules refuses it, and one without a `default` requires it; the error lists the rules.
+             * @description The kind of upload: one of the deployment's rules, which restrict type, length and
+             *     overwriting. Without it the rule `default` applies. A deployment without rules refuses it. A
+             *     deployment without a `default` requires it, and the error lists the rules.
              */
             rule?: components["schemas"]["RuleName"] | null;
             /** @description Stored with the file and returned with it. */
@@ -405,7 +406,7 @@ export interface components {
         SaveOneRequest: {
             /** @description The `objectKey` of the presign response, unchanged. */
             objectKey: components["schemas"]["ObjectKey"];
-            /** @description Absent; with `objectKeys` the request confirms several. */
+            /** @description Absent. With `objectKeys` the request confirms several uploads. */
             objectKeys?: null;
             /** @description Accepted from older clients, and ignored. */
             publicFileUrl?: unknown;
@@ -418,15 +419,15 @@ export interface components {
         SaveManyResponse: {
             /** @constant */
             success: true;
-            /** @description In the order of `objectKeys`. A key that was given twice has its result twice. */
+            /** @description In the order of `objectKeys`. A repeated key has a repeated result. */
             results: (components["schemas"]["SavedFile"] | components["schemas"]["NotSaved"])[];
         };
-        /** @description A file that is recorded, by this call or before. */
+        /** @description A file that this call or an earlier one recorded. */
         SavedFile: {
             objectKey: components["schemas"]["ObjectKey"];
             file: components["schemas"]["File"];
         };
-        /** @description Why the upload under this key is not recorded, as the request for it alone would say. */
+        /** @description The reason why the upload under this key is not recorded, as a request for this key alone would return it. */
         NotSaved: {
             /** @description As in the request. */
             objectKey: string;
@@ -451,9 +452,12 @@ export interface components {
             etag: string;
             /** @description Null if S3 has no SHA-256 of the whole file. */
             checksumSha256: components["schemas"]["Sha256"] | null;
-            /** @description S3 computes it for a file whose upload named no other checksum, also for one that came in parts. Null where S3 has none. */
+            /**
+             * @description S3 computes it for a file whose upload named no other checksum, also for a file in parts. Null
+             *     if S3 has none.
+             */
             checksumCrc64nvme: components["schemas"]["Crc64Nvme"] | null;
-            /** @description The rule that the file was uploaded under. Null where the deployment had no rules. */
+            /** @description The rule of the upload. Null if the deployment had no rules. */
             rule: components["schemas"]["RuleName"] | null;
             metadata: components["schemas"]["Metadata"];
             /** @description S3's Last-Modified. */
@@ -470,7 +474,7 @@ export interface components {
             urlExpiresAt: components["schemas"]["Timestamp"] | null;
             /**
              * Format: uri
-             * @description Where to read a small picture of the file. Null where there is none.
+             * @description The URL of a small picture of the file. Null if there is none.
              */
             previewUrl: string | null;
             /**
@@ -496,8 +500,9 @@ export interface components {
             /** @description Newest first, in descending order of `id`, or by `fileName`. */
             files: components["schemas"]["File"][];
             /**
-             * @description Only with `delimiter`: what the names of other files begin with, up to and including the next `/` after `prefix`. Give one
-             *     as `prefix` to list what is in it. Files and folders of a page are interleaved in the order of their names.
+             * @description Only with `delimiter`: the beginnings of the names of other files, up to and including the next
+             *     `/` after `prefix`. Use one as `prefix` to list its content. Files and folders of a page are
+             *     interleaved in the order of their names.
              */
             folders?: string[];
             /** @description Opaque. Send it as `cursor` to get the next page. Null at the end. */
@@ -533,8 +538,8 @@ export interface components {
             bytes: number;
             /**
              * Format: int64
-             * @description The declared lengths of the unfinished multipart uploads together. They count against the quota when another upload is
-             *     created or presigned.
+             * @description The sum of the declared lengths of unfinished multipart uploads. They count against the quota
+             *     when another upload is created or presigned.
              */
             pendingBytes: number;
             /**
@@ -557,8 +562,9 @@ export interface components {
             /** @description Must be absent. S3 computes no SHA-256 of a whole file that is sent in parts. `complete` takes `checksumCrc64nvme`. */
             checksumSha256?: null;
             /**
-             * @description The kind of upload, one of the deployment's rules, which narrow type, length and overwriting. Without it `default` applies.
-             *     A deployment without rules refuses it, and one without a `default` requires it; the error lists the rules.
+             * @description The kind of upload: one of the deployment's rules, which restrict type, length and
+             *     overwriting. Without it the rule `default` applies. A deployment without rules refuses it. A
+             *     deployment without a `default` requires it, and the error lists the rules.
              */
             rule?: components["schemas"]["RuleName"] | null;
             /** @description Stored with the file and returned with it. */
@@ -1118,8 +1124,10 @@ export interface operations {
                 };
             };
             /**
-             * @description - `upload_not_found`: S3 has no object under this key (yet). Repeat the call once the PUT has been answered.
-             *     - `checksum_mismatch`: the completion of its upload in parts found other bytes than were announced, and they were removed.
+             * @description - `upload_not_found`: S3 has no object under this key yet. Repeat the call after S3 has
+             *       responded to the PUT.
+             *     - `checksum_mismatch`: completing its upload in parts found other bytes than the announced
+             *       ones and removed them.
              */
             409: {
                 headers: {
@@ -1165,7 +1173,7 @@ export interface operations {
                     "application/json": components["schemas"]["ObjectTooLargeError"] | components["schemas"]["GatewayError"];
                 };
             };
-            /** @description The object's type is not accepted under its rule. It is refused, and removed from the bucket. Later calls are answered the same. */
+            /** @description The object's type is not accepted under its rule. It is refused and removed from the bucket. Later calls return the same. */
             415: {
                 headers: {
                     "Cache-Control": components["headers"]["NoStore"];
@@ -1284,7 +1292,7 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             /**
              * @description - `file_too_large`: over the limit of this deployment for one file in parts.
-             *     - `quota_exceeded`: the file exceeds what files and unfinished uploads leave of the caller's quota.
+             *     - `quota_exceeded`: the file exceeds the rest of the caller's quota. Unfinished uploads count.
              *     - `request_too_large`: the body of the request is larger than 1 MiB.
              *     - `{"message": …}`: the body is larger than 6 MB.
              */
@@ -1299,8 +1307,10 @@ export interface operations {
             };
             415: components["responses"]["TypeNotAllowed"];
             /**
-             * @description - `too_many_uploads`: the caller has 1,000 unfinished uploads. Repeating helps only after one was completed or aborted.
-             *     - `{"message": …}`: only from API Gateway, when requests come too fast. Repeat after a growing pause.
+             * @description - `too_many_uploads`: the caller has 1,000 unfinished uploads. Repeat only after one was
+             *       completed or aborted.
+             *     - `{"message": …}`: only from API Gateway, if requests are too frequent. Repeat after an
+             *       increasing pause.
              */
             429: {
                 headers: {
@@ -1584,8 +1594,8 @@ export interface operations {
              * @description - `parts_missing`: S3 does not have all parts, each with its exact length. `error` names the missing
              *       ones, `GET` lists the existing ones.
              *     - `checksum_mismatch`: the parts together do not have `checksumCrc64nvme`. The upload stays open, and
-             *       parts can be sent again. If the server ignores the checksum, the object is refused and removed
-             *       after the fact, as the `error` says.
+             *       parts can be sent again. If the S3 server ignores the checksum, the object is refused and
+             *       removed afterwards, as the `error` says.
              */
             409: {
                 headers: {
@@ -1631,7 +1641,7 @@ export interface operations {
                     "application/json": components["schemas"]["ObjectTooLargeError"] | components["schemas"]["GatewayError"];
                 };
             };
-            /** @description The object's type is not accepted under its rule. It is refused, and removed from the bucket. Later calls are answered the same. */
+            /** @description The object's type is not accepted under its rule. It is refused and removed from the bucket. Later calls return the same. */
             415: {
                 headers: {
                     "Cache-Control": components["headers"]["NoStore"];
@@ -1671,22 +1681,22 @@ export interface operations {
                 contentType?: string;
                 /** @description Only files that were uploaded under this rule. */
                 rule?: string;
-                /** @description With `name`, names ascend. With `prefix` or `delimiter` they do so in any case. */
+                /** @description With `name`, names ascend. `prefix` and `delimiter` imply it. */
                 sort?: "name";
                 /**
-                 * @description Only files whose `fileName` begins with this, byte by byte. At most 768 bytes of UTF-8 without control characters. Empty is
-                 *     the same as absent.
+                 * @description Only files whose `fileName` begins with this prefix, compared as bytes. At most 768 bytes of
+                 *     UTF-8 without control characters. Empty is the same as absent.
                  */
                 prefix?: string;
                 /**
-                 * @description Files whose name has a `/` after `prefix` are grouped: `folders` holds what their names begin with, up to and
-                 *     including that `/`, once each. `files` holds the others.
+                 * @description Groups files whose name has a `/` after `prefix`: `folders` contains their names up to and
+                 *     including that `/`, once each. `files` contains the others.
                  */
                 delimiter?: "/";
                 /**
-                 * @description Only files whose `fileName` contains this, compared after Unicode normalization (NFC) and simple case folding. At most
-                 *     768 bytes of UTF-8 without control characters. Empty is the same as absent. A page looks at no more than 10,000
-                 *     files: it may be short, and have a `nextCursor`.
+                 * @description Only files whose `fileName` contains this text, compared after Unicode normalization (NFC) and
+                 *     simple case folding. At most 768 bytes of UTF-8 without control characters. Empty is the same
+                 *     as absent. A page examines at most 10,000 files, so it may be short and have a `nextCursor`.
                  */
                 q?: string;
             };

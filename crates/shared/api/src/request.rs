@@ -165,15 +165,12 @@ impl Target {
 /// The route that API Gateway has matched gives the number of segments that are ours. Function URLs
 /// match no route and add nothing.
 fn segments_in_front(event: &Event<'_>) -> usize {
-    match event.route().filter(|route| !route.contains("+}")) {
-        Some(route) => segments_of(event.path())
-            .count()
-            .saturating_sub(segments_of(route).count()),
-        None => {
-            let first = segments_of(event.path()).next();
-            usize::from(event.stage().is_some() && first == event.stage())
-        }
+    if let Some(route) = event.route().filter(|route| !route.contains("+}")) {
+        let (path, route) = (segments_of(event.path()), segments_of(route));
+        return path.count().saturating_sub(route.count());
     }
+    let first = segments_of(event.path()).next();
+    usize::from(event.stage().is_some() && first == event.stage())
 }
 
 /// Only HTTP APIs decode the path.

@@ -308,7 +308,7 @@ impl<'a> Recorder<'a> {
     /// What S3 has under `key`, and what its bytes are, unless nobody wants to know.
     async fn look(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Error> {
         if self.settings.detects {
-            self.stores.bucket.look(key).await
+            self.stores.bucket.head_and_detect(key).await
         } else {
             self.stores.bucket.head(key).await
         }

@@ -8,10 +8,12 @@ use slipway_core::region::{dns_suffix, is_host_label};
 
 use crate::endpoint::Endpoint;
 
-/// The variables that name an S3-compatible server, the first that is set first. The last two are the SDKs' own.
+/// The variables that name an S3-compatible server, the first that is set first. The last two are
+/// the SDKs' own.
 pub const ENDPOINTS: [&str; 3] = ["S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
 
-/// A bucket and how to reach it: at AWS by a host name of its own, elsewhere by a path at the endpoint.
+/// A bucket and how to reach it: at AWS by a host name of its own, elsewhere by a path at the
+/// endpoint.
 #[derive(Clone, Debug)]
 pub struct Location {
     /// The bucket's name.
@@ -105,7 +107,13 @@ impl Location {
         public.map_or_else(|| self.object_url(key), |base| base.object_url(key))
     }
 
-    /// The plain, unsigned address of an object.
+    /// The plain, unsigned URL of the bucket, with a slash at its end.
+    #[must_use]
+    pub fn bucket_url(&self) -> String {
+        [&*self.origin, &self.base_path].concat()
+    }
+
+    /// The plain, unsigned URL of an object.
     #[must_use]
     pub fn object_url(&self, key: &ObjectKey) -> String {
         [&self.origin, &self.base_path, &*encoded(key)].concat()

@@ -1,13 +1,13 @@
-//! The bucket and how it is reached: one HTTP and TLS stack, and a deadline on everything.
+//! The bucket and its two clients. Both use one HTTP and TLS stack, one clock, and the limits of
+//! `retry`.
 
 use std::fmt;
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::retry::RetryConfig;
-use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{BehaviorVersion, Region, RequestChecksumCalculation};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use bytes::Bytes;
 use http::Request;
 use slipway_core::env::ConfigError;
@@ -16,24 +16,16 @@ use slipway_s3_urls::{Credentials, Location};
 
 use crate::error::Failure;
 use crate::keys::Keys;
-use crate::s3::{Answer, S3};
+use crate::retry::{CONNECT, SdkClassifier, sdk_retries, sdk_timeouts};
+use crate::s3::{Response, S3};
 use crate::sdk_http::Http;
-use crate::sdk_timing::Timing;
-
-/// Until a connection stands, TLS included.
-pub(crate) const CONNECT: Duration = Duration::from_secs(2);
-/// One attempt, from the first byte sent to the last read.
-pub(crate) const ATTEMPT: Duration = Duration::from_secs(4);
-/// All attempts together; a function has 30 s at most, and Postgres wants some of them.
-pub(crate) const OPERATION: Duration = Duration::from_secs(10);
-/// The first try and two more.
-pub(crate) const ATTEMPTS: u32 = 3;
 
 /// The bucket, over the network.
 #[derive(Clone)]
 pub struct Bucket {
     pub(crate) s3: S3,
-    /// For lists and multipart uploads, made when it is first needed: who never asks for one does not link it.
+    /// The SDK's client, for lists and multipart uploads. Functions that use neither do not link
+    /// it.
     sdk: OnceLock<Client>,
     clock: BusyClock,
 }
@@ -41,13 +33,13 @@ pub struct Bucket {
 impl Bucket {
     /// A client for `location`. Connects with the first request.
     ///
-    /// It uses the same location as the signer of URLs, so that the two always agree. It reads no files such as
-    /// `~/.aws`, which would delay a cold start.
+    /// It uses the same location as the signer of URLs, so that the two always agree. It reads no
+    /// files such as `~/.aws`, which would delay a cold start.
     pub fn connect(location: &Location, credentials: &Credentials) -> Result<Self, ConfigError> {
         Self::connect_with(location, credentials.clone().into())
     }
 
-    /// The same with credentials that may be renewed while the client lives.
+    /// The same with credentials that may be renewed while the client is in use.
     pub fn connect_with(location: &Location, keys: Keys) -> Result<Self, ConfigError> {
         let http = slipway_https::client(CONNECT).map_err(|error| {
             ConfigError::new("SSL_CERT_FILE", format!("TLS cannot start: {error}"))
@@ -63,7 +55,7 @@ impl Bucket {
         })
     }
 
-    /// How long S3 has been waited for.
+    /// The clock of all requests to S3.
     #[must_use]
     pub const fn clock(&self) -> &BusyClock {
         &self.clock
@@ -73,19 +65,36 @@ impl Bucket {
         &self.s3.location.bucket
     }
 
-    /// Asks, on the clock.
-    pub(crate) async fn send(&self, ask: &Request<Bytes>, most: usize) -> Result<Answer, Failure> {
+    /// Sends a request with our client, and measures the time.
+    pub(crate) async fn send(
+        &self,
+        request: &Request<Bytes>,
+        max_bytes: usize,
+    ) -> Result<Response, Failure> {
         let _wait = self.clock.wait();
-        self.s3.ask(ask, most).await
+        self.s3.send(request, max_bytes).await
     }
 
-    /// The SDK's client, to do `what`: with connections of its own, which who lists or completes pays for once.
-    pub(crate) fn sdk(&self, what: &'static str) -> Result<&Client, Error> {
+    /// Waits for a call of the SDK, and measures the time.
+    pub(crate) async fn call<T, E>(
+        &self,
+        call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Result<T, Failure>
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let _wait = self.clock.wait();
+        call.await.map_err(|error| Failure::of_sdk(&error))
+    }
+
+    /// The SDK's client, which is created on first use. It has its own pool of connections. `step`
+    /// names the operation in errors.
+    pub(crate) fn sdk(&self, step: &'static str) -> Result<&Client, Error> {
         if let Some(sdk) = self.sdk.get() {
             return Ok(sdk);
         }
-        let http = slipway_https::client(CONNECT).map_err(|error| Error::internal(what, error))?;
-        let client = client(&self.s3.location, &self.s3.keys, Http(http), &self.clock);
+        let http = slipway_https::client(CONNECT).map_err(|error| Error::internal(step, error))?;
+        let client = client(&self.s3.location, &self.s3.keys, Http(http));
         Ok(self.sdk.get_or_init(|| client))
     }
 }
@@ -96,19 +105,15 @@ impl fmt::Debug for Bucket {
     }
 }
 
-fn client(location: &Location, keys: &Keys, http: Http, clock: &BusyClock) -> Client {
-    let timeouts = TimeoutConfig::builder()
-        .operation_attempt_timeout(ATTEMPT)
-        .operation_timeout(OPERATION)
-        .build();
+fn client(location: &Location, keys: &Keys, http: Http) -> Client {
     let mut config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .http_client(http)
         .credentials_provider(keys.for_sdk())
         .region(Region::new(location.region.clone()))
-        .timeout_config(timeouts)
-        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
-        .interceptor(Timing(clock.clone()))
+        .timeout_config(sdk_timeouts())
+        .retry_config(sdk_retries())
+        .retry_classifier(SdkClassifier)
         .force_path_style(location.endpoint.is_some())
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
     if let Some(endpoint) = &location.endpoint {

@@ -1,4 +1,4 @@
-//! Removal of objects. Removing what is not there succeeds, so it can be repeated.
+//! Removal of objects. It succeeds for a missing object, so it can be repeated.
 
 use std::collections::HashMap;
 
@@ -10,15 +10,15 @@ use crate::xml;
 
 const MANY: &str = "remove objects from S3";
 
-/// More than S3 says of a thousand objects that it did not remove.
-const MOST_OF_AN_ANSWER: usize = 4 * 1024 * 1024;
+/// More than S3's response for a thousand objects that it did not remove.
+const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// The objects of a batch that S3 did not remove, and its code for each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Remaining(HashMap<String, String>);
 
 impl Remaining {
-    /// How many.
+    /// The number of objects that remain.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
@@ -42,25 +42,25 @@ impl Remaining {
         self.0.get(key.as_str()).map(String::as_str)
     }
 
-    /// The error of the batch, where S3 refused the credentials or what they may do.
+    /// The error of the batch, if S3 refused the credentials or a permission.
     #[must_use]
     pub fn denied(&self) -> Option<Error> {
-        // Each object has a code of its own and no status; AccessDenied is S3's for a missing permission.
+        // Each object has a code and no status. S3 sends `AccessDenied` for a missing permission.
         let code = self.0.values().find(|code| {
             is_denial(200, Some(code))
                 || matches!(code.as_str(), "AccessDenied" | "AllAccessDisabled")
         })?;
-        let words = format!("S3 answered {code} for an object of the batch");
+        let text = format!("S3 answered {code} for an object of the batch");
         let denied = true;
-        Some(Error::internal(MANY, Refused { words, denied }))
+        Some(Error::internal(MANY, Refused { text, denied }))
     }
 }
 
 impl Bucket {
     /// Removes one object.
     pub async fn delete(&self, key: &ObjectKey) -> Result<(), Error> {
-        let ask = self.s3.delete_object(key)?;
-        self.send(&ask, 0).await.map_err(|failure| {
+        let request = self.s3.delete_object(key)?;
+        self.send(&request, 0).await.map_err(|failure| {
             failure
                 .into_error("remove the object from S3", self.name())
                 .of_file(key)
@@ -68,23 +68,25 @@ impl Bucket {
         Ok(())
     }
 
-    /// Removes up to 1,000 objects in one call (S3's limit), and returns the keys that S3 did not remove.
+    /// Removes up to 1,000 objects in one call (S3's limit), and returns the keys that S3 did not
+    /// remove.
     pub async fn delete_reporting(&self, keys: &[ObjectKey]) -> Result<Remaining, Error> {
-        let Some(any) = keys.first() else {
+        if keys.is_empty() {
             return Ok(Remaining::default());
-        };
-        let ask = self.s3.delete_objects(any, document(keys))?;
-        let answer = self
-            .send(&ask, MOST_OF_AN_ANSWER)
+        }
+        let request = self.s3.delete_objects(document(keys))?;
+        let response = self
+            .send(&request, MAX_BYTES)
             .await
             .map_err(|failure| failure.into_error(MANY, self.name()))?;
-        failed(&String::from_utf8_lossy(&answer.body), keys)
+        remaining(&String::from_utf8_lossy(&response.body), keys)
             .map(Remaining)
-            .ok_or_else(|| Error::unavailable(MANY, "S3 did not answer to the end"))
+            .ok_or_else(|| Error::unavailable(MANY, "the response of S3 is incomplete"))
     }
 }
 
-/// Quiet: only what failed is listed. Nothing that a key of ours may hold means anything in XML.
+/// The request's body. With `Quiet`, S3 lists only the objects that it did not remove. An object
+/// key has no character that XML would need escaped.
 fn document(keys: &[ObjectKey]) -> String {
     let mut xml = "<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">".to_owned();
     for key in keys {
@@ -96,30 +98,31 @@ fn document(keys: &[ObjectKey]) -> String {
     xml
 }
 
-/// The keys that are still there, and S3's code for each; `None` if `answer` is not a whole one.
-fn failed(answer: &str, keys: &[ObjectKey]) -> Option<HashMap<String, String>> {
-    let (_, result) = answer.split_once("<DeleteResult")?;
+/// The keys that remain, and S3's code for each. `None` if `response` is incomplete.
+fn remaining(response: &str, keys: &[ObjectKey]) -> Option<HashMap<String, String>> {
+    let (_, result) = response.split_once("<DeleteResult")?;
     let result = result.trim_end();
-    // Where nothing failed it may be written as one tag.
+    // If S3 removed all objects, the result may be a single tag.
     let one_tag = result.ends_with("/>") && !result.contains('<');
     if !one_tag && !result.ends_with("</DeleteResult>") {
         return None;
     }
-    let mut failed = HashMap::new();
+    let mut remaining = HashMap::new();
     for error in xml::elements(result, "Error") {
         let key = xml::text(error, "Key");
         let code = xml::text(error, "Code").unwrap_or_default();
         let ours = keys.iter().find(|ours| Some(ours.as_str()) == key);
-        // If S3 reports an error for a key we did not send, treat every key of the batch as not removed.
+        // If S3 reports an error for a key we did not send, treat every key of the batch as not
+        // removed.
         let Some(key) = ours else {
             let all = keys
                 .iter()
                 .map(|key| (key.as_str().to_owned(), code.to_owned()));
             return Some(all.collect());
         };
-        failed.insert(key.as_str().to_owned(), code.to_owned());
+        remaining.insert(key.as_str().to_owned(), code.to_owned());
     }
-    Some(failed)
+    Some(remaining)
 }
 
 #[cfg(test)]
@@ -129,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_s3_says_of_each_object() {
+    fn the_response_lists_the_objects_that_remain() {
         let key = |name: &str| {
             let owner = UserId::parse("a@b.c").expect("a user");
             ObjectKey::new(
@@ -175,7 +178,7 @@ mod tests {
             ("<Error><Code>InternalError</Code></Error>".to_owned(), None),
             (String::new(), None),
         ] {
-            assert_eq!(failed(&answer, &keys), expected, "{answer}");
+            assert_eq!(remaining(&answer, &keys), expected, "{answer}");
         }
         let is_denied = |failed: Option<HashMap<_, _>>| {
             let denied = Remaining(failed.expect("an answer")).denied();

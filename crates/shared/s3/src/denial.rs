@@ -1,14 +1,16 @@
 //! Whether S3 refused the credentials, or what they may do.
 //!
-//! Such an error says nothing about the object: every other request will fail as well until a person or a new session
-//! helps. Maintenance stops at such an error. It continues after an error that concerns one object.
+//! Such an error says nothing about the object: every other request will fail as well until a
+//! person or a new session helps. Maintenance stops at such an error. It continues after an error
+//! that concerns one object.
 
 use std::error::Error as StdError;
 use std::fmt;
 
 use slipway_core::Error;
 
-/// S3's codes with a status other than 401 and 403 that mean the credentials, or the key that encrypts the bucket.
+/// S3's codes with a status other than 401 and 403 that mean the credentials, or the key that
+/// encrypts the bucket.
 const CODES: [&str; 7] = [
     "AuthorizationHeaderMalformed",
     "CredentialsNotSupported",
@@ -22,13 +24,13 @@ const CODES: [&str; 7] = [
 /// A refusal of S3, as the cause of an [`Error`].
 #[derive(Debug)]
 pub(crate) struct Refused {
-    pub(crate) words: String,
+    pub(crate) text: String,
     pub(crate) denied: bool,
 }
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.words)
+        f.write_str(&self.text)
     }
 }
 
@@ -36,7 +38,8 @@ impl StdError for Refused {}
 
 /// Whether a refusal with this status and code is one of the credentials.
 ///
-/// The answer to a HEAD has no body and so no code. A 400 is then taken for an expired session, the only common reason.
+/// The answer to a HEAD has no body and so no code. A 400 is then taken for an expired session, the
+/// only common reason.
 pub(crate) fn is_denial(status: u16, code: Option<&str>) -> bool {
     match (status, code) {
         (401 | 403, Some(code)) => code != "InvalidObjectState",

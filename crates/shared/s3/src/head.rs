@@ -1,4 +1,4 @@
-//! `HeadObject`: the one source of what is recorded.
+//! `HeadObject`, the source of every recorded value.
 
 use http::HeaderMap;
 use slipway_core::{
@@ -9,44 +9,49 @@ use time::macros::format_description;
 
 use crate::client::Bucket;
 use crate::error::Failure;
-use crate::s3::Answer;
+use crate::s3::Response;
 
-const WHAT: &str = "look at the object in S3";
+const STEP: &str = "look at the object in S3";
 
 impl Bucket {
-    /// The object under `key` as S3 describes it, `None` where there is none.
+    /// The object under `key`. `None` if there is no object.
     pub async fn head(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Error> {
-        let answer = self.ask_head(key).await?;
-        self.headed(key, answer)
+        let response = self.send_head(key).await?;
+        self.read_head(key, response)
     }
 
-    /// The outer error is that of a request that could not be made.
-    pub(crate) async fn ask_head(&self, key: &ObjectKey) -> Result<Result<Answer, Failure>, Error> {
-        let ask = self.s3.head_object(key)?;
-        Ok(self.send(&ask, 0).await)
-    }
-
-    /// What the answer to a HEAD says.
-    pub(crate) fn headed(
+    /// The outer error is one of building the request.
+    pub(crate) async fn send_head(
         &self,
         key: &ObjectKey,
-        answer: Result<Answer, Failure>,
+    ) -> Result<Result<Response, Failure>, Error> {
+        let request = self.s3.head_object(key)?;
+        Ok(self.send(&request, 0).await)
+    }
+
+    /// The object that the response to a HEAD describes.
+    pub(crate) fn read_head(
+        &self,
+        key: &ObjectKey,
+        response: Result<Response, Failure>,
     ) -> Result<Option<StoredObject>, Error> {
-        match answer {
-            Ok(answer) => described(key, &answer.headers)
+        match response {
+            Ok(response) => described(key, &response.headers)
                 .map(Some)
                 .map_err(|error| error.of_file(key)),
-            // Without a code: a HEAD's answer has none, whatever is missing.
+            // The response to a HEAD has no code. A code comes from the GET, and names a missing
+            // bucket.
             Err(failure) if failure.status() == Some(404) && failure.code().is_none() => Ok(None),
-            Err(failure) => Err(failure.into_error(WHAT, self.name()).of_file(key)),
+            Err(failure) => Err(failure.into_error(STEP, self.name()).of_file(key)),
         }
     }
 }
 
-/// What is recorded of bytes that are not what they will be shown as: nothing that a browser would show.
+/// The detected type of bytes that a browser would decode first, or that cannot be read. No browser
+/// shows it.
 pub(crate) const UNREADABLE: &str = "application/octet-stream";
 
-/// The header's text, where S3 sent it.
+/// The text of a header, if S3 sent it.
 pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     std::str::from_utf8(headers.get(name)?.as_bytes()).ok()
 }
@@ -56,7 +61,7 @@ pub(crate) fn etag(headers: &HeaderMap) -> Option<String> {
     Some(header(headers, "etag")?.trim_matches('"').to_owned())
 }
 
-/// Whether a browser would decode the object first: what its bytes say then says nothing.
+/// Whether a browser decodes the object first. Its first bytes then do not show its type.
 fn encoded(headers: &HeaderMap) -> bool {
     let encodings = header(headers, "content-encoding").unwrap_or_default();
     encodings
@@ -66,7 +71,7 @@ fn encoded(headers: &HeaderMap) -> bool {
 }
 
 fn described(key: &ObjectKey, headers: &HeaderMap) -> Result<StoredObject, Error> {
-    let incomplete = |what: &str| Error::internal(WHAT, format!("HeadObject without {what}"));
+    let incomplete = |what: &str| Error::internal(STEP, format!("HeadObject without {what}"));
     let size = header(headers, "content-length")
         .and_then(|size| size.parse().ok())
         .ok_or_else(|| incomplete("a length"))?;
@@ -94,7 +99,7 @@ fn described(key: &ObjectKey, headers: &HeaderMap) -> Result<StoredObject, Error
         checksum_sha256: header(headers, "x-amz-checksum-sha256").and_then(Sha256::from_base64),
         checksum_crc64nvme: header(headers, "x-amz-checksum-crc64nvme")
             .and_then(Crc64Nvme::from_base64),
-        last_modified: http_date(modified).map_err(|error| Error::internal(WHAT, error))?,
+        last_modified: http_date(modified).map_err(|error| Error::internal(STEP, error))?,
     })
 }
 

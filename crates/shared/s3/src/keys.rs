@@ -1,7 +1,8 @@
 //! The credentials that sign requests to S3: fixed ones, or ones that a provider renews.
 //!
-//! A function has fixed ones: Lambda replaces the environment before its session ends. A command that a person runs may
-//! run for longer than a session lasts, so it asks a provider again before each expiry.
+//! A function has fixed ones: Lambda replaces the environment before its session ends. A command
+//! that a person runs may run for longer than a session lasts, so it asks a provider again before
+//! each expiry.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,9 +12,10 @@ use aws_sdk_s3::config::{ProvideCredentials, SharedCredentialsProvider};
 use slipway_s3_urls::Credentials;
 use tokio::sync::Mutex;
 
-use crate::error::{Failure, words};
+use crate::error::{Failure, with_causes};
 
-/// Credentials that expire sooner than this are renewed. A request, its retries included, takes less.
+/// Credentials that expire sooner than this are renewed. A request, its retries included, takes
+/// less.
 const MARGIN: Duration = Duration::from_mins(1);
 
 /// Where the credentials come from.
@@ -85,7 +87,7 @@ impl Keys {
                 }
                 _ => Err(Failure::Unsent(format!(
                     "the credentials expired and were not renewed: {}",
-                    words(&error)
+                    with_causes(&error)
                 ))),
             },
         }

@@ -22,10 +22,9 @@ mod list;
 mod look;
 mod open_uploads;
 mod operations;
+mod retry;
 mod s3;
-mod sdk_error;
 mod sdk_http;
-mod sdk_timing;
 mod uploads;
 mod xml;
 

@@ -6,7 +6,6 @@ use slipway_core::Error;
 use time::OffsetDateTime;
 
 use crate::client::Bucket;
-use crate::sdk_error::fault;
 
 /// The most that one page holds (S3).
 pub const MAX_LIST: u16 = 1000;
@@ -33,40 +32,42 @@ pub struct ListPage {
     pub more: bool,
 }
 
-const WHAT: &str = "list the bucket";
+const STEP: &str = "list the bucket";
 
 impl Bucket {
     /// At most `most` objects whose keys come after `after`.
     pub async fn list_after(&self, after: &str, most: u16) -> Result<ListPage, Error> {
-        let answer = self
-            .sdk(WHAT)?
+        let request = self
+            .sdk(STEP)?
             .list_objects_v2()
             .bucket(self.name())
             .set_start_after((!after.is_empty()).then(|| after.to_owned()))
             .max_keys(most.into())
             // Keys may hold characters that XML cannot.
-            .encoding_type(EncodingType::Url)
-            .send()
+            .encoding_type(EncodingType::Url);
+        let response = self
+            .call(request.send())
             .await
-            .map_err(|error| fault(WHAT, error, self.name()))?;
-        let objects = answer
+            .map_err(|failure| failure.into_error(STEP, self.name()))?;
+        let objects = response
             .contents()
             .iter()
             .map(listed)
             .collect::<Result<Vec<_>, _>>()?;
         let mut previous = after;
         for object in &objects {
-            // A directory bucket lists in no order: what seems missing would be elsewhere in the list.
+            // A directory bucket lists in no order: what seems missing would be elsewhere in the
+            // list.
             if object.key.as_str() <= previous {
                 return Err(Error::internal(
-                    WHAT,
+                    STEP,
                     "the keys did not come in their order",
                 ));
             }
             previous = &object.key;
         }
         Ok(ListPage {
-            more: answer.is_truncated().unwrap_or_default() && !objects.is_empty(),
+            more: response.is_truncated().unwrap_or_default() && !objects.is_empty(),
             objects,
         })
     }
@@ -84,31 +85,32 @@ pub struct OwnersPage {
 impl Bucket {
     /// At most `most` first segments of keys after `after`, each once, however many keys it has.
     pub async fn owners_after(&self, after: &str, most: u16) -> Result<OwnersPage, Error> {
-        let answer = self
-            .sdk(WHAT)?
+        let request = self
+            .sdk(STEP)?
             .list_objects_v2()
             .bucket(self.name())
             .delimiter("/")
             .set_start_after((!after.is_empty()).then(|| after.to_owned()))
             .max_keys(most.into())
-            .encoding_type(EncodingType::Url)
-            .send()
+            .encoding_type(EncodingType::Url);
+        let response = self
+            .call(request.send())
             .await
-            .map_err(|error| fault(WHAT, error, self.name()))?;
-        let owners: Vec<String> = answer
+            .map_err(|failure| failure.into_error(STEP, self.name()))?;
+        let owners: Vec<String> = response
             .common_prefixes()
             .iter()
             .filter_map(|group| decoded(group.prefix()?))
             .collect();
         // Keys without a slash are entries as well, and may be the last of the page.
-        let last_key = answer
+        let last_key = response
             .contents()
             .last()
             .and_then(|object| decoded(object.key()?));
         // The slash is the byte before the zero: what follows is after every key of that owner.
         let past = |owner: &String| format!("{}0", owner.trim_end_matches('/'));
         let next = owners.last().map(past).max(last_key);
-        let more = answer.is_truncated().unwrap_or_default();
+        let more = response.is_truncated().unwrap_or_default();
         Ok(OwnersPage {
             next: next.filter(|_| more),
             owners,
@@ -118,7 +120,7 @@ impl Bucket {
 
 fn listed(object: &Object) -> Result<Listed, Error> {
     let incomplete =
-        |what: &str| Error::internal(WHAT, format!("S3 listed an object without {what}"));
+        |what: &str| Error::internal(STEP, format!("S3 listed an object without {what}"));
     let modified = object
         .last_modified()
         .ok_or_else(|| incomplete("LastModified"))?;
@@ -135,7 +137,7 @@ fn listed(object: &Object) -> Result<Listed, Error> {
             .trim_matches('"')
             .to_owned(),
         last_modified: OffsetDateTime::from_unix_timestamp(modified.secs())
-            .map_err(|error| Error::internal(WHAT, error))?,
+            .map_err(|error| Error::internal(STEP, error))?,
     })
 }
 

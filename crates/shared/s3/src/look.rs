@@ -1,4 +1,5 @@
-//! `HeadObject` and the first bytes, side by side: what S3 says of an object, and what the object is.
+//! `HeadObject` and `GetObject` of the first bytes, concurrently: the metadata of an object, and
+//! its detected type.
 
 use bytes::Bytes;
 use futures_util::future::join;
@@ -8,14 +9,14 @@ use slipway_core::{Error, ObjectKey, StoredObject};
 use crate::client::Bucket;
 use crate::error::{Failure, NO_BUCKET};
 use crate::head::{UNREADABLE, etag};
-use crate::s3::Answer;
+use crate::s3::Response;
 
-/// How often an object that changes between the two questions is looked at again.
-const LOOKS: u32 = 4;
+/// How often both requests are repeated if the object changes between them.
+const MAX_TRIES: u32 = 4;
 
-const WHAT: &str = "read the object's first bytes";
+const STEP: &str = "read the object's first bytes";
 
-/// How an object begins.
+/// The first bytes of an object.
 enum Start {
     Bytes {
         etag: String,
@@ -23,34 +24,36 @@ enum Start {
     },
     Empty,
     Missing,
-    /// In an archive class that must be restored before it is read.
+    /// The object is in an archive class and must be restored before it is read.
     Archived,
 }
 
 impl Bucket {
-    /// The object under `key` as S3 describes it, and what its first bytes say it is; `None` where there is none.
+    /// The object under `key`, with the type that its first bytes have. `None` if there is no
+    /// object.
     ///
-    /// Two questions at the same time, so one round trip. Their answers are put together only if both are about
-    /// the same bytes, which the `ETag` tells.
-    pub async fn look(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Error> {
+    /// The two requests run concurrently and take one round trip. Their responses are combined only
+    /// if both have the same `ETag`, and so describe the same bytes.
+    pub async fn head_and_detect(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Error> {
         let mut last = None;
-        for _ in 0..LOOKS {
-            let (head, start) = join(self.ask_head(key), self.ask_start(key)).await;
+        for _ in 0..MAX_TRIES {
+            let (head, start) = join(self.send_head(key), self.send_get_start(key)).await;
             let (mut head, start) = (head?, start?);
             if let (Err(failure), Err(other)) = (&head, &start)
-                // A missing object is the same to both; only the GET can say that the whole bucket is missing.
+                // For a missing object both are 404. Only the GET has a code, which tells a missing
+                // bucket from it.
                 && (other.status() != Some(404) || other.code() == Some(NO_BUCKET))
             {
                 head = Err(failure.clone().explained_by(other));
             }
-            let Some(mut object) = self.headed(key, head)? else {
+            let Some(mut object) = self.read_head(key, head)? else {
                 return Ok(None);
             };
-            // Encoded: there is nothing to be told from its bytes.
+            // The object has a content encoding, so its bytes do not show a type.
             if object.detected_type.is_some() {
                 return Ok(Some(object));
             }
-            object.detected_type = match self.started(key, start)? {
+            object.detected_type = match self.read_start(key, start)? {
                 Start::Bytes { etag, bytes } if etag == object.etag => detect(&bytes),
                 Start::Empty if object.size == 0 => None,
                 Start::Archived => Some(UNREADABLE),
@@ -62,36 +65,41 @@ impl Bucket {
             .map(str::to_owned);
             return Ok(Some(object));
         }
-        // Its owner keeps replacing it: the event of the last upload is yet to come. Until then it is shown to nobody.
+        // The object keeps changing. The event of its last upload will record it again. Until then
+        // no browser shows it.
         Ok(last.map(|object| StoredObject {
             detected_type: Some(UNREADABLE.to_owned()),
             ..object
         }))
     }
 
-    /// The outer error is that of a request that could not be made.
-    async fn ask_start(&self, key: &ObjectKey) -> Result<Result<Answer, Failure>, Error> {
-        let ask = self.s3.get_object(key, SNIFF_BYTES)?;
-        Ok(self.send(&ask, SNIFF_BYTES).await)
+    /// The outer error is one of building the request.
+    async fn send_get_start(&self, key: &ObjectKey) -> Result<Result<Response, Failure>, Error> {
+        let request = self.s3.get_object(key, SNIFF_BYTES)?;
+        Ok(self.send(&request, SNIFF_BYTES).await)
     }
 
-    fn started(&self, key: &ObjectKey, answer: Result<Answer, Failure>) -> Result<Start, Error> {
-        let failure = match answer {
-            Ok(answer) => {
-                let etag = etag(&answer.headers).ok_or_else(|| {
-                    Error::internal(WHAT, "GetObject without an ETag").of_file(key)
+    fn read_start(
+        &self,
+        key: &ObjectKey,
+        response: Result<Response, Failure>,
+    ) -> Result<Start, Error> {
+        let failure = match response {
+            Ok(response) => {
+                let etag = etag(&response.headers).ok_or_else(|| {
+                    Error::internal(STEP, "GetObject without an ETag").of_file(key)
                 })?;
-                let bytes = answer.body;
+                let bytes = response.body;
                 return Ok(Start::Bytes { etag, bytes });
             }
             Err(failure) => failure,
         };
         match failure.status() {
             _ if failure.code() == Some("InvalidObjectState") => Ok(Start::Archived),
-            // No byte can be had from an object that has none.
+            // S3 refuses every range of an empty object.
             Some(416) => Ok(Start::Empty),
             Some(404) => Ok(Start::Missing),
-            _ => Err(failure.into_error(WHAT, self.name()).of_file(key)),
+            _ => Err(failure.into_error(STEP, self.name()).of_file(key)),
         }
     }
 }

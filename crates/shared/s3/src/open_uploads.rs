@@ -6,7 +6,6 @@ use time::OffsetDateTime;
 
 use crate::client::Bucket;
 use crate::list::decoded;
-use crate::sdk_error::fault;
 
 /// An upload that S3 still holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +34,7 @@ pub struct UploadMarker {
     upload_id: String,
 }
 
-const WHAT: &str = "list the bucket's open uploads";
+const STEP: &str = "list the bucket's open uploads";
 
 impl Bucket {
     /// At most `most` uploads behind `after` whose keys begin with `prefix`.
@@ -45,8 +44,8 @@ impl Bucket {
         after: Option<&UploadMarker>,
         most: u16,
     ) -> Result<OpenUploads, Error> {
-        let answer = self
-            .sdk(WHAT)?
+        let request = self
+            .sdk(STEP)?
             .list_multipart_uploads()
             .bucket(self.name())
             .set_prefix((!prefix.is_empty()).then(|| prefix.to_owned()))
@@ -54,29 +53,30 @@ impl Bucket {
             .set_upload_id_marker(after.map(|marker| marker.upload_id.clone()))
             .max_uploads(most.into())
             // Keys may hold characters that XML cannot.
-            .encoding_type(EncodingType::Url)
-            .send()
+            .encoding_type(EncodingType::Url);
+        let response = self
+            .call(request.send())
             .await
-            .map_err(|error| fault(WHAT, error, self.name()))?;
-        let uploads = answer
+            .map_err(|failure| failure.into_error(STEP, self.name()))?;
+        let uploads = response
             .uploads()
             .iter()
             .map(listed)
             .collect::<Result<Vec<_>, _>>()?;
-        let next = if answer.is_truncated().unwrap_or_default() {
+        let next = if response.is_truncated().unwrap_or_default() {
             let next = UploadMarker {
-                key: answer
+                key: response
                     .next_key_marker()
                     .and_then(decoded)
                     .ok_or_else(|| incomplete("NextKeyMarker"))?,
-                upload_id: answer
+                upload_id: response
                     .next_upload_id_marker()
                     .ok_or_else(|| incomplete("NextUploadIdMarker"))?
                     .to_owned(),
             };
             // The same page again would be asked for again and again.
             if after == Some(&next) {
-                return Err(Error::internal(WHAT, "the list does not go on"));
+                return Err(Error::internal(STEP, "the list does not go on"));
             }
             Some(next)
         } else {
@@ -98,10 +98,10 @@ fn listed(upload: &MultipartUpload) -> Result<OpenUpload, Error> {
             .ok_or_else(|| incomplete("an id"))?
             .to_owned(),
         initiated: OffsetDateTime::from_unix_timestamp(initiated.secs())
-            .map_err(|error| Error::internal(WHAT, error))?,
+            .map_err(|error| Error::internal(STEP, error))?,
     })
 }
 
 fn incomplete(what: &str) -> Error {
-    Error::internal(WHAT, format!("S3 answered without {what}"))
+    Error::internal(STEP, format!("S3 answered without {what}"))
 }

@@ -11,8 +11,11 @@ use crate::s3::S3;
 impl S3 {
     /// Requests the metadata of an object. S3 returns the checksum only on request.
     pub(crate) fn head_object(&self, key: &ObjectKey) -> Result<Request<Bytes>, Error> {
-        let ask = self.about(Method::HEAD, key);
-        whole(ask.header("x-amz-checksum-mode", "ENABLED"), Bytes::new())
+        let request = self.request(Method::HEAD, key);
+        with_body(
+            request.header("x-amz-checksum-mode", "ENABLED"),
+            Bytes::new(),
+        )
     }
 
     /// Requests the first `count` bytes of an object.
@@ -22,42 +25,36 @@ impl S3 {
         count: usize,
     ) -> Result<Request<Bytes>, Error> {
         let range = format!("bytes=0-{}", count.saturating_sub(1));
-        let ask = self.about(Method::GET, key);
-        whole(ask.header("range", range), Bytes::new())
+        let request = self.request(Method::GET, key);
+        with_body(request.header("range", range), Bytes::new())
     }
 
     /// Deletes an object.
     pub(crate) fn delete_object(&self, key: &ObjectKey) -> Result<Request<Bytes>, Error> {
-        whole(self.about(Method::DELETE, key), Bytes::new())
+        with_body(self.request(Method::DELETE, key), Bytes::new())
     }
 
-    /// Deletes all objects of `document`. `any` is one of their keys.
-    pub(crate) fn delete_objects(
-        &self,
-        any: &ObjectKey,
-        document: String,
-    ) -> Result<Request<Bytes>, Error> {
-        let object = self.location.object_url(any);
-        // A key has three segments. The rest of the URL is the bucket's.
-        let bucket = object.rsplitn(4, '/').nth(3).unwrap_or_default();
+    /// Deletes all objects of `document`.
+    pub(crate) fn delete_objects(&self, document: String) -> Result<Request<Bytes>, Error> {
         let checksum: [u8; 32] = digest(&SHA256, document.as_bytes())
             .as_ref()
             .try_into()
             .map_err(|error| Error::internal("hash a request to S3", error))?;
-        let ask = Request::post(format!("{bucket}/?delete="))
+        let request = Request::post(format!("{}?delete=", self.location.bucket_url()))
             .header("content-type", "application/xml")
             // S3 requires a checksum of any kind.
             .header("x-amz-checksum-sha256", Sha256(checksum).to_base64());
-        whole(ask, document.into())
+        with_body(request, document.into())
     }
 
-    fn about(&self, method: Method, key: &ObjectKey) -> Builder {
+    fn request(&self, method: Method, key: &ObjectKey) -> Builder {
         let url = self.location.object_url(key);
         Request::builder().method(method).uri(url)
     }
 }
 
-fn whole(ask: Builder, body: Bytes) -> Result<Request<Bytes>, Error> {
-    ask.body(body)
+fn with_body(request: Builder, body: Bytes) -> Result<Request<Bytes>, Error> {
+    request
+        .body(body)
         .map_err(|error| Error::internal("address S3", error))
 }

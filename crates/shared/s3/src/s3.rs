@@ -1,11 +1,8 @@
-//! S3 without its SDK, for what a user waits for: looking at an object and removing some.
+//! A client for the S3 operations that a user waits for: HEAD and the first bytes of an object, and
+//! deletes.
 //!
-//! The SDK would be 2 MB of the functions that do nothing else, and a millisecond of their start. What it does for these
-//! calls is here: signing, deadlines, three tries with a growing pause, and what a failure means.
-
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher as _;
-use std::time::Duration;
+//! It exists because the AWS SDK adds 2 MB to a function and a millisecond to its start
+//! (`docs/performance.md`). It signs, limits the time of each attempt, and retries as `retry` says.
 
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderValue, USER_AGENT};
@@ -18,17 +15,15 @@ use slipway_s3_urls::{Credentials, Location};
 use time::OffsetDateTime;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::client::{ATTEMPT, ATTEMPTS, OPERATION};
 use crate::error::Failure;
 use crate::keys::Keys;
+use crate::retry::{ATTEMPT, ATTEMPTS, OPERATION, pause};
 use crate::xml;
 
-/// The most that is read of an answer that says why not.
-const MOST_OF_AN_ERROR: usize = 64 * 1024;
-/// What the pause before a second try is below; before the third it is twice as much.
-const PAUSE: Duration = Duration::from_secs(1);
+/// At most this much of an error response is read.
+const MAX_ERROR_BYTES: usize = 64 * 1024;
 
-/// Who S3's access logs say it was.
+/// The user agent in S3's access logs.
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("slipway/", env!("CARGO_PKG_VERSION")));
 
 /// Sends requests to one bucket.
@@ -39,32 +34,38 @@ pub(crate) struct S3 {
     pub(crate) keys: Keys,
 }
 
-/// What S3 answered, where it did as it was asked.
+/// A successful response.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
 impl S3 {
-    /// Asks, and asks again where the failure may pass. Of the answer's body `most` bytes are read.
-    pub(crate) async fn ask(&self, ask: &Request<Bytes>, most: usize) -> Result<Answer, Failure> {
-        // Before the deadline begins: a profile or a role may take its time to renew them.
+    /// Sends `request`, and repeats it after transient failures. Reads at most `max_bytes` of the
+    /// response's body.
+    pub(crate) async fn send(
+        &self,
+        request: &Request<Bytes>,
+        max_bytes: usize,
+    ) -> Result<Response, Failure> {
+        // Before the time limit begins, because a profile or a role may take a while to renew them.
         let credentials = self.keys.current().await?;
         let deadline = Instant::now() + OPERATION;
-        let mut tries = 1;
+        let mut attempts = 1;
         loop {
-            let end = deadline.min(Instant::now() + ATTEMPT);
-            let answer = timeout_at(end, self.attempt(ask, most, &credentials)).await;
-            let failure = match answer.unwrap_or(Err(Failure::Timeout)) {
-                Ok(answer) => return Ok(answer),
+            let limit = deadline.min(Instant::now() + ATTEMPT);
+            let attempt = timeout_at(limit, self.attempt(request, max_bytes, &credentials)).await;
+            let failure = match attempt.unwrap_or(Err(Failure::Timeout)) {
+                Ok(response) => return Ok(response),
                 Err(failure) => failure,
             };
-            let pause = pause(tries);
-            if tries == ATTEMPTS || !failure.may_pass() || Instant::now() + pause >= deadline {
+            let pause = pause(attempts);
+            if attempts == ATTEMPTS || !failure.is_transient() || Instant::now() + pause >= deadline
+            {
                 return Err(failure);
             }
-            tries += 1;
+            attempts += 1;
             sleep(pause).await;
         }
     }
@@ -81,50 +82,44 @@ impl S3 {
 
     async fn attempt(
         &self,
-        ask: &Request<Bytes>,
-        most: usize,
+        request: &Request<Bytes>,
+        max_bytes: usize,
         credentials: &Credentials,
-    ) -> Result<Answer, Failure> {
-        let mut request = ask.clone();
+    ) -> Result<Response, Failure> {
+        let mut request = request.clone();
         self.signer(credentials)
             .sign(&mut request, OffsetDateTime::now_utc())
             .map_err(|error| Failure::Unsent(error.to_string()))?;
-        // Not signed; access logs show it.
+        // The header is not signed. S3's access logs show it.
         request.headers_mut().insert(USER_AGENT, AGENT);
         let mut request = request.map(Full::new);
         let used = capture_connection(&mut request);
-        let answer = self.http.request(request).await;
-        let (head, body) = answer
+        let response = self.http.request(request).await;
+        let (head, body) = response
             .map_err(|error| Failure::broken(&error))?
             .into_parts();
         if head.status.is_success() {
-            return Ok(Answer {
+            return Ok(Response {
                 headers: head.headers,
-                body: read(body, most).await?,
+                body: read(body, max_bytes).await?,
             });
         }
         if head.status.is_server_error() {
-            // Whoever is behind this connection has a fault; the next try goes to somebody else.
+            // The server behind this connection has a fault, so the next attempt uses another
+            // connection.
             if let Some(connection) = used.connection_metadata().as_ref() {
                 connection.poison();
             }
         }
-        let body = read(body, MOST_OF_AN_ERROR).await?;
+        let body = read(body, MAX_ERROR_BYTES).await?;
         Err(refused(head.status, &head.headers, &body))
     }
 }
 
-/// A random part of what doubles with each try: who failed together does not come back together.
-fn pause(tries: u32) -> Duration {
-    // What keys a hash map, and is different each time.
-    let [random, ..] = RandomState::new().hash_one(tries).to_le_bytes();
-    PAUSE * 2_u32.saturating_pow(tries - 1) * u32::from(random) / 256
-}
-
-/// No more than `most`, even from a server that sends more than it was asked for.
-async fn read(mut body: Incoming, most: usize) -> Result<Bytes, Failure> {
+/// Reads at most `max_bytes`, even if the server sends more than was requested.
+async fn read(mut body: Incoming, max_bytes: usize) -> Result<Bytes, Failure> {
     let mut bytes = Vec::new();
-    while bytes.len() < most {
+    while bytes.len() < max_bytes {
         let Some(frame) = body.frame().await else {
             break;
         };
@@ -133,7 +128,7 @@ async fn read(mut body: Incoming, most: usize) -> Result<Bytes, Failure> {
             bytes.extend_from_slice(data);
         }
     }
-    bytes.truncate(most);
+    bytes.truncate(max_bytes);
     Ok(bytes.into())
 }
 

@@ -18,7 +18,7 @@ use aws_smithy_types::body::SdkBody;
 use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
 use slipway_https::{Client, Late};
 
-use crate::client::CONNECT;
+use crate::retry::CONNECT;
 
 /// This HTTP for another client of the AWS SDK, such as one that fetches credentials.
 pub fn http_client() -> Result<impl HttpClient + 'static, Box<dyn Error + Send + Sync>> {

@@ -1,17 +1,15 @@
-//! Multipart uploads: begin, list parts, complete, give up.
+//! Multipart uploads: create, list the parts, complete, abort.
 
 use std::collections::HashMap;
 
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{Builder, StalledStreamProtectionConfig};
-use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_s3::operation::RequestId as _;
 use aws_sdk_s3::types::{ChecksumType, CompletedMultipartUpload, CompletedPart};
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use slipway_core::{ContentType, Crc64Nvme, Error, FileName, Metadata, ObjectKey, RuleName};
 
-use crate::client::{Bucket, CONNECT};
-use crate::sdk_error::{fault, status};
+use crate::client::Bucket;
+use crate::error::Failure;
+use crate::retry::CONNECT;
 
 /// What the object of an upload will have, apart from its bytes.
 #[derive(Clone, Copy, Debug)]
@@ -37,15 +35,15 @@ pub struct Part {
     pub etag: String,
 }
 
-/// What S3 says of a completion. Only a look at the object tells the truth: an answer may be lost, and the SDK's
-/// second try then finds no upload any more, or the object.
+/// S3's response to a completion. Only a HEAD shows the truth: if a response is lost, the SDK's
+/// retry finds the object, or no upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Completion {
-    /// It is done.
+    /// The upload is an object now.
     Done,
-    /// There is no such upload: it is completed, given up, or never was.
+    /// There is no such upload. It was completed or aborted, or it never existed.
     NoSuchUpload,
-    /// There is an object already, and it is not replaced. The upload is still open.
+    /// An object exists and is not replaced. The upload is still open.
     ObjectExists,
     /// The bytes are not those of the checksum: there is no object, and the upload is still open.
     ChecksumMismatch,
@@ -62,7 +60,7 @@ pub struct Conditions {
 
 const LIST: &str = "list the parts of an upload";
 const COMPLETE: &str = "complete an upload";
-const ABORT: &str = "give up an upload";
+const ABORT: &str = "abort an upload";
 
 impl Attributes<'_> {
     /// The values of `x-amz-meta-*`, as presigning signs them.
@@ -78,32 +76,34 @@ impl Attributes<'_> {
 }
 
 impl Bucket {
-    /// Begins an upload under `key`, and answers S3's id of it.
+    /// Creates an upload under `key`, and returns its id.
     ///
-    /// It names no checksum algorithm: S3 then computes the CRC-64/NVME of the whole object, and parts need no checksum
-    /// of their own (S3 API reference, `UploadPart`).
+    /// It names no checksum algorithm: S3 then computes the CRC-64/NVME of the whole object, and
+    /// parts need no checksum of their own (S3 API reference, `UploadPart`).
     pub async fn create_upload(
         &self,
         key: &ObjectKey,
         attributes: &Attributes<'_>,
     ) -> Result<String, Error> {
-        const WHAT: &str = "begin an upload";
-        let answer = self
-            .sdk(WHAT)?
+        const STEP: &str = "begin an upload";
+        let request = self
+            .sdk(STEP)?
             .create_multipart_upload()
             .bucket(self.name())
             .key(key.as_str())
             .content_type(attributes.content_type.as_str())
-            .set_metadata(Some(attributes.metadata()))
-            .send()
+            .set_metadata(Some(attributes.metadata()));
+        let response = self
+            .call(request.send())
             .await
-            .map_err(|error| fault(WHAT, error, self.name()))?;
-        answer
+            .map_err(|failure| failure.into_error(STEP, self.name()))?;
+        response
             .upload_id
-            .ok_or_else(|| Error::internal(WHAT, "S3 answered no upload id"))
+            .ok_or_else(|| Error::internal(STEP, "S3 answered no upload id"))
     }
 
-    /// The parts that S3 has of an upload, in the order of their numbers; `None` where S3 knows no such upload.
+    /// The parts that S3 has of an upload, in the order of their numbers. `None` if there is no
+    /// such upload.
     pub async fn list_parts(
         &self,
         key: &ObjectKey,
@@ -118,32 +118,33 @@ impl Bucket {
                 .key(key.as_str())
                 .upload_id(upload_id)
                 .set_part_number_marker(parts.last().map(|part| part.number.to_string()));
-            let answer = match request.send().await {
-                Ok(answer) => answer,
-                Err(error) if is_no_such_upload(&error) => return Ok(None),
-                Err(error) => return Err(fault(LIST, error, self.name())),
+            let response = match self.call(request.send()).await {
+                Ok(response) => response,
+                Err(failure) if is_no_such_upload(&failure) => return Ok(None),
+                Err(failure) => return Err(failure.into_error(LIST, self.name())),
             };
             let before = parts.len();
-            for part in answer.parts() {
+            for part in response.parts() {
                 let part = listed(part)?;
                 if parts.last().is_some_and(|last| last.number >= part.number) {
                     return Err(Error::internal(
                         LIST,
-                        "the parts did not come in their order",
+                        "the parts were not in the order of their numbers",
                     ));
                 }
                 parts.push(part);
             }
-            // A page that brings nothing would be asked for again and again.
-            if !answer.is_truncated().unwrap_or_default() || parts.len() == before {
+            // An empty page would be requested again without end.
+            if !response.is_truncated().unwrap_or_default() || parts.len() == before {
                 return Ok(Some(parts));
             }
         }
     }
 
-    /// Makes `parts` the object if `conditions` hold. It may take minutes: the caller bounds it.
+    /// Makes `parts` the object if `conditions` hold. It may take minutes, so the caller sets a
+    /// time limit.
     ///
-    /// Some servers ignore the checksum, so the caller compares the one that HEAD reports as well.
+    /// Some servers ignore the checksum, so the caller also compares the one that HEAD reports.
     pub async fn complete_upload(
         &self,
         key: &ObjectKey,
@@ -163,7 +164,7 @@ impl Bucket {
         let upload = CompletedMultipartUpload::builder()
             .set_parts(Some(parts))
             .build();
-        let answer = self
+        let request = self
             .sdk(COMPLETE)?
             .complete_multipart_upload()
             .bucket(self.name())
@@ -174,21 +175,19 @@ impl Bucket {
             .set_checksum_crc64_nvme(conditions.checksum.map(Crc64Nvme::to_base64))
             .set_checksum_type(conditions.checksum.map(|_| ChecksumType::FullObject))
             .customize()
-            .config_override(patient())
-            .send()
-            .await;
-        match answer {
+            .config_override(without_time_limits());
+        match self.call(request.send()).await {
             Ok(_) => Ok(Completion::Done),
-            Err(error) if status(&error) == Some(412) => Ok(Completion::ObjectExists),
-            Err(error) if is_no_such_upload(&error) => Ok(Completion::NoSuchUpload),
-            Err(error) if conditions.checksum.is_some() && is_mismatch(&error) => {
+            Err(failure) if failure.status() == Some(412) => Ok(Completion::ObjectExists),
+            Err(failure) if is_no_such_upload(&failure) => Ok(Completion::NoSuchUpload),
+            Err(failure) if conditions.checksum.is_some() && is_mismatch(&failure) => {
                 Ok(Completion::ChecksumMismatch)
             }
-            Err(error) => Err(complaint(error, self.name())),
+            Err(failure) => Err(failure.into_error(COMPLETE, self.name())),
         }
     }
 
-    /// Gives up an upload and its parts; answers whether S3 knew it.
+    /// Aborts an upload, which removes its parts. Returns whether the upload existed.
     pub async fn abort_upload(&self, key: &ObjectKey, upload_id: &str) -> Result<bool, Error> {
         let request = self
             .sdk(ABORT)?
@@ -196,16 +195,17 @@ impl Bucket {
             .bucket(self.name())
             .key(key.as_str())
             .upload_id(upload_id);
-        match request.send().await {
+        match self.call(request.send()).await {
             Ok(_) => Ok(true),
-            Err(error) if is_no_such_upload(&error) => Ok(false),
-            Err(error) => Err(fault(ABORT, error, self.name())),
+            Err(failure) if is_no_such_upload(&failure) => Ok(false),
+            Err(failure) => Err(failure.into_error(ABORT, self.name())),
         }
     }
 }
 
-/// While S3 puts many parts together it sends blanks, so that the connection stays.
-fn patient() -> Builder {
+/// Completing many parts may take S3 minutes. Meanwhile it sends spaces, so that the connection
+/// stays open.
+fn without_time_limits() -> Builder {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT)
         .disable_operation_attempt_timeout()
@@ -216,34 +216,14 @@ fn patient() -> Builder {
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
 }
 
-/// What may pass is `unavailable`, also where S3 says 200 first and fails then: its parts are still there.
-fn complaint<E>(error: SdkError<E, HttpResponse>, bucket: &str) -> Error
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-{
-    let may_pass = match status(&error) {
-        Some(200 | 409) => true,
-        // A part was replaced since it was listed.
-        _ => error.code() == Some("InvalidPart"),
-    };
-    match &error {
-        SdkError::ServiceError(service) if may_pass => {
-            let code = service.err().code().unwrap_or("no code");
-            let request = service.err().meta().request_id().map(str::to_owned);
-            Error::unavailable(COMPLETE, format!("S3 answered {code}")).of_s3_request(request)
-        }
-        _ => fault(COMPLETE, error, bucket),
-    }
-}
-
-fn is_no_such_upload<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
-    error.code() == Some("NoSuchUpload")
+fn is_no_such_upload(failure: &Failure) -> bool {
+    failure.code() == Some("NoSuchUpload")
 }
 
 /// The code of S3, and that of `MinIO`.
-fn is_mismatch<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
+fn is_mismatch(failure: &Failure) -> bool {
     matches!(
-        error.code(),
+        failure.code(),
         Some("BadDigest" | "XAmzContentChecksumMismatch")
     )
 }

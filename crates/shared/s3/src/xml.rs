@@ -1,4 +1,5 @@
-//! Reads the part of XML that S3's answers need: elements without attributes, whose text needs no unescaping.
+//! Reads the part of XML that S3's answers need: elements without attributes, whose text needs no
+//! unescaping.
 
 /// The text of the first element `name` in `xml`.
 pub(crate) fn text<'a>(xml: &'a str, name: &str) -> Option<&'a str> {

@@ -106,7 +106,7 @@ fn endpoint(region: &str) -> String {
     format!("https://secretsmanager.{region}.{}", dns_suffix(region))
 }
 
-/// The body of GetSecretValue: for `version`, or for the current version.
+/// The body of `GetSecretValue`: for `version`, or for the current version.
 fn request_body(arn: &str, version: Option<String>) -> String {
     let mut body = json!({ "SecretId": arn });
     if let Some(version) = version {

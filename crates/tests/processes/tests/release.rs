@@ -222,7 +222,7 @@ fn no_binary_needs_what_lambda_lacks() {
                 .filter_map(|part| part.parse().ok())
                 .collect();
             let [major, minor, ..] = parts[..] else {
-                panic!("GLIBC_{version} is no version")
+                panic!("GLIBC_{version} is not a version")
             };
             assert!(
                 (major, minor) <= NEWEST_GLIBC,

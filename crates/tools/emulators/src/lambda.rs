@@ -1,12 +1,12 @@
 //! An emulator of a Lambda function: its queue of events, the runtime API that an execution
 //! environment polls, and its process.
 //!
-//! Source of every path and header: "Using the Lambda runtime API for custom runtimes", AWS Lambda Developer
-//! As on Lambda, an event or a response is at most 6 MB, deadlines are real, and a function's own
-//! error is passed on. It is more lenient than Lambda in three ways. An event waits in the queue
-//! while every environment is busy; Lambda starts another one or throttles. The deadline counts
-//! from the request; on Lambda it counts from the start of the handler. And an environment is never
-//! frozen between two events.
+//! Source of every path and header: "Using the Lambda runtime API for custom runtimes", AWS Lambda
+//! Developer As on Lambda, an event or a response is at most 6 MB, deadlines are real, and a
+//! function's own error is passed on. It is more lenient than Lambda in three ways. An event waits
+//! in the queue while every environment is busy; Lambda starts another one or throttles. The
+//! deadline counts from the request; on Lambda it counts from the start of the handler. And an
+//! environment is never frozen between two events.
 mod api;
 mod queue;
 

@@ -1,4 +1,5 @@
-//! `save-metadata` with `objectKeys`: a result for each key, as the request for it alone would answer.
+//! `save-metadata` with `objectKeys`: one result for each key, the same as for a request with only
+//! this key.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ async fn confirm(app: &App, keys: &[Value]) -> Answer {
     app.post("alice", "/save-metadata", body).await
 }
 
-/// The results, which are in the order of `keys` and name them.
+/// The results, which have the order of `keys` and name them.
 async fn results(app: &App, keys: &[Value]) -> Vec<Value> {
     let answer = confirm(app, keys).await.expect(200);
     let results = answer["results"].as_array().unwrap().clone();
@@ -88,7 +89,7 @@ async fn each_key_has_a_result_of_its_own() {
     assert_eq!(found[8]["file"]["size"], 2);
     assert_eq!(world.usage("alice").await, (3, 6));
     assert_eq!(world.usage("bob").await, (0, 0));
-    // Each says what it would say alone, and again the same.
+    // Each has the result of a single request, also when it is repeated.
     for (key, result) in keys.iter().zip(&found) {
         let alone = world.save("alice", &json!({ "objectKey": key })).await;
         if let Some(file) = result.get("file") {
@@ -146,7 +147,8 @@ async fn a_quota_takes_what_fits_in_the_order_of_the_keys() {
     assert!(world.object(keys[2].as_str().unwrap()).await.is_none());
     let again = results(&app, &keys).await;
     assert_eq!(codes(&again), ["", "", "quota_exceeded", "", ""]);
-    // A larger overwrite that does not fit refuses the file of before as well, as it does alone.
+    // A larger overwrite that exceeds the quota also refuses the earlier file, as in a single
+    // request.
     let overwritten = keys[3].as_str().unwrap();
     world.put_object(overwritten, "text/plain", b"22").await;
     let found = results(&app, &keys).await;
@@ -170,7 +172,7 @@ async fn concurrent_calls_never_exceed_the_quota() {
     });
     let found = join_all(calls).await.concat();
     let fitting = codes(&found).iter().filter(|code| code.is_empty()).count();
-    // A call whose selections all came too late is told so, and succeeds when it is repeated.
+    // If every selection came too late, the request fails, and succeeds when it is repeated.
     assert!(fitting <= 12, "{found:?}");
     let app = world.app(&[("USER_QUOTA_BYTES", "60")]);
     let again = results(&app, &keys).await;
@@ -187,7 +189,8 @@ async fn concurrent_calls_never_exceed_the_quota() {
     );
 }
 
-/// Two keys with one id, of which presigning makes one at most: the others are nobody's.
+/// Two keys with the same id. Presigning generates at most one of them, so the others belong to no
+/// file.
 #[tokio::test]
 async fn two_keys_with_one_id() {
     let world = World::new().await;
@@ -249,7 +252,7 @@ async fn requests_that_make_no_sense() {
     assert_eq!(answer["results"].as_array().unwrap().len(), 100);
 }
 
-/// A key of a megabyte is answered, and still fits into what Lambda takes.
+/// A request with a key of one megabyte gets a response, which fits into Lambda's limit.
 #[tokio::test]
 async fn a_huge_key_is_a_wrong_key() {
     let world = World::new().await;
@@ -274,7 +277,7 @@ async fn s3_or_postgres_is_away() {
     );
     gate.heal();
     assert_eq!(codes(&results(&app, &keys).await), ["", "invalid_key"]);
-    // Nothing listens there.
+    // Nothing listens on this port.
     let app = world.app(&[("DATABASE_URL", "postgres://alice:password@127.0.0.1:9/x")]);
     confirm(&app, &keys).await.refused(503, "unavailable");
 }

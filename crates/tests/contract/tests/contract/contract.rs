@@ -194,7 +194,7 @@ fn every_reference_points_somewhere_and_every_component_is_referred_to() {
             let pointer = format!("#/components/{kind}/{name}");
             assert!(
                 known || referred.contains(pointer.as_str()),
-                "nobody refers to {pointer}"
+                "{pointer} is not used"
             );
         }
     }

@@ -1,9 +1,9 @@
-//! Necessity of the permissions: one run through everything that the functions do uses every S3
-//! action that their roles grant.
+//! Every permission is needed: one run through all requests of the functions uses every S3 action
+//! that their roles grant.
 //!
-//! The local S3 grants each function what its role in `template.yaml` does, so every other test shows
-//! that the grants suffice. The S3 server notes which grants a request used, and for which operation.
-//! `docs/iam.md` is the list.
+//! The local S3 grants each function what its role in `template.yaml` grants, so all other tests
+//! prove that the grants suffice. The S3 server notes which grants a request used, and for which
+//! operation. `docs/iam.md` is the list.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -57,7 +57,7 @@ async fn files(world: &World) {
     let ids = json!({ "ids": [another["id"]] });
     world.post("alice", "/files/delete", ids).await.expect(200);
 
-    // Nothing was uploaded.
+    // The object is missing.
     let ask = json!({ "fileName": "c.txt", "contentType": "text/plain" });
     let presigned = world.presign("alice", ask).await;
     world
@@ -65,7 +65,7 @@ async fn files(world: &World) {
         .await
         .refused(409, "upload_not_found");
 
-    // Refused, and so deleted.
+    // Refused, and therefore deleted.
     let large = world.put_new("alice", "d.txt", "text/plain", BYTES).await;
     let strict = world.app(&[("MAX_UPLOAD_BYTES", "1")]);
     strict.save("alice", &large).await.expect(413);
@@ -80,7 +80,7 @@ async fn uploads_in_parts(world: &World) {
     let begun = world.uploaded("alice", BYTES).await;
     world.abort("alice", &begun).await.expect(200);
 
-    // Ended by a lifecycle rule.
+    // Aborted by a lifecycle rule.
     let begun = world.uploaded("alice", BYTES).await;
     let abort = world.s3().await.abort_multipart_upload().bucket(BUCKET);
     let abort = abort.key(key(&begun)).upload_id(world.s3_id(&begun).await);
@@ -112,12 +112,12 @@ async fn events(world: &World) {
 
 async fn maintenance(world: &World) {
     let unrecorded = world.put_new("carol", "a.txt", "text/plain", BYTES).await;
-    // A delete that S3 refused: a row that is deleted, and an object that is still there.
+    // A delete that S3 refused: the row is a tombstone, and the object still exists.
     let left = world.upload("carol", "b.txt", "text/plain", BYTES).await;
     let broken = world.app(&[("AWS_SECRET_ACCESS_KEY", "another")]);
     broken.delete("carol", id(&left)).await.expect(200);
     assert!(world.object(key(&left)).await.is_some());
-    // Both a row and an upload in S3 that are older than an upload may be.
+    // A row and an upload in S3 that are older than the limit.
     world.uploaded("carol", BYTES).await;
     let age = "UPDATE multipart_uploads SET created_at = now() - interval '8 days';
                UPDATE s3_files SET deleted_at = now() - interval '37 hours' WHERE deleted_at IS NOT NULL";

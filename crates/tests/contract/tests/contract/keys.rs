@@ -1,4 +1,4 @@
-//! `JWT_KEYS`: keys that rotate, as requests meet them.
+//! `JWT_KEYS`: requests during a rotation of keys.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,7 +18,7 @@ fn part(value: &Value) -> String {
     URL_SAFE_NO_PAD.encode(value.to_string())
 }
 
-/// An issuer's key.
+/// A key of the issuer.
 struct Issuer {
     kid: &'static str,
     pair: Ed25519KeyPair,
@@ -54,7 +54,7 @@ fn with_keys(keys: &[Value]) -> App {
     App::new(amended(env, &[("JWT_KEYS", &set)]))
 }
 
-/// Whether a request with this token is let in; a refusal is a 401.
+/// Whether a request with this token is accepted. Otherwise it gets a 401.
 async fn accepts(app: &App, token: &str) -> bool {
     let body = json!({ "fileName": "a.txt", "contentType": "text/plain" });
     let event = GatewayEvent::new("POST", "/presign-upload")
@@ -74,7 +74,8 @@ async fn accepts(app: &App, token: &str) -> bool {
 async fn a_key_is_rotated_without_a_moment_in_which_people_are_signed_out() {
     let (old, new) = (Issuer::new("2026-10"), Issuer::new("2026-11"));
     let (of_old, of_new) = (old.token(Some(old.kid)), new.token(Some(new.kid)));
-    // The new key is deployed first, then the issuer signs with it, and the old one goes when its last token has expired.
+    // The new key is deployed first. Then the issuer signs with it, and the old key is removed when
+    // its last token has expired.
     for (keys, takes_old, takes_new) in [
         (vec![old.jwk()], true, false),
         (vec![old.jwk(), new.jwk()], true, true),
@@ -84,7 +85,7 @@ async fn a_key_is_rotated_without_a_moment_in_which_people_are_signed_out() {
         assert_eq!(accepts(&app, &of_old).await, takes_old, "{keys:?}");
         assert_eq!(accepts(&app, &of_new).await, takes_new, "{keys:?}");
         assert_eq!(accepts(&app, &old.token(None)).await, takes_old, "{keys:?}");
-        // A name decides, and a stranger's key is none of them.
+        // The key id selects the key, so another issuer's key is not used.
         assert!(!accepts(&app, &old.token(Some(new.kid))).await);
         assert!(!accepts(&app, &new.token(Some("unknown"))).await);
         assert!(!accepts(&app, &Issuer::new("x").token(Some(new.kid))).await);
@@ -92,7 +93,7 @@ async fn a_key_is_rotated_without_a_moment_in_which_people_are_signed_out() {
     }
 }
 
-/// As Supabase Auth publishes its key, and signs with it.
+/// A key in the format in which Supabase Auth publishes it, and a token as Supabase signs it.
 #[tokio::test]
 async fn es256_as_supabase_signs() {
     let random = SystemRandom::new();

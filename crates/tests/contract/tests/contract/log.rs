@@ -88,7 +88,7 @@ async fn a_request_is_one_line() {
     assert!(line["durationMs"].is_f64() && line["coldStart"].is_boolean());
     assert!(
         line.get("postgresMs").is_none() && line.get("s3Ms").is_none(),
-        "nobody was asked: {line}"
+        "no service was used: {line}"
     );
 
     assert_eq!(put(&file, b"hello").await.status(), 200);

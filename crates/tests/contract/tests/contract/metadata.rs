@@ -1,4 +1,5 @@
-//! The application's own fields: signed with the upload, stored by S3, kept in the table, returned with the file.
+//! The application's own fields: signed with the upload, stored by S3, kept in the table, and
+//! returned with the file.
 
 use serde_json::{Value, json};
 
@@ -17,7 +18,7 @@ fn ask(metadata: &Value) -> Value {
 async fn metadata_travels_with_the_upload() {
     let world = World::new().await;
     let presigned = world.presign("alice", ask(&photo())).await;
-    // The client sends nothing extra.
+    // The client sends no additional headers.
     assert_eq!(
         presigned["headers"],
         json!({ "Content-Type": "text/plain" })
@@ -85,7 +86,8 @@ async fn what_is_signed_cannot_be_changed() {
     assert!(world.is_empty().await);
 }
 
-/// S3 allows 2 KB of user metadata: the longest name, the largest metadata and the longest rule fit together.
+/// S3 allows 2 KB of user metadata. The longest name, the largest metadata and the longest rule fit
+/// together.
 #[tokio::test]
 async fn the_largest_of_everything_is_stored() {
     let rule = "r".repeat(32);
@@ -110,7 +112,7 @@ async fn the_largest_of_everything_is_stored() {
     );
 }
 
-/// Presigning writes it; any other value comes from a tool that knows nothing of it.
+/// Presigning writes it. Any other value comes from another tool.
 #[tokio::test]
 async fn foreign_values_in_s3_are_no_metadata() {
     let world = World::new().await;
@@ -144,7 +146,7 @@ async fn foreign_values_in_s3_are_no_metadata() {
     }
 }
 
-/// Status and code of presigning with this metadata, alone, in a batch and in parts.
+/// Status and code of presigning with this metadata: alone, in a batch, and for a multipart upload.
 async fn check(app: &App, metadata: &str, problem: Option<&str>) {
     let one = format!(r#"{{"fileName":"a","contentType":"a/b","size":1,"metadata":{metadata}}}"#);
     for (path, body, place) in [
@@ -157,7 +159,7 @@ async fn check(app: &App, metadata: &str, problem: Option<&str>) {
         ("/multipart-uploads", one, ""),
     ] {
         if problem.is_none() && path != "/presign-upload" {
-            // It would ask S3.
+            // It would send a request to S3.
             continue;
         }
         let event = slipway_emulators::gateway::GatewayEvent::new("POST", path)

@@ -1,4 +1,5 @@
-//! CRC-64/NVME: what S3 has of a file, and what a client may demand of an upload in parts.
+//! CRC-64/NVME: the checksum that S3 computes, and the one that a client may require for a
+//! multipart upload.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,7 +8,8 @@ use serde_json::{Value, json};
 use crate::multipart_complete::complete_by_hand;
 use crate::world::{Answer, Events, MIB, World};
 
-/// The checksum by its definition: reflected, the polynomial 0xad93d23594c93659, all bits set before and inverted after.
+/// The checksum by its definition: reflected, the polynomial 0xad93d23594c93659, all bits set
+/// before and inverted after.
 fn crc64nvme(bytes: &[u8]) -> String {
     let mut crc = u64::MAX;
     for byte in bytes {
@@ -73,7 +75,7 @@ async fn a_large_file_has_the_checksum_of_the_whole() {
             .await
             .refused(400, "invalid_request");
     }
-    // One byte was damaged on its way: nothing appears, and the part can be sent again.
+    // One byte was damaged on its way. No object is created, and the part can be sent again.
     let key = begun["objectKey"].as_str().unwrap();
     let mut meant = bytes.clone();
     meant[MIB * 5 + 1] = b'c';
@@ -87,19 +89,19 @@ async fn a_large_file_has_the_checksum_of_the_whole() {
     let done = complete(&world, &begun, checksum.clone()).await.expect(201);
     assert_eq!(done["file"]["checksumCrc64nvme"], checksum);
     assert_eq!(world.object(key).await.as_deref(), Some(&*meant));
-    // Again, with and without it.
+    // Repeated with and without the checksum.
     for again in [checksum, Value::Null] {
         let again = complete(&world, &begun, again).await.expect(200);
         assert_eq!(again["file"], done["file"]);
     }
-    // Another one is wrong, and yet the file was completed before: it stays.
+    // Another checksum is wrong, but the upload was completed before, so the file stays.
     complete(&world, &begun, json!("rosUhgp5mIg="))
         .await
         .refused(409, "checksum_mismatch");
     assert_eq!(world.usage("alice").await, (1, meant.len() as u64));
 }
 
-/// As on a server that ignores the checksum: it has completed the upload, whatever the bytes are.
+/// A server that ignores the checksum completes the upload with any bytes.
 #[tokio::test]
 async fn what_s3_did_not_compare_is_compared_with_head() {
     for told in [true, false] {
@@ -118,7 +120,7 @@ async fn what_s3_did_not_compare_is_compared_with_head() {
         assert_eq!(world.usage("alice").await, (0, 0));
         let row = world.row(begun["id"].as_str().unwrap()).await.unwrap();
         assert_eq!(row["refused"], "checksum_mismatch");
-        // Later calls, and late events, say the same.
+        // Later calls and late events have the same result.
         for again in [wrong, Value::Null] {
             complete(&world, &begun, again)
                 .await

@@ -171,8 +171,8 @@ async fn a_quota_refuses_early_and_exactly() {
         "{sentence}"
     );
     assert!(world.s3_uploads().await.is_empty());
-    // Each upload fits alone. The second one was created before there was a quota, which then counted
-    // it as pending.
+    // Each upload fits alone. The second one was created before there was a quota, which then
+    // counted it as pending.
     let first = world.uploaded("alice", b"123456").await;
     let before = world.app(&[("USER_QUOTA_BYTES", "")]);
     let second = before.uploaded("alice", b"12345").await;

@@ -1,4 +1,4 @@
-//! Names as paths: order, prefixes, folders and search, against a sorted list in memory.
+//! Names as paths: order, prefixes, folders and search, compared with a sorted list in memory.
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use proptest::collection::vec;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::world::World;
 
-/// A file, as far as these lists are concerned.
+/// The properties of a file that these lists use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Named {
     pub(crate) id: Uuid,
@@ -32,7 +32,7 @@ impl Named {
     }
 }
 
-/// Adds rows for `user` as if each were an upload.
+/// Inserts rows for `user` as uploads would.
 pub(crate) async fn insert(world: &World, user: &str, files: &[Named]) {
     const SQL: &str = "INSERT INTO s3_files (id, object_key, bucket, file_url, user_id, file_name, \
         content_type, rule, size, etag, upload_timestamp, deleted_at) \
@@ -50,7 +50,7 @@ pub(crate) async fn insert(world: &World, user: &str, files: &[Named]) {
         .unwrap();
 }
 
-/// What a list shows: a file's name and id, or a folder alone.
+/// An entry of a list: a file's name and id, or a folder.
 pub(crate) type Shown = (String, Option<Uuid>);
 
 /// Every page of `query`, each in the order of its names.
@@ -71,7 +71,7 @@ pub(crate) async fn walk(world: &World, user: &str, query: &str) -> Vec<Vec<Show
     }
 }
 
-/// Files and folders of a page, merged. Files keep their order where there are no folders.
+/// Files and folders of a page, merged. Without folders, files keep their order.
 fn shown(page: &Value) -> Vec<Shown> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let files = page["files"].as_array().unwrap().iter().map(|file| {
@@ -92,12 +92,12 @@ fn encoded(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
-/// What the letters of the generated names are after NFC and case folding.
+/// The letters of the generated names after NFC and case folding.
 fn folded(text: &str) -> String {
     text.replace("e\u{301}", "é").to_lowercase()
 }
 
-/// What one case asks for.
+/// The query of a case.
 #[derive(Clone, Debug)]
 struct Ask {
     prefix: String,
@@ -139,7 +139,7 @@ fn named() -> impl Strategy<Value = Named> {
         })
 }
 
-/// The files that are there, by name, without folders.
+/// The expected files by name, without folders.
 fn sorted(files: &[Named], keep: impl Fn(&Named) -> bool) -> Vec<&Named> {
     let mut files: Vec<_> = files
         .iter()
@@ -149,7 +149,7 @@ fn sorted(files: &[Named], keep: impl Fn(&Named) -> bool) -> Vec<&Named> {
     files
 }
 
-/// The same as `ListObjectsV2` groups them.
+/// The expected entries, grouped as by `ListObjectsV2`.
 fn grouped(files: &[Named], prefix: &str) -> Vec<Shown> {
     let mut shown: Vec<Shown> = Vec::new();
     for file in sorted(files, |file| file.name.starts_with(prefix)) {
@@ -169,7 +169,7 @@ fn of_files(files: &[&Named]) -> Vec<Shown> {
     files.iter().map(shown).collect()
 }
 
-/// Every page but the last is full, and together they are what is expected.
+/// Every page but the last is full, and together they have the expected entries.
 fn assert_pages(pages: &[Vec<Shown>], limit: usize, expected: &[Shown], query: &str) {
     assert_eq!(pages.concat(), expected, "{query}");
     let (last, full) = pages.split_last().unwrap();
@@ -199,7 +199,7 @@ async fn check(world: &World, user: &str, files: &[Named], ask: &Ask) {
     let query = format!("{filter}&prefix={}", encoded(prefix));
     let mut expected = sorted(files, |file| kept(file) && file.name.starts_with(prefix));
     if prefix.is_empty() {
-        // The same as no prefix: the newest first.
+        // The same as without a prefix: the newest first.
         expected.sort_by_key(|file| std::cmp::Reverse(file.id));
     }
     let expected = of_files(&expected);
@@ -229,7 +229,7 @@ fn every_walk_shows_each_entry_once_and_in_order() {
     };
     TestRunner::new(config)
         .run(&(vec(named(), 0..40), ask()), |(files, ask)| {
-            // Ids are given out again, since a case that shrinks is tried more than once.
+            // Ids are reused, since proptest runs a shrinking case several times.
             let fresh = |file: &Named| Named {
                 id: Uuid::now_v7(),
                 ..file.clone()

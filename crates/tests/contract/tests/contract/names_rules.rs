@@ -1,4 +1,4 @@
-//! Names as paths: what is refused, which cursors belong where, and how large a page becomes.
+//! Names as paths: refused requests, the cursors of each order, and the length of a page.
 
 use serde_json::{Value, json};
 use slipway_core::limits::MAX_ANSWER_BYTES;
@@ -176,13 +176,13 @@ async fn a_cursor_belongs_to_its_order_and_filters() {
                 assert_eq!(shown, (400, "invalid_request"), "{from} with {with}");
             }
         }
-        // The length of a page, and what changes nothing, may change.
+        // The page length, and parameters without an effect, may change between pages.
         let same = format!("/files?q=&limit=7&unknown=1&{from}&cursor={cursor}");
         if !from.contains("q=") {
             world.get("alice", &same).await.expect(200);
         }
     }
-    // A prefix is ordered by name already.
+    // A list with a prefix is ordered by name already.
     let cursor = cursor(&world, "alice", "prefix=a").await;
     let named = format!("/files?prefix=a&sort=name&cursor={cursor}");
     world.get("alice", &named).await.expect(200);
@@ -203,7 +203,7 @@ async fn a_cursor_belongs_to_its_order_and_filters() {
     }
 }
 
-/// The last file of a folder may go, and files may come, between two pages.
+/// Between two pages, the last file of a folder may be deleted, and files may be added.
 #[tokio::test]
 async fn pages_continue_whatever_happens_between_them() {
     let world = World::new().await;
@@ -224,7 +224,7 @@ async fn pages_continue_whatever_happens_between_them() {
     }
 }
 
-/// The bytes of each page of a thousand, as the client gets them.
+/// The bytes of each page of a thousand files, as the client receives them.
 async fn page_bytes(world: &World, user: &str, query: &str) -> (usize, Vec<usize>) {
     let (mut bytes, mut entries, mut cursor) = (Vec::new(), 0, String::new());
     loop {
@@ -246,7 +246,7 @@ async fn page_bytes(world: &World, user: &str, query: &str) -> (usize, Vec<usize
 #[tokio::test]
 async fn pages_of_long_names_end_at_four_megabytes() {
     let world = World::new().await;
-    // As long as can be. Active types carry the name a second time, encoded twice, in their URL.
+    // The longest names. The URL of an active type contains the name a second time, encoded twice.
     let user = "写".repeat(85);
     let name = |number: usize| format!("{number:03}{}", "写".repeat(255));
     let long = |number| Named {
@@ -264,7 +264,7 @@ async fn pages_of_long_names_end_at_four_megabytes() {
             bytes[0]
         );
     }
-    // Folders between them, each as long: they count as well.
+    // Folders between them, with names of the same length: they count too.
     let folder = |number: usize| Named::new(format!("{number:03}-{}/a", "写".repeat(254)));
     let folders: Vec<_> = (0..1000).map(folder).collect();
     insert(&world, &user, &folders).await;
@@ -274,7 +274,7 @@ async fn pages_of_long_names_end_at_four_megabytes() {
     assert!(bytes.iter().all(|&bytes| bytes < 4_003_000), "{bytes:?}");
 }
 
-/// Quotes are four bytes of what Lambda counts, and two of what the client gets.
+/// Quotes are four bytes in Lambda's response, and two for the client.
 #[tokio::test]
 async fn answers_with_quotes_stay_below_lambdas_limit() {
     let world = World::new().await;

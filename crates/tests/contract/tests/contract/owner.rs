@@ -1,4 +1,4 @@
-//! `OWNER_CLAIM`: files of a team, whoever of its members is calling, and of nobody without one.
+//! `OWNER_CLAIM`: a team owns the files of its members. A caller without a team is refused.
 
 use serde_json::{Value, json};
 use slipway_core::env::Environment;
@@ -9,7 +9,7 @@ use crate::world::{Answer, App, World, basics, offline};
 use slipway_emulators::gateway::GatewayEvent;
 use slipway_testkit::{claims, signed_token, token};
 
-/// A request of `sub` with these claims on top.
+/// A request of `sub` with these additional claims.
 fn by(event: GatewayEvent, sub: &str, more: &Value) -> GatewayEvent {
     let mut claims = claims(sub);
     for (name, value) in more.as_object().unwrap() {
@@ -35,7 +35,7 @@ fn presign() -> GatewayEvent {
     GatewayEvent::new("POST", "/presign-upload").json(&body)
 }
 
-/// Functions behind an authorizer, which own files by `claim`.
+/// Functions behind an authorizer, with `claim` as the owner.
 fn behind_an_authorizer(claim: &str) -> App {
     let mut env = basics("http://127.0.0.1:9");
     env.remove("JWT_SECRET");
@@ -43,7 +43,7 @@ fn behind_an_authorizer(claim: &str) -> App {
     App::new(env)
 }
 
-/// The owner that a presigned key names, or the refusal: 403 `forbidden` that names the claim, or 401.
+/// The owner in a presigned key, or the error: 403 `forbidden` naming the claim, or 401.
 fn owner(answer: Answer, claim: &str) -> Result<String, u16> {
     match answer.status {
         401 => {
@@ -75,7 +75,7 @@ async fn our_own_verification_reads_that_claim_and_no_other() {
             (json!(""), Err(403)),
             (json!("a\0b"), Err(403)),
             (json!("t".repeat(256)), Err(403)),
-            // A number is not the string of its digits: who signs decides which it is.
+            // A number is not the string of its digits. The token's issuer decides which it is.
             (json!(7), Err(403)),
             (json!(true), Err(403)),
             (json!(["team-7"]), Err(403)),
@@ -86,11 +86,11 @@ async fn our_own_verification_reads_that_claim_and_no_other() {
             let found = owner(app.send(event).await, claim);
             assert_eq!(found, expected.map(str::to_owned), "{claim} {value}");
         }
-        // Not even for a person who has a sub, nor by a claim of a similar name.
+        // Neither `sub` nor a claim with a similar name replaces it.
         let similar = json!({ "org": "team-7", "ORG_ID": "team-7", "team": { claim: "team-7" } });
         let event = by(presign(), "alice", &similar);
         assert_eq!(owner(app.send(event).await, claim), Err(403));
-        // What is wrong with the token comes first.
+        // Errors of the token are reported first.
         let late = json!({ claim: "team-7", "exp": 1 });
         let event = by(presign(), "alice", &late);
         assert_eq!(owner(app.send(event).await, claim), Err(401));
@@ -110,7 +110,7 @@ async fn an_http_api_vouches_for_it() {
             json!({ "jwt": { "claims": { "sub": "alice", "org_id": "team-7" } } }),
             Ok("team-7"),
         ),
-        // API Gateway passes every claim as a string, so a number cannot be told from one.
+        // API Gateway passes every claim as a string, so a number cannot be distinguished from one.
         (
             json!({ "jwt": { "claims": { "sub": "alice", "org_id": "7" } } }),
             Ok("7"),
@@ -140,7 +140,7 @@ async fn an_http_api_vouches_for_it() {
         let event = presign().authorizer(authorizer.clone());
         let found = owner(app.send(event).await, "org_id");
         assert_eq!(found, expected.map(str::to_owned), "{authorizer}");
-        // Without a key, a token is nothing.
+        // Without a key, a token does not count.
         let event = by(presign(), "alice", &json!({ "org_id": "forged" }));
         let event = event.authorizer(authorizer.clone());
         let found = owner(app.send(event).await, "org_id");
@@ -162,7 +162,7 @@ async fn a_rest_api_vouches_for_it() {
             json!({ "claims": { "sub": "alice" }, "principalId": "alice" }),
             Err(403),
         ),
-        // A principal is a person, and counts only where persons own files.
+        // A principal is a person. It only counts if persons own files.
         ("org_id", json!({ "principalId": "team-7" }), Err(403)),
         (
             "org_id",
@@ -191,7 +191,7 @@ async fn a_rest_api_vouches_for_it() {
     }
 }
 
-/// Every operation, refused alike to a person without a team, before anything of the request is looked at.
+/// Every operation refuses a person without a team in the same way, before it reads the request.
 #[tokio::test]
 async fn without_the_claim_every_operation_is_forbidden() {
     let app = offline(&[
@@ -224,7 +224,7 @@ async fn a_team_shares_files_quota_and_usage_and_another_sees_none_of_it() {
     assert!(key.starts_with("team-7/"), "{key}");
     let body = json!({ "objectKey": key });
     let save = |sub: &str, team: &str| member(sub, team, "POST", "/save-metadata").json(&body);
-    // A person of the team's name is not the team, and neither is the person who uploaded.
+    // A person with the team's name is not the team. Neither is the person who uploaded.
     for (sub, team) in [
         ("team-7", "team-8"),
         ("alice", "team-8"),
@@ -244,7 +244,7 @@ async fn a_team_shares_files_quota_and_usage_and_another_sees_none_of_it() {
         get(&file).await.expect(200);
         let used = get(usage).await.expect(200);
         assert_eq!((&used["files"], &used["bytes"]), (&json!(1), &json!(5)));
-        // The quota is the team's as well.
+        // The quota belongs to the team as well.
         let ask = json!({ "fileName": "b.txt", "contentType": "text/plain", "size": 6 });
         let event = member(sub, "team-7", "POST", "/presign-upload").json(&ask);
         world.send(event).await.refused(413, "quota_exceeded");
@@ -257,11 +257,11 @@ async fn a_team_shares_files_quota_and_usage_and_another_sees_none_of_it() {
         other("GET", &file).await.refused(404, "not_found");
         other("DELETE", &file).await.refused(404, "not_found");
     }
-    // The row, and so row-level security, is the team's.
+    // The row belongs to the team, and so does row-level security.
     let row = world.row(id).await.unwrap();
     assert_eq!(row["user_id"], "team-7");
 
-    // Uploads in parts likewise.
+    // The same for multipart uploads.
     let ask = json!({ "fileName": "c.bin", "contentType": "a/b", "size": 1 });
     let begun = member("alice", "team-7", "POST", "/multipart-uploads").json(&ask);
     let begun = world.send(begun).await.expect(201);

@@ -1,4 +1,5 @@
-//! Authorizers and tokens that nobody foresaw: the owner is the claim's own string, or there is none.
+//! Random authorizers and tokens: the owner is exactly the string of the claim, or the request is
+//! refused.
 
 use proptest::collection::btree_map;
 use proptest::prelude::*;
@@ -35,7 +36,7 @@ fn members() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// Whom a value makes the owner, and else the status of the refusal.
+/// The owner of a value, or the status of the error.
 fn owner(value: Option<&Value>) -> Result<String, u16> {
     let text = value.and_then(Value::as_str);
     let text = text.filter(|text| (1..=255).contains(&text.len()) && !text.contains('\0'));
@@ -56,7 +57,8 @@ impl Asking {
         }
     }
 
-    /// The owner of what is presigned, or the status of the refusal, which is held to `openapi.yaml`.
+    /// The owner of the presigned key, or the status of the error, which is validated against
+    /// `openapi.yaml`.
     fn ask(&self, with: impl FnOnce(GatewayEvent) -> GatewayEvent) -> Result<String, u16> {
         let body = json!({ "fileName": "a.txt", "contentType": "text/plain" });
         let event = GatewayEvent::new("POST", "/presign-upload").json(&body);

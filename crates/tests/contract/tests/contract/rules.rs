@@ -221,7 +221,8 @@ fn only_functions_that_use_s3_or_postgres_depend_on_it() {
         ("slipway-files", "tokio-postgres", true),
         ("slipway-presign-quota", "aws-sdk-s3", false),
         ("slipway-presign-quota", "tokio-postgres", true),
-        // For lists, of which it makes none: its size, which has a budget, shows that nothing of it is in the binary.
+        // For lists, of which it makes none: its size, which has a budget, shows that nothing of it
+        // is in the binary.
         ("slipway-save-metadata", "aws-sdk-s3", true),
         ("slipway-save-metadata", "aws-lc-sys", false),
         ("slipway-migrate", "aws-sdk-s3", false),

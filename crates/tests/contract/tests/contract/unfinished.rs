@@ -1,4 +1,4 @@
-//! Unfinished multipart uploads: how many a user may have, and what they count for.
+//! Unfinished multipart uploads: their limit for each user, and their part in the quota.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use slipway_core::{FileId, ObjectKey};
 
 use crate::world::{Events, MIB, World};
 
-/// `count` open uploads of `user`, of a byte each, that S3 knows nothing of.
+/// `count` open uploads of `user` with one byte each, which do not exist in S3.
 pub(crate) async fn add_open(world: &World, user: &str, count: usize) {
     let ids: Vec<uuid::Uuid> = (0..count).map(|_| FileId::new().uuid()).collect();
     let sql = "INSERT INTO multipart_uploads
@@ -36,20 +36,20 @@ async fn a_thousand_may_be_open() {
         assert!(error.contains("1000"), "{error}");
     };
     one_more().await;
-    // S3 does not keep the refused one, and the others are not touched.
+    // S3 does not keep the refused upload, and the others are unchanged.
     assert_eq!(world.s3_uploads().await.len(), 2);
     assert_eq!(world.upload_rows().await.len(), 1000);
-    // Each user has a thousand of their own, and files by one PUT are not limited.
+    // The limit is a thousand for each user, and single PUTs are not limited.
     world.begin("bob", 1).await;
     world
         .presign("alice", json!({ "fileName": "a", "contentType": "a/b" }))
         .await;
 
-    // One that was aborted is not open any more, although its row stays a while.
+    // An aborted upload does not count, although its row exists for a while.
     world.abort("alice", &begun).await.expect(200);
     world.begin("alice", 1).await;
     one_more().await;
-    // Nor is one that was recorded, also if that was by an event and its row stays.
+    // A recorded upload does not count, also if an event recorded it and its row still exists.
     world.complete("alice", &finished).await.expect(201);
     let begun = world.begin("alice", 1).await;
     one_more().await;
@@ -61,7 +61,7 @@ async fn a_thousand_may_be_open() {
     world.deliver_events(Events::Once).await;
     world.begin("alice", 1).await;
     one_more().await;
-    // Nor one whose file was deleted.
+    // Nor does an upload whose file was deleted.
     world
         .delete("alice", begun["id"].as_str().unwrap())
         .await
@@ -73,7 +73,7 @@ async fn a_thousand_may_be_open() {
 async fn the_limit_is_exact_under_concurrency() {
     let world = World::new().await;
     add_open(&world, "alice", 995).await;
-    // Each by functions of its own, with connections of their own.
+    // Each request has functions and connections of its own.
     let begins = (0..12).map(|_| {
         let app = world.app(&[]);
         async move { app.post("alice", "/multipart-uploads", ask(1)).await.status }
@@ -125,7 +125,7 @@ async fn they_count_against_the_quota_at_their_declared_size() {
         1,
         "refused before S3 is asked"
     );
-    // To the last byte, and then nothing but empty files.
+    // Exactly the remaining bytes, and then only empty files.
     let second = world.begin("alice", 55 * MIB).await;
     assert_eq!(pending().await, (0, 100 * MIB));
     assert!(!presigns(1).await);
@@ -139,7 +139,7 @@ async fn they_count_against_the_quota_at_their_declared_size() {
 
     world.abort("alice", &second).await.expect(200);
     assert_eq!(pending().await, (0, 45 * MIB));
-    // A file counts once: as pending until it is recorded, and as stored from then on.
+    // A file counts once: as pending until it is recorded, and as stored afterwards.
     let bytes = vec![0; 45 * MIB];
     let parts: Vec<u16> = (1..=9).collect();
     world.put_parts("alice", &first, &bytes, &parts).await;

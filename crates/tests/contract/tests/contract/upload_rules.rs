@@ -1,4 +1,4 @@
-//! `UPLOAD_RULES`: what presigning refuses, and what the record step refuses of what S3 has.
+//! `UPLOAD_RULES`: refusals of presigning, and of the record step.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ fn ask(kind: &str, size: u64, rule: &Value) -> Value {
     json!({ "fileName": "a", "contentType": kind, "size": size, "rule": rule })
 }
 
-/// The same request at each of the places that take a rule.
+/// The same request on each route that takes a rule.
 async fn everywhere(app: &App, body: &Value) -> [Answer; 3] {
     let batch = json!({ "files": [body] });
     [
@@ -35,7 +35,7 @@ async fn a_rule_narrows_what_is_presigned() {
         ("image/png", 10, json!("avatar"), (200, "")),
         ("image/png", 11, json!("avatar"), (413, "file_too_large")),
         ("text/plain", 1, json!("avatar"), (415, "type_not_allowed")),
-        // Both lists, and both limits.
+        // Both lists and both limits apply.
         (
             "application/pdf",
             1,
@@ -57,7 +57,7 @@ async fn a_rule_narrows_what_is_presigned() {
         ("text/plain", 1, json!(""), (400, "invalid_request")),
         ("text/plain", 1, json!("Avatar"), (400, "invalid_request")),
         ("text/plain", 1, json!(1), (400, "invalid_request")),
-        // A rule's limit comes first: in parts it would be as much too large.
+        // The rule's limit comes first, since a multipart upload would exceed it too.
         (
             "image/png",
             5_368_709_121,
@@ -102,7 +102,7 @@ async fn the_name_of_the_rule_travels_with_the_upload() {
     assert_eq!(file["rule"], "default");
     let presigned = world.presign("alice", ask("image/png", 5, &json!("avatar")));
     let presigned = presigned.await;
-    // Write-once by its rule alone.
+    // WRITE_ONCE only by its rule.
     let headers = json!({ "Content-Type": "image/png", "If-None-Match": "*" });
     assert_eq!(presigned["headers"], headers);
     let url = presigned["presignedUrl"].as_str().unwrap();
@@ -122,7 +122,7 @@ async fn the_name_of_the_rule_travels_with_the_upload() {
     assert_eq!(again.0, 412);
 }
 
-/// An object under a fresh key of alice's, put past presigning.
+/// An object under a new key of alice, uploaded without presigning.
 async fn put(world: &World, at: u8, kind: &str, rule: &str, bytes: &[u8]) -> Value {
     let key = format!("alice/01890a5d-ac96-774b-bcce-b302099a80{at:02}/a");
     let metadata = [("name", encoded("a")), ("rule", rule.to_owned())];
@@ -149,7 +149,7 @@ async fn the_record_step_enforces_the_rule_on_what_s3_has() {
         ("image/png", "avatar", 10, (201, "")),
         ("text/plain", "tiny", 4, (413, "file_too_large")),
         ("text/plain", "default", 20, (201, "")),
-        // Unknown, or not any more: the limits of the deployment.
+        // An unknown or removed rule: the limits of the deployment apply.
         ("text/html", "gone", 20, (201, "")),
         ("text/html", "gone", 21, (413, "file_too_large")),
     ]
@@ -170,7 +170,7 @@ async fn the_record_step_enforces_the_rule_on_what_s3_has() {
         if refused {
             let row = world.row(put["id"].as_str().unwrap()).await.unwrap();
             assert_eq!(row["refused"], code);
-            // Later calls answer the same, also without an object.
+            // Later calls have the same result, also without an object.
             assert_eq!(world.save("alice", &put).await.code(), code);
         }
     }
@@ -200,7 +200,7 @@ async fn a_rule_that_was_narrowed_removes_no_file() {
     let narrow = r#"{"default": {"contentTypes": ["image/*"], "maxBytes": 3}}"#;
     let narrow = world.app(&[("UPLOAD_RULES", narrow)]);
     let key = presigned["objectKey"].as_str().unwrap();
-    // The same again, a rename, and other bytes of the same length.
+    // The same bytes, a rename, and other bytes of the same length.
     narrow.save("alice", &presigned).await.expect(200);
     let renamed = [("name", encoded("b.txt")), ("rule", "default".to_owned())];
     let renamed = renamed
@@ -228,7 +228,7 @@ async fn an_upload_in_parts_follows_its_rule() {
     let begun = world.post("alice", "/multipart-uploads", body).await;
     let begun = begun.expect(201);
     world.put_parts("alice", &begun, b"hello", &[1]).await;
-    // Write-once by its rule: what is there is not replaced.
+    // WRITE_ONCE by its rule: the existing object is not replaced.
     let key = begun["objectKey"].as_str().unwrap();
     let metadata = [("rule", "avatar")];
     world
@@ -241,7 +241,7 @@ async fn an_upload_in_parts_follows_its_rule() {
     );
     assert_eq!(world.object(key).await.as_deref(), Some(&b"first"[..]));
 
-    // Parts may be anything until they are put together.
+    // Parts are not checked until they are combined.
     let body = ask("text/plain", 3, &json!("tiny"));
     let begun = world.post("alice", "/multipart-uploads", body).await;
     let begun = begun.expect(201);
@@ -259,7 +259,8 @@ async fn an_upload_in_parts_follows_its_rule() {
     );
 }
 
-/// An object in parts may be larger than one PUT; a copy of it onto itself has the `ETag` of one PUT.
+/// A multipart object may be larger than one PUT. A copy of it onto itself has the `ETag` of one
+/// PUT.
 #[tokio::test]
 async fn a_renamed_large_file_stays() {
     let max = (MIB * 5).to_string();
@@ -282,7 +283,7 @@ async fn a_renamed_large_file_stays() {
     assert_eq!(world.usage("alice").await, (1, bytes.len() as u64));
 }
 
-/// S3's times have whole seconds, and a rename changes neither bytes nor `ETag`.
+/// S3's timestamps have whole seconds, and a rename changes neither bytes nor `ETag`.
 #[tokio::test]
 async fn two_renames_within_the_second_of_the_upload() {
     let world = World::with(&[("UPLOAD_RULES", r#"{"default": {}, "other": {}}"#)]).await;

@@ -102,7 +102,7 @@ async fn every_fault_against_every_function() {
         .collect();
     assert!(
         page == kept,
-        "docs/faults.md says something else; SLIPWAY_WRITE_FAULTS=1 writes it anew:\n{}",
+        "docs/faults.md differs; SLIPWAY_WRITE_FAULTS=1 updates it:\n{}",
         differ.join("\n")
     );
 }

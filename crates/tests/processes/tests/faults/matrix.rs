@@ -8,7 +8,7 @@ use crate::cell::Cell;
 use crate::fault::{Fault, Path};
 use crate::function::FUNCTIONS;
 
-/// What came of each fault for each function, by their names.
+/// The outcome of each fault for each function, by their names.
 #[derive(Default)]
 pub(crate) struct Matrix(pub(crate) BTreeMap<(&'static str, &'static str), Cell>);
 
@@ -101,7 +101,7 @@ impl Matrix {
         for fault in Fault::ALL {
             for function in FUNCTIONS {
                 let on_path = fault.is_on_the_path_of(function);
-                // Whoever is always there is on every path of this kind.
+                // A function that is on every path of this kind.
                 assert!(on_path || fault.path() != Path::Any);
                 let place = format!("{} × {}", fault.name(), function.name);
                 match self.0.get(&(fault.name(), function.name)) {

@@ -137,7 +137,7 @@ pub(crate) async fn audit(world: &mut World) -> Result<(), String> {
     if left == rows {
         Ok(())
     } else {
-        Err(format!("old uploads {left:?} remain beside {rows:?}"))
+        Err(format!("old uploads {left:?} remain next to {rows:?}"))
     }
 }
 

@@ -129,7 +129,7 @@ impl World {
             lambda.launch(guard(), &binary, env).expect("it starts");
             lambda
         } else {
-            // Whoever collects the logs gets this one too.
+            // Do not redirect the log if it is captured.
             let log = std::env::var_os(capture::FOLDER).is_none();
             let log = log.then(|| self.folder.path().join("log"));
             let lambda = Lambda::start_logging(guard(), &binary, env, log).await;

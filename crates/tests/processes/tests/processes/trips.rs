@@ -87,7 +87,7 @@ impl Traffic {
     }
 
     fn messages(&self) -> MutexGuard<'_, Messages> {
-        self.0.lock().expect("nobody panicked here")
+        self.0.lock().expect("no panic with the lock")
     }
 }
 
@@ -245,8 +245,8 @@ async fn reading_the_first_bytes_adds_no_round_trip() {
     assert_eq!(world.traffic(), (1, 1, asked), "save");
 }
 
-/// However many keys there are, Postgres is asked once; twice if some have no object, and a few times more if a quota
-/// has no room for all.
+/// However many keys there are, Postgres is asked once; twice if some have no object, and a few
+/// times more if a quota has no room for all.
 #[tokio::test(flavor = "multi_thread")]
 async fn many_confirmations_ask_postgres_a_bounded_number_of_times() {
     let mut world = TripCounter::start().await;

@@ -56,7 +56,8 @@ INSERT INTO user_usage (user_id, files, bytes)
 SELECT user_id, count(*), sum(size)::bigint FROM s3_files WHERE deleted_at IS NULL GROUP BY user_id
 ON CONFLICT (user_id) DO UPDATE SET files = excluded.files, bytes = excluded.bytes";
 
-/// Adds rows up to `rows`, and a tenth as many for the user with folders, and updates the statistics.
+/// Adds rows up to `rows`, and a tenth as many for the user with folders, and updates the
+/// statistics.
 pub(super) async fn up_to(server: &StatementServer, rows: u64) -> io::Result<()> {
     let insert = INSERT
         .replace("HOT", HOT)

@@ -33,7 +33,7 @@ faults! {
     TOKEN_MALFORMED "token_malformed"
         "Give a JWT: three parts with dots between, the access or id token that your application sends, without `Bearer`."
     TOKEN_EXPIRED "token_expired"
-        "Sign in again for a fresh token. If it was fresh, the clock of whoever made it is wrong."
+        "Sign in again for a fresh token. If it was fresh, the issuer's clock is wrong."
     TOKEN_EARLY "token_early"
         "Wait until its nbf has passed, or set the clock of the server that made it: the functions allow a minute."
     TOKEN_ISSUER "token_issuer"

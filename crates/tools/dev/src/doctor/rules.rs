@@ -1,4 +1,4 @@
-//! The rules for kinds of uploads: what each allows, and the one under which the doctor uploads.
+//! The upload rules: what each allows, and the rule for the doctor's own uploads.
 
 use std::io;
 
@@ -12,22 +12,23 @@ use super::report::CheckOutcome;
 use super::target::content_type;
 use super::trip::BYTES;
 
-/// What the doctor uploads, so that the deployment accepts it.
+/// The upload of the doctor, chosen so that the deployment accepts it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Kind {
-    /// The rule; `None` where there are none.
+    /// The rule; `None` if there are none.
     pub(super) rule: Option<String>,
     pub(super) content_type: String,
 }
 
-/// Reads the output `UploadRules`.
+/// Parses the output `UploadRules`.
 pub(super) fn read(json: Option<&str>) -> io::Result<UploadRules> {
     let json = json.map(str::to_owned);
     let env = Environment::new(move |_| json.clone());
     UploadRules::from_env(&env).map_err(io::Error::other)
 }
 
-/// A kind of upload that passes `patterns` and a rule: `default`, or else the first that accepts the doctor's file.
+/// A content type that passes `patterns` and a rule: `default`, or the first rule that accepts the
+/// doctor's file.
 pub(super) fn kind(rules: &UploadRules, patterns: &[String]) -> Kind {
     let is_default = |name: &RuleName| name.as_str() == "default";
     let mut ordered: Vec<_> = rules.iter().collect();
@@ -55,7 +56,7 @@ pub(super) fn kind(rules: &UploadRules, patterns: &[String]) -> Kind {
 }
 
 impl Doctor {
-    /// Says what each rule allows, if there are any.
+    /// Reports what each rule allows, if there are rules.
     pub(super) fn rules(&mut self) {
         let rules = &self.target.rules;
         if rules.is_empty() {
@@ -124,7 +125,7 @@ mod tests {
             ),
             is("b", "video/x-slipway-doctor")
         );
-        // None accepts it: the refusal says why.
+        // No rule accepts it. The refusal explains why.
         assert_eq!(of(r#"{"a": {"maxBytes": 1}}"#, &[]), is("a", "text/plain"));
     }
 }

@@ -22,8 +22,8 @@ pub(super) struct StackFunction {
     pub(super) instances: usize,
     /// The queue of its events.
     pub(super) lambda: Arc<Lambda>,
-    /// Whether its first instance has polled. The other instances start after that, so that an error at the start is
-    /// reported once.
+    /// Whether its first instance has polled. The other instances start after that, so that an
+    /// error at the start is reported once.
     pub(super) ready: watch::Sender<bool>,
 }
 
@@ -56,7 +56,8 @@ pub(super) struct LaunchSettings {
 }
 
 impl LaunchSettings {
-    /// The environment of `function`. It has an access key of its own, as it has a role of its own in a deployment.
+    /// The environment of `function`. It has an access key of its own, as it has a role of its own
+    /// in a deployment.
     pub(super) fn env(&self, function: &str) -> EnvChanges {
         let mut env = self.env.clone();
         if let Some(keys) = &self.keys {

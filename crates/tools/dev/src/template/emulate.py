@@ -1,4 +1,4 @@
-"""Makes the bucket and the queues in an emulator (moto), gives them their policies, and uses what came of them.
+"""Creates the bucket and the queues in an emulator (moto), sets their policies, and tests them.
 
 usage: emulate.py FOLDER
 
@@ -23,14 +23,14 @@ OURS = "alice/01890a5d-ac96-774b-bcce-b302099a8057/cat.png"
 
 
 def part(plain):
-    """The resources that moto makes, and an output for each attribute that the policies name."""
+    """The resources that moto supports, and an output for each attribute that the policies reference."""
     resources = {name: plain["Resources"][name] for name in MADE}
     arns = {f"{name}Arn": {"Value": {"Fn::GetAtt": [name, "Arn"]}} for name in MADE}
     return json.dumps({"Parameters": plain["Parameters"], "Resources": resources, "Outputs": arns})
 
 
 class Made:
-    """What the names in the template have become."""
+    """The physical ids of the logical ids."""
 
     def __init__(self, stack, plain):
         found = stack.describe_stack_resources(StackName="slipway")["StackResources"]
@@ -44,7 +44,7 @@ class Made:
         return self.ids[name]
 
     def fill(self, node):
-        """A piece of the template, with every name in it filled in."""
+        """A part of the template with every reference resolved."""
         if isinstance(node, list):
             return [self.fill(one) for one in node]
         if not isinstance(node, dict):
@@ -66,7 +66,7 @@ class Made:
 
 
 def decides(policy, principal, action, resource, context):
-    """allow, deny or nothing: one request against a resource's policy."""
+    """The decision of a resource's policy on one request: allow, deny or none."""
     verdict = "nothing"
     for statement in policy["Statement"]:
         if matches(statement, principal, action, resource, context):
@@ -99,7 +99,7 @@ def matches(statement, principal, action, resource, context):
 
 def tests(operator, actual, wanted):
     if operator == "StringNotEquals":
-        # Also true where the key is absent.
+        # Also true if the key is absent.
         return actual not in listed(wanted)
     if actual is None:
         return False
@@ -144,14 +144,14 @@ def check_bucket(made, properties, policy, seconds_put, seconds_get):
         assert decides(policy, function, action, resource, late) == "deny", action
         plain = {"aws:SecureTransport": "false", "s3:authType": "REST-HEADER"}
         assert decides(policy, function, action, resource, plain) == "deny", action
-        # Header signatures have no age to speak of, and nobody else is let in.
+        # Signatures in headers are new, and no other principal has access.
         header = {**tls, "s3:authType": "REST-HEADER", "s3:signatureAge": "900000"}
         assert decides(policy, function, action, resource, header) == "nothing", action
     assert decides(policy, function, "s3:ListBucket", f"arn:aws:s3:::{bucket}", {"aws:SecureTransport": "false"}) == "deny"
 
 
 def check_gate(made, open_policy, policy):
-    """With RequireScan a read URL serves what the scanner has tagged clean, and previews."""
+    """With RequireScan, read URLs serve only objects that are tagged as clean, and previews."""
     tag = "s3:ExistingObjectTag/GuardDutyMalwareScanStatus"
     file = f"arn:aws:s3:::{made['Bucket']}/{OURS}"
     preview = file.replace("cat.png", "!preview")
@@ -191,7 +191,7 @@ def check_queues(made, policy):
     assert described[made.arns["UploadRule"]]["detail"]["bucket"]["name"] == [made["Bucket"]], described
     assert described[made.arns["ScanRule"]]["detail"]["s3ObjectDetails"]["bucketName"] == [made["Bucket"]], described
 
-    # A message that nobody takes ends in the dead-letter queue after as many tries as the template says.
+    # An unprocessed message moves to the dead-letter queue after the number of attempts in the template.
     sqs.send_message(QueueUrl=queue, MessageBody="a file that cannot be recorded")
     for _ in range(int(redrive["maxReceiveCount"])):
         (message,) = sqs.receive_message(QueueUrl=queue, VisibilityTimeout=0)["Messages"]

@@ -88,9 +88,9 @@ fn page(outputs: &Path) -> io::Result<Command> {
 
 /// `PATH` with the installed `aws` first.
 fn path(aws: &Command) -> io::Result<std::ffi::OsString> {
-    let beside = Path::new(aws.get_program()).parent().map(Path::to_owned);
+    let folder = Path::new(aws.get_program()).parent().map(Path::to_owned);
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let path = std::env::join_paths(beside.into_iter().chain(std::env::split_paths(&path)));
+    let path = std::env::join_paths(folder.into_iter().chain(std::env::split_paths(&path)));
     path.map_err(io::Error::other)
 }
 

@@ -1,4 +1,4 @@
-"""Does what CloudFormation does before it makes anything: the SAM transform, then every condition decided.
+"""Resolves the template as CloudFormation does first: the SAM transform, then every condition.
 
 usage: transform.py TEMPLATE CASES FOLDER
 
@@ -16,15 +16,15 @@ from pathlib import Path
 from samcli.yamlhelper import yaml_parse
 from samtranslator.translator.transform import transform
 
-# The transform asks for it; it asks nobody anything.
+# The transform needs a region; it sends no request.
 os.environ["AWS_DEFAULT_REGION"] = "eu-central-1"
 
-# It would tell of metrics that it did not send.
+# Disables its messages about metrics that it did not send.
 logging.disable(logging.WARNING)
 
 NOTHING = object()
 
-# What has no default.
+# Parameters without a default.
 REQUIRED = {
     "DatabaseUrlSecretArn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:slipway-a1b2c3",
     "AllowedOrigins": "https://app.example.com",
@@ -32,7 +32,7 @@ REQUIRED = {
 
 
 class NoManagedPolicies:
-    """The template names no managed policy of AWS, so nobody has to be asked for their list."""
+    """The template names no managed policy of AWS, so their list is not requested."""
 
     def load(self):
         return {}
@@ -74,7 +74,7 @@ class Decided:
         raise SystemExit(f"a condition by {kind} is not understood")
 
     def value(self, node):
-        """A value inside a condition: parameters and what is made of them."""
+        """The value of an expression in a condition."""
         if not isinstance(node, dict):
             return node
         ((kind, argument),) = node.items()
@@ -109,7 +109,7 @@ class Decided:
         return made
 
     def rules(self):
-        """What the Rules would refuse: their descriptions."""
+        """The descriptions of the violated Rules."""
         refused = []
         for rule in self.template.get("Rules", {}).values():
             if "RuleCondition" in rule and not self.test(rule["RuleCondition"]):
@@ -123,7 +123,7 @@ class Decided:
         for resource in resources.values():
             depends = resource.get("DependsOn", [])
             depends = [depends] if isinstance(depends, str) else depends
-            # CloudFormation lets go of what a condition left out.
+            # CloudFormation drops dependencies on resources that a condition leaves out.
             resource["DependsOn"] = [name for name in depends if name in resources]
         parameters = {}
         for name, parameter in self.template["Parameters"].items():
@@ -141,7 +141,7 @@ def main():
         given = {**REQUIRED, **given}
         source = yaml_parse(Path(template).read_text())
         refused = given.pop("refused", None)
-        # Where code would be uploaded to; a local path is not known to CloudFormation.
+        # A place in S3: CloudFormation does not accept a local path.
         for resource in source["Resources"].values():
             properties = resource.get("Properties", {})
             for key in ("CodeUri", "ContentUri"):

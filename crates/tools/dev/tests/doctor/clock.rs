@@ -1,4 +1,5 @@
-//! Changes to the headers of responses: a server whose clock is wrong, and a server that loses metadata.
+//! Changes to the headers of responses: a server whose clock is wrong, and a server that loses
+//! metadata.
 
 use std::time::{Duration, SystemTime};
 

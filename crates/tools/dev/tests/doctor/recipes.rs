@@ -96,7 +96,7 @@ async fn supabases_hook_writes_the_organisation_into_the_token() {
     let database = slipway_testkit::database();
     let admin = database.admin().await;
     let (member, stranger) = (uuid(1), uuid(2));
-    // What a Supabase project has, and the table that the recipe leaves to the reader.
+    // The tables that a Supabase project has, and the one that the recipe leaves to the reader.
     let project = format!(
         "CREATE SCHEMA IF NOT EXISTS public;
          CREATE ROLE supabase_auth_admin; CREATE ROLE authenticated; CREATE ROLE anon;

@@ -72,7 +72,7 @@ pub(crate) struct Stack {
     pub(crate) gateway: Option<Gateway>,
     pub(crate) s3: Option<S3Server>,
     pub(crate) database: TestDatabase,
-    /// What the doctor is told, as `describe-stacks` tells it.
+    /// The outputs as `describe-stacks` prints them.
     pub(crate) outputs: BTreeMap<&'static str, String>,
     /// The keys that are in the bucket.
     pub(crate) objects: Arc<Mutex<BTreeSet<String>>>,

@@ -73,7 +73,7 @@ async fn a_token_without_the_claim_that_owns_files() {
         }
         stack.examine_with(&team, &[]).await.finds(&[]);
     }
-    // What is wrong with any token is said first.
+    // Errors of the token itself are reported first.
     let expired = token(&json!({ "org_id": "team-7", "exp": 1_700_000_000 }));
     let report = stack.examine_with(&expired, &[]).await;
     report.finds(&["token_expired"]);

@@ -19,7 +19,8 @@ use crate::harness::{Stack, free_port};
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../..");
 const HERE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/stack/openapi");
 
-/// What generates the requests is pinned as well, since a seed repeats them only with the same generators.
+/// The generators of the requests are pinned as well, since a seed repeats the requests only with
+/// the same generators.
 const SCHEMATHESIS: Pinned = Pinned {
     name: "schemathesis",
     version: "4.32.5",

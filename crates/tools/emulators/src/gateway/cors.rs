@@ -1,9 +1,10 @@
 //! CORS as configured by `CorsConfiguration` in `template.yaml`.
 //!
-//! "For a CORS request, API Gateway adds the configured CORS headers to the response from an integration", "ignores CORS
-//! headers returned from your backend integration", and "automatically sends a response to preflight OPTIONS requests". "To
-//! return CORS headers, your request must contain an origin header. For the OPTIONS method, your request must contain an
-//! origin header and an Access-Control-Request-Method header."
+//! "For a CORS request, API Gateway adds the configured CORS headers to the response from an
+//! integration", "ignores CORS headers returned from your backend integration", and "automatically
+//! sends a response to preflight OPTIONS requests". "To return CORS headers, your request must
+//! contain an origin header. For the OPTIONS method, your request must contain an origin header and
+//! an Access-Control-Request-Method header."
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};

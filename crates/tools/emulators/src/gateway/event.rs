@@ -19,15 +19,16 @@ use super::route;
 pub struct GatewayEvent(pub Value);
 
 impl GatewayEvent {
-    /// A request through the route `$default`, without a body. `target` is the path as it is in the URL, with or without
-    /// a query.
+    /// A request through the route `$default`, without a body. `target` is the path as it is in the
+    /// URL, with or without a query.
     #[must_use]
     pub fn new(method: &str, target: &str) -> Self {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let mut event = json!({
             "version": "2.0",
             "routeKey": "$default",
-            // The guide does not say whether the path is decoded. Here it is as the client sent it, as with function URLs.
+            // The guide does not say whether the path is decoded. Here it is as the client sent it,
+            // as with function URLs.
             "rawPath": path,
             "rawQueryString": query,
             "headers": { "content-type": "application/json", "host": "localhost" },
@@ -105,8 +106,8 @@ impl GatewayEvent {
         self
     }
 
-    /// Sets the claims that a JWT authorizer has verified, as an HTTP API passes them: every value a string, a list as
-    /// `[a b]`.
+    /// Sets the claims that a JWT authorizer has verified, as an HTTP API passes them: every value
+    /// a string, a list as `[a b]`.
     #[must_use]
     pub fn claims(self, claims: &Value) -> Self {
         self.authorizer(json!({ "jwt": { "claims": as_strings(claims), "scopes": null } }))
@@ -159,8 +160,8 @@ fn joined(pairs: impl Iterator<Item = (String, String)>) -> BTreeMap<String, Str
     all
 }
 
-/// API Gateway "infers the need for encoding based on the content-type header". Only text, JSON, JavaScript and XML are
-/// not encoded.
+/// API Gateway "infers the need for encoding based on the content-type header". Only text, JSON,
+/// JavaScript and XML are not encoded.
 fn is_text(headers: &HeaderMap) -> bool {
     let value = headers.get(CONTENT_TYPE);
     let value = value.and_then(|value| value.to_str().ok());

@@ -36,7 +36,8 @@ pub(super) fn too_large() -> Response<Full<Bytes>> {
 
 /// The function's result as a response; `None` if it has another form.
 ///
-/// "If your Lambda function returns valid JSON and doesn't return a `statusCode`", the JSON is the body, with status 200.
+/// "If your Lambda function returns valid JSON and doesn't return a `statusCode`", the JSON is the
+/// body, with status 200.
 pub(super) fn from_function(answer: &Value) -> Option<Response<Full<Bytes>>> {
     if answer.get("statusCode").is_none() {
         return Some(json_reply(StatusCode::OK, answer.to_string()));

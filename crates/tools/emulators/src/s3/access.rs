@@ -1,5 +1,5 @@
-//! Access control: the bucket policy holds for every request, and each function may do what its role
-//! grants. The administrator's key, which stands for the account's owner, needs no grant.
+//! Access control: the bucket policy applies to every request, and each function has the grants of
+//! its role. The administrator's key, like the account's owner on AWS, needs no grant.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,28 +18,28 @@ use super::policy::{AuthType, Decision, Document, Request, Role, Signed, Tags};
 use super::store::Store;
 use super::uses::Uses;
 
-/// The key pairs that are known, by their access keys.
+/// The known key pairs, by access key.
 pub(super) struct KeyPairs(BTreeMap<String, (SecretKey, Caller)>);
 
-/// Who signed a request.
+/// The signer of a request.
 #[derive(Clone)]
 enum Caller {
-    /// There is no signature.
+    /// The request has no signature.
     Anonymous,
     Administrator,
     Function(Arc<Role>),
 }
 
-/// What is known of a request when an action is checked for it.
+/// The facts about a request that an action is checked with.
 #[derive(Clone)]
 struct Context {
     caller: Caller,
     signed: Signed,
-    /// Such as `GetObject`.
+    /// The operation, such as `GetObject`.
     operation: String,
 }
 
-/// The one bucket.
+/// The bucket.
 pub(super) struct OneBucket {
     pub(super) region: String,
     pub(super) store: Arc<Store>,
@@ -48,7 +48,7 @@ pub(super) struct OneBucket {
     pub(super) public_read: bool,
 }
 
-/// What the bucket policy denies, what the callers' roles grant, and what of that has been used.
+/// The denials of the bucket policy, the grants of the roles, and the grants that were used.
 #[derive(Clone)]
 pub(super) struct Access {
     pub(super) bucket: String,
@@ -56,23 +56,23 @@ pub(super) struct Access {
     pub(super) uses: Arc<Uses>,
 }
 
-/// Headers of an upload that need an action of their own.
+/// Headers of an upload that need an additional action.
 const OF_HEADERS: [(&str, &str); 2] = [
     ("x-amz-tagging", "s3:PutObjectTagging"),
     ("x-amz-acl", "s3:PutObjectAcl"),
 ];
 
-/// Which permission an operation needs.
+/// The permission that an operation needs.
 enum Needs {
-    /// This action on the object that the address names, or on the bucket.
+    /// This action on the object of the URL, or on the bucket.
     Action(&'static str),
-    /// Checked where the objects are known: for the object that is read, and for each of those that
-    /// are deleted together.
+    /// The permission is checked where the objects are known: for the object that is read, and for
+    /// each object of a batch delete.
     InHandler,
 }
 
 impl KeyPairs {
-    /// The administrator's, and one for each role.
+    /// The pairs of the administrator and of each role.
     pub(super) fn new(administrator: &KeyPair, roles: Vec<Role>) -> Self {
         let mut pairs = BTreeMap::new();
         let mut insert = |pair: KeyPair, caller| {
@@ -87,7 +87,7 @@ impl KeyPairs {
     }
 }
 
-/// As `s3s` takes it.
+/// The form that `s3s` requires.
 pub(super) struct Authentication(pub(super) Arc<KeyPairs>);
 
 #[async_trait::async_trait]
@@ -146,7 +146,7 @@ impl OneBucket {
         let action = match needs(&known.operation) {
             Some(Needs::Action(action)) => action,
             Some(Needs::InHandler) => return Ok(()),
-            // The server lacks the operation and reports that to its administrator.
+            // The server does not have the operation, and reports that to the administrator.
             None if matches!(known.caller, Caller::Administrator) => return Ok(()),
             None => return Err(denied("Access Denied")),
         };
@@ -166,7 +166,7 @@ impl OneBucket {
         Ok(())
     }
 
-    /// A signature for another region is right, and refused all the same.
+    /// A signature for another region may be correct, but is refused.
     fn check_region(&self, context: &S3AccessContext<'_>) -> S3Result<()> {
         let header = context.headers().get(http::header::AUTHORIZATION);
         let header = header
@@ -188,8 +188,8 @@ impl OneBucket {
 }
 
 impl Access {
-    /// Fails where `action` on `key`, or on the bucket where that is empty, is not allowed to the
-    /// caller. `object` is what is there.
+    /// Fails if the caller is not allowed to do `action` on `key`, or on the bucket if `key` is
+    /// empty. `object` is the current object.
     pub(super) fn check(
         &self,
         action: &str,
@@ -200,8 +200,8 @@ impl Access {
         self.check_for(action, extensions, key, object, "")
     }
 
-    /// What a request for an object that is not there is answered: only callers that may list the
-    /// bucket learn that it is missing, as from S3.
+    /// The error for a missing object. Only callers that may list the bucket learn that it is
+    /// missing, as on S3.
     pub(super) fn missing(&self, extensions: &Extensions) -> S3Error {
         let listed = self.check_for(
             "s3:ListBucket",
@@ -213,7 +213,7 @@ impl Access {
         listed.err().unwrap_or_else(no_such_key)
     }
 
-    /// `error` of reading an object, or what [`Access::missing`] answers where it is missing.
+    /// The error of reading an object, or that of [`Access::missing`] if it is missing.
     pub(super) fn unless_missing(&self, error: S3Error, extensions: &Extensions) -> S3Error {
         match error.code() {
             S3ErrorCode::NoSuchKey => self.missing(extensions),
@@ -221,7 +221,7 @@ impl Access {
         }
     }
 
-    /// `about` says what about the operation needs the action.
+    /// `about` names the reason why the operation needs the action.
     fn check_for(
         &self,
         action: &str,
@@ -230,7 +230,7 @@ impl Access {
         object: Option<&Object>,
         about: &str,
     ) -> S3Result<()> {
-        // It is always there; a request without it must not pass for an unsigned one.
+        // It is always present. A request without it must not count as unsigned.
         let context = extensions.get::<Context>();
         let context = context.ok_or_else(|| denied("Access Denied"))?;
         let slash = if key.is_empty() { "" } else { "/" };
@@ -281,7 +281,7 @@ fn denied(message: impl Into<std::borrow::Cow<'static, str>>) -> S3Error {
     S3Error::with_message(S3ErrorCode::AccessDenied, message)
 }
 
-/// The action of an operation, as the service authorization reference of S3 names it.
+/// The action of an operation, as S3's service authorization reference names it.
 fn needs(operation: &str) -> Option<Needs> {
     Some(Needs::Action(match operation {
         "GetObject" | "HeadObject" | "DeleteObjects" => return Some(Needs::InHandler),
@@ -315,7 +315,7 @@ fn signed(context: &S3AccessContext<'_>) -> Signed {
         };
     };
     let age = OffsetDateTime::now_utc() - moment(&date).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    // A signature of a moment that is still to come has no age yet.
+    // A signature with a future time has no age yet.
     let age = Duration::try_from(age).unwrap_or_default();
     Signed {
         auth_type: Some(AuthType::Query),
@@ -330,7 +330,7 @@ fn queried(context: &S3AccessContext<'_>, name: &str) -> Option<String> {
     found.map(|(_, value)| value.into_owned())
 }
 
-/// A moment such as `20230630T033418Z`.
+/// A time such as `20230630T033418Z`.
 fn moment(text: &str) -> Option<OffsetDateTime> {
     let number = |from: usize, to: usize| text.get(from..to)?.parse::<u8>().ok();
     let month = Month::try_from(number(4, 6)?).ok()?;

@@ -1,7 +1,8 @@
 //! A request body that can be read to its end after a refusal.
 //!
-//! A client that is still sending when we answer and close sees a broken
-//! connection, not the answer. Real S3 is kinder, and so is this.
+//! If a server responds and closes while the client still sends, the client may see a broken
+//! connection instead of the response. S3 reads the rest of the body first, and so does this
+//! server.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,12 +13,12 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-/// More than this is not read only to be polite.
+/// The most bytes that are read only for that.
 const MOST: usize = 256 * 1024 * 1024;
-/// A client that has stopped sending gets its answer after this.
+/// A client that has stopped sending gets its response after this time.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// A handle on a request's body; clones read the same bytes.
+/// A handle on a request's body. Clones read the same bytes.
 #[derive(Clone)]
 pub(super) struct SharedBody(Arc<Mutex<Incoming>>);
 
@@ -26,7 +27,7 @@ impl SharedBody {
         Self(Arc::new(Mutex::new(body)))
     }
 
-    /// Reads and forgets what nobody has read, while it keeps coming.
+    /// Reads and discards the rest of the body while it arrives.
     pub(super) async fn drain(mut self) {
         let mut read = 0;
         while read < MOST {

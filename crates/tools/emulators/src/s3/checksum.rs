@@ -1,4 +1,4 @@
-//! The checksums S3 verifies, keeps and returns.
+//! The checksums that S3 verifies, stores and returns.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -20,13 +20,13 @@ pub(super) enum Algorithm {
     Sha256,
 }
 
-/// A checksum and what it covers.
+/// A checksum and its type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Sum {
     pub(super) algorithm: Algorithm,
-    /// Base64; `-N` follows when it is composite.
+    /// Base64, followed by `-N` if it is composite.
     pub(super) value: String,
-    /// A checksum of the parts' checksums, rather than of the bytes.
+    /// A checksum of the parts' checksums instead of the bytes.
     pub(super) composite: bool,
 }
 
@@ -93,19 +93,19 @@ impl Algorithm {
     }
 }
 
-/// What a request claims its bytes sum up to.
+/// The checksum that a request sends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Claim {
-    /// Nothing is claimed.
+    /// None.
     None,
     /// In a header.
     Header(Algorithm, String),
-    /// In a trailer, which can be read once the body has been.
+    /// In a trailer, which is known after the body.
     Trailer(Algorithm),
 }
 
 impl Claim {
-    /// Reads the one claim a request may make.
+    /// Reads the checksum of a request, which may have at most one.
     pub(super) fn read(headers: &HeaderMap) -> S3Result<Self> {
         let trailers = headers.get_all("x-amz-trailer");
         let announced = |name: &str| {
@@ -145,7 +145,7 @@ impl Claim {
     }
 }
 
-/// Refuses what cannot be a checksum of this algorithm.
+/// Refuses a value that cannot be a checksum of this algorithm.
 pub(super) fn well_formed(algorithm: Algorithm, value: &str) -> S3Result<()> {
     if STANDARD
         .decode(value)
@@ -160,7 +160,7 @@ pub(super) fn well_formed(algorithm: Algorithm, value: &str) -> S3Result<()> {
     ))
 }
 
-/// A sum being computed.
+/// A checksum that is being computed.
 pub(super) enum Hasher {
     Crc32(Crc32),
     Crc32c(Crc32c),
@@ -190,7 +190,7 @@ impl Hasher {
         }
     }
 
-    /// The checksum of everything seen, which is the whole of it.
+    /// The checksum of all bytes so far, as a checksum of the full object.
     pub(super) fn finish(self) -> Sum {
         let (algorithm, value) = match self {
             Self::Crc32(hasher) => (Algorithm::Crc32, STANDARD.encode(hasher.finalize())),
@@ -207,7 +207,7 @@ impl Hasher {
     }
 }
 
-/// Puts a checksum into whichever of an output's five fields is its own.
+/// Sets the field of an output that belongs to the checksum's algorithm.
 macro_rules! show_checksum {
     ($output:expr, $sum:expr) => {
         if let Some(sum) = $sum {

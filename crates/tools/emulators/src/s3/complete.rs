@@ -1,4 +1,4 @@
-//! `CompleteMultipartUpload`: from parts to an object, or to a precise refusal.
+//! `CompleteMultipartUpload`: makes an object of the parts, or refuses precisely.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,7 +17,7 @@ use super::store::{Conditions, Store};
 use super::uploads::{About, Part};
 use super::write::{Digest, append, hex};
 
-/// What every part but the last must have.
+/// The smallest size of a part except the last.
 const SMALLEST_PART: u64 = 5 * 1024 * 1024;
 
 /// `CompleteMultipartUpload`.
@@ -62,7 +62,7 @@ pub(super) async fn complete(
         ));
     }
     let assembled = assemble(store, &about, &parts).await;
-    // Parts that vanish under the copy mean that the upload has ended.
+    // Parts that vanish during the copy mean that the upload was completed or aborted.
     store.state().upload(&input.key, &about.id)?;
     let (draft, whole) = assembled?;
     let checksum = if about.composite {
@@ -70,7 +70,7 @@ pub(super) async fn complete(
     } else {
         Some(whole)
     };
-    // A claim is of the upload's own algorithm, or says nothing of it.
+    // A checksum must be of the upload's own algorithm; others are ignored.
     if let (Claim::Header(algorithm, claimed), Some(sum)) = (&claim, &checksum)
         && *algorithm == sum.algorithm
     {
@@ -88,7 +88,7 @@ pub(super) async fn complete(
         key: input.key,
         size,
         etag: etag(&parts),
-        // S3 dates the object from when its upload was begun.
+        // S3 dates the object from the beginning of its upload.
         modified: about.initiated,
         checksum,
         described: about.described,
@@ -96,7 +96,7 @@ pub(super) async fn complete(
     let sealed = draft.seal(&object).await.map_err(disk)?;
     let object = {
         let mut state = store.state();
-        // Another call may have completed or given up the upload meanwhile.
+        // Another request may have completed or aborted the upload meanwhile.
         state.upload(&object.key, &about.id)?;
         let name = EventName::CompleteMultipartUpload;
         let object = store.put_locked(&mut state, object, sealed, &conditions, name)?;
@@ -119,7 +119,7 @@ pub(super) async fn complete(
     Ok(S3Response::new(output))
 }
 
-/// The parts that the request lists, if they are there and may be put together.
+/// The parts that the request lists, if they exist and may be combined.
 fn choose(upload: &super::uploads::Upload, listed: &[CompletedPart]) -> S3Result<Vec<Part>> {
     if listed.is_empty() {
         return Err(refuse(
@@ -159,7 +159,7 @@ fn choose(upload: &super::uploads::Upload, listed: &[CompletedPart]) -> S3Result
     ))
 }
 
-/// A composite checksum is made of the parts' own, and S3 wants each of them again.
+/// A composite checksum is computed from the parts' checksums, and S3 requires each of them again.
 fn check_part_sum(about: &About, part: &Part, wanted: &CompletedPart) -> S3Result<()> {
     let Some(algorithm) = about.algorithm else {
         return Ok(());
@@ -192,7 +192,7 @@ fn invalid_part() -> S3Error {
     )
 }
 
-/// Puts the parts behind one another, and sums them up.
+/// Concatenates the parts, and computes the checksums.
 async fn assemble(
     store: &Store,
     about: &About,
@@ -201,7 +201,7 @@ async fn assemble(
     let mut draft = store.draft()?;
     let mut digest = Digest::new(about.algorithm);
     for part in parts {
-        // It may have been replaced, or the upload ended, since it was chosen.
+        // It may have been replaced or deleted since it was chosen.
         let (found, file) = store
             .read_part(&about.id, part.number)
             .map_err(|_| invalid_part())?;
@@ -218,7 +218,7 @@ async fn assemble(
     Ok((draft, digest.finish().1))
 }
 
-/// The MD5 of the parts' MD5s, and how many there are.
+/// The MD5 of the parts' MD5s, with their number.
 fn etag(parts: &[Part]) -> String {
     let mut md5 = Md5::new();
     for part in parts {
@@ -230,7 +230,7 @@ fn etag(parts: &[Part]) -> String {
     format!("{}-{}", hex(&md5.finalize()), parts.len())
 }
 
-/// The checksum of the parts' checksums, and how many there are.
+/// The checksum of the parts' checksums, with their number.
 fn composite(parts: &[Part]) -> Option<Sum> {
     let algorithm = parts.first()?.checksum.as_ref()?.algorithm;
     let mut hasher = Hasher::new(algorithm);

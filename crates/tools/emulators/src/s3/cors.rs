@@ -1,9 +1,9 @@
-//! CORS as S3 evaluates it, by the rule of `template.yaml`.
+//! CORS as S3 evaluates it, with the rule of `template.yaml`.
 //!
-//! Source: "Using cross-origin resource sharing (CORS)" in the S3 User Guide, and the answers of S3
-//! that `LocalStack` has recorded (`test_s3_cors.snapshot.json`): what a preflight is refused with,
-//! that a rule with `*` answers `*`, and that a request without `Origin`, or one that no rule
-//! matches, is answered without any header of CORS and without `Vary`.
+//! Source: "Using cross-origin resource sharing (CORS)" in the S3 User Guide, and S3's responses
+//! that `LocalStack` has recorded (`test_s3_cors.snapshot.json`): the errors for a refused
+//! preflight, the response `*` for a rule with `*`, and the absence of CORS headers and of `Vary`
+//! for a request without `Origin` or without a matching rule.
 
 use std::io;
 
@@ -13,27 +13,27 @@ use s3s::Body;
 use serde_yaml_ng::Value;
 
 const VARY: &str = "Origin, Access-Control-Request-Headers, Access-Control-Request-Method";
-/// With S3's own spelling.
+/// In S3's own spelling.
 const FORBIDDEN: &str = "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, \
     request method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the \
     resource's CORS spec.";
 
-/// One rule of a bucket.
+/// A CORS rule of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CorsRule {
-    /// The origins of pages that may call; `*` is any.
+    /// The allowed origins; `*` allows any.
     pub origins: Vec<String>,
-    /// The methods that they may use.
+    /// The allowed methods.
     pub methods: Vec<String>,
-    /// The headers that they may send; each with at most one star.
+    /// The allowed request headers, each with at most one star.
     pub headers: Vec<String>,
-    /// The headers of an answer that they may read.
+    /// The response headers that a page may read.
     pub exposed: Vec<String>,
-    /// For how many seconds a browser may keep the answer to a preflight.
+    /// How many seconds a browser may cache the response to a preflight.
     pub max_age: u64,
 }
 
-/// What a page asks for.
+/// The request that a page wants to send.
 struct Wish<'a> {
     origin: &'a str,
     method: &'a str,
@@ -41,8 +41,8 @@ struct Wish<'a> {
 }
 
 impl CorsRule {
-    /// The rule of the template's bucket, for pages at `origins`, which the template has as a
-    /// parameter.
+    /// The rule of the template's bucket for pages at `origins`, which are a parameter of the
+    /// template.
     pub fn of_template(origins: Vec<String>) -> io::Result<Self> {
         Self::parse(include_str!("../../../../../template.yaml"), origins)
             .ok_or_else(|| io::Error::other("template.yaml has no CORS rule for Bucket"))
@@ -67,7 +67,7 @@ impl CorsRule {
         })
     }
 
-    /// The answer to an OPTIONS request, for a path that names an object or the bucket.
+    /// The response to an OPTIONS request for an object or for the bucket.
     pub(super) fn preflight(&self, asked: &HeaderMap, object: bool) -> Response<Body> {
         let Some(origin) = text(asked, &header::ORIGIN) else {
             let message = "Insufficient information. Origin request header needed.";
@@ -99,7 +99,7 @@ impl CorsRule {
         response
     }
 
-    /// The headers of an answer to any other request; none where no rule matches.
+    /// The CORS headers of the response to any other request; none if no rule matches.
     pub(super) fn answer(&self, asked: &HeaderMap, method: &Method, answer: &mut HeaderMap) {
         let Some(origin) = text(asked, &header::ORIGIN) else {
             return;
@@ -110,7 +110,7 @@ impl CorsRule {
         }
     }
 
-    /// What `Access-Control-Allow-Origin` says, if the rule allows all that is asked for.
+    /// The value of `Access-Control-Allow-Origin`, if the rule allows the request.
     fn allowed_origin<'a>(&self, wish: &Wish<'a>) -> Option<&'a str> {
         let matching = self
             .origins
@@ -165,7 +165,7 @@ fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     }
 }
 
-/// With at most one star, which stands for any characters.
+/// A pattern with at most one star, which matches any text.
 fn matches(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
@@ -181,7 +181,7 @@ fn refusal(
     message: &str,
     about: Option<(&str, &str)>,
 ) -> Response<Body> {
-    // A method is a token of HTTP, which may hold `&` and nothing else that XML minds.
+    // A method is an HTTP token. Of the characters that XML escapes, it may only contain `&`.
     let about = about.map_or_else(String::new, |(method, resource)| {
         let method = method.replace('&', "&amp;");
         format!("<Method>{method}</Method><ResourceType>{resource}</ResourceType>")

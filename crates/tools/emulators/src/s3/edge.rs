@@ -1,4 +1,4 @@
-//! Around `s3s`: CORS (see `cors`), and what S3 does with a presigned query that `s3s` does not.
+//! The layer around `s3s`: CORS (see `cors`), and rules for presigned URLs that `s3s` lacks.
 
 use std::sync::Arc;
 
@@ -14,9 +14,9 @@ use super::cors::CorsRule;
 use super::fault::refuse;
 
 const METADATA: &str = "x-amz-meta-";
-/// A week: the longest that S3 lets a presigned URL live.
+/// A week: S3's limit for the lifetime of a presigned URL.
 const LONGEST_EXPIRY: u64 = 7 * 24 * 60 * 60;
-/// Answers one request.
+/// Responds to one request.
 pub(super) async fn answer(
     service: Arc<S3Service>,
     cors: Arc<CorsRule>,
@@ -44,7 +44,8 @@ async fn serve(
 ) -> Result<Response<Body>, HttpError> {
     let (mut parts, body) = request.into_parts();
     let body = SharedBody::new(body);
-    // Such a client waits for our word before it sends, and would now get it.
+    // The client waits for `100 Continue` before it sends the body. Reading the body would make
+    // hyper send it.
     let waits = parts.headers.contains_key(header::EXPECT);
     let query = Query::parse(parts.uri.query().unwrap_or_default());
     let response = match query.check(&parts.headers) {
@@ -64,7 +65,8 @@ async fn serve(
     Ok(response)
 }
 
-/// What SigV4 leaves unencoded in a path: RFC 3986's unreserved characters, and the slash.
+/// The characters that SigV4 does not encode in a path: RFC 3986's unreserved characters and the
+/// slash.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -72,8 +74,8 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~')
     .remove(b'/');
 
-/// The address with its path as S3 signs it, however it was sent. `s3s` takes a signature over the path
-/// as it was sent as well, such as one with a bare `@`; S3 does not.
+/// The URI with its path encoded as S3 signs it, however it was sent. `s3s` also accepts a
+/// signature of the path as it was sent, such as with a plain `@`; S3 does not.
 fn canonical(uri: Uri) -> Uri {
     let bytes: Vec<u8> = percent_decode_str(uri.path()).collect();
     let path = percent_encode(&bytes, ENCODED).to_string();
@@ -86,7 +88,7 @@ fn canonical(uri: Uri) -> Uri {
     Uri::from_parts(parts).unwrap_or(uri)
 }
 
-/// A query's names and values, decoded.
+/// The decoded names and values of a query.
 struct Query(Vec<(String, String)>);
 
 impl Query {
@@ -105,7 +107,7 @@ impl Query {
             .map(|(_, value)| value.as_str())
     }
 
-    /// What S3 asks of a presigned URL beyond a right signature.
+    /// S3's rules for a presigned URL, in addition to a correct signature.
     fn check(&self, headers: &HeaderMap) -> Result<(), S3Error> {
         if self.get("X-Amz-Algorithm").is_some() && headers.contains_key(header::AUTHORIZATION) {
             return Err(refuse(
@@ -137,10 +139,9 @@ impl Query {
         Ok(())
     }
 
-    /// Metadata in a signed query counts as if it had come in headers. `s3s` checks
-    /// the signature over the query as it came, and over signed headers alone, so an
-    /// added header changes nothing there. Checksums, tags and encryption are not
-    /// hoisted: S3 ignores those in a query.
+    /// Treats metadata in a signed query as if it had come in headers. `s3s` verifies the signature
+    /// with the original query and the signed headers only, so an added header changes nothing
+    /// there. Checksums, tags and encryption are not copied: S3 ignores them in a query.
     fn hoist(&self, headers: &mut HeaderMap) {
         if self.get("X-Amz-Signature").is_none() {
             return;
@@ -161,6 +162,6 @@ impl Query {
 
 fn must_be_signed(name: &HeaderName) -> bool {
     let name = name.as_str();
-    // The body's hash is left out of a presigned URL, where it is `UNSIGNED-PAYLOAD`.
+    // A presigned URL does not contain the body's hash; it is `UNSIGNED-PAYLOAD`.
     name.starts_with("x-amz-") && name != "x-amz-content-sha256" && name != "x-amz-user-agent"
 }

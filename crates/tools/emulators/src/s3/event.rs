@@ -1,24 +1,24 @@
-//! What happened to an object, told the way S3 tells it.
+//! Events about objects, in S3's format.
 
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// The changes that are told.
+/// The types of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventName {
-    /// One PUT stored an object.
+    /// A PUT stored an object.
     Put,
     /// A multipart upload became an object.
     CompleteMultipartUpload,
     /// An object was copied to this key.
     Copy,
-    /// An object was removed.
+    /// An object was deleted.
     Delete,
 }
 
 impl EventName {
-    /// The name as it stands in a notification, such as `ObjectCreated:Put`.
+    /// The name in a notification, such as `ObjectCreated:Put`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -30,24 +30,24 @@ impl EventName {
     }
 }
 
-/// One change, sent once it can be seen by every reader.
+/// A change. It is sent once every reader can see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectEvent {
-    /// What happened.
+    /// The type.
     pub name: EventName,
-    /// The bucket it happened in.
+    /// The bucket.
     pub bucket: String,
     /// The bucket's region.
     pub region: String,
-    /// The object's key, as it is: not encoded.
+    /// The object's key, not encoded.
     pub key: String,
-    /// Bytes of the object that came, or went away.
+    /// The size of the new or deleted object.
     pub size: u64,
-    /// `ETag` of the object that came, or went away, without quotes.
+    /// The `ETag` of the new or deleted object, without quotes.
     pub etag: String,
-    /// When.
+    /// The time of the change.
     pub time: OffsetDateTime,
-    /// Grows with every change: tells which of two events is the later one.
+    /// A number that grows with every change, so that two events can be ordered.
     pub sequencer: u64,
 }
 
@@ -59,7 +59,7 @@ impl ObjectEvent {
             "key": form_encode(&self.key),
             "sequencer": format!("{:016X}", self.sequencer),
         });
-        // S3 says nothing of what a removed object was.
+        // S3 does not describe a deleted object.
         if self.name != EventName::Delete {
             object["size"] = self.size.into();
             object["eTag"] = self.etag.as_str().into();
@@ -80,7 +80,7 @@ impl ObjectEvent {
     }
 }
 
-/// S3 encodes keys in notifications as a form would (a space is `+`), but keeps slashes.
+/// S3 encodes keys in notifications as forms do (a space is `+`), but keeps slashes.
 fn form_encode(key: &str) -> String {
     key.split('/')
         .map(|part| form_urlencoded::byte_serialize(part.as_bytes()).collect::<String>())
@@ -94,7 +94,7 @@ fn milliseconds(time: OffsetDateTime) -> String {
         .unwrap_or(time)
         .format(&Rfc3339)
         .unwrap_or_default();
-    // RFC 3339 drops trailing zeros; S3 always shows three digits.
+    // RFC 3339 drops trailing zeros. S3 always writes three digits.
     let (seconds, fraction) = match whole.strip_suffix('Z').map(|t| t.split_once('.')) {
         Some(Some((seconds, fraction))) => (seconds.to_owned(), fraction.to_owned()),
         _ => (whole.trim_end_matches('Z').to_owned(), String::new()),

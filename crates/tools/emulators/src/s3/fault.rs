@@ -1,24 +1,24 @@
-//! From what went wrong to what S3 would answer.
+//! S3's responses to errors.
 
 use std::io;
 
 use http::StatusCode;
 use s3s::{S3Error, S3ErrorCode};
 
-/// An answer with S3's code and words.
+/// A response with S3's code and message.
 pub(super) fn refuse(code: S3ErrorCode, message: &'static str) -> S3Error {
     S3Error::with_message(code, message)
 }
 
-/// A 400 with a code that `s3s` has no name for.
+/// A 400 with a code that `s3s` does not define.
 pub(super) fn bad_request(code: &'static str, message: &'static str) -> S3Error {
     let mut error = refuse(S3ErrorCode::Custom(code.into()), message);
     error.set_status_code(StatusCode::BAD_REQUEST);
     error
 }
 
-/// The disk failed us: a 500 that says no more.
-#[expect(clippy::needless_pass_by_value, reason = "it is made for map_err")]
+/// An error of the disk: a 500 without details.
+#[expect(clippy::needless_pass_by_value, reason = "its signature is that of map_err")]
 pub(super) fn disk(error: io::Error) -> S3Error {
     tracing::error!(%error, "the store's disk failed");
     refuse(
@@ -27,12 +27,12 @@ pub(super) fn disk(error: io::Error) -> S3Error {
     )
 }
 
-/// The object is not there.
+/// The object does not exist.
 pub(super) fn no_such_key() -> S3Error {
     refuse(S3ErrorCode::NoSuchKey, "The specified key does not exist.")
 }
 
-/// The multipart upload is not there, or no longer.
+/// The multipart upload does not exist, or not any more.
 pub(super) fn no_such_upload() -> S3Error {
     refuse(
         S3ErrorCode::NoSuchUpload,

@@ -9,9 +9,9 @@ use super::write::hex;
 /// An access key and its secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KeyPair {
-    /// The id, which requests name.
+    /// The id, which requests contain.
     pub access_key: String,
-    /// What they are signed with.
+    /// The secret key of signatures.
     pub secret_key: String,
 }
 

@@ -14,7 +14,7 @@ use super::fault::refuse;
 use super::object::Object;
 use super::store::Store;
 
-/// The most that one page holds.
+/// The maximum number of entries of a page.
 pub(super) const PAGE: i32 = 1000;
 const UNENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
@@ -47,7 +47,7 @@ pub(super) fn list(
             .as_deref()
             .filter(|delimiter| !delimiter.is_empty()),
         after,
-        // A page may end with a group, and the next must not begin inside it.
+        // A page may end with a group, and the next page must not begin inside it.
         within: resumed.as_ref().map(|token| token.0.as_str()),
     };
     let page = walk.page(
@@ -87,7 +87,7 @@ pub(super) fn list(
     Ok(S3Response::new(output))
 }
 
-/// How many entries a page may have.
+/// The number of entries that a page may have.
 pub(super) fn page_size(asked: Option<i32>) -> S3Result<i32> {
     let asked = asked.unwrap_or(PAGE);
     if asked < 0 {
@@ -134,7 +134,7 @@ struct Walk<'a> {
 struct Page {
     objects: Vec<Arc<Object>>,
     groups: Vec<String>,
-    /// The last entry, when there are more.
+    /// The last entry if there are more.
     next: Option<String>,
 }
 
@@ -157,7 +157,7 @@ impl Walk<'_> {
                 continue;
             }
             if page.objects.len() + page.groups.len() == max {
-                // S3 says that an empty page of its own making is the whole.
+                // S3 reports an empty page with `max-keys=0` as complete.
                 page.next = last;
                 break;
             }
@@ -171,7 +171,7 @@ impl Walk<'_> {
         page
     }
 
-    /// What a key is folded into: itself up to the first delimiter behind the prefix.
+    /// The entry of a key: itself, or the group up to the first delimiter after the prefix.
     fn group<'k>(&self, key: &'k str) -> Option<&'k str> {
         let delimiter = self.delimiter?;
         let at = key[self.prefix.len()..].find(delimiter)?;

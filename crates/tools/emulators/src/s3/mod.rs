@@ -1,14 +1,14 @@
 //! A small S3 server on disk, for development and tests.
 //!
-//! `s3s` speaks the protocol and verifies signatures; this module keeps the
-//! bytes and the promises that the system rests on: a write is whole or absent,
-//! hoisted metadata is stored, a browser may call, and every change is told.
-//! Where S3 is strict in a way that has bitten people, so is this.
+//! `s3s` implements the protocol and verifies signatures. This module stores the bytes and keeps
+//! the guarantees that the system depends on: a write is complete or absent, metadata in signed
+//! queries is stored, browsers may call, and every change sends an event. It is as strict as S3
+//! where that has caused bugs.
 //!
-//! One bucket, path style. There is an administrator's key pair, and one for each function, which may
-//! do what the function's role in `template.yaml` grants. The bucket policy of the template holds for
-//! every request. Nothing is synced to the platter: what is stored survives the process, not the
-//! machine.
+//! There is one bucket with path-style URLs. There is an administrator's key pair, and one for each
+//! function with the grants of the function's role in `template.yaml`. The template's bucket policy
+//! applies to every request. Nothing is synced to the disk: stored objects survive the process, but
+//! not a crash of the machine.
 
 mod access;
 mod body;

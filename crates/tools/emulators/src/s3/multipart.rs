@@ -1,4 +1,4 @@
-//! Multipart uploads: begin, add a part, give up. `complete` and `pages` do the rest.
+//! Multipart uploads: begin, add a part, abort. `complete` and `pages` do the rest.
 
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, ChecksumAlgorithm, ChecksumType,
@@ -33,7 +33,7 @@ pub(super) fn create(
     let described = description!(input);
     check_metadata(&described)?;
     let about = About {
-        // Grows with time, as the order of a listing needs.
+        // Ids grow with time, which the order of a listing requires.
         id: Uuid::now_v7().simple().to_string(),
         key: input.key,
         initiated: Moment::now(),
@@ -55,7 +55,7 @@ pub(super) fn create(
     Ok(S3Response::new(output))
 }
 
-/// What the checksum of the whole will be, and whether S3 can make it of parts.
+/// The type of the object's checksum, if S3 can compute it from parts.
 fn is_composite(algorithm: Option<Algorithm>, asked: Option<&ChecksumType>) -> S3Result<bool> {
     let asked = asked.map(|kind| kind.as_str() == ChecksumType::COMPOSITE);
     match (algorithm, asked) {
@@ -108,7 +108,7 @@ pub(super) async fn upload_part(
         size: received.draft.size,
         etag: hex(&received.md5),
         modified: Moment::now(),
-        // One that S3 made up by itself is not a checksum of the part's.
+        // A checksum that S3 chose by itself is not a checksum of the part.
         checksum: about
             .algorithm
             .map(|_| received.checksum)
@@ -124,8 +124,8 @@ pub(super) async fn upload_part(
     Ok(S3Response::new(output))
 }
 
-/// A part carries the checksum its upload was begun with, and no other: S3 refuses
-/// the rest, which is what a client meets that lets its SDK pick a default.
+/// A part has the checksum algorithm of its upload. S3 refuses any other, for example that of an
+/// SDK with default settings.
 fn expect_algorithm(about: &About, given: Option<Algorithm>) -> S3Result<()> {
     let optional = !about.composite && given.is_none();
     if about.algorithm == given || optional {

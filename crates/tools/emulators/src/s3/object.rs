@@ -1,4 +1,4 @@
-//! What is known of an object besides its bytes.
+//! The properties of an object.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use super::checksum::Sum;
 use super::policy::Tags;
 
-/// An object's record: stored behind its bytes, and held in the index.
+/// An object's record. It is stored behind its bytes, and held in the index.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Object {
     pub(super) key: String,
@@ -19,12 +19,12 @@ pub(super) struct Object {
     pub(super) modified: Moment,
     pub(super) checksum: Option<Sum>,
     pub(super) described: Description,
-    /// Kept in a file of their own.
+    /// In a separate file.
     #[serde(skip)]
     pub(super) tags: Tags,
 }
 
-/// What the uploader said of the object.
+/// The properties that the client has set.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Description {
     pub(super) content_type: Option<String>,
@@ -35,7 +35,7 @@ pub(super) struct Description {
     pub(super) metadata: BTreeMap<String, String>,
 }
 
-/// Whole seconds, which is all that S3's `Last-Modified` has.
+/// Whole seconds, the resolution of S3's `Last-Modified`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Moment(i64);
 
@@ -72,7 +72,7 @@ impl Object {
     }
 }
 
-/// `aws-chunked` says how the bytes travelled, not what they are.
+/// `aws-chunked` describes the transfer and not the object.
 pub(super) fn without_transfer_coding(encoding: Option<String>) -> Option<String> {
     let encoding = encoding?;
     let kept: Vec<&str> = encoding
@@ -83,7 +83,7 @@ pub(super) fn without_transfer_coding(encoding: Option<String>) -> Option<String
     (!kept.is_empty()).then(|| kept.join(","))
 }
 
-/// Takes an input's description out of it; the inputs share names, not a type.
+/// Takes the description from an input. The inputs have equal fields but no common type.
 macro_rules! description {
     ($input:expr) => {
         $crate::s3::object::Description {

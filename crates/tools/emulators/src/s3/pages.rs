@@ -1,4 +1,4 @@
-//! Lists of multipart uploads and of their parts, page by page.
+//! Lists of multipart uploads and of their parts, with pages.
 
 use s3s::dto::{
     ChecksumAlgorithm, ListMultipartUploadsInput, ListMultipartUploadsOutput, ListPartsInput,

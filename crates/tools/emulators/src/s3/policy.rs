@@ -1,4 +1,5 @@
-//! The settings of a bucket: its CORS rule, whether it is public, its bucket policy, and the roles that use it.
+//! The settings of a bucket: its CORS rule, whether it is public, its bucket policy, and the roles
+//! that use it.
 
 mod condition;
 mod document;
@@ -14,20 +15,20 @@ pub use self::role::Role;
 pub type Tags = std::collections::BTreeMap<String, String>;
 
 /// The settings of the bucket. By default any page may call, every read needs a signature, and the
-/// bucket policy and the roles are those of a deployment with the parameters' defaults.
+/// bucket policy and the roles are those of a deployment with default parameters.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
-    /// The origins of pages that may call; every origin without a list.
+    /// The origins of pages that may call; `None` allows every origin.
     pub origins: Option<Vec<String>>,
-    /// Whether objects and their list are read without a signature.
+    /// Whether objects and their list can be read without a signature.
     pub public_read: bool,
-    /// Parameters of `template.yaml`, which its bucket policy and its roles depend on.
+    /// Parameters of `template.yaml`, on which its bucket policy and its roles depend.
     pub parameters: Vec<(&'static str, String)>,
 }
 
 impl Policy {
     /// A bucket of a deployment whose functions have these variables. Each variable sets the
-    /// parameter that the template gives it from.
+    /// parameter from which the template sets it.
     #[must_use]
     pub fn of_variables(get: impl Fn(&str) -> Option<String>) -> Self {
         let mut parameters = Vec::new();
@@ -37,7 +38,7 @@ impl Policy {
         ] {
             parameters.extend(get(variable).map(|value| (parameter, value)));
         }
-        // Functions read `1` as well; the template's parameter is one of two words.
+        // Functions also accept `1`. The template's parameter is `true` or `false`.
         let scans = get("REQUIRE_SCAN").is_some_and(|value| matches!(value.trim(), "true" | "1"));
         parameters.extend(scans.then(|| ("RequireScan", "true".to_owned())));
         Self {

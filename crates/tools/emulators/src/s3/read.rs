@@ -1,4 +1,4 @@
-//! `GetObject` and `HeadObject`: conditions, ranges, and what they show.
+//! `GetObject` and `HeadObject`: conditions, ranges and response headers.
 
 use std::io::{Seek as _, SeekFrom};
 use std::ops;
@@ -20,7 +20,7 @@ use super::store::Store;
 
 const CHUNK: usize = 256 * 1024;
 
-/// Sets the fields that both outputs have, under the same names.
+/// Sets the fields that both outputs have.
 macro_rules! describe {
     ($output:expr, $object:expr, $input:expr, $range:expr) => {
         $output.accept_ranges = Some("bytes".to_owned());
@@ -120,7 +120,7 @@ pub(super) fn head(
         ..HeadObjectOutput::default()
     };
     describe!(output, object, input, range);
-    // `s3s` applies these to GET alone.
+    // `s3s` applies these to GET only.
     replace(&mut output.content_type, input.response_content_type);
     replace(&mut output.cache_control, input.response_cache_control);
     replace(
@@ -156,7 +156,7 @@ fn reject_parts(number: Option<i32>) -> S3Result<()> {
     }
 }
 
-/// The bytes asked for, and the `Content-Range` to say so.
+/// The requested bytes, and their `Content-Range`.
 fn select(
     range: Option<&Range>,
     headers: &HeaderMap,
@@ -185,7 +185,8 @@ fn select(
     Ok((range, Some(shown)))
 }
 
-/// A player that resumes asks for a range of the object it knows, or all of another.
+/// A resumed download requests a range of the object that it knows, or all of another one
+/// (`If-Range`).
 fn still_the_same(headers: &HeaderMap, object: &Object) -> bool {
     let Some(known) = headers.get(header::IF_RANGE) else {
         return true;
@@ -205,7 +206,7 @@ struct Conditions<'a> {
 }
 
 impl Conditions<'_> {
-    /// In the order of RFC 9110, where an `ETag` outweighs a date.
+    /// In the order of RFC 9110, in which an `ETag` takes precedence over a date.
     fn check(&self, object: &Object) -> S3Result<()> {
         let etag = object.etag();
         let modified = object.modified.timestamp();
@@ -233,7 +234,7 @@ impl Conditions<'_> {
         }
     }
 
-    /// 304, with what lets a browser's cache keep the entry fresh.
+    /// 304, with the headers that keep a browser's cache entry fresh.
     fn not_modified(&self, object: &Object) -> S3Error {
         let mut headers = HeaderMap::new();
         if let Ok(etag) = object.etag().to_http_header() {

@@ -1,4 +1,4 @@
-//! Takes a request's body to disk, and believes nothing said of it unchecked.
+//! Stores a request's body on disk, and verifies everything that the request claims about it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,10 +12,10 @@ use super::checksum::{Algorithm, Claim, Hasher, Sum, well_formed};
 use super::fault::{bad_request, disk, refuse};
 use super::sealed::Draft;
 
-/// The most that one PUT may hold.
+/// The limit of one PUT.
 const LARGEST: i64 = 5 * 1024 * 1024 * 1024;
 
-/// What a request says of its body.
+/// The claims of a request about its body.
 pub(super) struct Announced {
     length: u64,
     md5: Option<Vec<u8>>,
@@ -23,7 +23,7 @@ pub(super) struct Announced {
     trailers: Option<TrailingHeaders>,
 }
 
-/// A body that is what it was announced to be.
+/// A verified body.
 pub(super) struct Received {
     pub(super) draft: Draft,
     pub(super) md5: [u8; 16],
@@ -74,13 +74,13 @@ impl Announced {
         })
     }
 
-    /// Streams the body into `draft`, and checks it.
+    /// Streams the body into `draft`, and verifies it.
     pub(super) async fn receive(
         self,
         mut draft: Draft,
         body: Option<StreamingBlob>,
     ) -> S3Result<Received> {
-        // Without a claim S3 computes a CRC-64 of its own.
+        // Without a checksum in the request, S3 computes a CRC-64.
         let algorithm = self.claim.algorithm().unwrap_or(Algorithm::Crc64Nvme);
         let mut hasher = Hasher::new(algorithm);
         let mut md5 = Md5::new();
@@ -114,7 +114,7 @@ impl Announced {
     }
 }
 
-/// The claim's value, which may have come behind the body.
+/// The checksum's value, which may be in a trailer.
 fn claimed(claim: &Claim, trailers: Option<&TrailingHeaders>) -> S3Result<Option<String>> {
     match claim {
         Claim::None => Ok(None),
@@ -141,7 +141,7 @@ fn claimed(claim: &Claim, trailers: Option<&TrailingHeaders>) -> S3Result<Option
     }
 }
 
-/// Compares what was computed with what was claimed.
+/// Compares the computed values with the claimed ones.
 pub(super) fn verify(computed: &Sum, claimed: &str) -> S3Result<()> {
     if computed.value == claimed {
         return Ok(());
@@ -151,7 +151,7 @@ pub(super) fn verify(computed: &Sum, claimed: &str) -> S3Result<()> {
     Err(S3Error::with_message(S3ErrorCode::BadDigest, message))
 }
 
-/// Why a body ended early. `s3s` keeps its error types to itself, but not their words.
+/// Why a body ended early. `s3s` does not export its error types, so the text is compared.
 fn broken(error: &StdError) -> S3Error {
     let words = error.to_string();
     if words.contains("Sha256Mismatch") {

@@ -1,7 +1,7 @@
-//! A stand-in for `GuardDuty` Malware Protection for S3.
+//! An emulator of `GuardDuty` Malware Protection for S3.
 //!
-//! It finds one threat: EICAR's test file, which every scanner reports and which harms nothing. As `GuardDuty` with
-//! tagging switched on, it tags the object first and reports afterwards.
+//! It detects one threat: EICAR's test file, which every scanner reports and which is harmless. As
+//! `GuardDuty` with tagging, it first tags the object and then reports the result.
 
 use std::io::Read as _;
 use std::sync::Arc;
@@ -13,16 +13,16 @@ use super::fault::disk;
 use super::policy::Tags;
 use super::store::Store;
 
-/// The tag that holds the result.
+/// The tag with the result.
 const TAG: &str = "GuardDutyMalwareScanStatus";
 
-/// The result of an object in which nothing was found.
+/// The result for a clean object.
 pub const NO_THREATS_FOUND: &str = "NO_THREATS_FOUND";
 
-/// The result of an object in which malware was found.
+/// The result for an object with malware.
 pub const THREATS_FOUND: &str = "THREATS_FOUND";
 
-/// EICAR's test file, in two parts, so that no scanner reports this one.
+/// EICAR's test file in two parts, so that no scanner reports this source file.
 const EICAR: [&str; 2] = [
     r"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-",
     "STANDARD-ANTIVIRUS-TEST-FILE!$H+H*",
@@ -33,8 +33,8 @@ const EICAR: [&str; 2] = [
 pub struct Scanner(pub(super) Arc<Store>);
 
 impl Scanner {
-    /// Scans the object under `key`, tags it, and returns the event that reports the result; nothing where there is no
-    /// object.
+    /// Scans the object under `key`, tags it, and returns the event with the result; `None` if
+    /// there is no object.
     pub fn scan(&self, key: &str) -> Option<Value> {
         let (object, file) = self.0.read(key).ok()?;
         let mut start = Vec::new();
@@ -45,14 +45,15 @@ impl Scanner {
             Ok(_) => NO_THREATS_FOUND,
             Err(_) => "FAILED",
         };
-        // Another object may have taken the key meanwhile: its bytes were not scanned.
+        // The key may have another object meanwhile, whose bytes were not scanned.
         let scanned = |now: &Arc<_>| Arc::ptr_eq(now, &object);
-        // `GuardDuty` reports what it found of an object that is gone, too.
+        // `GuardDuty` also reports the result for an object that is gone.
         let _ = self.tag(key, result, &object.tags, scanned);
         Some(self.event(key, &object.etag, result))
     }
 
-    /// The same with a `result` such as `UNSUPPORTED`, for the object that had `etag`. It is tagged if it is still there.
+    /// The same with a `result` such as `UNSUPPORTED`, for the object that had `etag`. It is tagged
+    /// if it still exists.
     #[expect(clippy::must_use_candidate, reason = "it tags the object")]
     pub fn report(&self, key: &str, etag: &str, result: &str) -> Value {
         if let Some(object) = self.0.find(key) {

@@ -1,6 +1,6 @@
-//! One object, one file: its bytes, then its record, then the record's length.
+//! The file of an object: its bytes, its record, and the record's length.
 //!
-//! So a single rename makes an object appear, or replaces it, whole.
+//! A single rename thus creates or replaces a whole object.
 
 use std::fs::File;
 use std::io;
@@ -12,18 +12,18 @@ use serde::de::DeserializeOwned;
 use tempfile::{NamedTempFile, TempPath};
 use tokio::io::{AsyncWriteExt as _, BufWriter};
 
-/// Enough for a record of ordinary size, so that one read gets all of it.
+/// Enough for a typical record, so that one read gets all of it.
 const TAIL: u64 = 4096;
 const LENGTH: usize = size_of::<u64>();
 
-/// A file being written. Dropped, it is gone.
+/// A file that is being written. It is deleted if dropped.
 pub(super) struct Draft {
     file: BufWriter<tokio::fs::File>,
     path: TempPath,
     pub(super) size: u64,
 }
 
-/// A file that only lacks its name. Dropped, it is gone.
+/// A complete file without its name. It is deleted if dropped.
 pub(super) struct Sealed(TempPath);
 
 impl Draft {
@@ -54,13 +54,13 @@ impl Draft {
 }
 
 impl Sealed {
-    /// Gives the file its name, replacing what had it.
+    /// Renames the file to its name, replacing an existing file.
     pub(super) fn publish(self, path: &Path) -> io::Result<()> {
         self.0.persist(path).map_err(|error| error.error)
     }
 }
 
-/// The record at the end of a sealed file.
+/// Reads the record at the end of a file.
 pub(super) fn read_record<T: DeserializeOwned>(file: &File) -> io::Result<T> {
     let size = file.metadata()?.len();
     let mut tail = read_tail(file, size, size.min(TAIL))?;

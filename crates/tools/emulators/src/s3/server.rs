@@ -1,4 +1,4 @@
-//! The server: a listener, its connections, and how they end.
+//! The server: a listener, its connections, and its shutdown.
 
 use std::convert::Infallible;
 use std::io;
@@ -30,17 +30,17 @@ use super::service::Bucket;
 use super::store::Store;
 use super::uses::{Used, Uses};
 
-/// How long requests under way get to finish at a shutdown.
+/// The time that running requests get at a shutdown.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Where the server listens and keeps its state, and who may use it.
+/// The address, folder, bucket and administrator of a server.
 #[derive(Clone)]
 pub struct S3Options {
-    /// Folder of everything that is stored; made if it is missing.
+    /// The folder of all stored data. It is created if it is missing.
     pub root: PathBuf,
     /// The one bucket, which always exists.
     pub bucket: String,
-    /// The region signatures must name.
+    /// The region that signatures must name.
     pub region: String,
     /// The administrator's access key, which needs no grant.
     pub access_key: String,
@@ -60,14 +60,14 @@ pub struct S3Server {
 }
 
 impl S3Server {
-    /// Loads what is stored and begins to serve. Every change is sent to the receiver.
+    /// Loads the stored data, and starts serving. Every change is sent to the receiver.
     pub async fn start(
         options: S3Options,
     ) -> io::Result<(Self, mpsc::UnboundedReceiver<ObjectEvent>)> {
         Self::start_with(options, Policy::default()).await
     }
 
-    /// The same, for a bucket with these settings.
+    /// The same for a bucket with these settings.
     pub async fn start_with(
         options: S3Options,
         policy: Policy,
@@ -100,19 +100,19 @@ impl S3Server {
         ))
     }
 
-    /// The URL to give to clients, such as `http://127.0.0.1:9000`.
+    /// The URL for clients, such as `http://127.0.0.1:9000`.
     #[must_use]
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// From now on, what is written says that it was at `time`: uploads of one second, and of later ones, without
-    /// waiting for them. Signatures are checked by the true time.
+    /// From now on, writes have `time` as their Last-Modified, so that a test can make uploads of
+    /// the same or of later seconds without waiting. Signatures are checked with the real time.
     pub fn stop_clock(&self, time: OffsetDateTime) {
         self.store.stop_clock(Moment::of(time));
     }
 
-    /// What each function was allowed to do since the server started.
+    /// The grants that each function has used since the server started.
     #[must_use]
     pub fn used(&self) -> Used {
         self.uses.all()
@@ -124,7 +124,7 @@ impl S3Server {
         Scanner(Arc::clone(&self.store))
     }
 
-    /// Stops accepting, lets requests under way finish, and returns when all have ended.
+    /// Stops accepting connections, and waits for running requests.
     pub async fn shutdown(mut self) {
         if let Some(stop) = self.stop.take() {
             // The task may have ended by itself.
@@ -136,12 +136,12 @@ impl S3Server {
 
 impl Drop for S3Server {
     fn drop(&mut self) {
-        // Takes the connections with it: the task owns them.
+        // The connections end too, since the task owns them.
         self.accepting.abort();
     }
 }
 
-/// Who may do what.
+/// Access control of this server.
 struct Security {
     access: Access,
     keys: Arc<KeyPairs>,
@@ -201,10 +201,10 @@ async fn accept(
             accepted = listener.accept() => accepted,
             _ = &mut stop => break,
         };
-        // Reap what has ended, so that the set stays small.
+        // Removes finished connections, so that the set stays small.
         while connections.try_join_next().is_some() {}
         let Ok((stream, _)) = stream else {
-            // Out of file descriptors, most likely: some will be free again.
+            // Probably out of file descriptors. Some will be free again.
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
@@ -218,7 +218,7 @@ async fn accept(
         );
         let connection = graceful.watch(connection);
         connections.spawn(async move {
-            // A client that goes away is no fault of ours.
+            // A client that closes the connection is not an error.
             let _ = connection.await;
             Ok::<(), Infallible>(())
         });

@@ -1,4 +1,4 @@
-//! Which operations there are, and where each is.
+//! The supported operations, and where each is implemented.
 
 use std::sync::Arc;
 
@@ -22,9 +22,9 @@ use super::{complete, list, multipart, pages, read, tags, write};
 
 /// The bucket, as `s3s` sees it.
 ///
-/// Access has been checked when these are called, with two exceptions. Whether an object may be read
-/// can depend on its tags, so it is checked for the very object that is then read. Each of several
-/// objects that are deleted together is checked by itself.
+/// Access has been checked before these are called, with two exceptions. The permission to read an
+/// object can depend on its tags, so it is checked for the object that is then read. In a batch
+/// delete it is checked for each object.
 pub(super) struct Bucket(pub(super) Arc<Store>, pub(super) Access);
 
 type Reply<T> = S3Result<S3Response<T>>;

@@ -1,7 +1,7 @@
-//! Objects on disk, and an index of them in memory.
+//! Objects on disk, with an index in memory.
 //!
-//! Every change is made under one lock: check the condition, rename the file,
-//! update the index, tell. So conditions are atomic, and events come in order.
+//! Every change holds one lock: check the condition, rename the file, update the index, send the
+//! event. Conditions are therefore atomic, and events are in order.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -25,25 +25,25 @@ use super::tags;
 use super::uploads::{self, Uploads};
 use super::write::hex;
 
-/// The bucket.
+/// The objects of the bucket.
 pub(super) struct Store {
     root: PathBuf,
     pub(super) bucket: String,
     pub(super) region: String,
     state: Mutex<State>,
-    /// The moment at which the clock stands still, if it does.
+    /// The time of all writes, if a test has set it.
     stopped: Mutex<Option<Moment>>,
     events: UnboundedSender<ObjectEvent>,
 }
 
-/// What the lock protects.
+/// The state under the lock.
 pub(super) struct State {
     pub(super) objects: BTreeMap<String, Arc<Object>>,
     pub(super) uploads: Uploads,
     sequencer: u64,
 }
 
-/// What must hold of the key before it is written.
+/// A condition on the key before it is written.
 #[derive(Default)]
 pub(super) struct Conditions {
     pub(super) if_match: Option<ETagCondition>,
@@ -51,14 +51,14 @@ pub(super) struct Conditions {
 }
 
 impl Store {
-    /// Opens what is under `root`, or an empty store. Blocks.
+    /// Opens the store under `root`, or creates an empty one. Blocks.
     pub(super) fn open(
         root: PathBuf,
         bucket: String,
         region: String,
         events: UnboundedSender<ObjectEvent>,
     ) -> io::Result<Self> {
-        // What was being written when the process ended was never promised.
+        // Unfinished files of the last process were never acknowledged.
         let drafts = root.join("drafts");
         if drafts.exists() {
             fs::remove_dir_all(&drafts)?;
@@ -92,13 +92,13 @@ impl Store {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What an object that is written now has for its Last-Modified.
+    /// The Last-Modified of an object that is written now.
     pub(super) fn now(&self) -> Moment {
         let stopped = *self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
         stopped.unwrap_or_else(Moment::now)
     }
 
-    /// From now on, every write is one of this second.
+    /// From now on, every write has this time.
     pub(super) fn stop_clock(&self, at: Moment) {
         *self.stopped.lock().unwrap_or_else(PoisonError::into_inner) = Some(at);
     }
@@ -111,12 +111,12 @@ impl Store {
         self.root.join("uploads")
     }
 
-    /// The object's record, if it is there.
+    /// The object's record, if it exists.
     pub(super) fn find(&self, key: &str) -> Option<Arc<Object>> {
         self.state().objects.get(key).cloned()
     }
 
-    /// The object's record and its bytes, which stay readable whatever comes after.
+    /// The object's record and its bytes, which stay readable whatever happens later.
     pub(super) fn read(&self, key: &str) -> S3Result<(Arc<Object>, File)> {
         let state = self.state();
         let object = state.objects.get(key).cloned().ok_or_else(no_such_key)?;
@@ -136,7 +136,7 @@ impl Store {
         self.put_locked(&mut state, object, sealed, conditions, name)
     }
 
-    /// `put` for a caller that has more to change under the same lock.
+    /// `put` for a caller that changes more under the same lock.
     pub(super) fn put_locked(
         &self,
         state: &mut State,
@@ -159,7 +159,7 @@ impl Store {
         Ok(object)
     }
 
-    /// Removes the object; it is fine if there is none.
+    /// Deletes the object. It may be missing.
     pub(super) fn delete(&self, key: &str, if_match: Option<ETagCondition>) -> S3Result<()> {
         let mut state = self.state();
         let conditions = Conditions {
@@ -175,7 +175,7 @@ impl Store {
         Ok(())
     }
 
-    /// Replaces the tags of the object under `key`, if it is the one that `is_it` says.
+    /// Replaces the tags of the object under `key`, if `is_it` accepts it.
     pub(super) fn set_tags(
         &self,
         key: &str,
@@ -192,7 +192,7 @@ impl Store {
         Ok(())
     }
 
-    /// Before another object takes the key, or none is left there.
+    /// Called before another object takes the key, or the object is deleted.
     fn forget_tags(&self, state: &State, key: &str) -> S3Result<()> {
         let tagged = state.objects.get(key);
         if tagged.is_some_and(|object| !object.tags.is_empty()) {
@@ -227,7 +227,7 @@ impl Store {
         let time = OffsetDateTime::now_utc();
         let nanoseconds = u64::try_from(time.unix_timestamp_nanos()).unwrap_or_default();
         state.sequencer = nanoseconds.max(state.sequencer + 1);
-        // Nobody has to listen.
+        // The receiver may be dropped.
         let _ = self.events.send(ObjectEvent {
             name,
             bucket: self.bucket.clone(),
@@ -267,7 +267,7 @@ impl Conditions {
     }
 }
 
-/// Keys may be longer than file names, and hold anything: a hash names the file.
+/// Keys may be longer than file names and contain any character, so a hash is the file name.
 fn hashed(key: &str) -> String {
     hex(&Sha256::checksum(key.as_bytes()))
 }
@@ -281,7 +281,7 @@ fn load_objects(directory: &Path) -> io::Result<BTreeMap<String, Arc<Object>>> {
                 Ok(object) => {
                     objects.insert(object.key.clone(), Arc::new(object));
                 }
-                // The machine may have stopped before the bytes were written back.
+                // The machine may have crashed before the bytes were on the disk.
                 Err(error) => {
                     tracing::warn!(%error, path = %path.display(), "skipping a damaged object");
                 }

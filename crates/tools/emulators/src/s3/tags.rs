@@ -1,8 +1,9 @@
-//! Tags of objects: `PutObjectTagging`, `GetObjectTagging`, `DeleteObjectTagging`, and the header `x-amz-tagging`.
+//! Tags of objects: `PutObjectTagging`, `GetObjectTagging`, `DeleteObjectTagging`, and the header
+//! `x-amz-tagging`.
 //!
-//! Tags belong to an object, not to its key: writing the key again leaves none of them. On disk they are a file of
-//! their own, removed before another object takes the key. So a crash in between loses tags, and never keeps those of
-//! the object before.
+//! Tags belong to an object and not to its key: another write to the key removes them. On disk they
+//! are in a separate file, which is deleted before another object takes the key. A crash in between
+//! can lose tags, but never keeps those of the earlier object.
 
 use std::fs;
 use std::io;
@@ -23,14 +24,14 @@ const MOST: usize = 10;
 const LONGEST_NAME: usize = 128;
 const LONGEST_VALUE: usize = 256;
 
-/// An object's tags on disk.
+/// The file of an object's tags.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Record {
     pub(super) key: String,
     pub(super) tags: Tags,
 }
 
-/// `PutObjectTagging`: replaces all of them.
+/// `PutObjectTagging` replaces all tags.
 pub(super) fn put(
     store: &Store,
     request: S3Request<PutObjectTaggingInput>,
@@ -70,7 +71,7 @@ pub(super) fn delete(
     Ok(response)
 }
 
-/// The tags of the header `x-amz-tagging`, which are form-encoded.
+/// The tags of the header `x-amz-tagging`, which is form-encoded.
 pub(super) fn of_header(header: Option<&str>) -> S3Result<Tags> {
     let header = header.unwrap_or_default();
     checked(form_urlencoded::parse(header.as_bytes()).into_owned())
@@ -103,7 +104,7 @@ fn checked(pairs: impl Iterator<Item = (String, String)>) -> S3Result<Tags> {
     Ok(tags)
 }
 
-/// The tags on disk. A damaged record counts as no tags.
+/// The stored tags. A damaged file counts as no tags.
 pub(super) fn load(directory: &Path) -> io::Result<Vec<Record>> {
     fs::create_dir_all(directory)?;
     let mut records = Vec::new();

@@ -1,4 +1,4 @@
-//! Multipart uploads that are not finished: a folder each, a file per part.
+//! Unfinished multipart uploads: a folder for each, with a file for each part.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -15,25 +15,25 @@ use super::policy::Tags;
 use super::sealed::{Sealed, read_record};
 use super::store::{State, Store};
 
-/// The file of an upload's folder that describes the upload.
+/// The file in an upload's folder that describes it.
 const ABOUT: &str = "upload.json";
 
-/// By key, then by id, which grows with time: the order in which S3 lists them.
+/// By key, then by id, which grows with time: S3's order.
 pub(super) type Uploads = BTreeMap<(String, String), Upload>;
 
-/// An upload and the parts that are there.
+/// An upload and its parts.
 pub(super) struct Upload {
     pub(super) about: About,
     pub(super) parts: BTreeMap<i32, Part>,
 }
 
-/// What was said when the upload was begun.
+/// The description of the object from the begin of the upload.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct About {
     pub(super) id: String,
     pub(super) key: String,
     pub(super) initiated: Moment,
-    /// The checksum its parts must carry, if any.
+    /// The checksum algorithm that its parts must have, if there is one.
     pub(super) algorithm: Option<Algorithm>,
     pub(super) composite: bool,
     pub(super) described: Description,
@@ -87,13 +87,13 @@ impl Store {
         Ok(())
     }
 
-    /// A part's bytes, and the record of the part they belong to.
+    /// The bytes of a part, with their record.
     pub(super) fn read_part(&self, id: &str, number: i32) -> io::Result<(Part, File)> {
         let file = File::open(self.uploads_directory().join(id).join(number.to_string()))?;
         Ok((read_record(&file)?, file))
     }
 
-    /// Forgets an upload and its parts.
+    /// Deletes an upload and its parts.
     pub(super) fn end_upload(&self, state: &mut State, key: &str, id: &str) -> S3Result<()> {
         let name = (key.to_owned(), id.to_owned());
         state.uploads.remove(&name).ok_or_else(no_such_upload)?;
@@ -101,13 +101,13 @@ impl Store {
     }
 }
 
-/// Reads what is left under the folder of uploads. Blocks.
+/// Loads the unfinished uploads. Blocks.
 pub(super) fn load(directory: &Path) -> io::Result<Uploads> {
     fs::create_dir_all(directory)?;
     let mut uploads = Uploads::new();
     for entry in fs::read_dir(directory)? {
         let folder = entry?.path();
-        // A crash may leave a folder that is not described yet, or half removed.
+        // A crash may leave a folder without a description, or with a part of its files.
         let about =
             fs::read(folder.join(ABOUT)).and_then(|text| Ok(serde_json::from_slice(&text)?));
         let Ok(about): io::Result<About> = about else {

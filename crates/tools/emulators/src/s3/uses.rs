@@ -1,10 +1,10 @@
-//! What each function has been allowed to do, so that a test can compare it with the grants.
+//! The grants that each function has used, so that a test can compare them with its role.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// For each function the actions that its role granted and a request used, and the operations that
-/// used them, such as `HeadObject of a missing object` for `s3:ListBucket`.
+/// For each function, the granted actions that a request used, with the operations that used them,
+/// such as `HeadObject of a missing object` for `s3:ListBucket`.
 pub type Used = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
 #[derive(Default)]

@@ -21,9 +21,9 @@ use super::sealed::Draft;
 use super::store::{Conditions, Store};
 use super::tags;
 
-/// The most that an object's user metadata may hold.
+/// The limit of an object's user metadata.
 const LARGEST_METADATA: usize = 2 * 1024;
-/// The most that one `DeleteObjects` may name.
+/// The limit of keys in one `DeleteObjects`.
 const MOST_DELETES: usize = 1000;
 const CHUNK: usize = 1024 * 1024;
 
@@ -67,7 +67,7 @@ pub(super) async fn put(
     Ok(S3Response::new(output))
 }
 
-/// `CopyObject`, within the bucket.
+/// `CopyObject` within the bucket.
 pub(super) async fn copy(
     store: &Store,
     access: &Access,
@@ -103,7 +103,7 @@ pub(super) async fn copy(
         if_match: input.copy_source_if_match.take(),
         if_none_match: input.copy_source_if_none_match.take(),
     };
-    // The source is there; a condition on it that fails is always a 412.
+    // The source exists. A failed condition on it is always a 412.
     conditions
         .check(Some(&source))
         .map_err(|_| precondition_failed())?;
@@ -163,7 +163,7 @@ pub(super) fn delete(
 
 /// `DeleteObjects`.
 ///
-/// As in S3, the permission is checked for each object, and a refusal is part of the answer.
+/// As on S3, the permission is checked for each object, and a refusal is part of the response.
 pub(super) fn delete_many(
     store: &Store,
     access: &Access,
@@ -207,7 +207,7 @@ pub(super) fn delete_many(
     Ok(S3Response::new(output))
 }
 
-/// S3 wants the list of what to delete protected by some digest.
+/// S3 requires a digest of the list of keys.
 fn require_digest(headers: &HeaderMap) -> S3Result<()> {
     let checksum = |name: &header::HeaderName| name.as_str().starts_with("x-amz-checksum-");
     if headers.contains_key("content-md5")
@@ -237,14 +237,14 @@ pub(super) fn check_metadata(described: &Description) -> S3Result<()> {
     Ok(())
 }
 
-/// What is computed of bytes that move from one file to another.
+/// The digests of bytes that are copied from one file to another.
 pub(super) struct Digest {
     md5: Md5,
     hasher: Hasher,
 }
 
 impl Digest {
-    /// Without an algorithm, the one that S3 takes.
+    /// Without an algorithm, S3's default.
     pub(super) fn new(algorithm: Option<Algorithm>) -> Self {
         let hasher = Hasher::new(algorithm.unwrap_or(Algorithm::Crc64Nvme));
         Self {
@@ -253,13 +253,13 @@ impl Digest {
         }
     }
 
-    /// The MD5 in hex, and the checksum.
+    /// The MD5 in hexadecimal, and the checksum.
     pub(super) fn finish(self) -> (String, super::checksum::Sum) {
         (hex(&self.md5.finalize()), self.hasher.finish())
     }
 }
 
-/// Appends what `source` holds to a draft.
+/// Appends the bytes of `source` to a draft.
 pub(super) async fn append(
     draft: &mut Draft,
     mut source: impl AsyncRead + Unpin,

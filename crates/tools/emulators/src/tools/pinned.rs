@@ -1,4 +1,5 @@
-//! Python programs at one version, with pinned dependencies, installed by pip where they are needed.
+//! Python programs at one version, with pinned dependencies, installed by pip where they are
+//! needed.
 
 use std::io;
 use std::path::{Path, PathBuf};

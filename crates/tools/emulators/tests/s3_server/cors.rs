@@ -1,4 +1,4 @@
-//! What a browser asks, and needs to see: the rule of `template.yaml`, evaluated as S3 does.
+//! CORS for browsers: the rule of `template.yaml`, evaluated as S3 does.
 
 use reqwest::header::HeaderMap;
 use slipway_emulators::s3::{CorsRule, Policy};
@@ -41,7 +41,7 @@ async fn a_preflight_is_answered_by_the_templates_rule() {
         .await;
         assert_eq!((status, &*body), (200, ""));
         assert_eq!(headers["access-control-allow-origin"], "*");
-        // Lower case, as S3 answers them.
+        // In lower case, as S3 sends them.
         assert_eq!(
             headers["access-control-allow-headers"],
             "content-type, if-none-match, range, if-range, x-amz-checksum-sha256"

@@ -1,4 +1,4 @@
-//! Bytes are what they were said to be, or nothing changes.
+//! A body is stored only if it matches its claimed checksums and length.
 
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode, ChecksumType};
 
@@ -147,7 +147,7 @@ async fn the_sdk_sends_its_checksums_in_trailers() {
             _ => head.checksum_sha256(),
         };
         assert!(shown.is_some(), "{algorithm}");
-        // The SDK verifies what it reads.
+        // The SDK verifies the bytes that it reads.
         assert_eq!(stack.bytes("k").await.unwrap(), vec![7; 300_000]);
     }
 }

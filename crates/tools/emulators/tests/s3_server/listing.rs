@@ -158,7 +158,7 @@ async fn ten_thousand_objects_are_loaded_and_listed_quickly() {
     let pages = keys(&stack, "many/", "", 1000).await;
     assert_eq!(pages.len(), 10);
     assert_eq!(pages.concat().len(), 10_000);
-    // About 0.2 s each here; a scan per page, or a directory walk, is far beyond this.
+    // About 0.2 s each here. A scan for each page, or a directory walk, would take far longer.
     assert!(loaded.as_secs() < 5, "{loaded:?}");
     assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
 }

@@ -1,4 +1,4 @@
-//! The S3 server against the AWS SDK, and against HTTP as browsers and curl speak it.
+//! The S3 server with the AWS SDK, and with HTTP as browsers and curl use it.
 
 #![expect(
     clippy::unwrap_used,

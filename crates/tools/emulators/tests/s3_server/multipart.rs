@@ -1,4 +1,4 @@
-//! Multipart uploads, from begin to end.
+//! Multipart uploads from begin to end.
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{ChecksumMode, CompletedMultipartUpload, CompletedPart};
@@ -55,7 +55,7 @@ async fn parts_become_one_object() {
     let mut stack = Stack::start().await;
     let id = begin(&stack.plain_sdk(), "k").await;
     let last = part(&stack.plain_sdk(), "k", &id, 7, vec![2; 10]).await;
-    // It goes on after a restart, in any order, and a part may be sent again.
+    // After a restart parts are accepted in any order, and a part may be sent again.
     stack = stack.restart().await;
     let sdk = stack.plain_sdk();
     part(&sdk, "k", &id, 3, vec![9; 100]).await;
@@ -190,7 +190,7 @@ async fn a_wrong_list_of_parts_is_refused() {
         assert_eq!(refusal(complete(&parts).await), (400, code.to_owned()));
     }
     assert_eq!(stack.bytes("k").await, None);
-    // The upload is as it was, and one part alone may be small.
+    // The upload is unchanged, and a single part may be small.
     complete(&[one]).await.unwrap();
     assert_eq!(stack.bytes("k").await.unwrap().len(), 5 * MIB - 1);
 }

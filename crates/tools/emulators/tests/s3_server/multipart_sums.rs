@@ -1,4 +1,4 @@
-//! Checksums of multipart uploads, and how strict S3 is about them.
+//! Checksums of multipart uploads, with S3's strictness.
 
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumMode, ChecksumType, CompletedPart};
 
@@ -84,7 +84,8 @@ async fn a_part_without_the_announced_checksum_is_refused_as_s3_does() {
     assert_eq!(refusal(refused), (400, "InvalidRequest".into()));
 }
 
-/// An upload that names no algorithm has a CRC-64/NVME of the whole, which its completion may claim.
+/// An upload without an algorithm has a CRC-64/NVME of the full object, which its completion may
+/// contain.
 #[tokio::test]
 async fn a_wrong_checksum_of_the_whole_makes_no_object() {
     let stack = Stack::start().await;

@@ -1,4 +1,4 @@
-//! Objects through the SDK: what is put is what comes back, also after a restart.
+//! Objects through the SDK, also after a restart of the server.
 
 use slipway_emulators::s3::EventName;
 
@@ -39,7 +39,7 @@ async fn an_object_comes_back_as_it_was_put() {
     assert_eq!(get.cache_control(), Some("max-age=5"));
     assert_eq!(get.content_disposition(), Some("inline"));
     assert_eq!(get.content_language(), Some("de"));
-    // `aws-chunked` was how it travelled.
+    // `aws-chunked` only described the transfer.
     assert_eq!(get.content_encoding(), None);
     assert_eq!(get.content_length(), Some(5));
     assert_eq!(get.last_modified().unwrap().subsec_nanos(), 0);
@@ -80,7 +80,7 @@ async fn an_overwrite_replaces_all_of_the_object() {
         .await
         .unwrap();
     assert_eq!(head.content_length(), Some(0));
-    // What the SDK says when it is not told.
+    // The SDK's default content type.
     assert_eq!(head.content_type(), Some("application/octet-stream"));
     assert_eq!(head.e_tag(), Some("\"d41d8cd98f00b204e9800998ecf8427e\""));
     assert!(
@@ -195,7 +195,7 @@ async fn many_objects_are_deleted_at_once() {
         .delete(named(vec!["a".into(), "b".into()]));
     let deleted = delete.send().await.unwrap();
     assert!(deleted.errors().is_empty());
-    // S3 counts the missing one as deleted.
+    // S3 reports the missing key as deleted.
     assert_eq!(
         deleted
             .deleted()
@@ -324,7 +324,7 @@ async fn every_change_is_told_in_order() {
         .send()
         .await
         .unwrap();
-    // Nothing changes here.
+    // This request changes nothing.
     stack
         .sdk()
         .delete_object()

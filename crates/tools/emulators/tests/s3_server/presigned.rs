@@ -1,4 +1,4 @@
-//! Presigned URLs: what they carry, and what they refuse.
+//! Presigned URLs: what they allow, and what they refuse.
 
 use time::{Duration, OffsetDateTime};
 
@@ -60,7 +60,7 @@ async fn a_header_outweighs_the_query_only_when_signed() {
         .await
         .unwrap();
     assert_eq!(refused(put).await, (403, "AccessDenied".into()));
-    // Nor does a URL take metadata that was not signed at all.
+    // A URL does not accept unsigned metadata either.
     let forged = format!("{url}&x-amz-meta-other=1");
     let put = stack.http.put(forged).body("").send().await.unwrap();
     assert_eq!(refused(put).await, (403, "SignatureDoesNotMatch".into()));

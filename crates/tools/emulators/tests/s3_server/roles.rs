@@ -1,4 +1,4 @@
-//! What each function may do by its own key, and what the bucket policy denies to everyone.
+//! The rights of each function with its own key, and the denials of the bucket policy.
 
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use aws_sdk_s3::types::{Delete, ObjectCannedAcl, ObjectIdentifier};
@@ -8,7 +8,7 @@ use crate::stack::{BUCKET, Stack, keys_of, refusal, refused};
 
 const KEY: &str = "alice/01890a5d-ac96-774b-bcce-b302099a8057/a.txt";
 const OTHER: &str = "alice/01890a5d-ac96-774b-bcce-b302099a8058/a.txt";
-/// A key that no function makes.
+/// A key that no function generates.
 const FOREIGN: &str = "backup/2026/dump.sql";
 const DENIED: (u16, &str) = (403, "AccessDenied");
 
@@ -82,7 +82,7 @@ async fn a_refusal_names_the_function_and_the_action() {
     );
 }
 
-/// The rule of S3 for callers without `s3:ListBucket`.
+/// S3's rule for callers without `s3:ListBucket`.
 #[tokio::test]
 async fn a_missing_object_is_404_only_to_those_who_may_list() {
     let stack = Stack::start().await;
@@ -117,7 +117,7 @@ async fn each_object_of_a_delete_is_allowed_by_itself() {
         let delete = stack.sdk_of(function).delete_objects().bucket(BUCKET);
         delete.delete(all.clone()).send()
     };
-    // The request succeeds, and no object is gone.
+    // The request succeeds, and no object is deleted.
     let answer = delete("presign").await.unwrap();
     assert_eq!(answer.errors().len(), 2);
     assert_eq!(stack.bytes(KEY).await.unwrap(), b"hello");
@@ -167,8 +167,8 @@ async fn uploads_in_parts_need_their_actions() {
     }
 }
 
-/// S3 requires `s3:PutObjectTagging` for the tags of an upload and `s3:PutObjectAcl` for its access
-/// control list. No function has them.
+/// S3 requires `s3:PutObjectTagging` for the tags of an upload, and `s3:PutObjectAcl` for its
+/// access control list. No function has them.
 #[tokio::test]
 async fn tags_and_acl_of_an_upload_need_actions_of_their_own() {
     let stack = Stack::start().await;
@@ -184,8 +184,8 @@ async fn tags_and_acl_of_an_upload_need_actions_of_their_own() {
     put("presign").send().await.unwrap();
 }
 
-/// Operations that this server does not have are denied to functions, and unknown to the
-/// administrator.
+/// Operations that this server does not have are denied to functions, and reported as unknown to
+/// the administrator.
 #[tokio::test]
 async fn an_operation_that_is_not_known_is_denied_to_functions() {
     let stack = Stack::start().await;

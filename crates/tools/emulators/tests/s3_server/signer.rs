@@ -1,4 +1,4 @@
-//! A SigV4 query signer that signs exactly what a test tells it to.
+//! A SigV4 signer that signs exactly what a test wants.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use ring::{digest, hmac};
@@ -16,7 +16,7 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 const PATH: &AsciiSet = &QUERY.remove(b'/');
 
-/// A URL to be signed.
+/// A URL to sign.
 pub(crate) struct Url {
     endpoint: String,
     method: String,
@@ -46,7 +46,7 @@ impl Url {
         }
     }
 
-    /// Signs the path with `text` for `encoded`, as a careless signer does.
+    /// Signs the path with `text` instead of `encoded`, as a careless signer does.
     pub(crate) fn path_with(mut self, encoded: &str, text: &str) -> Self {
         self.path = self.path.replace(encoded, text);
         self
@@ -57,7 +57,7 @@ impl Url {
         self
     }
 
-    /// Signs a header; the request must carry it.
+    /// Signs a header, which the request must then have.
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
@@ -89,7 +89,7 @@ impl Url {
         self
     }
 
-    /// The URL, with the signature in its query.
+    /// The URL with the signature in its query.
     pub(crate) fn sign(mut self) -> String {
         self.add_host();
         for (name, value) in [
@@ -109,8 +109,8 @@ impl Url {
         format!("{endpoint}{path}?{query}&X-Amz-Signature={signature}")
     }
 
-    /// The URL, and the headers that carry the signature. `payload` is the body's
-    /// hash, or one of the words that stand for it.
+    /// The URL, and the headers with the signature. `payload` is the body's hash, or a constant
+    /// such as `UNSIGNED-PAYLOAD`.
     pub(crate) fn sign_headers(mut self, payload: &str) -> (String, Vec<(String, String)>) {
         self = self.header("x-amz-content-sha256", payload);
         let time = self.time();
@@ -201,7 +201,7 @@ impl Url {
     }
 }
 
-/// SHA-256 in hex.
+/// The SHA-256 in hexadecimal.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     hex(digest::digest(&digest::SHA256, bytes).as_ref())
 }

@@ -1,4 +1,4 @@
-//! A server of one test's own, and clients for it.
+//! A server for one test, and its clients.
 
 use std::path::Path;
 
@@ -49,12 +49,12 @@ impl Stack {
         Self::over(self.root, Policy::default()).await
     }
 
-    /// The SDK as it is by default: it sends checksums in trailers.
+    /// The SDK with its defaults: it sends checksums in trailers.
     pub(crate) fn sdk(&self) -> Client {
         self.client(RequestChecksumCalculation::WhenSupported)
     }
 
-    /// The SDK as it was: no checksum that was not asked for.
+    /// The SDK without optional checksums, as older versions.
     pub(crate) fn plain_sdk(&self) -> Client {
         self.client(RequestChecksumCalculation::WhenRequired)
     }
@@ -84,13 +84,13 @@ impl Stack {
         Client::from_conf(config.build())
     }
 
-    /// Stores bytes under a key.
+    /// Uploads bytes.
     pub(crate) async fn put(&self, key: &str, bytes: &[u8]) {
         let put = self.sdk().put_object().bucket(BUCKET).key(key);
         put.body(bytes.to_vec().into()).send().await.unwrap();
     }
 
-    /// What is stored under a key, or nothing.
+    /// The bytes under a key, if there is an object.
     pub(crate) async fn bytes(&self, key: &str) -> Option<Vec<u8>> {
         let get = self.sdk().get_object().bucket(BUCKET).key(key).send().await;
         match get {
@@ -102,7 +102,7 @@ impl Stack {
         }
     }
 
-    /// A URL to sign, for a key of the bucket.
+    /// A URL to sign for a key of the bucket.
     pub(crate) fn url(&self, method: &str, key: &str) -> Url {
         Url::new(&self.server.endpoint(), method, BUCKET, key)
     }
@@ -119,12 +119,12 @@ pub(crate) fn options(root: &Path) -> S3Options {
     }
 }
 
-/// The pair of a function.
+/// The key pair of a function.
 pub(crate) fn keys_of(function: &str) -> KeyPair {
     KeyPair::new(ACCESS_KEY, SECRET_KEY).of_function(function)
 }
 
-/// Status and code of a refusal.
+/// Status and code of an error.
 pub(crate) fn refusal<T: std::fmt::Debug, E: ProvideErrorMetadata + std::fmt::Debug>(
     result: Result<T, SdkError<E>>,
 ) -> (u16, String) {
@@ -133,7 +133,7 @@ pub(crate) fn refusal<T: std::fmt::Debug, E: ProvideErrorMetadata + std::fmt::De
     (status, error.code().unwrap_or_default().to_owned())
 }
 
-/// Status and code of a refusal over plain HTTP.
+/// Status and code of an error over plain HTTP.
 pub(crate) async fn refused(response: reqwest::Response) -> (u16, String) {
     let status = response.status().as_u16();
     let text = response.text().await.unwrap();

@@ -1,4 +1,4 @@
-//! Tags of objects, the gate that goes by them, and the scanner that sets them.
+//! Tags of objects, the bucket policy that depends on them, and the scanner that sets them.
 
 use aws_sdk_s3::types::{Tag, Tagging, TaggingDirective};
 use serde_json::json;
@@ -20,7 +20,7 @@ fn tagging(pairs: &[(&str, &str)]) -> Tagging {
 }
 
 impl Stack {
-    /// With the bucket policy of the template, as `RequireScan` makes it.
+    /// A server with the bucket policy of the template with `RequireScan`.
     async fn gated() -> Self {
         Self::start_with(Policy {
             parameters: vec![("RequireScan", "true".to_owned())],
@@ -41,7 +41,7 @@ impl Stack {
         put.tagging(tagging(pairs)).send().await.unwrap();
     }
 
-    /// Status and code of a read by URL; no code where it succeeds.
+    /// Status and code of a read by URL; the code is empty on success.
     async fn read(&self, key: &str) -> (u16, String) {
         let url = self.url("GET", key).sign();
         refused(self.http.get(url).send().await.unwrap()).await
@@ -135,12 +135,12 @@ async fn tags_come_with_an_upload_and_with_a_copy() {
     let replaced = copy("c").tagging_directive(TaggingDirective::Replace);
     replaced.tagging("z=3").send().await.unwrap();
     assert_eq!(stack.tags("c").await, pairs(&[("z", "3")]));
-    // A signed query holds none: S3 takes tags from a header alone.
+    // S3 ignores tags in a signed query; it only reads the header.
     let url = stack.url("PUT", "d").query("x-amz-tagging", "x=1").sign();
     let put = stack.http.put(url).body("hello").send().await.unwrap();
     assert_eq!(put.status(), 200);
     assert_eq!(stack.tags("d").await, []);
-    // And a header that was not signed is refused.
+    // An unsigned header is refused.
     let url = stack.url("PUT", "d").sign();
     let put = stack
         .http
@@ -181,11 +181,11 @@ async fn tags_that_s3_would_not_take() {
 async fn the_gate_lets_urls_read_only_what_is_tagged_clean() {
     let stack = Stack::gated().await;
     let denied = (403, "AccessDenied".to_owned());
-    // What is not there has no tag either.
+    // A missing object has no tags either.
     assert_eq!(stack.read(KEY).await, denied);
     stack.put(KEY, b"hello").await;
     assert_eq!(stack.read(KEY).await, denied);
-    // Those who sign in a header read it: the functions, and the scanner.
+    // Requests signed in headers can read it: the functions, and the scanner.
     assert_eq!(stack.bytes(KEY).await.unwrap(), b"hello");
     for status in [
         "THREATS_FOUND",
@@ -210,19 +210,19 @@ async fn the_gate_lets_urls_read_only_what_is_tagged_clean() {
     let known = stack.url("GET", KEY).sign();
     let etag = stack.http.get(&known).send().await.unwrap();
     let etag = etag.headers()["etag"].clone();
-    // The same bytes again: not even that they are the same is told.
+    // The same bytes again: not even a 304 is sent.
     stack.put(KEY, b"hello").await;
     assert_eq!(stack.read(KEY).await, denied);
     assert_eq!(stack.http.head(url).send().await.unwrap().status(), 403);
     let again = stack.http.get(known).header("if-none-match", etag);
     assert_eq!(again.send().await.unwrap().status(), 403);
-    // Nor can it be had by copying it to where it would be read.
+    // Copying it to a readable key does not help either.
     let put = stack.url("PUT", "alice/01890a5d-ac96-774b-bcce-b302099a8057/!preview");
     let source = format!("{BUCKET}/{KEY}");
     let put = put.header("x-amz-copy-source", &source).sign();
     let put = stack.http.put(put).header("x-amz-copy-source", &source);
     assert_eq!(refused(put.send().await.unwrap()).await, denied);
-    // Previews are ours, made of what was scanned.
+    // Previews are our own objects, made from scanned ones.
     let preview = KEY.replace("a.txt", "!preview");
     stack.put(&preview, b"picture").await;
     assert_eq!(stack.read(&preview).await, (200, String::new()));
@@ -253,13 +253,13 @@ async fn the_scanner_tags_what_it_has_looked_at_and_no_other() {
     assert_eq!(stack.tags(KEY).await, expected);
     assert_eq!(stack.read(KEY).await.0, 200);
     stack.put(KEY, EICAR.concat().as_bytes()).await;
-    // A result of the bytes before.
+    // A result for the earlier bytes.
     scanner.report(KEY, "5d41402abc4b2a76b9719d911017c592", "NO_THREATS_FOUND");
     assert_eq!(stack.tags(KEY).await, []);
     let event = scanner.scan(KEY).unwrap();
     assert_eq!(event.pointer(result).unwrap(), "THREATS_FOUND");
     assert_eq!(stack.read(KEY).await.0, 403);
-    // Tags are told to nobody.
+    // Tags cannot be read by URL.
     while let Ok(event) = stack.events.try_recv() {
         assert_eq!(event.name.as_str(), "ObjectCreated:Put");
     }

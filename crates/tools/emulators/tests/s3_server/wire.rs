@@ -1,4 +1,4 @@
-//! Below the SDK: what clients do on the wire, and what goes wrong there.
+//! The wire protocol below the SDK, and its errors.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 
 use crate::stack::{Stack, refused};
 
-/// Opens a connection and says `head`, with `path` and `host` of the URL.
+/// Opens a connection and sends `head`, with `path` and `host` of the URL.
 async fn say(url: &str, method: &str, headers: &str) -> TcpStream {
     let rest = url.trim_start_matches("http://");
     let (host, path) = rest.split_once('/').unwrap();
@@ -57,7 +57,7 @@ async fn a_client_that_does_not_wait_still_hears_the_refusal() {
     let stack = Stack::start().await;
     let url = stack.url("PUT", "k").sign().replace("/k?", "/l?");
     let mut stream = say(&url, "PUT", "content-length: 33554432\r\n").await;
-    // As curl and browsers do: first all of the body, then the answer.
+    // As curl and browsers do: they send the whole body before they read.
     stream.write_all(&vec![0; 32 << 20]).await.unwrap();
     assert!(hear(&mut stream).await.starts_with("HTTP/1.1 403"));
 }
@@ -166,7 +166,7 @@ async fn a_large_file_passes_through_little_memory() {
         read += chunk.len();
     }
     assert_eq!(read, CHUNKS * CHUNK);
-    // Of this whole process, in which other tests run as well.
+    // The memory of the whole process, in which other tests run as well.
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let peak = status
         .lines()

@@ -1,4 +1,4 @@
-//! Confirming and deleting, one file or several.
+//! Confirming and deleting one file or several.
 
 use std::collections::HashSet;
 
@@ -28,7 +28,7 @@ impl Play<'_> {
         let body = json!({ "objectKeys": keys });
         let answer = self.app().post(USERS[by], "/save-metadata", body).await;
         let answer = answer.expect(200);
-        // A key that comes again has the same result again.
+        // A repeated key has the same result each time.
         let mut once = files.clone();
         let mut seen = HashSet::new();
         once.retain(|file| seen.insert(*file));
@@ -58,7 +58,7 @@ impl Play<'_> {
             .app()
             .post(USERS[by], "/files/delete", json!({ "ids": ids }))
             .await;
-        // Each is answered once.
+        // Each id has one result.
         let mut seen = HashSet::new();
         files.retain(|file| seen.insert(*file));
         let (deleted, missing): (Vec<_>, Vec<_>) =

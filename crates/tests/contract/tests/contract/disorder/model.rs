@@ -207,8 +207,8 @@ impl Model {
         self.broken(file, object).or_else(over)
     }
 
-    /// What is not larger than a live file of before stays accepted, whatever limits and rules are now. A rule that
-    /// does not exist any more leaves the limits.
+    /// What is not larger than a live file of before stays accepted, whatever limits and rules are
+    /// now. A rule that does not exist any more leaves the limits.
     pub(super) fn broken(&self, file: usize, object: &Stored) -> Option<Why> {
         let (file, after, limits) = (&self.files[file], object.bytes.len(), self.limits());
         if file.live().is_some_and(|live| after <= live.bytes.len()) {
@@ -255,8 +255,8 @@ impl Model {
         }
     }
 
-    /// The codes of `save-metadata` with several keys, each given once. Where a quota has no room for all together, those
-    /// that come first get it.
+    /// The codes of `save-metadata` with several keys, each given once. Where a quota has no room
+    /// for all together, those that come first get it.
     pub(crate) fn save_many(&mut self, by: usize, files: &[usize]) -> Vec<&'static str> {
         let own = |file: &&usize| self.files[**file].user == by;
         let own: Vec<usize> = files.iter().filter(own).copied().collect();

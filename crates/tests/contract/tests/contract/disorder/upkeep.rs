@@ -1,9 +1,10 @@
-//! What `maintain` promises, in the model.
+//! The rules of `maintain` in the model.
 
 use super::model::{File, Model, Outcome, Row};
 
 impl Model {
-    /// `maintain`'s first task: removes what tombstones stand for, and drops old tombstones of nothing.
+    /// The first task of `maintain`: removes the objects of tombstones, and drops old tombstones
+    /// without an object.
     pub(crate) fn finish_deletes(&mut self) {
         for file in &mut self.files {
             let Row::Tombstone { old, removed, .. } = &mut file.row else {
@@ -13,14 +14,15 @@ impl Model {
                 file.object = None;
                 *removed = true;
             }
-            // What is there again goes now, and its tombstone the next time.
+            // An object that exists again is removed now, and its tombstone in the next run.
             if *old && file.object.take().is_none() {
                 file.row = Row::None;
             }
         }
     }
 
-    /// `maintain`'s second task: bucket and table agree, but for what only force destroys.
+    /// The second task of `maintain`: bucket and table agree, except for what only `--force`
+    /// destroys.
     pub(crate) fn reconcile(&mut self, force: bool) {
         for file in &mut self.files {
             if let Row::Tombstone { removed, .. } = &mut file.row
@@ -39,7 +41,7 @@ impl Model {
             let mut growing = Vec::new();
             for at in kind {
                 let object = self.files[at].object.clone().unwrap();
-                // What was accepted once must not be refused now.
+                // A file that was accepted before must not be refused now.
                 let young = object.second >= self.young;
                 if young && self.broken(at, &object).is_some() {
                     large.push(at);
@@ -58,7 +60,7 @@ impl Model {
                 }
             }
         }
-        // A hundredth of so few rows is one, in 24 hours.
+        // One percent of so few rows is one row in 24 hours.
         let allowed = if force {
             usize::MAX
         } else {

@@ -12,10 +12,10 @@ use super::variables::{read_by, value};
 use super::{functions, template};
 use crate::spec::read;
 
-/// Lambda sets these variables, and an operator never does.
+/// Variables that Lambda sets, and an operator never does.
 const OF_LAMBDA: [&str; 2] = ["AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_FUNCTION_NAME"];
 
-/// A row of the tables: one variable.
+/// A row of the tables.
 struct Row {
     variable: String,
     default: String,
@@ -38,7 +38,7 @@ fn packages() -> BTreeSet<String> {
 
 /// The functions of a cell: "all", "all but `a`, `b`", or "`a`, `b`".
 fn decoded(cell: &str) -> BTreeSet<String> {
-    // The deployed function of `maintain` is a package of its own.
+    // The deployed function of `maintain` is a separate package.
     let named = quoted(cell).into_iter().map(|name| match name.as_str() {
         "maintain" => "maintain-function".to_owned(),
         _ => name,
@@ -82,11 +82,12 @@ async fn each_variable_is_documented_for_the_functions_that_read_it() {
             expected.remove(name);
         }
         if package != "migrate" {
-            // They parse it with the rest of the secret, and use it for nothing.
+            // They parse it with the rest of the secret, but do not use it.
             expected.remove("DATABASE_URL_UNPOOLED_SECRET_KEY");
         }
         if expected.contains("SIGNING_ACCESS_KEY_ID") {
-            // The recorded function has a signing key. Without one, it signs with its own credentials.
+            // The recorded function has a signing key. Without one, it signs with its own
+            // credentials.
             expected.insert("AWS_CREDENTIAL_EXPIRATION".to_owned());
         }
         let documented = rows.iter().filter(|row| row.read_by.contains(&package));
@@ -118,7 +119,7 @@ fn each_variable_is_documented_with_its_parameters() {
             let complete = referred.is_subset(&row.parameters);
             assert!(complete, "{}: {referred:?}", row.variable);
         }
-        // A parameter with a default of its own has that of the function.
+        // A parameter with its own default has that of the function.
         let defaults = row
             .parameters
             .iter()

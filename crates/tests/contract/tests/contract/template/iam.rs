@@ -1,5 +1,5 @@
-//! What the local S3 cannot check of each role: grants of other services, and which keys are granted.
-//! `grants.rs` proves that the S3 actions are the right ones.
+//! The parts of each role that the local S3 cannot check: grants of other services, and the granted
+//! keys. `grants.rs` proves that the S3 actions are correct.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use slipway_emulators::s3::{Decision, PolicyRequest, Role, Signed, Tags};
 use super::{Function, functions, template};
 use crate::rules::depends;
 
-/// The statements of a function's own policy, whatever its conditions.
+/// The statements of a function's own policy, whatever their conditions.
 fn statements(function: &Function) -> Vec<&'static Value> {
     let role = function.properties["Role"]["Fn::GetAtt"]
         .as_str()
@@ -45,7 +45,7 @@ fn actions(statement: &'static Value) -> Vec<&'static str> {
     }
 }
 
-/// The actions of one service that are granted.
+/// The granted actions of one service.
 fn of_service(allowed: &BTreeSet<&'static str>, service: &str) -> BTreeSet<&'static str> {
     let names = allowed.iter().copied();
     names.filter(|action| action.starts_with(service)).collect()
@@ -58,7 +58,7 @@ fn grants_of_other_services_are_those_that_are_needed() {
         let statements = statements(&function);
         let allowed = statements.iter().flat_map(|statement| actions(statement));
         let allowed: BTreeSet<&str> = allowed.collect();
-        // An object that is encrypted with a key of its own. Completing decrypts the parts.
+        // For an object that is encrypted with a KMS key. Completing an upload decrypts the parts.
         let s3 = of_service(&allowed, "s3:");
         let writes = s3.contains("s3:PutObject");
         let in_parts = writes && s3.contains("s3:ListMultipartUploadParts");
@@ -66,7 +66,8 @@ fn grants_of_other_services_are_those_that_are_needed() {
         kms.extend(writes.then_some("kms:GenerateDataKey"));
         kms.extend((s3.contains("s3:GetObject") || in_parts).then_some("kms:Decrypt"));
         let logs = ["logs:CreateLogStream", "logs:PutLogEvents"].into();
-        // Lambda's poller receives the messages with the function's role; the code calls no queue.
+        // Lambda's poller receives the messages with the function's role. The code does not use the
+        // queue.
         let sqs = match package {
             "record-upload" => [
                 "sqs:DeleteMessage",
@@ -88,7 +89,8 @@ fn grants_of_other_services_are_those_that_are_needed() {
     }
 }
 
-/// What a role has beside its own policy: only those with a database reach into a VPC and ask for its secret.
+/// The policies of a role in addition to its own. Only functions with a database need a VPC and its
+/// secret.
 #[test]
 fn shared_permissions_are_for_who_has_a_database() {
     for function in functions() {
@@ -112,7 +114,7 @@ fn shared_permissions_are_for_who_has_a_database() {
     }
 }
 
-/// Each action on objects is granted for our keys and for no others.
+/// Actions on objects are granted only for our keys.
 #[test]
 fn permissions_reach_our_keys_alone() {
     let ours = [("alice", "a.txt"), ("auth0|x/y", "Ü.png"), ("..", "x")].map(|(user, name)| {

@@ -1,5 +1,5 @@
-//! The template gives each function the variables that it reads, and no others. The test gives the function an
-//! environment that records what it reads.
+//! The template gives each function the variables that it reads, and no others. The test gives the
+//! function an environment that records what it reads.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};

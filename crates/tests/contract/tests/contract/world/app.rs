@@ -163,8 +163,8 @@ impl App {
         }
     }
 
-    /// What `package` is configured with: the same as every function, but an access key of its own,
-    /// unless a test brings another.
+    /// The environment of `package`: the common one, with an access key of its own unless a test
+    /// sets another.
     pub(crate) fn variables(&self, package: &str) -> Variables {
         let own = keys_of(package);
         let mut variables = self.env.clone();

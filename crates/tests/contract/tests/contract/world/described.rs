@@ -1,4 +1,4 @@
-//! Objects with user metadata of any kind, put by hand or copied onto themselves.
+//! Objects with any user metadata, uploaded by hand or copied onto themselves.
 
 use std::collections::HashMap;
 
@@ -9,13 +9,13 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{BUCKET, World};
 
-/// What `x-amz-meta-name` and `x-amz-meta-data` hold.
+/// The values of `x-amz-meta-name` and `x-amz-meta-data`.
 pub(crate) fn encoded(text: &str) -> String {
     URL_SAFE_NO_PAD.encode(text)
 }
 
 impl World {
-    /// Puts bytes by hand, with these values of `x-amz-meta-*`.
+    /// Uploads bytes by hand with these values of `x-amz-meta-*`.
     pub(crate) async fn put_described(
         &self,
         key: &str,
@@ -25,7 +25,7 @@ impl World {
     ) {
         let put = self.s3().await.put_object().bucket(BUCKET).key(key);
         let put = put.content_type(kind).body(bytes.to_vec().into());
-        // The SDK's futures are too large to hand around.
+        // The SDK's futures are too large to move around.
         Box::pin(put.set_metadata(Some(owned(metadata))).send())
             .await
             .unwrap();
@@ -48,7 +48,7 @@ impl World {
         Box::pin(copy.send()).await.unwrap();
     }
 
-    /// The values of `x-amz-meta-*` that S3 has.
+    /// The values of `x-amz-meta-*` in S3.
     pub(crate) async fn described(&self, key: &str) -> HashMap<String, String> {
         let head = self.s3().await.head_object().bucket(BUCKET).key(key);
         Box::pin(head.send())

@@ -1,5 +1,5 @@
-# A Ceph of one monitor and one OSD in memory, and its S3 gateway. Arguments: an empty folder, the gateway's port, the
-# monitor's port. Everything runs in the foreground of this shell's process group.
+# Runs Ceph with one monitor, one OSD in memory and an S3 gateway. Arguments: an empty folder, the port of the gateway,
+# the port of the monitor. All processes stay in this shell's process group.
 set -eu
 cd "$1"
 mkdir mon osd log run
@@ -40,7 +40,7 @@ export CEPH_CONF=$1/ceph.conf
   ceph osd new 22222222-3333-4444-8555-666666666666
   ceph-osd -i 0 --mkfs --osd-uuid 22222222-3333-4444-8555-666666666666
   ceph-osd -f -i 0 &
-  # It makes the pools that the gateway uses as well.
+  # It also creates the pools that the gateway uses.
   radosgw-admin -n client.rgw user create --uid=slipway --display-name=Slipway \
     --access-key=slipway --secret-key=slipway-secret
 } > log/setup 2>&1

@@ -1,10 +1,10 @@
-"""What is not sent to the local stack, by name. Each is sent as a Lambda event in crates/tests/contract/tests/contract/excluded.rs."""
+"""The requests that are not sent to the local stack. crates/tests/contract/tests/contract/excluded.rs sends each as an event."""
 
 import schemathesis
 
 
 def has_whole_float(value) -> bool:
-    """`5.0` is an integer to JSON Schema, and none to us: openapi.yaml says so under Errors."""
+    """`5.0` is an integer in JSON Schema, but not in this API: see Errors in openapi.yaml."""
     if isinstance(value, float):
         return value.is_integer()
     if isinstance(value, dict):

@@ -1,15 +1,16 @@
 //! Conditions of a statement.
 //!
-//! A key that a request does not have makes a condition false, and a negated one true
-//! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>). So
-//! `StringNotEquals` on an object's tag also matches an object without that tag.
+//! If a request does not have the key of a condition, the condition is false, and a negated one is
+//! true
+//! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>).
+//! `StringNotEquals` on an object's tag therefore also matches an object without that tag.
 
 use serde_json::Value;
 
 use super::Tags;
 use super::document::{PolicyError, texts};
 
-/// How a request is signed.
+/// The kind of signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuthType {
     /// In the header `Authorization`.
@@ -18,7 +19,7 @@ pub enum AuthType {
     Query,
 }
 
-/// What a request says of its signature. Without one, there is neither.
+/// The properties of a request's signature. An unsigned request has none.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Signed {
     /// `s3:authType`.
@@ -51,7 +52,7 @@ enum Key {
     ExistingObjectTag(String),
 }
 
-/// Reads the `Condition` of a statement: each operator has keys, and all of them must hold.
+/// Parses the `Condition` of a statement. All keys of all operators must hold.
 pub(super) fn conditions(value: &Value) -> Result<Vec<Condition>, PolicyError> {
     let operators = value.as_object().ok_or("Condition must be an object")?;
     let mut conditions = Vec::new();
@@ -95,10 +96,10 @@ impl Key {
         }
     }
 
-    /// What the request has for it.
+    /// The request's value of the key.
     fn of(&self, signed: &Signed, tags: &Tags) -> Option<String> {
         match self {
-            // This server stands for S3's TLS endpoint, and listens on loopback alone.
+            // This server stands for S3's TLS endpoint, and listens on loopback only.
             Self::SecureTransport => Some("true".to_owned()),
             Self::AuthType => signed.auth_type.map(|kind| {
                 let name = match kind {
@@ -114,7 +115,7 @@ impl Key {
 }
 
 impl Condition {
-    /// Fails where the values cannot be what the operator compares.
+    /// Fails if the operator cannot compare the values.
     fn check(&self) -> Result<(), PolicyError> {
         let wrong = |value: &&String| match self.operator {
             Operator::StringEquals | Operator::StringNotEquals => false,

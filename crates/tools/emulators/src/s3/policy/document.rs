@@ -1,8 +1,9 @@
-//! Policy documents, read strictly and evaluated as IAM does, as far as ours go.
+//! Policy documents, parsed strictly, and evaluated as IAM does within the features that we use.
 //!
-//! What is not known here is an error when the document is read: a condition that is skipped would let requests pass
-//! that AWS refuses, and a test would then show a protection that is not there. The same documents serve for a bucket
-//! (whose statements name a `Principal`) and for a role (whose statements do not).
+//! Unknown features are errors when the document is parsed. A skipped condition would allow
+//! requests that AWS refuses, and a test would then show a protection that does not exist. The same
+//! documents serve for a bucket (whose statements have a `Principal`) and for a role (whose
+//! statements do not).
 
 use std::fmt;
 
@@ -24,36 +25,36 @@ struct Statement {
     denies: bool,
     actions: Vec<String>,
     resources: Vec<String>,
-    /// Whether `resources` are those that are left out.
+    /// Whether `resources` are excluded (`NotResource`).
     except: bool,
     conditions: Vec<Condition>,
 }
 
-/// A request as a policy sees it.
+/// A request as a policy evaluates it.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
-    /// Such as `s3:GetObject`.
+    /// The action, such as `s3:GetObject`.
     pub action: &'a str,
     /// The ARN of the bucket or of the object.
     pub resource: &'a str,
     /// Its signature.
     pub signed: Signed,
-    /// The tags of the object that is there.
+    /// The tags of the current object.
     pub tags: &'a Tags,
 }
 
-/// What a document says of a request.
+/// The decision of a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// The statement of this name denies it, whatever else allows it.
+    /// The statement of this name denies the request, whatever else allows it.
     Denied(String),
-    /// A statement allows it, and none denies it.
+    /// A statement allows the request, and none denies it.
     Allowed,
-    /// No statement speaks of it.
+    /// No statement matches the request.
     Silent,
 }
 
-/// Why a document cannot be used.
+/// The reason why a document cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyError(String);
 
@@ -66,7 +67,7 @@ impl fmt::Display for PolicyError {
 impl std::error::Error for PolicyError {}
 
 impl PolicyError {
-    /// The same problem, of `what`.
+    /// The same problem in the context of `what`.
     pub(super) fn of(self, what: &str) -> Self {
         Self(format!("{what}: {}", self.0))
     }
@@ -85,7 +86,7 @@ impl From<&str> for PolicyError {
 }
 
 impl Document {
-    /// Reads a policy document in JSON. Fails on everything that is not known here.
+    /// Parses a policy document in JSON. Unknown features are errors.
     pub fn parse(document: &Value) -> Result<Self, PolicyError> {
         let members = object(document, "a document")?;
         only(members, &["Version", "Id", "Statement"])?;
@@ -111,7 +112,7 @@ impl Document {
         })
     }
 
-    /// What the document says of `request`: a statement that denies outweighs all that allow.
+    /// The decision on `request`. A statement that denies takes precedence over all that allow.
     #[must_use]
     pub fn decide(&self, request: &Request<'_>) -> Decision {
         let mut decision = Decision::Silent;
@@ -154,7 +155,7 @@ impl Statement {
             Some("Allow") => false,
             _ => return Err("Effect must be Allow or Deny".into()),
         };
-        // Every principal, or in a role's policy the principals with that role.
+        // Every principal; in a role's policy, the principals with that role.
         if members.get("Principal").is_some_and(|who| who != "*") {
             return Err("only the Principal * is known".into());
         }
@@ -178,7 +179,7 @@ impl Statement {
     }
 
     fn matches(&self, request: &Request<'_>) -> bool {
-        // Actions are the same in any case, resources are not.
+        // Actions are not case-sensitive, and resources are.
         let action = request.action.to_ascii_lowercase();
         let acts = |pattern: &String| matches(&pattern.to_ascii_lowercase(), &action);
         let names = |pattern: &String| matches(pattern, request.resource);
@@ -204,7 +205,7 @@ fn only(members: &Map<String, Value>, known: &[&str]) -> Result<(), PolicyError>
     }
 }
 
-/// One text or several. Numbers and booleans are written as texts in our policies.
+/// One text or several. Our policies write numbers and booleans as texts.
 pub(super) fn texts(value: &Value) -> Result<Vec<String>, PolicyError> {
     let text = |value: &Value| match value {
         Value::String(text) => Ok(text.clone()),

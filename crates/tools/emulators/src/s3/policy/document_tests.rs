@@ -1,4 +1,4 @@
-//! Documents as AWS evaluates them, and what is refused when one is read.
+//! Policy documents: decisions as on AWS, and documents that are refused.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ fn document(statements: &Value) -> Result<Document, PolicyError> {
     Document::parse(&json!({ "Version": "2012-10-17", "Statement": statements }))
 }
 
-/// Denies reads by URL of objects that were not found clean, as the template does.
+/// Denies reads by URL of objects that are not tagged as clean, as the template does.
 fn gate() -> Document {
     document(&json!([{
         "Sid": "Gate", "Effect": "Deny", "Principal": "*", "Action": "s3:GetObject",

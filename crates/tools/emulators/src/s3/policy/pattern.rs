@@ -1,11 +1,12 @@
 //! Patterns of actions and resources.
 
-/// Whether `text` is what `pattern` says, in which `*` is any text and `?` any one character.
+/// Whether `text` matches `pattern`, in which `*` is any text and `?` is any one character.
 pub(super) fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) =
         (pattern.chars().collect(), text.chars().collect());
     let (mut p, mut t) = (0, 0);
-    // Where the last `*` is, and how much of the text it stands for: it takes more if the rest does not fit.
+    // The position of the last `*`, and the length of its match. The match grows if the rest does
+    // not match.
     let mut star: Option<(usize, usize)> = None;
     while t < text.len() {
         match pattern.get(p) {

@@ -1,26 +1,26 @@
-//! The roles of the functions in `template.yaml`, as far as they concern S3.
+//! The S3 grants of the functions' roles in `template.yaml`.
 //!
-//! Statements about other services are left out before they are read: this server cannot check
-//! them. Every other statement is read strictly, so a grant that is written in a way that is not
-//! known here is an error when the server starts.
+//! Statements about other services are dropped before parsing, since this server cannot check them.
+//! All other statements are parsed strictly: a grant with an unknown feature is an error when the
+//! server starts.
 
 use serde_json::{Map, Value, json};
 
 use super::document::{Document, PolicyError, texts};
 use super::template::Template;
 
-/// A function of the template, and what its role grants in S3.
+/// A function of the template with its role's grants in S3.
 #[derive(Clone, Debug)]
 pub struct Role {
     /// The name of the function's package and binary.
     pub function: String,
-    /// The statements of the role's own policies and of its managed policies.
+    /// The statements of the role's inline and managed policies.
     pub document: Document,
 }
 
 impl Role {
-    /// The roles in this repository's template, for `bucket`, with these parameters and the
-    /// defaults of all others. Functions that the parameters leave out have their roles too.
+    /// The roles in this repository's template for `bucket`, with these parameters and defaults for
+    /// the others. Functions that the parameters leave out have roles too.
     pub fn ours(bucket: &str, parameters: &[(&str, &str)]) -> Result<Vec<Self>, PolicyError> {
         Template::ours(bucket, parameters)?.roles()
     }
@@ -44,7 +44,7 @@ impl Template<'_> {
     }
 
     fn role_of(&self, properties: &Value) -> Result<Document, PolicyError> {
-        // SAM ignores them where there is a Role.
+        // SAM ignores them if there is a `Role`.
         if !properties["Policies"].is_null() {
             return Err("Policies of a function are not known, only those of its Role".into());
         }
@@ -73,7 +73,7 @@ impl Template<'_> {
         Document::parse(&json!({ "Version": "2012-10-17", "Statement": statements }))
     }
 
-    /// Adds the statements of `document` that can concern S3, without functions.
+    /// Adds the statements of `document` that can concern S3.
     fn collect(&self, document: &Value, statements: &mut Vec<Value>) -> Result<(), PolicyError> {
         if document["Version"] != "2012-10-17" {
             return Err("Version must be 2012-10-17".into());
@@ -92,7 +92,7 @@ impl Template<'_> {
 
     fn is_of_another_service(&self, statement: &Map<String, Value>) -> Result<bool, PolicyError> {
         let Some(actions) = statement.get("Action") else {
-            // NotAction, which is refused when it is read.
+            // `NotAction`, which the parser refuses.
             return Ok(false);
         };
         let actions = self.value(actions)?.ok_or("Action is empty")?;
@@ -114,7 +114,7 @@ fn list(value: &Value) -> Result<&[Value], PolicyError> {
     }
 }
 
-/// The name of the package that the function is built from.
+/// The package from which the function is built.
 fn function(properties: &Value) -> Result<&str, PolicyError> {
     let code = properties["CodeUri"].as_str();
     let name = code.and_then(|code| code.strip_prefix("crates/functions/"));
@@ -128,7 +128,7 @@ mod tests {
 
     const KEY: &str = "arn:aws:s3:::b/alice/01890a5d-ac96-774b-bcce-b302099a8057/a.txt";
 
-    /// A template with one function, and these properties of its role.
+    /// A template with one function and these properties of its role.
     fn template(role: &str) -> String {
         format!(
             "Resources:\n  \

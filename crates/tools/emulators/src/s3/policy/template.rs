@@ -1,4 +1,4 @@
-//! `template.yaml` as CloudFormation would resolve it, and the bucket policy in it.
+//! `template.yaml` as CloudFormation resolves it, and the bucket policy in it.
 
 use serde_json::{Map, Value, json};
 use serde_yaml_ng::Value as Yaml;
@@ -6,7 +6,7 @@ use serde_yaml_ng::Value as Yaml;
 use super::Document;
 use super::document::{PolicyError, texts};
 
-/// What is left out.
+/// The pseudo parameter that removes a property.
 const NOTHING: &str = "AWS::NoValue";
 
 /// The template, and the values of its parameters.
@@ -17,8 +17,8 @@ pub(super) struct Template<'a> {
 }
 
 impl Document {
-    /// The bucket policy of this repository's template, for `bucket`, with these parameters and the
-    /// defaults of all others. Fails on every function of CloudFormation that is not known here.
+    /// The bucket policy of this repository's template for `bucket`, with these parameters and
+    /// defaults for the others. Unknown CloudFormation functions are errors.
     pub fn ours(bucket: &str, parameters: &[(&str, &str)]) -> Result<Self, PolicyError> {
         Template::ours(bucket, parameters)?.bucket_policy()
     }
@@ -61,7 +61,7 @@ impl Template<'_> {
         resources.ok_or_else(|| "there are no resources".into())
     }
 
-    /// The properties of a resource of this type.
+    /// The properties of the resource of this type.
     pub(super) fn resource(&self, name: &str, kind: &str) -> Result<&Value, PolicyError> {
         let resource = &self.document["Resources"][name];
         if resource["Type"] == kind {
@@ -70,8 +70,8 @@ impl Template<'_> {
         Err(format!("there is no {kind} {name}").into())
     }
 
-    /// What `node` stands for where it is an `Fn::If`, with its functions; `None` where it is left
-    /// out.
+    /// The chosen branch if `node` is an `Fn::If`, otherwise `node`; its own functions are not
+    /// resolved. `None` if it is left out.
     pub(super) fn chosen<'n>(&self, node: &'n Value) -> Result<Option<&'n Value>, PolicyError> {
         match node.as_object().and_then(function) {
             Some(("Fn::If", argument)) => self.chosen(self.branch(argument)?),
@@ -80,7 +80,7 @@ impl Template<'_> {
         }
     }
 
-    /// The value of an `Fn::If` with these arguments.
+    /// The branch of an `Fn::If` with these arguments.
     fn branch<'n>(&self, argument: &'n Value) -> Result<&'n Value, PolicyError> {
         match argument.as_array().map(Vec::as_slice) {
             Some([Value::String(condition), yes, no]) => {
@@ -90,7 +90,7 @@ impl Template<'_> {
         }
     }
 
-    /// `node` without functions; `None` where it is left out.
+    /// `node` with all functions resolved; `None` if it is left out.
     pub(super) fn value(&self, node: &Value) -> Result<Option<Value>, PolicyError> {
         match node {
             Value::Array(entries) => {
@@ -128,7 +128,7 @@ impl Template<'_> {
         }
     }
 
-    /// The entries of a list, or of a parameter that is one.
+    /// The entries of a list, or of a parameter that is a list.
     fn joined(&self, separator: &str, list: &Value) -> Result<String, PolicyError> {
         Ok(match self.value(list)? {
             Some(Value::String(parameter)) => parameter.replace(',', separator),
@@ -137,7 +137,7 @@ impl Template<'_> {
         })
     }
 
-    /// A parameter, or what is known of the bucket.
+    /// The value of a parameter, or of a reference to the bucket.
     fn named(&self, what: &str) -> Result<String, PolicyError> {
         let given = self.parameters.iter().find(|(name, _)| *name == what);
         let default = &self.document["Parameters"][what]["Default"];
@@ -151,7 +151,7 @@ impl Template<'_> {
         }
     }
 
-    /// `text` with every `${name}` filled in.
+    /// `text` with every `${name}` replaced.
     fn filled(&self, text: &str) -> Result<String, PolicyError> {
         let mut filled = String::new();
         let mut rest = text;
@@ -186,13 +186,13 @@ impl Template<'_> {
         }
     }
 
-    /// Every one of them must be known.
+    /// All parameters must exist.
     fn tests(&self, parts: &[Value]) -> Result<Vec<bool>, PolicyError> {
         parts.iter().map(|part| self.test(part)).collect()
     }
 }
 
-/// The name and the argument of a function of CloudFormation's.
+/// The name and the argument of a CloudFormation function.
 fn function(members: &Map<String, Value>) -> Option<(&str, &Value)> {
     let mut members = members.iter();
     match (members.next(), members.next()) {
@@ -207,7 +207,7 @@ fn function(members: &Map<String, Value>) -> Option<(&str, &Value)> {
     }
 }
 
-/// With `!Sub x` as `{"Fn::Sub": "x"}`.
+/// As JSON, with `!Sub x` as `{"Fn::Sub": "x"}`.
 fn plain(yaml: Yaml) -> Result<Value, PolicyError> {
     Ok(match yaml {
         Yaml::Tagged(tagged) => {
@@ -274,10 +274,10 @@ mod tests {
         ] {
             let decision = read(&gated, "a.txt", AuthType::Query, tag);
             assert_eq!(decision, refused, "{tag:?}");
-            // The functions' own, which record what is there.
+            // The functions' own requests, which record the object.
             let decision = read(&gated, "a.txt", AuthType::Header, tag);
             assert_eq!(decision, Decision::Silent, "{tag:?}");
-            // Made by us, of what was scanned.
+            // Objects that we made from scanned ones.
             let decision = read(&gated, "!preview", AuthType::Query, tag);
             assert_eq!(decision, Decision::Silent, "{tag:?}");
         }
