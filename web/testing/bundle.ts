@@ -4,8 +4,17 @@ import { build } from "vite";
 
 const WEB = resolve(import.meta.dirname, "..");
 
-/** Bundles the module with the text `source`. `types` is its extension: `tsx` if it contains markup. */
+/** Bundles the module with the text `source` into one script. `types` is its extension: `tsx` if it contains markup. */
 export async function bundle(source: string, types: "ts" | "tsx" = "ts"): Promise<string> {
+  return (await chunks(source, types, false)).map(({ code }) => code).join("");
+}
+
+/** Bundles it as an application would be: what is imported dynamically has chunks of its own, after the first. */
+export async function chunks(
+  source: string,
+  types: "ts" | "tsx" = "ts",
+  codeSplitting = true,
+): Promise<{ code: string; isEntry: boolean }[]> {
   const id = `\0entry.${types}`;
   const output = await build({
     configFile: false,
@@ -28,15 +37,17 @@ export async function bundle(source: string, types: "ts" | "tsx" = "ts"): Promis
     ],
     build: {
       write: false,
+      // Otherwise Vite adds a loader of style sheets to dynamic imports.
+      lib: { entry: "virtual:entry", formats: ["es"] },
       target: "es2022",
       rolldownOptions: {
         input: "virtual:entry",
         preserveEntrySignatures: "strict",
-        output: { format: "es", minify: true, codeSplitting: false },
+        output: { format: "es", minify: true, codeSplitting },
       },
     },
   });
   const bundles = Array.isArray(output) ? output : [output];
-  const chunks = bundles.flatMap((bundle) => ("output" in bundle ? bundle.output : []));
-  return chunks.map((chunk) => (chunk.type === "chunk" ? chunk.code : "")).join("");
+  const found = bundles.flatMap((bundle) => ("output" in bundle ? bundle.output : []));
+  return found.filter((chunk) => chunk.type === "chunk");
 }

@@ -29,7 +29,7 @@ export interface Connection extends ConnectionOptions {
 /** A request to the API. */
 export interface Call {
   method?: "GET" | "POST" | "DELETE";
-  body?: unknown;
+  body?: object;
   signal?: AbortSignal;
 }
 
@@ -75,18 +75,14 @@ export async function call<T>(
     }
   };
   return retrying(
+    connection,
     async () => {
       for (;;) {
         const token = await tokenOf();
-        const response = await answered(connection, path, {
-          method,
-          signal,
-          headers: {
-            Authorization: `Bearer ${token}`,
-            ...(body === undefined ? {} : { "Content-Type": "application/json" }),
-          },
-          body: body === undefined ? undefined : JSON.stringify(body),
-        });
+        const headers: Record<string, string> = { Authorization: `Bearer ${token}` };
+        if (body) headers["Content-Type"] = "application/json";
+        const init = { method, headers, body: body && JSON.stringify(body) };
+        const response = await answered(connection, connection.url + path, init, signal);
         if (response.status >= 200 && response.status < 300) {
           return { data: response.body as T, status: response.status };
         }
@@ -98,14 +94,13 @@ export async function call<T>(
         if (again) throw error;
       }
     },
-    { ...connection.retry, signal },
+    signal,
   );
 }
 
 /** One request with its whole answer, or an error that says why there is none. */
-async function answered(connection: Connection, path: string, init: RequestInit) {
-  const url = `${connection.url}${path}`;
-  const limit = deadline(ANSWER_MS, init.signal ?? undefined);
+async function answered(connection: Connection, url: string, init: RequestInit, signal?: AbortSignal) {
+  const limit = deadline(ANSWER_MS, signal);
   try {
     const response = await connection.fetch(url, { ...init, signal: limit.signal });
     // An error answer may have no JSON. A success that has none was cut off.
@@ -114,11 +109,9 @@ async function answered(connection: Connection, path: string, init: RequestInit)
     });
     return { status: response.status, headers: response.headers, body };
   } catch (cause) {
-    check(init.signal ?? undefined);
-    if (limit.signal.aborted) {
-      throw new SlipwayError("network", `The API did not answer within ${ANSWER_MS / 1000} s.`, 0, { cause });
-    }
-    throw await unanswered(connection, url, "the API", cause);
+    check(signal);
+    if (limit.signal.aborted) throw lost(`The API did not answer within ${ANSWER_MS / 1000} s.`, cause);
+    throw await unanswered(connection, url, "The API", cause);
   } finally {
     limit.clear();
   }
@@ -137,17 +130,12 @@ export async function unanswered(
   cause?: unknown,
 ): Promise<SlipwayError> {
   const { location } = globalThis;
-  const elsewhere = location && new URL(url).origin !== location.origin;
-  if (elsewhere && (await isReachable(connection, url))) {
+  // Not `new URL(url).origin`, which React Native 0.74 does not implement.
+  if (location && !url.startsWith(`${location.origin}/`) && (await isReachable(connection, url))) {
     const message = `${server} is reachable, but its CORS rule does not allow ${location.origin}.`;
-    return new SlipwayError(
-      "cors",
-      message.replace(/^./, (first) => first.toUpperCase()),
-      0,
-      { cause },
-    );
+    return new SlipwayError("cors", message, 0, { cause });
   }
-  return lost(cause);
+  return lost("The connection failed.", cause);
 }
 
 async function isReachable(connection: Connection, url: string): Promise<boolean> {
@@ -164,6 +152,6 @@ async function isReachable(connection: Connection, url: string): Promise<boolean
 }
 
 /** The error for a connection that was cut, or could not be made. */
-export function lost(cause?: unknown): SlipwayError {
-  return new SlipwayError("network", "The connection failed.", 0, { cause });
+export function lost(message: string, cause?: unknown): SlipwayError {
+  return new SlipwayError("network", message, 0, { cause });
 }

@@ -12,6 +12,8 @@ export type ErrorCode =
   | "gateway"
   /** S3 refused the bytes, and repeating did not help. */
   | "upload_refused"
+  /** S3 has other bytes than the file. */
+  | "checksum_mismatch"
   /** The file on the disk differs from what it was when the upload began. */
   | "file_changed";
 

@@ -2,13 +2,21 @@
 import { check } from "./abort.js";
 import { type Call, type Connection, call, unanswered } from "./connection.js";
 import { errorOf, SlipwayError } from "./errors.js";
+import { query } from "./names.js";
 import { retrying } from "./retry.js";
 import type { components } from "./schema.js";
 
 type Schemas = components["schemas"];
 
-/** A file. */
-export type StoredFile = Schemas["File"];
+/** A file. The last three are undefined where the deployment is older than they are. */
+export type StoredFile = Schemas["File"] & {
+  /** The rule by which it was uploaded. */
+  rule?: string | null;
+  /** Data of the application. */
+  metadata?: Record<string, string>;
+  /** Base64 of eight bytes. */
+  checksumCrc64nvme?: string | null;
+};
 
 /** How many files and bytes the caller has stored. */
 export type Usage = Omit<Schemas["Usage"], "success">;
@@ -17,6 +25,8 @@ export type Usage = Omit<Schemas["Usage"], "success">;
 export interface ListOptions {
   /** Only files whose type begins with this, such as `image/`. */
   contentType?: string;
+  /** Only files that were uploaded by this rule. */
+  rule?: string;
   /** The most files per request, 1 to 1000. Default: 50. */
   pageSize?: number;
   signal?: AbortSignal;
@@ -28,15 +38,10 @@ export type Page = Omit<Schemas["FilePage"], "success">;
 /** One page. Pass its `nextCursor` as `cursor` for the next one. */
 export async function listPage(
   connection: Connection,
-  { contentType, pageSize, signal, cursor }: ListOptions & { cursor?: string | null } = {},
+  { contentType, rule, pageSize, signal, cursor }: ListOptions & { cursor?: string | null } = {},
 ): Promise<Page> {
-  const query = new URLSearchParams();
-  if (contentType) query.set("contentType", contentType);
-  if (pageSize) query.set("limit", String(pageSize));
-  if (cursor) query.set("cursor", cursor);
-  // Not `query.size`: browsers before 2023 lack it, and would drop every parameter.
-  const search = String(query);
-  return (await call<Page>(connection, `/files${search && `?${search}`}`, { signal })).data;
+  const search = query({ contentType, rule, limit: pageSize, cursor });
+  return (await call<Page>(connection, `/files${search}`, { signal })).data;
 }
 
 /** All files, newest first. Pages are requested as they are needed. */
@@ -55,8 +60,7 @@ export async function get(
   id: string,
   { download = false, signal }: { download?: boolean; signal?: AbortSignal } = {},
 ): Promise<StoredFile> {
-  const query = download ? "?download=true" : "";
-  const path = `/files/${encodeURIComponent(id)}${query}`;
+  const path = `/files/${encodeURIComponent(id)}${download ? "?download=true" : ""}`;
   return (await call<Schemas["FileResponse"]>(connection, path, { signal })).data.file;
 }
 
@@ -72,6 +76,7 @@ export async function download(
     throw new SlipwayError("forbidden", `The file cannot be read: ${file.urlBlocked ?? "it has no URL"}.`);
   }
   return retrying(
+    connection,
     async () => {
       // Without the cache: an `<img>` without `crossorigin` may have stored the same URL, without the CORS headers
       // that a script needs.
@@ -82,7 +87,7 @@ export async function download(
       if (!response.ok) throw errorOf(response);
       return response;
     },
-    { ...connection.retry, signal },
+    signal,
   );
 }
 
@@ -121,6 +126,5 @@ export async function removeMany(
 
 /** Files and bytes of the caller, and the quota if one is set. */
 export async function usage(connection: Connection, options: Pick<Call, "signal"> = {}): Promise<Usage> {
-  const { success: _, ...usage } = (await call<Schemas["Usage"]>(connection, "/usage", options)).data;
-  return usage;
+  return (await call<Schemas["Usage"]>(connection, "/usage", options)).data;
 }

@@ -13,7 +13,7 @@ export { plainName } from "./names.js";
 export type { ResumeStore } from "./resume.js";
 export type { RetryOptions } from "./retry.js";
 export type { components, paths } from "./schema.js";
-export { type Progress, type UploadOptions, upload } from "./upload.js";
+export { type FileOnDisk, type Progress, type Source, type UploadOptions, upload } from "./upload.js";
 
 type Bound<F> = F extends (connection: Connection, ...rest: infer Rest) => infer Result
   ? (...rest: Rest) => Result
@@ -21,6 +21,8 @@ type Bound<F> = F extends (connection: Connection, ...rest: infer Rest) => infer
 
 /** All functions, bound to a connection. A bundler keeps all of them; single functions after `connect` can be tree-shaken. */
 export interface Client {
+  /** For single functions and for a queue. */
+  readonly connection: Connection;
   upload: Bound<typeof upload>;
   unfinished: Bound<typeof unfinished>;
   inspect: Bound<typeof inspect>;
@@ -37,17 +39,22 @@ export interface Client {
 /** A client for one API and one caller. */
 export function createClient(options: ConnectionOptions): Client {
   const connection = connect(options);
+  const bound =
+    <R extends unknown[], T>(f: (connection: Connection, ...rest: R) => T) =>
+    (...rest: R) =>
+      f(connection, ...rest);
   return {
-    upload: (...rest) => upload(connection, ...rest),
-    unfinished: (...rest) => unfinished(connection, ...rest),
-    inspect: (...rest) => inspect(connection, ...rest),
-    discard: (...rest) => discard(connection, ...rest),
-    list: (...rest) => list(connection, ...rest),
-    listPage: (...rest) => listPage(connection, ...rest),
-    get: (...rest) => get(connection, ...rest),
-    download: (...rest) => download(connection, ...rest),
-    remove: (...rest) => remove(connection, ...rest),
-    removeMany: (...rest) => removeMany(connection, ...rest),
-    usage: (...rest) => usage(connection, ...rest),
+    connection,
+    upload: bound(upload),
+    unfinished: bound(unfinished),
+    inspect: bound(inspect),
+    discard: bound(discard),
+    list: bound(list),
+    listPage: bound(listPage),
+    get: bound(get),
+    download: bound(download),
+    remove: bound(remove),
+    removeMany: bound(removeMany),
+    usage: bound(usage),
   };
 }

@@ -1,18 +1,18 @@
 /** Sends the parts that S3 does not have, in order and as many at once as the connection can use. */
 import { linked } from "./abort.js";
+import type { Crc } from "./crc.js";
 import { SlipwayError } from "./errors.js";
-import type { Plan } from "./multipart.js";
-import { progressOf } from "./notify.js";
-import { PartUrls } from "./part-urls.js";
+import type { PartsJob, Plan } from "./multipart.js";
+import { notify } from "./notify.js";
+import { partUrls } from "./part-urls.js";
 import { retrying } from "./retry.js";
 import { put } from "./send.js";
 import { FRESH_URLS } from "./single.js";
-import type { Job } from "./upload.js";
 
 const PARALLEL = 4;
 
 /** Resolves when S3 has every part of `plan`. Rejects with the first error that lasts, and aborts the other parts. */
-export function sendParts({ connection, file, options }: Job, plan: Plan): Promise<void> {
+export function sendParts({ connection, file, options, steps }: PartsJob, plan: Plan, crc?: Crc): Promise<void> {
   const range = (n: number): [number, number] => [(n - 1) * plan.partSize, Math.min(n * plan.partSize, file.size)];
   const waiting: number[] = [];
   let resumed = 0;
@@ -26,14 +26,14 @@ export function sendParts({ connection, file, options }: Job, plan: Plan): Promi
     if (n !== undefined) sent.set(n, bytes);
     let moved = resumed;
     for (const some of sent.values()) moved += some;
-    progressOf(options, { sent: moved, total: file.size, resumed });
+    notify(options.onProgress, { sent: moved, total: file.size, resumed });
   };
   report();
 
   const { controller, unlink } = linked(options.signal);
   const { signal } = controller;
   const most = Math.max(1, Math.floor(options.parallel ?? PARALLEL) || 1);
-  const urls = new PartUrls(connection, plan.id, waiting, 2 * most, signal);
+  const urls = partUrls(connection, plan.id, waiting, 2 * most, signal);
   const send = async (n: number): Promise<void> => {
     const body = file.slice(...range(n));
     const end = connection.pace.begin();
@@ -49,9 +49,11 @@ export function sendParts({ connection, file, options }: Job, plan: Plan): Promi
         const known = refused < FRESH_URLS ? [403] : [];
         const attempt = () => {
           counted = 0;
+          // What is being sent is in the page cache of the disk.
+          crc?.readTo(range(n)[1]);
           return put(connection, { url, headers, body, signal, onSent }, known);
         };
-        const status = await retrying(attempt, { ...connection.retry, signal });
+        const status = await retrying(connection, () => steps.turn(attempt, signal), signal);
         if (status !== 403) break;
         urls.refused(n);
       }

@@ -25,18 +25,19 @@ const CORS_ATTEMPTS = 3;
  * and since it can be wrong, the next attempt is made after the longest pause whatever it says.
  */
 export async function retrying<T>(
+  { retry }: { retry?: RetryOptions },
   attempt: () => Promise<T>,
-  options: RetryOptions & { signal?: AbortSignal } = {},
+  signal?: AbortSignal,
+  isRetryable = (error: SlipwayError) => error.retryable,
 ): Promise<T> {
-  const { attempts, firstPauseMs, longestPauseMs } = { ...DEFAULTS, ...options };
-  const { signal } = options;
+  const { attempts, firstPauseMs, longestPauseMs } = { ...DEFAULTS, ...retry };
   for (let n = 1; ; n++) {
     check(signal);
     try {
       return await attempt();
     } catch (error) {
       check(signal);
-      if (!(error instanceof SlipwayError && error.retryable)) throw error;
+      if (!(error instanceof SlipwayError && isRetryable(error))) throw error;
       if (error.code === "network" && globalThis.navigator?.onLine === false) {
         await sleep(longestPauseMs, signal);
         n--;

@@ -1,14 +1,15 @@
 /** Sends bytes to S3: by XMLHttpRequest, which reports progress, or by `fetch` where there is none. */
-import { check, linked, reasonOf } from "./abort.js";
-import { type Connection, unanswered } from "./connection.js";
+import { check, reasonOf } from "./abort.js";
+import { type Connection, lost, unanswered } from "./connection.js";
 import { SlipwayError } from "./errors.js";
+import type { Source } from "./upload.js";
 
 /** One PUT. */
 export interface Put {
   url: string;
   /** Sent exactly as given: they are part of the signature. */
   headers: Record<string, string>;
-  body: Blob;
+  body: Source;
   signal?: AbortSignal;
   /** How many bytes of the body were sent. */
   onSent?: (bytes: number) => void;
@@ -46,9 +47,9 @@ export async function put(connection: Connection, request: Put, known: number[])
  * Fails with `file_changed` if the file was changed or removed on the disk. Such a file looks like a broken connection, and repeating
  * does not help. Chromium rejects the read; Firefox resolves with fewer bytes.
  */
-async function checkFile(body: Blob): Promise<void> {
-  // React Native cannot read a blob.
-  if (typeof body.arrayBuffer !== "function" || body.size === 0) return;
+async function checkFile(body: Source): Promise<void> {
+  // React Native cannot read a file.
+  if (!isReadable(body) || body.size === 0) return;
   let cause: unknown;
   const last = await body
     .slice(body.size - 1)
@@ -60,21 +61,18 @@ async function checkFile(body: Blob): Promise<void> {
   throw new SlipwayError("file_changed", "The file has changed on the disk or is gone. Choose it again.", 0, { cause });
 }
 
+/** Whether scripts can read the file. React Native's cannot. */
+export function isReadable(file: Source): file is Blob {
+  return typeof (file as Blob).arrayBuffer === "function";
+}
+
 /** Codes of S3's 4xx after which the same bytes may succeed: it received other bytes, too slowly, or two requests at once. */
-const AGAIN = new Set([
-  "BadDigest",
-  "ConditionalRequestConflict",
-  "IncompleteBody",
-  "RequestTimeout",
-  "SlowDown",
-  "XAmzContentChecksumMismatch",
-  "XAmzContentSHA256Mismatch",
-]);
+const AGAIN = /^(BadDigest|ConditionalRequestConflict|IncompleteBody|RequestTimeout|SlowDown|XAmzContent\w+Mismatch)$/;
 
 /** S3 reports the reason in XML. */
 function refusal(status: number, text: string): SlipwayError {
   const code = /<Code>([^<]*)<\/Code>/.exec(text)?.[1] ?? "no reason given";
-  const retryable = status >= 500 || AGAIN.has(code);
+  const retryable = status >= 500 || AGAIN.test(code);
   const hint = code === "RequestTimeTooSkewed" ? " The clock of the server that signs differs from S3's." : "";
   const message = `S3 refused the upload (${status} ${code}).${hint}`;
   return new SlipwayError("upload_refused", message, status, { retryable });
@@ -82,17 +80,11 @@ function refusal(status: number, text: string): SlipwayError {
 
 type Answer = { status: number; text: string };
 
-async function byFetch(connection: Connection, request: Put): Promise<Answer> {
-  const { url, headers, body, signal, onSent } = request;
-  const { controller, unlink } = linked(signal);
-  try {
-    const response = await connection.fetch(url, { method: "PUT", headers, body, signal: controller.signal });
-    const text = await response.text();
-    if (response.ok) onSent?.(body.size);
-    return { status: response.status, text };
-  } finally {
-    unlink();
-  }
+async function byFetch(connection: Connection, { url, headers, body, signal, onSent }: Put): Promise<Answer> {
+  const response = await connection.fetch(url, { method: "PUT", headers, body: body as Blob, signal });
+  const text = await response.text();
+  if (response.ok) onSent?.(body.size);
+  return { status: response.status, text };
 }
 
 function byXhr({ url, headers, body, signal, onSent }: Put): Promise<Answer> {
@@ -107,7 +99,7 @@ function byXhr({ url, headers, body, signal, onSent }: Put): Promise<Answer> {
     };
     const watch = setInterval(() => {
       const still = Date.now() - moved;
-      if (still >= allowed) stop(new SlipwayError("network", `Nothing moved for ${Math.round(still / 1000)} s.`));
+      if (still >= allowed) stop(lost(`Nothing moved for ${Math.round(still / 1000)} s.`));
       else if (still >= CHECK_MS && allowed === STALLED_MS) checkFile(body).catch(stop);
     }, CHECK_MS);
     const abort = () => stop(reasonOf(signal));
@@ -129,6 +121,7 @@ function byXhr({ url, headers, body, signal, onSent }: Put): Promise<Answer> {
       signal?.removeEventListener("abort", abort);
     };
     signal?.addEventListener("abort", abort);
-    xhr.send(body);
+    // React Native sends `{ uri }` from the disk.
+    xhr.send(body as Blob);
   });
 }
