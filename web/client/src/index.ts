@@ -10,6 +10,17 @@ export { type ErrorCode, SlipwayError } from "./errors.js";
 export * from "./files.js";
 export { discard, inspect, type PartialUpload, type UnfinishedUpload, unfinished } from "./multipart.js";
 export { plainName } from "./names.js";
+export {
+  type Addable,
+  type AddOptions,
+  type QueuedUpload,
+  type QueueEvents,
+  type QueueOptions,
+  type QueueSnapshot,
+  type Totals,
+  UploadQueue,
+  type UploadState,
+} from "./queue.js";
 export type { ResumeStore } from "./resume.js";
 export type { RetryOptions } from "./retry.js";
 export type { components, paths } from "./schema.js";
