@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import openapiTS, { astToString } from "openapi-typescript";
 import { expect, test } from "vitest";
-import { bundle, chunks } from "../../testing/bundle.ts";
+import { chunks } from "../../testing/bundle.ts";
 
 const CLIENT = resolve(import.meta.dirname, "..");
 
@@ -32,14 +32,6 @@ test("it is small, and smaller still where only some of it is used", async () =>
   expect(whole).toBeLessThanOrEqual(Number(promised) * 1000);
   expect(upload).toBeLessThan(whole);
   expect(listing).toBeLessThan(whole / 2);
-});
-
-test("it calls nothing that a supported browser lacks", async () => {
-  const built = (await bundle('export * from "@slipway/client"; export * from "@slipway/client/uppy";')).toString();
-  // Newer than Safari 15.4, Chrome 100, Firefox 100 or React Native 0.74.
-  const newer =
-    /AbortSignal\.(any|timeout)|throwIfAborted|withResolvers|groupBy|fromAsync|toSorted|toReversed|\.size>0\?/;
-  expect(built).not.toMatch(newer);
 });
 
 /** The minified and gzipped bytes that a page loads at once; what it loads later is not part of it. */
