@@ -1,53 +1,58 @@
 /** Bundles sources into one script for a page. */
 import { resolve } from "node:path";
+import { rolldown } from "rolldown";
 import { build } from "vite";
 
 const WEB = resolve(import.meta.dirname, "..");
 
-/** Bundles the module with the text `source` into one script. `types` is its extension: `tsx` if it contains markup. */
-export async function bundle(source: string, types: "ts" | "tsx" = "ts"): Promise<string> {
-  return (await chunks(source, types, false)).map(({ code }) => code).join("");
-}
+/** Where the packages are. Tests use their sources. */
+const ALIAS = [
+  { find: "@slipway/client/uppy", replacement: resolve(WEB, "client/src/uppy.ts") },
+  { find: "@slipway/client", replacement: resolve(WEB, "client/src/index.ts") },
+];
 
-/** Bundles it as an application would be: what is imported dynamically has chunks of its own, after the first. */
-export async function chunks(
-  source: string,
-  types: "ts" | "tsx" = "ts",
-  codeSplitting = true,
-): Promise<{ code: string; isEntry: boolean }[]> {
-  const id = `\0entry.${types}`;
+/** A module with the text `source`, to begin with. */
+const entry = (source: string, id: string) => ({
+  name: "entry",
+  enforce: "pre" as const,
+  resolveId: (wanted: string) => (wanted === "virtual:entry" ? id : undefined),
+  load: (wanted: string) => (wanted === id ? source : undefined),
+});
+
+/** Bundles the module with the text `source`. `types` is its extension: `tsx` if it contains markup. */
+export async function bundle(source: string, types: "ts" | "tsx" = "ts"): Promise<string> {
   const output = await build({
     configFile: false,
     logLevel: "silent",
     root: resolve(WEB, "e2e"),
-    resolve: {
-      alias: [
-        { find: "@slipway/client/uppy", replacement: resolve(WEB, "client/src/uppy.ts") },
-        { find: "@slipway/client", replacement: resolve(WEB, "client/src/index.ts") },
-      ],
-    },
+    resolve: { alias: ALIAS },
     define: { "process.env.NODE_ENV": '"production"' },
-    plugins: [
-      {
-        name: "entry",
-        enforce: "pre",
-        resolveId: (wanted) => (wanted === "virtual:entry" ? id : undefined),
-        load: (wanted) => (wanted === id ? source : undefined),
-      },
-    ],
+    plugins: [entry(source, `\0entry.${types}`)],
     build: {
       write: false,
-      // Otherwise Vite adds a loader of style sheets to dynamic imports.
-      lib: { entry: "virtual:entry", formats: ["es"] },
       target: "es2022",
       rolldownOptions: {
         input: "virtual:entry",
         preserveEntrySignatures: "strict",
-        output: { format: "es", minify: true, codeSplitting },
+        output: { format: "es", minify: true, codeSplitting: false },
       },
     },
   });
   const bundles = Array.isArray(output) ? output : [output];
-  const found = bundles.flatMap((bundle) => ("output" in bundle ? bundle.output : []));
-  return found.filter((chunk) => chunk.type === "chunk");
+  const chunks = bundles.flatMap((bundle) => ("output" in bundle ? bundle.output : []));
+  return chunks.map((chunk) => (chunk.type === "chunk" ? chunk.code : "")).join("");
+}
+
+/** The minified chunks of a module, without what Vite adds to them. What is imported dynamically has its own. */
+export async function chunks(source: string): Promise<{ code: string; isEntry: boolean }[]> {
+  const input = await rolldown({
+    input: "virtual:entry",
+    resolve: { alias: Object.fromEntries(ALIAS.map(({ find, replacement }) => [find, replacement])) },
+    plugins: [entry(source, "\0entry.ts")],
+    preserveEntrySignatures: "strict",
+    logLevel: "silent",
+  });
+  const { output } = await input.generate({ format: "es", minify: true });
+  await input.close();
+  return output.filter((chunk) => chunk.type === "chunk");
 }

@@ -36,6 +36,9 @@ export interface Call {
 /** API Gateway answers after 30 s at the latest, so a request without an answer by then is lost. */
 const ANSWER_MS = 40_000;
 
+/** The answer to a second request, whose only purpose is a better message, is worth this wait. */
+const REACHABLE_MS = 5_000;
+
 /** A token callback may fail for a moment, as on a flaky network. More failures mean that there is no token. */
 const TOKEN_ATTEMPTS = 3;
 
@@ -44,13 +47,8 @@ export function connect(options: ConnectionOptions): Connection {
   let url: string;
   try {
     url = new URL(options.url, globalThis.location?.href).href.replace(/\/+$/, "");
-  } catch (cause) {
-    throw new SlipwayError(
-      "invalid_request",
-      `The option \`url\` must be the address of the API; "${options.url}" is not one.`,
-      0,
-      { cause },
-    );
+  } catch {
+    throw new SlipwayError("invalid_request", `The option url must be the address of the API, not "${options.url}".`);
   }
   const { fetch = (...args) => globalThis.fetch(...args) } = options;
   return { ...options, url, fetch, pace: new Pace() };
@@ -64,38 +62,42 @@ export async function call<T>(
 ): Promise<{ data: T; status: number }> {
   let refused: string | undefined;
   let tokenFailures = 0;
-  const tokenOf = async () => {
-    try {
-      return await connection.token(refused);
-    } catch (cause) {
-      check(signal);
-      if (cause instanceof SlipwayError) throw cause;
-      const retryable = ++tokenFailures < TOKEN_ATTEMPTS;
-      throw new SlipwayError("unauthenticated", `The token callback failed: ${cause}`, 0, { cause, retryable });
-    }
-  };
   return retrying(
     connection,
     async () => {
       for (;;) {
-        const token = await tokenOf();
+        let token: string;
+        try {
+          token = await connection.token(refused);
+        } catch (cause) {
+          check(signal);
+          if (cause instanceof SlipwayError) throw cause;
+          const retryable = ++tokenFailures < TOKEN_ATTEMPTS;
+          throw new SlipwayError("unauthenticated", `The token callback failed: ${cause}`, 0, { cause, retryable });
+        }
         const headers: Record<string, string> = { Authorization: `Bearer ${token}` };
         if (body) headers["Content-Type"] = "application/json";
         const init = { method, headers, body: body && JSON.stringify(body) };
-        const response = await answered(connection, connection.url + path, init, signal);
-        if (response.status >= 200 && response.status < 300) {
-          return { data: response.body as T, status: response.status };
-        }
-        const error = errorOf(response);
-        if (response.status !== 401 || token === refused) throw error;
-        // Repeat once, and only if the callback returns another token.
-        const again = refused !== undefined;
+        const { response, body: data } = await answered(connection, connection.url + path, init, signal);
+        const { ok, status } = response;
+        if (ok) return { data, status };
+        // Once: the callback returns a fresh token, or has none.
+        if (status !== 401 || refused !== undefined) throw errorOf(response, data);
         refused = token;
-        if (again) throw error;
       }
     },
     signal,
   );
+}
+
+/** Deletes what `path` names. Succeeds as well if it is deleted already: an earlier answer may have been lost. */
+export async function erase(connection: Connection, path: string, signal?: AbortSignal): Promise<void> {
+  await call(connection, path, { method: "DELETE", signal }).catch(unlessOver);
+}
+
+/** Throws every error but the one that says that something is gone. */
+export function unlessOver(error: unknown): undefined {
+  if (!(error instanceof SlipwayError && (error.code === "not_found" || error.code === "file_deleted"))) throw error;
 }
 
 /** One request with its whole answer, or an error that says why there is none. */
@@ -107,10 +109,10 @@ async function answered(connection: Connection, url: string, init: RequestInit, 
     const body = await response.json().catch((cause) => {
       if (response.ok || limit.signal.aborted) throw cause;
     });
-    return { status: response.status, headers: response.headers, body };
+    return { response, body };
   } catch (cause) {
     check(signal);
-    if (limit.signal.aborted) throw lost(`The API did not answer within ${ANSWER_MS / 1000} s.`, cause);
+    if (limit.signal.aborted) throw lost("The API did not answer within 40 s.", cause);
     throw await unanswered(connection, url, "The API", cause);
   } finally {
     limit.clear();
@@ -131,24 +133,20 @@ export async function unanswered(
 ): Promise<SlipwayError> {
   const { location } = globalThis;
   // Not `new URL(url).origin`, which React Native 0.74 does not implement.
-  if (location && !url.startsWith(`${location.origin}/`) && (await isReachable(connection, url))) {
-    const message = `${server} is reachable, but its CORS rule does not allow ${location.origin}.`;
-    return new SlipwayError("cors", message, 0, { cause });
+  if (location && !url.startsWith(`${location.origin}/`)) {
+    const { signal, clear } = deadline(REACHABLE_MS);
+    try {
+      // Without the query, so that no signature is spent on it.
+      await connection.fetch(url.replace(/\?.*/, ""), { mode: "no-cors", credentials: "omit", signal });
+      const message = `${server} is reachable, but its CORS rule does not allow ${location.origin}.`;
+      return new SlipwayError("cors", message, 0, { cause });
+    } catch {
+      // It is not reachable either.
+    } finally {
+      clear();
+    }
   }
   return lost("The connection failed.", cause);
-}
-
-async function isReachable(connection: Connection, url: string): Promise<boolean> {
-  const limit = deadline(5_000);
-  try {
-    // Without the query, so that no signature is spent on it.
-    await connection.fetch(url.replace(/\?.*/, ""), { mode: "no-cors", credentials: "omit", signal: limit.signal });
-    return true;
-  } catch {
-    return false;
-  } finally {
-    limit.clear();
-  }
 }
 
 /** The error for a connection that was cut, or could not be made. */

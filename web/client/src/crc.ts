@@ -1,6 +1,5 @@
 /** The checksum of a file that is being sent. Its code is loaded when the first large file is uploaded. */
 import { withMemory } from "./memory.js";
-import { isReadable } from "./send.js";
 
 /** A checksum in the making. */
 export interface Crc {
@@ -10,13 +9,11 @@ export interface Crc {
   value(): Promise<string | undefined>;
 }
 
-/** The CRC-64/NVME of `file`; undefined where scripts cannot read it. */
-export function crcOf(file: Blob): Crc | undefined {
-  if (!isReadable(file)) return undefined;
-  // Without the code, as after a deployment that replaced it, the upload goes without.
-  const loading = import("./crc64.js").then(({ FileCrc }) => new FileCrc(file, withMemory)).catch(() => undefined);
-  return {
-    readTo: (end) => void loading.then((crc) => crc?.readTo(end)),
-    value: () => loading.then((crc) => crc?.value()),
-  };
+/** The CRC-64/NVME of `file`; undefined if its code cannot be loaded, as after a deployment that replaced it. */
+export async function crcOf(file: Blob): Promise<Crc | undefined> {
+  try {
+    return new (await import("./crc64.js")).FileCrc(file, withMemory);
+  } catch {
+    return undefined;
+  }
 }

@@ -58,13 +58,12 @@ const BY_STATUS: Record<number, ErrorCode> = {
 };
 
 /** Reads an error answer: `{code, error}` of a function, `{message}` of API Gateway, or neither. */
-export function errorOf(response: { status: number; headers: Headers; body?: unknown }): SlipwayError {
-  const { status, headers, body } = response;
+export function errorOf({ status, headers }: Response, body?: unknown): SlipwayError {
   const { code, error, message, requestId } = (body ?? {}) as Record<string, string | undefined>;
   const fitting = (code as ErrorCode) ?? BY_STATUS[status] ?? "gateway";
-  const seconds = Number(headers.get("Retry-After") ?? Number.NaN);
+  const seconds = Number.parseInt(headers.get("Retry-After") ?? "", 10);
   return new SlipwayError(fitting, error ?? message ?? `The server answered ${status}.`, status, {
     requestId,
-    retryAfterMs: Number.isFinite(seconds) ? seconds * 1000 : undefined,
+    retryAfterMs: seconds >= 0 ? seconds * 1000 : undefined,
   });
 }

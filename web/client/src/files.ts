@@ -1,6 +1,6 @@
 /** Lists, reads and deletes files. */
 import { check } from "./abort.js";
-import { type Call, type Connection, call, unanswered } from "./connection.js";
+import { type Call, type Connection, call, erase, unanswered } from "./connection.js";
 import { errorOf, SlipwayError } from "./errors.js";
 import { query } from "./names.js";
 import { retrying } from "./retry.js";
@@ -73,7 +73,7 @@ export async function download(
   const file = await get(connection, id, { signal });
   const { url } = file;
   if (url === null) {
-    throw new SlipwayError("forbidden", `The file cannot be read: ${file.urlBlocked ?? "it has no URL"}.`);
+    throw new SlipwayError("forbidden", `The file cannot be read: ${file.urlBlocked ?? "no URL"}.`);
   }
   return retrying(
     connection,
@@ -93,12 +93,7 @@ export async function download(
 
 /** Deletes a file. Succeeds as well if it is deleted already. */
 export async function remove(connection: Connection, id: string, options: Pick<Call, "signal"> = {}): Promise<void> {
-  try {
-    await call(connection, `/files/${encodeURIComponent(id)}`, { method: "DELETE", ...options });
-  } catch (error) {
-    // The answer to an earlier attempt may have been lost.
-    if (!(error instanceof SlipwayError && error.code === "not_found")) throw error;
-  }
+  await erase(connection, `/files/${encodeURIComponent(id)}`, options.signal);
 }
 
 /** The most ids in one request. */

@@ -47,25 +47,26 @@ export interface Client {
   usage: Bound<typeof usage>;
 }
 
+const functions = {
+  upload,
+  unfinished,
+  inspect,
+  discard,
+  list,
+  listPage,
+  get,
+  download,
+  remove,
+  removeMany,
+  usage,
+};
+
 /** A client for one API and one caller. */
 export function createClient(options: ConnectionOptions): Client {
   const connection = connect(options);
-  const bound =
-    <R extends unknown[], T>(f: (connection: Connection, ...rest: R) => T) =>
-    (...rest: R) =>
-      f(connection, ...rest);
-  return {
-    connection,
-    upload: bound(upload),
-    unfinished: bound(unfinished),
-    inspect: bound(inspect),
-    discard: bound(discard),
-    list: bound(list),
-    listPage: bound(listPage),
-    get: bound(get),
-    download: bound(download),
-    remove: bound(remove),
-    removeMany: bound(removeMany),
-    usage: bound(usage),
-  };
+  const client: Record<string, unknown> = { connection };
+  for (const [name, call] of Object.entries(functions)) {
+    client[name] = (...rest: unknown[]) => (call as (...all: unknown[]) => unknown)(connection, ...rest);
+  }
+  return client as unknown as Client;
 }

@@ -1,6 +1,6 @@
 /** Uploads a file in parts: several at once, signed just in time, and never a part that S3 already has. */
-import { type Call, type Connection, call } from "./connection.js";
-import { type Crc, crcOf } from "./crc.js";
+import { type Call, type Connection, call, erase, unlessOver } from "./connection.js";
+import { crcOf } from "./crc.js";
 import { SlipwayError } from "./errors.js";
 import type { StoredFile } from "./files.js";
 import { query } from "./names.js";
@@ -10,6 +10,7 @@ import { defaultStore, keyOf, quietly, type ResumeStore } from "./resume.js";
 import { sleep } from "./retry.js";
 import { exclusively } from "./running.js";
 import type { components } from "./schema.js";
+import { isReadable } from "./send.js";
 import { type Job, post } from "./upload.js";
 
 type Schemas = components["schemas"];
@@ -95,14 +96,10 @@ export async function inspect(
 
 /** Aborts an unfinished upload. S3 deletes its parts. */
 export async function discard(connection: Connection, id: string, options: Pick<Call, "signal"> = {}): Promise<void> {
-  await call(connection, path(id), { method: "DELETE", ...options }).catch(unlessOver);
+  await erase(connection, path(id), options.signal);
 }
 
 const path = (id: string) => `/multipart-uploads/${encodeURIComponent(id)}`;
-
-function unlessOver(error: unknown): undefined {
-  if (!(error instanceof SlipwayError && (error.code === "not_found" || error.code === "file_deleted"))) throw error;
-}
 
 async function begin({ connection, file, intent, options }: PartsJob): Promise<Plan> {
   const partSize = options.partSize ?? connection.pace.partSize(file.size);
@@ -133,7 +130,7 @@ async function finish(job: PartsJob, begun: Plan): Promise<StoredFile> {
     const crc = crcUnless(file, plan, options.checksum);
     await sendParts(job, plan, crc);
     try {
-      return await complete(connection, plan.id, options, await crc?.value());
+      return await complete(connection, plan.id, options, await (await crc)?.value());
     } catch (error) {
       const code = error instanceof SlipwayError && round < ROUNDS && error.code;
       if (code === "parts_missing") plan = planned(await inspect(connection, plan.id, options));
@@ -144,10 +141,11 @@ async function finish(job: PartsJob, begun: Plan): Promise<StoredFile> {
   }
 }
 
-function crcUnless(file: Blob, { stored }: Plan, wanted?: boolean): Crc | undefined {
+/** The checksum, unless too much would have to be read again for it. */
+function crcUnless(file: Blob, { stored }: Plan, wanted?: boolean): ReturnType<typeof crcOf> | undefined {
   let there = 0;
   for (const size of stored.values()) there += size;
-  return (wanted ?? there <= READ_AGAIN_UP_TO) ? crcOf(file) : undefined;
+  return isReadable(file) && (wanted ?? there <= READ_AGAIN_UP_TO) ? crcOf(file) : undefined;
 }
 
 async function complete(

@@ -14,7 +14,7 @@ export function plainName(name: string): string {
 const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+( *;|$)/;
 
 /** A type as the API takes it. Browsers leave `File.type` empty where they know none, and scripts may set anything. */
-export function plainType(type: string): string {
+export function plainType(type = ""): string {
   return MEDIA_TYPE.test(type) && type.length < 256 ? type : "application/octet-stream";
 }
 

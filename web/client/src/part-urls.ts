@@ -14,10 +14,8 @@ const FRESH_MS = 45_000;
 
 /** The URLs of one upload. */
 export interface PartUrls {
-  /** A URL for part `n`. It may have been signed together with an earlier one. */
-  take(n: number): Promise<SignedPart>;
-  /** S3 refused the URL of part `n`: the next `take` signs a new one. */
-  refused(n: number): void;
+  /** A URL for part `n`. It may have been signed together with an earlier one, unless a `fresh` one is needed. */
+  take(n: number, fresh: boolean): Promise<SignedPart>;
 }
 
 /** Signs the parts of upload `id`, up to `ahead` at once. `waiting` are those that are not being sent yet. */
@@ -29,26 +27,21 @@ export function partUrls(
   signal: AbortSignal,
 ): PartUrls {
   const signed = new Map<number, { part: Promise<SignedPart>; at: number }>();
-  const refused = (n: number) => void signed.delete(n);
   const sign = (partNumbers: number[]) => {
     const at = Date.now();
     const path = `/multipart-uploads/${encodeURIComponent(id)}/parts`;
     const answer = post<Answer>(connection, path, { partNumbers }, signal);
     for (const n of partNumbers) {
-      const part = answer.then(({ parts }) => {
-        const found = parts.find(({ partNumber }) => partNumber === n);
-        if (!found) throw new Error(`The server signed no part ${n}.`);
-        return found;
-      });
+      // Every part that was asked for is in the answer.
+      const part = answer.then(({ parts }) => parts.find(({ partNumber }) => partNumber === n) as SignedPart);
       // `take` reports the failure. This handler prevents an unhandled rejection for parts that are never taken.
-      part.catch(() => refused(n));
+      part.catch(() => signed.delete(n));
       signed.set(n, { part, at });
     }
   };
   return {
-    refused,
-    take(n) {
-      if (Date.now() - (signed.get(n)?.at ?? 0) > FRESH_MS) {
+    take(n, fresh) {
+      if (fresh || Date.now() - (signed.get(n)?.at ?? 0) > FRESH_MS) {
         sign([n, ...waiting.slice(0, ahead - 1).filter((other) => !signed.has(other))]);
       }
       return signed.get(n)?.part as Promise<SignedPart>;

@@ -1,26 +1,20 @@
 /** Uploads a file in one PUT: presign, send, record. */
 import { check } from "./abort.js";
-import { call } from "./connection.js";
+import { erase } from "./connection.js";
 import { crcOf } from "./crc.js";
 import { SlipwayError } from "./errors.js";
 import type { StoredFile } from "./files.js";
 import { withMemory } from "./memory.js";
 import { notify } from "./notify.js";
 import { retrying } from "./retry.js";
-import { isReadable, put } from "./send.js";
-import type { Job } from "./upload.js";
+import { bytesOf, isReadable, put } from "./send.js";
+import type { Job, Source } from "./upload.js";
 
 /**
  * SHA-256 is part of what is signed, so that it costs its time before anything is sent, and the whole file in memory.
  * Larger files have a CRC instead, which is computed while they are sent.
  */
 const HASHED_UP_TO = 8 * 1024 * 1024;
-
-/** How often a URL that S3 refuses is replaced by a fresh one. */
-export const FRESH_URLS = 3;
-
-const FORBIDDEN = 403;
-const EXISTS = 412;
 
 /** Uploads in one PUT. */
 export async function uploadAtOnce(job: Job): Promise<StoredFile> {
@@ -29,49 +23,64 @@ export async function uploadAtOnce(job: Job): Promise<StoredFile> {
   const { size } = file;
   // Firefox would wait without end for a file that has grown. A slice ends where the file ended.
   const body = "slice" in file ? file.slice(0, size) : file;
-  const intent = { ...job.intent, checksumSha256: await sha256(job) };
-  const crc = size > HASHED_UP_TO && options.checksum !== false ? crcOf(body as Blob) : undefined;
+  const read = options.checksum !== false && isReadable(body) ? body : undefined;
+  const isLarge = size > HASHED_UP_TO;
+  const intent = { ...job.intent, checksumSha256: read && !isLarge ? await sha256(read) : undefined };
+  check(signal);
+  const crc = read && isLarge ? crcOf(read) : undefined;
+  const sign = async () => {
+    const signed = await steps.presign(intent, signal);
+    notify(options.onStart, { id: signed.id, resumable: false });
+    // After the request, which is what the time is needed for.
+    void crc?.then((some) => some?.readTo(size));
+    return { ...signed, url: signed.presignedUrl };
+  };
+  const report = (sent: number) => notify(options.onProgress, { sent, total: size, resumed: 0 });
+  const { id, objectKey } = await sendSigned(job, sign, body, report, signal);
+  report(size);
+  const stored = await retrying(connection, () => steps.confirm(objectKey, signal), signal, notYet);
+  const there = stored.checksumCrc64nvme;
+  const here = there && (await (await crc)?.value());
+  if (!here || here === there) return stored;
+  await erase(connection, `/files/${id}`).catch(() => undefined);
+  throw new SlipwayError("checksum_mismatch", "S3 has other bytes than the file.");
+}
+
+/** How often a URL that S3 refuses is replaced by a fresh one. */
+const FRESH_URLS = 3;
+
+const FORBIDDEN = 403;
+const EXISTS = 412;
+
+/**
+ * Sends `body` to the URL that `sign` answers. Where S3 refuses it, the URL has most likely expired (it is valid for
+ * minutes, and a laptop may have slept): `sign` is called again, with how often that was.
+ */
+export async function sendSigned<T extends { url: string; headers: object }>(
+  { connection, steps }: Job,
+  sign: (refused: number) => Promise<T>,
+  body: Source,
+  onSent: (bytes: number) => void,
+  signal?: AbortSignal,
+): Promise<T> {
   for (let refused = 0; ; refused++) {
-    const { id, objectKey, presignedUrl: url, headers } = await steps.presign(intent, signal);
-    notify(options.onStart, { id, resumable: false });
-    const report = (sent: number) => notify(options.onProgress, { sent, total: size, resumed: 0 });
-    report(0);
-    const sending = { url, headers: { ...headers } as Record<string, string>, body, signal, onSent: report };
+    const signed = await sign(refused);
     const known = refused < FRESH_URLS ? [FORBIDDEN, EXISTS] : [EXISTS];
     const send = () => {
-      crc?.readTo(size);
-      return put(connection, sending, known);
+      onSent(0);
+      return put(connection, signed.url, { ...signed.headers }, body, known, onSent, signal);
     };
-    const status = await retrying(connection, () => steps.turn(send, signal), signal);
-    // The URL has most likely expired: it is valid for minutes, and a laptop may have slept.
-    if (status === FORBIDDEN) continue;
-    report(size);
-    const stored = await retrying(connection, () => steps.confirm(objectKey, signal), signal, notYet);
-    const there = (stored as { checksumCrc64nvme?: string | null }).checksumCrc64nvme;
-    const here = there && (await crc?.value());
-    if (!here || here === there) return stored;
-    await call(connection, `/files/${id}`, { method: "DELETE" }).catch(() => undefined);
-    throw new SlipwayError("checksum_mismatch", "S3 has stored other bytes than the file has. Upload it again.");
+    if ((await retrying(connection, () => steps.turn(send, signal), signal)) !== FORBIDDEN) return signed;
   }
 }
 
 /** S3 has answered the PUT, so "there is no upload yet" may change. `call` has repeated everything else. */
 const notYet = ({ code, details }: SlipwayError) => code === "upload_not_found" || details.retryable === true;
 
-async function sha256({ file, options }: Job): Promise<string | undefined> {
-  // Browsers offer it on secure pages only, React Native not at all.
-  const subtle = globalThis.crypto?.subtle;
-  if (options.checksum === false || file.size > HASHED_UP_TO || !subtle || !isReadable(file)) return undefined;
+/** The SHA-256 in base64. Browsers offer it on secure pages only, React Native not at all. */
+function sha256(file: Blob): Promise<string | undefined> {
   return withMemory(file.size, async () => {
-    const bytes = await file.arrayBuffer().catch((cause) => {
-      throw new SlipwayError("file_changed", "The file cannot be read. Choose it again.", 0, { cause });
-    });
-    // Firefox resolves with fewer bytes where other browsers reject.
-    if (bytes.byteLength !== file.size) {
-      throw new SlipwayError("file_changed", "The file has changed on the disk. Choose it again.");
-    }
-    const digest = await subtle.digest("SHA-256", bytes);
-    check(options.signal);
-    return btoa(String.fromCharCode(...new Uint8Array(digest)));
+    const digest = await globalThis.crypto?.subtle?.digest("SHA-256", await bytesOf(file, file.size));
+    return digest && btoa(String.fromCharCode(...new Uint8Array(digest)));
   });
 }

@@ -113,15 +113,12 @@ export async function uploadBy(
 ): Promise<StoredFile> {
   const own = file as Partial<File & FileOnDisk>;
   if (typeof own?.size !== "number" || !(own.slice || own.uri)) {
-    throw new SlipwayError(
-      "invalid_request",
-      "upload() needs a File or a Blob. In Node.js, `fs.openAsBlob(path)` makes one of a file on the disk.",
-    );
+    throw new SlipwayError("invalid_request", "Pass a File or a Blob. In Node.js, use fs.openAsBlob(path).");
   }
   const { rule, metadata, uploadId } = options;
   const intent: Intent = {
-    fileName: plainName(options.fileName ?? own.name ?? "file"),
-    contentType: options.contentType || plainType(own.type ?? ""),
+    fileName: plainName(options.fileName ?? own.name ?? ""),
+    contentType: options.contentType || plainType(own.type),
     size: own.size,
     rule,
     metadata,

@@ -99,7 +99,7 @@ function describe(file: ReturnType<FileOf>): Schemas["MultipartIntent"] {
   const folder = String(relativePath ?? "").replace(/^\/+|[^/]*$/g, "");
   return {
     fileName: plainName(folder + String(name || file.name || "file")),
-    contentType: plainType(file.type ?? ""),
+    contentType: plainType(file.type),
     size: file.size ?? 0,
   };
 }

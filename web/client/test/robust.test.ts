@@ -123,7 +123,7 @@ test("after the last byte, the answer may take as long as a proxy needs to send 
   const body = Object.assign(new Blob(["x"]), { slice: () => new Blob(["x"]) });
   Object.defineProperty(body, "size", { value: 100 * MIB });
   const connection = connect({ url: "http://localhost:1", token: () => "t" });
-  const send = () => put(connection, { url: "http://localhost:1/x", headers: {}, body }, []);
+  const send = () => put(connection, "http://localhost:1/x", {}, body, [], () => {});
   // 100 MiB at 64 KiB/s take 26 minutes.
   Proxied.answerAfterMs = 25 * 60_000;
   const patient = send();
@@ -236,7 +236,7 @@ test("the reason for S3's refusal of a skewed clock is named", async () => {
 
 test("options that cannot be used are named", async () => {
   expect(() => connect({ url: "/api", token: () => "t" })).toThrow(
-    'The option `url` must be the address of the API; "/api" is not one.',
+    'The option url must be the address of the API, not "/api".',
   );
   vi.stubGlobal("location", { href: "https://app.example.com/page?x", origin: "https://app.example.com" });
   expect(connect({ url: "/api/", token: () => "t" }).url).toBe("https://app.example.com/api");
