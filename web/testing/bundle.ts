@@ -9,6 +9,8 @@ const WEB = resolve(import.meta.dirname, "..");
 const ALIAS = [
   { find: "@slipway/client/uppy", replacement: resolve(WEB, "client/src/uppy.ts") },
   { find: "@slipway/client", replacement: resolve(WEB, "client/src/index.ts") },
+  { find: "@slipway/react", replacement: resolve(WEB, "react/src/index.ts") },
+  { find: "@slipway/uploader", replacement: resolve(WEB, "uploader/src/index.ts") },
 ];
 
 /** A module with the text `source`, to begin with. */
