@@ -48,7 +48,7 @@ export function connect(options: ConnectionOptions): Connection {
   try {
     url = new URL(options.url, globalThis.location?.href).href.replace(/\/+$/, "");
   } catch {
-    throw new SlipwayError("invalid_request", `The option url must be the address of the API, not "${options.url}".`);
+    throw new SlipwayError("invalid_request", `url must be the address of the API, not "${options.url}".`);
   }
   const { fetch = (...args) => globalThis.fetch(...args) } = options;
   return { ...options, url, fetch, pace: new Pace() };

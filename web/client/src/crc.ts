@@ -3,7 +3,7 @@ import { withMemory } from "./memory.js";
 
 /** A checksum in the making. */
 export interface Crc {
-  /** Reads up to the byte `end`. */
+  /** Reads up to the byte `end`, or to the end of the file. */
   readTo(end: number): void;
   /** The whole file's, as the API writes it; undefined if it cannot be computed. */
   value(): Promise<string | undefined>;

@@ -85,7 +85,8 @@ export class FileCrc implements Crc {
   ) {}
 
   /** Reads up to the byte `end`. A failure shows in `value`. */
-  readTo(end: number): void {
+  readTo(wanted: number): void {
+    const end = Math.min(wanted, this.file.size);
     this.#work = this.#work.then(async () => {
       while (this.#read < end) {
         const length = Math.min(PIECE, end - this.#read);

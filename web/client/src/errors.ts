@@ -44,15 +44,17 @@ export class SlipwayError extends Error {
 
   /** Whether the same request may succeed later. */
   get retryable(): boolean {
-    const passing = this.code === "network" || this.code === "cors" || this.status === 429 || this.status >= 500;
+    const { code, status } = this;
+    // Too many unfinished uploads stay too many until the application completes or aborts some.
+    const passing = /^(network|cors)$/.test(code) || status >= 500 || (status === 429 && !/^too/.test(code));
     return this.details.retryable ?? passing;
   }
 }
 
+/** What API Gateway means. Its 404 is a wrong `url`, and must not look like a file that is gone. */
 const BY_STATUS: Record<number, ErrorCode> = {
   401: "unauthenticated",
   403: "forbidden",
-  404: "not_found",
   503: "unavailable",
   504: "timeout",
 };
@@ -61,7 +63,7 @@ const BY_STATUS: Record<number, ErrorCode> = {
 export function errorOf({ status, headers }: Response, body?: unknown): SlipwayError {
   const { code, error, message, requestId } = (body ?? {}) as Record<string, string | undefined>;
   const fitting = (code as ErrorCode) ?? BY_STATUS[status] ?? "gateway";
-  const seconds = Number.parseInt(headers.get("Retry-After") ?? "", 10);
+  const seconds = Number.parseInt(headers.get("Retry-After") as string, 10);
   return new SlipwayError(fitting, error ?? message ?? `The server answered ${status}.`, status, {
     requestId,
     retryAfterMs: seconds >= 0 ? seconds * 1000 : undefined,

@@ -21,46 +21,86 @@ export type StoredFile = Schemas["File"] & {
 /** How many files and bytes the caller has stored. */
 export type Usage = Omit<Schemas["Usage"], "success">;
 
-/** What to list. */
-export interface ListOptions {
-  /** Only files whose type begins with this, such as `image/`. */
-  contentType?: string;
-  /** Only files that were uploaded by this rule. */
-  rule?: string;
+/** How many files each request lists. */
+interface PageOptions {
   /** The most files per request, 1 to 1000. Default: 50. */
   pageSize?: number;
   signal?: AbortSignal;
 }
 
-/** A page of the list. */
-export type Page = Omit<Schemas["FilePage"], "success">;
+/** What to list. */
+export interface ListOptions extends PageOptions {
+  /** Only files whose type begins with this, such as `image/`. */
+  contentType?: string;
+  /** Only files that were uploaded under this rule. */
+  rule?: string;
+  /** By name instead of newest first. */
+  sort?: "name";
+  /** Only files whose name begins with this, by name: `photos/` lists what is in that folder and below it. */
+  prefix?: string;
+  /** Only files whose name contains this, in any case. Not together with `sort` or `prefix`. */
+  q?: string;
+}
+
+/** What to list on one page. */
+export interface ListPageOptions extends ListOptions {
+  /** Groups names that have a `/` after `prefix` into `folders`. Not together with `contentType`, `rule` or `q`. */
+  delimiter?: "/";
+  /** The `nextCursor` of the page before, with the same options. */
+  cursor?: string | null;
+}
+
+/** A page of the list. `folders` is absent without a `delimiter`. */
+export type Page = Omit<Schemas["FilePage"], "success"> & { folders?: string[] };
 
 /** One page. Pass its `nextCursor` as `cursor` for the next one. */
 export async function listPage(
   connection: Connection,
-  { contentType, rule, pageSize, signal, cursor }: ListOptions & { cursor?: string | null } = {},
+  { pageSize: limit, signal, ...filters }: ListPageOptions = {},
 ): Promise<Page> {
-  const search = query({ contentType, rule, limit: pageSize, cursor });
-  return (await call<Page>(connection, `/files${search}`, { signal })).data;
+  return (await call<Page>(connection, `/files${query({ ...filters, limit })}`, { signal })).data;
 }
 
-/** All files, newest first. Pages are requested as they are needed. */
-export async function* list(connection: Connection, options: ListOptions = {}): AsyncGenerator<StoredFile, void> {
+/** All pages, requested as they are needed. */
+export async function* pages<P extends { nextCursor: string | null }>(
+  load: (cursor?: string | null) => Promise<P>,
+): AsyncGenerator<P, void> {
   let cursor: string | null | undefined;
   do {
-    const page = await listPage(connection, { ...options, cursor });
-    yield* page.files;
+    const page = await load(cursor);
+    yield page;
     cursor = page.nextCursor;
   } while (cursor);
+}
+
+/** All files, newest first unless `sort` or `prefix` is given. Pages are requested as they are needed. */
+export async function* list(connection: Connection, options: ListOptions = {}): AsyncGenerator<StoredFile, void> {
+  for await (const { files } of pages((cursor) => listPage(connection, { ...options, cursor }))) yield* files;
+}
+
+/** What is in a folder: its folders, as the prefix of the names in them, and its files. */
+export interface Folder {
+  folders: string[];
+  files: StoredFile[];
+}
+
+/** All that is directly in `folder`, by name, page by page. A folder ends with `/`; without one it is the root. */
+export async function* listFolder(
+  connection: Connection,
+  folder = "",
+  options: PageOptions = {},
+): AsyncGenerator<Folder, void> {
+  const load = (cursor?: string | null) => listPage(connection, { ...options, prefix: folder, delimiter: "/", cursor });
+  for await (const { folders = [], files } of pages(load)) yield { folders, files };
 }
 
 /** One file with a fresh read URL. With `download`, a browser saves it under its original name. */
 export async function get(
   connection: Connection,
   id: string,
-  { download = false, signal }: { download?: boolean; signal?: AbortSignal } = {},
+  { download, signal }: { download?: boolean; signal?: AbortSignal } = {},
 ): Promise<StoredFile> {
-  const path = `/files/${encodeURIComponent(id)}${download ? "?download=true" : ""}`;
+  const path = `/files/${encodeURIComponent(id)}${query({ download })}`;
   return (await call<Schemas["FileResponse"]>(connection, path, { signal })).data.file;
 }
 
@@ -73,7 +113,7 @@ export async function download(
   const file = await get(connection, id, { signal });
   const { url } = file;
   if (url === null) {
-    throw new SlipwayError("forbidden", `The file cannot be read: ${file.urlBlocked ?? "no URL"}.`);
+    throw new SlipwayError("forbidden", `The file has no URL: ${file.urlBlocked}.`);
   }
   return retrying(
     connection,

@@ -1,13 +1,28 @@
 /** The client of Slipway for browsers, Node.js, React Native and other runtimes with `fetch`. */
 import { type Connection, type ConnectionOptions, connect } from "./connection.js";
-import { download, get, list, listPage, remove, removeMany, usage } from "./files.js";
+import { download, get, list, listFolder, listPage, remove, removeMany, usage } from "./files.js";
 import { discard, inspect, unfinished } from "./multipart.js";
 import { upload } from "./upload.js";
 
 export type { Connection, ConnectionOptions } from "./connection.js";
 export { connect } from "./connection.js";
 export { type ErrorCode, SlipwayError } from "./errors.js";
-export * from "./files.js";
+export {
+  download,
+  type Folder,
+  get,
+  type ListOptions,
+  type ListPageOptions,
+  list,
+  listFolder,
+  listPage,
+  type Page,
+  remove,
+  removeMany,
+  type StoredFile,
+  type Usage,
+  usage,
+} from "./files.js";
 export { discard, inspect, type PartialUpload, type UnfinishedUpload, unfinished } from "./multipart.js";
 export { plainName } from "./names.js";
 export {
@@ -40,6 +55,7 @@ export interface Client {
   discard: Bound<typeof discard>;
   list: Bound<typeof list>;
   listPage: Bound<typeof listPage>;
+  listFolder: Bound<typeof listFolder>;
   get: Bound<typeof get>;
   download: Bound<typeof download>;
   remove: Bound<typeof remove>;
@@ -54,6 +70,7 @@ const functions = {
   discard,
   list,
   listPage,
+  listFolder,
   get,
   download,
   remove,

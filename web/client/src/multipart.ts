@@ -2,7 +2,7 @@
 import { type Call, type Connection, call, erase, unlessOver } from "./connection.js";
 import { crcOf } from "./crc.js";
 import { SlipwayError } from "./errors.js";
-import type { StoredFile } from "./files.js";
+import { pages, type StoredFile } from "./files.js";
 import { query } from "./names.js";
 import { notify } from "./notify.js";
 import { sendParts } from "./parts.js";
@@ -46,7 +46,7 @@ export function uploadInParts(job: PartsJob): Promise<StoredFile> {
   const key = keyOf(connection.url, file, intent.fileName);
   const store = options.resume === false ? undefined : (options.resume ?? defaultStore());
   // Two uploads of one file at a time must not share an upload id: to cancel one would abort the other.
-  return exclusively(key, (isOnly) => resumeOrBegin(job, isOnly ? store : undefined, key ?? ""));
+  return exclusively(key, (isOnly) => resumeOrBegin(job, isOnly ? store : undefined, key));
 }
 
 async function resumeOrBegin(job: PartsJob, store: ResumeStore | undefined, key: string): Promise<StoredFile> {
@@ -76,13 +76,9 @@ export async function* unfinished(
   connection: Connection,
   options: Pick<Call, "signal"> = {},
 ): AsyncGenerator<UnfinishedUpload, void> {
-  let search = "";
-  for (;;) {
-    const page = await call<Schemas["MultipartPage"]>(connection, `/multipart-uploads${search}`, options);
-    yield* page.data.uploads;
-    if (page.data.nextCursor === null) return;
-    search = query({ cursor: page.data.nextCursor });
-  }
+  const load = async (cursor?: string | null) =>
+    (await call<Schemas["MultipartPage"]>(connection, `/multipart-uploads${query({ cursor })}`, options)).data;
+  for await (const { uploads } of pages(load)) yield* uploads;
 }
 
 /** One unfinished upload, with the parts that S3 has. */
@@ -113,7 +109,7 @@ async function resume({ connection, file, intent, options }: PartsJob, id: strin
   const upload = await inspect(connection, id, options);
   // macOS decomposes names (NFD) in some places and composes them (NFC) in others.
   if (upload.size !== file.size || upload.fileName.normalize() !== intent.fileName.normalize()) {
-    throw new SlipwayError("file_changed", `This is not the file of the unfinished upload, “${upload.fileName}”.`);
+    throw new SlipwayError("file_changed", `This is not the unfinished “${upload.fileName}”.`);
   }
   return planned(upload);
 }

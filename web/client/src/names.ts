@@ -19,7 +19,7 @@ export function plainType(type = ""): string {
 }
 
 /** A query with the values that are set. React Native's `URLSearchParams` has no `set`, and older browsers' no `size`. */
-export function query(values: Record<string, string | number | null | undefined>): string {
+export function query(values: Record<string, string | number | boolean | null | undefined>): string {
   const set = Object.entries(values).filter(([, value]) => value);
   return set.map(([name, value], n) => `${n ? "&" : "?"}${name}=${encodeURIComponent(value as string)}`).join("");
 }

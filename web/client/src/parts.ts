@@ -11,12 +11,14 @@ const PARALLEL = 4;
 /** Resolves when S3 has every part of `plan`. Rejects with the first error that lasts, and aborts the other parts. */
 export function sendParts(job: PartsJob, plan: Plan, crc?: Promise<Crc | undefined>): Promise<void> {
   const { connection, file, options } = job;
-  const range = (n: number): [number, number] => [(n - 1) * plan.partSize, Math.min(n * plan.partSize, file.size)];
+  const { partSize } = plan;
+  // The last one is shorter: a slice ends where the file ends.
+  const part = (n: number) => file.slice((n - 1) * partSize, n * partSize);
   const waiting: number[] = [];
   let resumed = 0;
   for (let n = 1; n <= plan.partCount; n++) {
-    const [from, to] = range(n);
-    if (plan.stored.get(n) === to - from) resumed += to - from;
+    const { size } = part(n);
+    if (plan.stored.get(n) === size) resumed += size;
     else waiting.push(n);
   }
   let sent = resumed;
@@ -25,10 +27,10 @@ export function sendParts(job: PartsJob, plan: Plan, crc?: Promise<Crc | undefin
 
   const { controller, unlink } = linked(options.signal);
   const { signal } = controller;
-  const most = Math.max(1, Math.floor(options.parallel ?? PARALLEL) || 1);
+  const most = Math.max(1, options.parallel || PARALLEL);
   const urls = partUrls(connection, plan.id, waiting, 2 * most, signal);
   const send = async (n: number): Promise<void> => {
-    const body = file.slice(...range(n));
+    const body = part(n);
     const end = connection.pace.begin();
     let counted = 0;
     const onSent = (bytes: number) => {
@@ -39,7 +41,7 @@ export function sendParts(job: PartsJob, plan: Plan, crc?: Promise<Crc | undefin
     };
     const sign = (refused: number) => {
       // What is being sent is in the disk's cache.
-      void crc?.then((some) => some?.readTo(range(n)[1]));
+      void crc?.then((some) => some?.readTo(n * partSize));
       return urls.take(n, refused > 0);
     };
     try {

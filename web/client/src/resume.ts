@@ -16,9 +16,9 @@ export function defaultStore(): ResumeStore | undefined {
   }
 }
 
-/** The key of a file at an API. It needs no bytes of the file. A plain Blob has too few properties for one. */
-export function keyOf(url: string, file: Blob, fileName: string): string | undefined {
-  if (!("lastModified" in file)) return undefined;
+/** The key of a file at an API. It needs no bytes of the file. A plain Blob has too few properties, and gets none. */
+export function keyOf(url: string, file: Blob, fileName: string): string {
+  if (!("lastModified" in file)) return "";
   return [`slipway:${url}`, fileName.normalize(), file.size, file.type, file.lastModified].join("|");
 }
 

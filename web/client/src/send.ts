@@ -54,12 +54,9 @@ async function checkFile(body: Source): Promise<void> {
 
 /** Reads `length` bytes. */
 export async function bytesOf(file: Blob, length: number): Promise<ArrayBuffer> {
-  let cause: unknown;
-  const bytes = await file.arrayBuffer().catch((error) => {
-    cause = error;
-  });
+  const bytes = await file.arrayBuffer().catch(() => undefined);
   if (bytes?.byteLength === length) return bytes;
-  throw new SlipwayError("file_changed", "The file has changed on the disk or is gone. Choose it again.", 0, { cause });
+  throw new SlipwayError("file_changed", "The file has changed on the disk or is gone. Choose it again.");
 }
 
 /** Whether scripts can read the file. React Native's cannot. */
@@ -72,10 +69,9 @@ export function isReadable(file: Source): file is Blob {
  * `XAmzContentSHA256Mismatch` and its like, `IncompleteBody`, `RequestTimeout`, `ConditionalRequestConflict`, `SlowDown`.
  */
 const AGAIN = /BadDigest|Conflict|Incomplete|RequestTimeout|SlowDown|Mismatch/;
-
 /** S3 reports the reason in XML. */
 function refusal(status: number, text: string): SlipwayError {
-  const code = /<Code>([^<]*)<\/Code>/.exec(text)?.[1] ?? "no reason";
+  const code = /<Code>([^<]*)<\/Code>/.exec(text)?.[1] ?? "";
   const retryable = status >= 500 || AGAIN.test(code);
   const hint = code === "RequestTimeTooSkewed" ? " The clock of the server that signs differs from S3's." : "";
   const message = `S3 refused the upload (${status} ${code}).${hint}`;
@@ -126,7 +122,7 @@ const byXhr: Send = (_, url, headers, body, onSent, signal) =>
       allowed = answerMs(body.size);
     };
     xhr.onload = () => resolve({ status: xhr.status, text: xhr.responseText });
-    xhr.onerror = () => reject(new Error("XMLHttpRequest failed"));
+    xhr.onerror = reject;
     xhr.onabort = () => reject(reason);
     xhr.onloadend = () => {
       clearInterval(watch);

@@ -22,7 +22,7 @@ test("the package has no runtime dependency", async () => {
 });
 
 /** Everything but the queue. */
-const CLIENT_ONLY = `export { connect, createClient, discard, download, get, inspect, list, listPage, plainName, remove, removeMany,
+const CLIENT_ONLY = `export { connect, createClient, discard, download, get, inspect, list, listFolder, listPage, plainName, remove, removeMany,
   SlipwayError, unfinished, upload, usage } from "@slipway/client";`;
 
 test("it is small, and smaller still where only some of it is used", async () => {

@@ -206,7 +206,14 @@ test("the snapshot stays the same object until something changes, and uploads th
 });
 
 test("names of folders, rules and metadata go with each file", async () => {
-  const { client, net } = await someone();
+  const { client, net, token } = await someone();
+  // The stack of the tests has no rules, and would refuse them.
+  net.fault = ({ path, url, json }) => {
+    if (path !== "/presign-upload") return undefined;
+    const headers = { Authorization: `Bearer ${token}`, "Content-Type": "application/json" };
+    const files = (json?.files as object[]).map((file) => ({ ...file, rule: undefined }));
+    return fetch(url, { method: "POST", headers, body: JSON.stringify({ files }) });
+  };
   const queue = new UploadQueue(client, { rule: "default", resume: new Memory() });
   const inFolder = Object.defineProperty(small(1), "webkitRelativePath", { value: "Holiday/Day 1/1.txt" });
   queue.add([inFolder, { file: small(2), name: "two\n.txt", rule: "avatar", metadata: { album: "a" } }]);

@@ -1,5 +1,6 @@
 /** What applications, disks, proxies and servers do wrong, and what the client makes of it. */
 import { afterEach, expect, test, vi } from "vitest";
+import { errorOf } from "../src/errors.ts";
 import { connect, createClient, SlipwayError } from "../src/index.ts";
 import { retrying } from "../src/retry.ts";
 import { put } from "../src/send.ts";
@@ -13,6 +14,23 @@ const PARTS = { partsAbove: MIB, partSize: 5 * MIB, checksum: false };
 afterEach(() => {
   vi.useRealTimers();
   vi.unstubAllGlobals();
+});
+
+test("throttling is retried, and too many unfinished uploads are not", () => {
+  const refused = (body: object) => errorOf(new Response("", { status: 429 }), body);
+  expect(refused({ message: "Too Many Requests" })).toMatchObject({ code: "gateway", retryable: true });
+  const error = "You have 1000 unfinished uploads, and no more are allowed. Complete or abort some first.";
+  expect(refused({ success: false, code: "too_many_uploads", error })).toMatchObject({
+    code: "too_many_uploads",
+    message: error,
+    retryable: false,
+  });
+});
+
+test("an API that is not at this address does not look like a file that is gone", async () => {
+  const { client, net } = await someone();
+  net.fault = () => Promise.resolve(Response.json({ message: "Not Found" }, { status: 404 }));
+  await expect(client.remove("01890a5d-ac96-774b-bcce-b302099a8057")).rejects.toMatchObject({ code: "gateway" });
 });
 
 test("an exception in a callback is reported and does not end the upload", async () => {
@@ -235,9 +253,7 @@ test("the reason for S3's refusal of a skewed clock is named", async () => {
 });
 
 test("options that cannot be used are named", async () => {
-  expect(() => connect({ url: "/api", token: () => "t" })).toThrow(
-    'The option url must be the address of the API, not "/api".',
-  );
+  expect(() => connect({ url: "/api", token: () => "t" })).toThrow('url must be the address of the API, not "/api".');
   vi.stubGlobal("location", { href: "https://app.example.com/page?x", origin: "https://app.example.com" });
   expect(connect({ url: "/api/", token: () => "t" }).url).toBe("https://app.example.com/api");
   vi.unstubAllGlobals();
