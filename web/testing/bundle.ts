@@ -1,31 +1,35 @@
 /** Bundles sources into one script for a page. */
 import { resolve } from "node:path";
+import { rolldown } from "rolldown";
 import { build } from "vite";
 
 const WEB = resolve(import.meta.dirname, "..");
 
+/** Where the packages are. Tests use their sources. */
+const ALIAS = [
+  { find: "@slipway/client/uppy", replacement: resolve(WEB, "client/src/uppy.ts") },
+  { find: "@slipway/client", replacement: resolve(WEB, "client/src/index.ts") },
+  { find: "@slipway/react", replacement: resolve(WEB, "react/src/index.ts") },
+  { find: "@slipway/uploader", replacement: resolve(WEB, "uploader/src/index.ts") },
+];
+
+/** A module with the text `source`, to begin with. */
+const entry = (source: string, id: string) => ({
+  name: "entry",
+  enforce: "pre" as const,
+  resolveId: (wanted: string) => (wanted === "virtual:entry" ? id : undefined),
+  load: (wanted: string) => (wanted === id ? source : undefined),
+});
+
 /** Bundles the module with the text `source`. `types` is its extension: `tsx` if it contains markup. */
 export async function bundle(source: string, types: "ts" | "tsx" = "ts"): Promise<string> {
-  const id = `\0entry.${types}`;
   const output = await build({
     configFile: false,
     logLevel: "silent",
     root: resolve(WEB, "e2e"),
-    resolve: {
-      alias: [
-        { find: "@slipway/client/uppy", replacement: resolve(WEB, "client/src/uppy.ts") },
-        { find: "@slipway/client", replacement: resolve(WEB, "client/src/index.ts") },
-      ],
-    },
+    resolve: { alias: ALIAS },
     define: { "process.env.NODE_ENV": '"production"' },
-    plugins: [
-      {
-        name: "entry",
-        enforce: "pre",
-        resolveId: (wanted) => (wanted === "virtual:entry" ? id : undefined),
-        load: (wanted) => (wanted === id ? source : undefined),
-      },
-    ],
+    plugins: [entry(source, `\0entry.${types}`)],
     build: {
       write: false,
       target: "es2022",
@@ -39,4 +43,18 @@ export async function bundle(source: string, types: "ts" | "tsx" = "ts"): Promis
   const bundles = Array.isArray(output) ? output : [output];
   const chunks = bundles.flatMap((bundle) => ("output" in bundle ? bundle.output : []));
   return chunks.map((chunk) => (chunk.type === "chunk" ? chunk.code : "")).join("");
+}
+
+/** The minified chunks of a module, without what Vite adds to them. What is imported dynamically has its own. */
+export async function chunks(source: string): Promise<{ code: string; isEntry: boolean }[]> {
+  const input = await rolldown({
+    input: "virtual:entry",
+    resolve: { alias: Object.fromEntries(ALIAS.map(({ find, replacement }) => [find, replacement])) },
+    plugins: [entry(source, "\0entry.ts")],
+    preserveEntrySignatures: "strict",
+    logLevel: "silent",
+  });
+  const { output } = await input.generate({ format: "es", minify: true });
+  await input.close();
+  return output.filter((chunk) => chunk.type === "chunk");
 }

@@ -1,16 +1,15 @@
 /** The state and the actions that all views share. */
-import type { Client, StoredFile, UnfinishedUpload } from "@slipway/client";
+import type { Client, StoredFile, UnfinishedUpload, UploadQueue } from "@slipway/client";
 import type { Held } from "./held.ts";
 import type { Library } from "./library.ts";
 import type { Session } from "./session.ts";
 import type { Left, Unfinished } from "./unfinished.ts";
-import type { Uploads } from "./uploads.ts";
 
 /** The page of a signed-in user. */
 export interface Page {
   client: Client;
   session: Session;
-  uploads: Uploads;
+  uploads: UploadQueue;
   unfinished: Unfinished;
   library: Library;
   /** Deletes that can still be undone. */

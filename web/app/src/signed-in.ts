@@ -1,5 +1,5 @@
 /** The page of a signed-in user: its state, its rendering, and the events of the window. */
-import { createClient, SlipwayError, type StoredFile } from "@slipway/client";
+import { createClient, SlipwayError, type StoredFile, UploadQueue } from "@slipway/client";
 import { html, render } from "lit";
 import type { Config } from "./config.ts";
 import { named, type Picked, picked, transferred } from "./drop.ts";
@@ -10,12 +10,11 @@ import type { Page } from "./page.ts";
 import type { Session } from "./session.ts";
 import { say } from "./toasts.ts";
 import { fits, lastOf, Unfinished } from "./unfinished.ts";
-import { Uploads } from "./uploads.ts";
 import { dropZone } from "./views/drop-zone.ts";
 import { header } from "./views/header.ts";
 import { library } from "./views/library.ts";
 import { preview } from "./views/preview.ts";
-import { queue } from "./views/queue.ts";
+import { problem, queue } from "./views/queue.ts";
 import { unfinished } from "./views/unfinished.ts";
 
 /** Renders the page into `root`, and returns a function that renders it again. `over` is called when the session ends. */
@@ -72,16 +71,7 @@ export function signedIn(root: HTMLElement, config: Config, session: Session, ov
     held,
     library: new Library(client, held, changed, failed),
     unfinished: new Unfinished(client, held, changed, failed),
-    uploads: new Uploads(
-      client,
-      changed,
-      (file) => {
-        page.unfinished.forget(file.id);
-        page.library.add(file);
-        void measureSoon();
-      },
-      ({ name, problem }) => failed(`${name}: ${problem}`),
-    ),
+    uploads: new UploadQueue(client),
     remove(ids) {
       const { files, undo } = page.library.remove(ids);
       const what =
@@ -109,7 +99,7 @@ export function signedIn(root: HTMLElement, config: Config, session: Session, ov
     resume(upload) {
       ask({}, ([file]) => {
         const { id, fileName: name, size } = upload;
-        if (file && fits(file, upload)) page.uploads.add([{ file, name, id }]);
+        if (file && fits(file, upload)) page.uploads.add([{ file, name, uploadId: id }]);
         else failed(`Not the same file. “${lastOf(name)}” with ${format.bytes(size)} was begun.`);
       });
     },
@@ -119,6 +109,14 @@ export function signedIn(root: HTMLElement, config: Config, session: Session, ov
     clearTimeout(measuring);
     measuring = setTimeout(() => void page.library.measure(), 400);
   };
+  page.uploads.on("change", changed);
+  page.uploads.on("failed", (upload) => failed(`${upload.name}: ${problem(upload)}`));
+  page.uploads.on("done", ({ stored }) => {
+    if (!stored) return;
+    page.unfinished.forget(stored.id);
+    page.library.add(stored);
+    void measureSoon();
+  });
   listen(page, () => {
     leaving = true;
   });
@@ -181,7 +179,10 @@ function listen(page: Page, leave: () => void): void {
     leave();
     void page.held.flush();
   });
-  window.addEventListener("beforeunload", (event) => page.uploads.active && event.preventDefault());
+  window.addEventListener("beforeunload", (event) => {
+    const { waiting, uploading } = page.uploads.snapshot.totals;
+    if (waiting + uploading > 0) event.preventDefault();
+  });
 }
 
 function keys(page: Page, event: KeyboardEvent): void {

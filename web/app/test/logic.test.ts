@@ -3,20 +3,8 @@ import type { UnfinishedUpload } from "@slipway/client";
 import { expect, test } from "vitest";
 import { named } from "../src/drop.ts";
 import * as format from "../src/format.ts";
-import { Rate } from "../src/rate.ts";
 import { subject } from "../src/session.ts";
 import { fits } from "../src/unfinished.ts";
-
-test("the rate is that of the last seconds, and forgets what was sent again", () => {
-  const rate = new Rate();
-  expect(rate.perSecond).toBe(0);
-  for (let s = 0; s <= 20; s++) rate.sample(s < 10 ? s * 100 : 1000 + (s - 10) * 500, s * 1000);
-  expect(rate.perSecond).toBeCloseTo(500);
-  rate.sample(3000, 21_000);
-  expect(rate.perSecond).toBe(0);
-  rate.sample(3200, 23_000);
-  expect(rate.perSecond).toBeCloseTo(100);
-});
 
 test("figures are short", () => {
   const check = (bytes: number, text: string) => expect(format.bytes(bytes)).toBe(text);

@@ -22,7 +22,7 @@ export function linked(signal?: AbortSignal): { controller: AbortController; unl
 /** A signal that is aborted after `ms`, or when `signal` is. Call `clear` at the end. */
 export function deadline(ms: number, signal?: AbortSignal): { signal: AbortSignal; clear: () => void } {
   const { controller, unlink } = linked(signal);
-  const timer = setTimeout(() => controller.abort(new Error("timeout")), ms);
+  const timer = setTimeout(() => controller.abort(), ms);
   return {
     signal: controller.signal,
     clear: () => {

@@ -29,12 +29,15 @@ export interface Connection extends ConnectionOptions {
 /** A request to the API. */
 export interface Call {
   method?: "GET" | "POST" | "DELETE";
-  body?: unknown;
+  body?: object;
   signal?: AbortSignal;
 }
 
 /** API Gateway answers after 30 s at the latest, so a request without an answer by then is lost. */
 const ANSWER_MS = 40_000;
+
+/** The answer to a second request, whose only purpose is a better message, is worth this wait. */
+const REACHABLE_MS = 5_000;
 
 /** A token callback may fail for a moment, as on a flaky network. More failures mean that there is no token. */
 const TOKEN_ATTEMPTS = 3;
@@ -44,13 +47,8 @@ export function connect(options: ConnectionOptions): Connection {
   let url: string;
   try {
     url = new URL(options.url, globalThis.location?.href).href.replace(/\/+$/, "");
-  } catch (cause) {
-    throw new SlipwayError(
-      "invalid_request",
-      `The option \`url\` must be the address of the API; "${options.url}" is not one.`,
-      0,
-      { cause },
-    );
+  } catch {
+    throw new SlipwayError("invalid_request", `url must be the address of the API, not "${options.url}".`);
   }
   const { fetch = (...args) => globalThis.fetch(...args) } = options;
   return { ...options, url, fetch, pace: new Pace() };
@@ -64,61 +62,58 @@ export async function call<T>(
 ): Promise<{ data: T; status: number }> {
   let refused: string | undefined;
   let tokenFailures = 0;
-  const tokenOf = async () => {
-    try {
-      return await connection.token(refused);
-    } catch (cause) {
-      check(signal);
-      if (cause instanceof SlipwayError) throw cause;
-      const retryable = ++tokenFailures < TOKEN_ATTEMPTS;
-      throw new SlipwayError("unauthenticated", `The token callback failed: ${cause}`, 0, { cause, retryable });
-    }
-  };
   return retrying(
+    connection,
     async () => {
       for (;;) {
-        const token = await tokenOf();
-        const response = await answered(connection, path, {
-          method,
-          signal,
-          headers: {
-            Authorization: `Bearer ${token}`,
-            ...(body === undefined ? {} : { "Content-Type": "application/json" }),
-          },
-          body: body === undefined ? undefined : JSON.stringify(body),
-        });
-        if (response.status >= 200 && response.status < 300) {
-          return { data: response.body as T, status: response.status };
+        let token: string;
+        try {
+          token = await connection.token(refused);
+        } catch (cause) {
+          check(signal);
+          if (cause instanceof SlipwayError) throw cause;
+          const retryable = ++tokenFailures < TOKEN_ATTEMPTS;
+          throw new SlipwayError("unauthenticated", `The token callback failed: ${cause}`, 0, { cause, retryable });
         }
-        const error = errorOf(response);
-        if (response.status !== 401 || token === refused) throw error;
-        // Repeat once, and only if the callback returns another token.
-        const again = refused !== undefined;
+        const headers: Record<string, string> = { Authorization: `Bearer ${token}` };
+        if (body) headers["Content-Type"] = "application/json";
+        const init = { method, headers, body: body && JSON.stringify(body) };
+        const { response, body: data } = await answered(connection, connection.url + path, init, signal);
+        const { ok, status } = response;
+        if (ok) return { data, status };
+        // Once: the callback returns a fresh token, or has none.
+        if (status !== 401 || refused !== undefined) throw errorOf(response, data);
         refused = token;
-        if (again) throw error;
       }
     },
-    { ...connection.retry, signal },
+    signal,
   );
 }
 
+/** Deletes what `path` names. Succeeds as well if it is deleted already: an earlier answer may have been lost. */
+export async function erase(connection: Connection, path: string, signal?: AbortSignal): Promise<void> {
+  await call(connection, path, { method: "DELETE", signal }).catch(unlessOver);
+}
+
+/** Throws every error but the one that says that something is gone. */
+export function unlessOver(error: unknown): undefined {
+  if (!(error instanceof SlipwayError && (error.code === "not_found" || error.code === "file_deleted"))) throw error;
+}
+
 /** One request with its whole answer, or an error that says why there is none. */
-async function answered(connection: Connection, path: string, init: RequestInit) {
-  const url = `${connection.url}${path}`;
-  const limit = deadline(ANSWER_MS, init.signal ?? undefined);
+async function answered(connection: Connection, url: string, init: RequestInit, signal?: AbortSignal) {
+  const limit = deadline(ANSWER_MS, signal);
   try {
     const response = await connection.fetch(url, { ...init, signal: limit.signal });
     // An error answer may have no JSON. A success that has none was cut off.
     const body = await response.json().catch((cause) => {
       if (response.ok || limit.signal.aborted) throw cause;
     });
-    return { status: response.status, headers: response.headers, body };
+    return { response, body };
   } catch (cause) {
-    check(init.signal ?? undefined);
-    if (limit.signal.aborted) {
-      throw new SlipwayError("network", `The API did not answer within ${ANSWER_MS / 1000} s.`, 0, { cause });
-    }
-    throw await unanswered(connection, url, "the API", cause);
+    check(signal);
+    if (limit.signal.aborted) throw lost("The API did not answer within 40 s.", cause);
+    throw await unanswered(connection, url, "The API", cause);
   } finally {
     limit.clear();
   }
@@ -137,33 +132,24 @@ export async function unanswered(
   cause?: unknown,
 ): Promise<SlipwayError> {
   const { location } = globalThis;
-  const elsewhere = location && new URL(url).origin !== location.origin;
-  if (elsewhere && (await isReachable(connection, url))) {
-    const message = `${server} is reachable, but its CORS rule does not allow ${location.origin}.`;
-    return new SlipwayError(
-      "cors",
-      message.replace(/^./, (first) => first.toUpperCase()),
-      0,
-      { cause },
-    );
+  // Not `new URL(url).origin`, which React Native 0.74 does not implement.
+  if (location && !url.startsWith(`${location.origin}/`)) {
+    const { signal, clear } = deadline(REACHABLE_MS);
+    try {
+      // Without the query, so that no signature is spent on it.
+      await connection.fetch(url.replace(/\?.*/, ""), { mode: "no-cors", credentials: "omit", signal });
+      const message = `${server} is reachable, but its CORS rule does not allow ${location.origin}.`;
+      return new SlipwayError("cors", message, 0, { cause });
+    } catch {
+      // It is not reachable either.
+    } finally {
+      clear();
+    }
   }
-  return lost(cause);
-}
-
-async function isReachable(connection: Connection, url: string): Promise<boolean> {
-  const limit = deadline(5_000);
-  try {
-    // Without the query, so that no signature is spent on it.
-    await connection.fetch(url.replace(/\?.*/, ""), { mode: "no-cors", credentials: "omit", signal: limit.signal });
-    return true;
-  } catch {
-    return false;
-  } finally {
-    limit.clear();
-  }
+  return lost("The connection failed.", cause);
 }
 
 /** The error for a connection that was cut, or could not be made. */
-export function lost(cause?: unknown): SlipwayError {
-  return new SlipwayError("network", "The connection failed.", 0, { cause });
+export function lost(message: string, cause?: unknown): SlipwayError {
+  return new SlipwayError("network", message, 0, { cause });
 }

@@ -12,6 +12,8 @@ export type ErrorCode =
   | "gateway"
   /** S3 refused the bytes, and repeating did not help. */
   | "upload_refused"
+  /** S3 has other bytes than the file. */
+  | "checksum_mismatch"
   /** The file on the disk differs from what it was when the upload began. */
   | "file_changed";
 
@@ -42,29 +44,28 @@ export class SlipwayError extends Error {
 
   /** Whether the same request may succeed later. */
   get retryable(): boolean {
+    const { code, status } = this;
     // Too many unfinished uploads stay too many until the application completes or aborts some.
-    const throttled = this.status === 429 && this.code !== "too_many_uploads";
-    const passing = this.code === "network" || this.code === "cors" || throttled || this.status >= 500;
+    const passing = /^(network|cors)$/.test(code) || status >= 500 || (status === 429 && !/^too/.test(code));
     return this.details.retryable ?? passing;
   }
 }
 
+/** What API Gateway means. Its 404 is a wrong `url`, and must not look like a file that is gone. */
 const BY_STATUS: Record<number, ErrorCode> = {
   401: "unauthenticated",
   403: "forbidden",
-  404: "not_found",
   503: "unavailable",
   504: "timeout",
 };
 
 /** Reads an error answer: `{code, error}` of a function, `{message}` of API Gateway, or neither. */
-export function errorOf(response: { status: number; headers: Headers; body?: unknown }): SlipwayError {
-  const { status, headers, body } = response;
+export function errorOf({ status, headers }: Response, body?: unknown): SlipwayError {
   const { code, error, message, requestId } = (body ?? {}) as Record<string, string | undefined>;
   const fitting = (code as ErrorCode) ?? BY_STATUS[status] ?? "gateway";
-  const seconds = Number(headers.get("Retry-After") ?? Number.NaN);
+  const seconds = Number.parseInt(headers.get("Retry-After") as string, 10);
   return new SlipwayError(fitting, error ?? message ?? `The server answered ${status}.`, status, {
     requestId,
-    retryAfterMs: Number.isFinite(seconds) ? seconds * 1000 : undefined,
+    retryAfterMs: seconds >= 0 ? seconds * 1000 : undefined,
   });
 }

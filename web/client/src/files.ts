@@ -1,14 +1,22 @@
 /** Lists, reads and deletes files. */
 import { check } from "./abort.js";
-import { type Call, type Connection, call, unanswered } from "./connection.js";
+import { type Call, type Connection, call, erase, unanswered } from "./connection.js";
 import { errorOf, SlipwayError } from "./errors.js";
+import { query } from "./names.js";
 import { retrying } from "./retry.js";
 import type { components } from "./schema.js";
 
 type Schemas = components["schemas"];
 
-/** A file. */
-export type StoredFile = Schemas["File"];
+/** A file. The last three are undefined where the deployment is older than they are. */
+export type StoredFile = Schemas["File"] & {
+  /** The rule by which it was uploaded. */
+  rule?: string | null;
+  /** Data of the application. */
+  metadata?: Record<string, string>;
+  /** Base64 of eight bytes. */
+  checksumCrc64nvme?: string | null;
+};
 
 /** How many files and bytes the caller has stored. */
 export type Usage = Omit<Schemas["Usage"], "success">;
@@ -42,30 +50,24 @@ export interface ListPageOptions extends ListOptions {
   cursor?: string | null;
 }
 
-/** A page of the list. */
-export type Page = Omit<Schemas["FilePage"], "success">;
+/** A page of the list. `folders` is absent without a `delimiter`. */
+export type Page = Omit<Schemas["FilePage"], "success"> & { folders?: string[] };
 
 /** One page. Pass its `nextCursor` as `cursor` for the next one. */
 export async function listPage(
   connection: Connection,
-  { pageSize, signal, ...rest }: ListPageOptions = {},
+  { pageSize: limit, signal, ...filters }: ListPageOptions = {},
 ): Promise<Page> {
-  const query = new URLSearchParams();
-  if (pageSize) query.set("limit", String(pageSize));
-  for (const name of ["contentType", "rule", "sort", "prefix", "delimiter", "q", "cursor"] as const) {
-    const value = rest[name];
-    if (value) query.set(name, value);
-  }
-  // Not `query.size`: browsers before 2023 lack it, and would drop every parameter.
-  const search = String(query);
-  return (await call<Page>(connection, `/files${search && `?${search}`}`, { signal })).data;
+  return (await call<Page>(connection, `/files${query({ ...filters, limit })}`, { signal })).data;
 }
 
 /** All pages, requested as they are needed. */
-async function* pages(connection: Connection, options: ListPageOptions): AsyncGenerator<Page, void> {
+export async function* pages<P extends { nextCursor: string | null }>(
+  load: (cursor?: string | null) => Promise<P>,
+): AsyncGenerator<P, void> {
   let cursor: string | null | undefined;
   do {
-    const page = await listPage(connection, { ...options, cursor });
+    const page = await load(cursor);
     yield page;
     cursor = page.nextCursor;
   } while (cursor);
@@ -73,7 +75,7 @@ async function* pages(connection: Connection, options: ListPageOptions): AsyncGe
 
 /** All files, newest first unless `sort` or `prefix` is given. Pages are requested as they are needed. */
 export async function* list(connection: Connection, options: ListOptions = {}): AsyncGenerator<StoredFile, void> {
-  for await (const { files } of pages(connection, options)) yield* files;
+  for await (const { files } of pages((cursor) => listPage(connection, { ...options, cursor }))) yield* files;
 }
 
 /** What is in a folder: its folders, as the prefix of the names in them, and its files. */
@@ -88,19 +90,17 @@ export async function* listFolder(
   folder = "",
   options: PageOptions = {},
 ): AsyncGenerator<Folder, void> {
-  for await (const page of pages(connection, { ...options, prefix: folder, delimiter: "/" })) {
-    yield { folders: page.folders ?? [], files: page.files };
-  }
+  const load = (cursor?: string | null) => listPage(connection, { ...options, prefix: folder, delimiter: "/", cursor });
+  for await (const { folders = [], files } of pages(load)) yield { folders, files };
 }
 
 /** One file with a fresh read URL. With `download`, a browser saves it under its original name. */
 export async function get(
   connection: Connection,
   id: string,
-  { download = false, signal }: { download?: boolean; signal?: AbortSignal } = {},
+  { download, signal }: { download?: boolean; signal?: AbortSignal } = {},
 ): Promise<StoredFile> {
-  const query = download ? "?download=true" : "";
-  const path = `/files/${encodeURIComponent(id)}${query}`;
+  const path = `/files/${encodeURIComponent(id)}${query({ download })}`;
   return (await call<Schemas["FileResponse"]>(connection, path, { signal })).data.file;
 }
 
@@ -113,9 +113,10 @@ export async function download(
   const file = await get(connection, id, { signal });
   const { url } = file;
   if (url === null) {
-    throw new SlipwayError("forbidden", `The file cannot be read: ${file.urlBlocked ?? "it has no URL"}.`);
+    throw new SlipwayError("forbidden", `The file has no URL: ${file.urlBlocked}.`);
   }
   return retrying(
+    connection,
     async () => {
       // Without the cache: an `<img>` without `crossorigin` may have stored the same URL, without the CORS headers
       // that a script needs.
@@ -126,18 +127,13 @@ export async function download(
       if (!response.ok) throw errorOf(response);
       return response;
     },
-    { ...connection.retry, signal },
+    signal,
   );
 }
 
 /** Deletes a file. Succeeds as well if it is deleted already. */
 export async function remove(connection: Connection, id: string, options: Pick<Call, "signal"> = {}): Promise<void> {
-  try {
-    await call(connection, `/files/${encodeURIComponent(id)}`, { method: "DELETE", ...options });
-  } catch (error) {
-    // The answer to an earlier attempt may have been lost.
-    if (!(error instanceof SlipwayError && error.code === "not_found")) throw error;
-  }
+  await erase(connection, `/files/${encodeURIComponent(id)}`, options.signal);
 }
 
 /** The most ids in one request. */
@@ -165,6 +161,5 @@ export async function removeMany(
 
 /** Files and bytes of the caller, and the quota if one is set. */
 export async function usage(connection: Connection, options: Pick<Call, "signal"> = {}): Promise<Usage> {
-  const { success: _, ...usage } = (await call<Schemas["Usage"]>(connection, "/usage", options)).data;
-  return usage;
+  return (await call<Schemas["Usage"]>(connection, "/usage", options)).data;
 }

@@ -7,13 +7,39 @@ import { upload } from "./upload.js";
 export type { Connection, ConnectionOptions } from "./connection.js";
 export { connect } from "./connection.js";
 export { type ErrorCode, SlipwayError } from "./errors.js";
-export * from "./files.js";
+export {
+  download,
+  type Folder,
+  get,
+  type ListOptions,
+  type ListPageOptions,
+  list,
+  listFolder,
+  listPage,
+  type Page,
+  remove,
+  removeMany,
+  type StoredFile,
+  type Usage,
+  usage,
+} from "./files.js";
 export { discard, inspect, type PartialUpload, type UnfinishedUpload, unfinished } from "./multipart.js";
 export { plainName } from "./names.js";
+export {
+  type Addable,
+  type AddOptions,
+  type QueuedUpload,
+  type QueueEvents,
+  type QueueOptions,
+  type QueueSnapshot,
+  type Totals,
+  UploadQueue,
+  type UploadState,
+} from "./queue.js";
 export type { ResumeStore } from "./resume.js";
 export type { RetryOptions } from "./retry.js";
 export type { components, paths } from "./schema.js";
-export { type Progress, type UploadOptions, upload } from "./upload.js";
+export { type FileOnDisk, type Progress, type Source, type UploadOptions, upload } from "./upload.js";
 
 type Bound<F> = F extends (connection: Connection, ...rest: infer Rest) => infer Result
   ? (...rest: Rest) => Result
@@ -21,6 +47,8 @@ type Bound<F> = F extends (connection: Connection, ...rest: infer Rest) => infer
 
 /** All functions, bound to a connection. A bundler keeps all of them; single functions after `connect` can be tree-shaken. */
 export interface Client {
+  /** For single functions and for a queue. */
+  readonly connection: Connection;
   upload: Bound<typeof upload>;
   unfinished: Bound<typeof unfinished>;
   inspect: Bound<typeof inspect>;
@@ -35,21 +63,27 @@ export interface Client {
   usage: Bound<typeof usage>;
 }
 
+const functions = {
+  upload,
+  unfinished,
+  inspect,
+  discard,
+  list,
+  listPage,
+  listFolder,
+  get,
+  download,
+  remove,
+  removeMany,
+  usage,
+};
+
 /** A client for one API and one caller. */
 export function createClient(options: ConnectionOptions): Client {
   const connection = connect(options);
-  return {
-    upload: (...rest) => upload(connection, ...rest),
-    unfinished: (...rest) => unfinished(connection, ...rest),
-    inspect: (...rest) => inspect(connection, ...rest),
-    discard: (...rest) => discard(connection, ...rest),
-    list: (...rest) => list(connection, ...rest),
-    listPage: (...rest) => listPage(connection, ...rest),
-    listFolder: (...rest) => listFolder(connection, ...rest),
-    get: (...rest) => get(connection, ...rest),
-    download: (...rest) => download(connection, ...rest),
-    remove: (...rest) => remove(connection, ...rest),
-    removeMany: (...rest) => removeMany(connection, ...rest),
-    usage: (...rest) => usage(connection, ...rest),
-  };
+  const client: Record<string, unknown> = { connection };
+  for (const [name, call] of Object.entries(functions)) {
+    client[name] = (...rest: unknown[]) => (call as (...all: unknown[]) => unknown)(connection, ...rest);
+  }
+  return client as unknown as Client;
 }

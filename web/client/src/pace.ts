@@ -53,6 +53,6 @@ export class Pace {
     // Before the first measurement, as large as a server chooses.
     const wanted = this.#speed === undefined ? LARGEST_PART : this.#speed * SECONDS_PER_PART;
     const fitting = Math.min(LARGEST_PART, Math.max(SMALLEST_PART, wanted));
-    return Math.max(Math.floor(fitting), Math.ceil(size / MOST_PARTS));
+    return Math.ceil(Math.max(fitting, size / MOST_PARTS));
   }
 }

@@ -1,58 +1,50 @@
 /** Signs URLs for parts: a few ahead of their use, and none so early that it could expire. */
-import { type Connection, call } from "./connection.js";
+import type { Connection } from "./connection.js";
 import type { components } from "./schema.js";
+import { post } from "./upload.js";
 
-type SignedPart = components["schemas"]["SignPartsResponse"]["parts"][number];
+type Answer = components["schemas"]["SignPartsResponse"];
+type SignedPart = Answer["parts"][number];
 
 /**
- * A URL that is older than this is replaced. Signing is cheap, and a refused part costs all its bytes. `expiresAt` is not used, because the
- * clock of the device may be wrong.
+ * A URL that is older than this is replaced. Signing is cheap, and a refused part costs all its bytes. `expiresAt` is
+ * not used, because the clock of the device may be wrong.
  */
 const FRESH_MS = 45_000;
 
-/** Signs the parts of one upload as they are needed. */
-export class PartUrls {
-  readonly #signed = new Map<number, { part: Promise<SignedPart>; at: number }>();
+/** The URLs of one upload. */
+export interface PartUrls {
+  /** A URL for part `n`. It may have been signed together with an earlier one, unless a `fresh` one is needed. */
+  take(n: number, fresh: boolean): Promise<SignedPart>;
+}
 
-  constructor(
-    private readonly connection: Connection,
-    private readonly id: string,
-    /** The parts that are not being sent yet. The owner removes from it. */
-    private readonly waiting: number[],
-    private readonly ahead: number,
-    private readonly signal: AbortSignal,
-  ) {}
-
-  /** A URL for part `n`. It may have been signed together with an earlier one. */
-  take(n: number): Promise<SignedPart> {
-    const signed = this.#signed.get(n);
-    if (signed && Date.now() - signed.at < FRESH_MS) return signed.part;
-    const next = this.waiting.slice(0, this.ahead - 1).filter((other) => !this.#signed.has(other));
-    this.#sign([n, ...next]);
-    return this.#signed.get(n)?.part ?? Promise.reject(new Error("unreachable"));
-  }
-
-  /** S3 refused the URL of part `n`: the next `take` signs a new one. */
-  refused(n: number): void {
-    this.#signed.delete(n);
-  }
-
-  #sign(partNumbers: number[]): void {
-    const answer = call<components["schemas"]["SignPartsResponse"]>(
-      this.connection,
-      `/multipart-uploads/${encodeURIComponent(this.id)}/parts`,
-      { method: "POST", body: { partNumbers }, signal: this.signal },
-    );
+/** Signs the parts of upload `id`, up to `ahead` at once. `waiting` are those that are not being sent yet. */
+export function partUrls(
+  connection: Connection,
+  id: string,
+  waiting: number[],
+  ahead: number,
+  signal: AbortSignal,
+): PartUrls {
+  const signed = new Map<number, { part: Promise<SignedPart>; at: number }>();
+  const sign = (partNumbers: number[]) => {
     const at = Date.now();
+    const path = `/multipart-uploads/${encodeURIComponent(id)}/parts`;
+    const answer = post<Answer>(connection, path, { partNumbers }, signal);
     for (const n of partNumbers) {
-      const part = answer.then(({ data }) => {
-        const found = data.parts.find(({ partNumber }) => partNumber === n);
-        if (!found) throw new Error(`The server signed no part ${n}.`);
-        return found;
-      });
+      // Every part that was asked for is in the answer.
+      const part = answer.then(({ parts }) => parts.find(({ partNumber }) => partNumber === n) as SignedPart);
       // `take` reports the failure. This handler prevents an unhandled rejection for parts that are never taken.
-      part.catch(() => this.#signed.delete(n));
-      this.#signed.set(n, { part, at });
+      part.catch(() => signed.delete(n));
+      signed.set(n, { part, at });
     }
-  }
+  };
+  return {
+    take(n, fresh) {
+      if (fresh || Date.now() - (signed.get(n)?.at ?? 0) > FRESH_MS) {
+        sign([n, ...waiting.slice(0, ahead - 1).filter((other) => !signed.has(other))]);
+      }
+      return signed.get(n)?.part as Promise<SignedPart>;
+    },
+  };
 }

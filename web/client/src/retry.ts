@@ -1,5 +1,5 @@
 /** Repeats what failed, after pauses that grow. An abort ends a pause, and so does a network that comes back. */
-import { check, reasonOf } from "./abort.js";
+import { check, deadline } from "./abort.js";
 import { SlipwayError } from "./errors.js";
 
 /** How often and how long to repeat. */
@@ -25,25 +25,23 @@ const CORS_ATTEMPTS = 3;
  * and since it can be wrong, the next attempt is made after the longest pause whatever it says.
  */
 export async function retrying<T>(
+  { retry }: { retry?: RetryOptions },
   attempt: () => Promise<T>,
-  options: RetryOptions & { signal?: AbortSignal } = {},
+  signal?: AbortSignal,
+  isRetryable = (error: SlipwayError) => error.retryable,
 ): Promise<T> {
-  const { attempts, firstPauseMs, longestPauseMs } = { ...DEFAULTS, ...options };
-  const { signal } = options;
+  const { attempts, firstPauseMs, longestPauseMs } = { ...DEFAULTS, ...retry };
   for (let n = 1; ; n++) {
     check(signal);
     try {
       return await attempt();
     } catch (error) {
       check(signal);
-      if (!(error instanceof SlipwayError && error.retryable)) throw error;
-      if (error.code === "network" && globalThis.navigator?.onLine === false) {
-        await sleep(longestPauseMs, signal);
-        n--;
-        continue;
-      }
-      if (n >= (error.code === "cors" ? Math.min(attempts, CORS_ATTEMPTS) : attempts)) throw error;
-      const ceiling = Math.min(firstPauseMs * 2 ** (n - 1), longestPauseMs);
+      if (!(error instanceof SlipwayError && isRetryable(error))) throw error;
+      const isOffline = error.code === "network" && globalThis.navigator?.onLine === false;
+      if (isOffline) n--;
+      else if (n >= (error.code === "cors" ? Math.min(attempts, CORS_ATTEMPTS) : attempts)) throw error;
+      const ceiling = isOffline ? longestPauseMs : Math.min(firstPauseMs * 2 ** (n - 1), longestPauseMs);
       // Half of the pause is random, so that many clients do not come back at the same moment.
       const pause = error.details.retryAfterMs ?? ceiling * (0.5 + Math.random() / 2);
       await sleep(Math.min(pause, LONGEST_RETRY_AFTER_MS), signal);
@@ -52,24 +50,17 @@ export async function retrying<T>(
 }
 
 /** A pause. It ends early when the network comes back, and rejects when `signal` is aborted. */
-export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const target = globalThis as Partial<EventTarget>;
-    const end = () => {
-      clearTimeout(timer);
-      target.removeEventListener?.("online", done);
-      signal?.removeEventListener("abort", abort);
-    };
-    const done = () => {
-      end();
-      resolve();
-    };
-    const abort = () => {
-      end();
-      reject(reasonOf(signal));
-    };
-    const timer = setTimeout(done, ms);
+export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  const target = globalThis as Partial<EventTarget>;
+  const limit = deadline(ms, signal);
+  let done = () => {};
+  await new Promise<void>((resolve) => {
+    done = resolve;
+    limit.signal.addEventListener("abort", done);
     target.addEventListener?.("online", done);
-    signal?.addEventListener("abort", abort);
+    if (signal?.aborted) resolve();
   });
+  target.removeEventListener?.("online", done);
+  limit.clear();
+  check(signal);
 }

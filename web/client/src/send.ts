@@ -1,18 +1,8 @@
 /** Sends bytes to S3: by XMLHttpRequest, which reports progress, or by `fetch` where there is none. */
-import { check, linked, reasonOf } from "./abort.js";
-import { type Connection, unanswered } from "./connection.js";
+import { check, reasonOf } from "./abort.js";
+import { type Connection, lost, unanswered } from "./connection.js";
 import { SlipwayError } from "./errors.js";
-
-/** One PUT. */
-export interface Put {
-  url: string;
-  /** Sent exactly as given: they are part of the signature. */
-  headers: Record<string, string>;
-  body: Blob;
-  signal?: AbortSignal;
-  /** How many bytes of the body were sent. */
-  onSent?: (bytes: number) => void;
-}
+import type { Source } from "./upload.js";
 
 /** A connection on which nothing moves for this long is aborted, and the bytes are sent again. */
 const STALLED_MS = 60_000;
@@ -26,19 +16,29 @@ const CHECK_MS = 5_000;
  */
 const answerMs = (size: number) => Math.max(120_000, size / 64);
 
-/** Sends the bytes. Resolves with S3's status: 2xx, or one of `known`, which the caller handles. */
-export async function put(connection: Connection, request: Put, known: number[]): Promise<number> {
-  const { signal, body } = request;
+/**
+ * PUTs the bytes. Resolves with S3's status: 2xx, or one of `known`, which the caller handles. The headers are part of
+ * the signature, and sent as they are. `onSent` gets how many bytes were sent.
+ */
+export async function put(
+  connection: Connection,
+  url: string,
+  headers: Record<string, string>,
+  body: Source,
+  known: number[],
+  onSent: (bytes: number) => void,
+  signal?: AbortSignal,
+): Promise<number> {
   check(signal);
   await checkFile(body);
-  const viaXhr = typeof XMLHttpRequest === "function";
-  const { status, text } = await (viaXhr ? byXhr(request) : byFetch(connection, request)).catch(async (error) => {
+  const send = typeof XMLHttpRequest === "function" ? byXhr : byFetch;
+  const { status, text } = await send(connection, url, headers, body, onSent, signal).catch(async (error) => {
     check(signal);
     await checkFile(body);
     if (error instanceof SlipwayError) throw error;
-    throw await unanswered(connection, request.url, "S3", error);
+    throw await unanswered(connection, url, "S3", error);
   });
-  if ((status >= 200 && status < 300) || known.includes(status)) return status;
+  if (Math.floor(status / 100) === 2 || known.includes(status)) return status;
   throw refusal(status, text);
 }
 
@@ -46,57 +46,57 @@ export async function put(connection: Connection, request: Put, known: number[])
  * Fails with `file_changed` if the file was changed or removed on the disk. Such a file looks like a broken connection, and repeating
  * does not help. Chromium rejects the read; Firefox resolves with fewer bytes.
  */
-async function checkFile(body: Blob): Promise<void> {
-  // React Native cannot read a blob.
-  if (typeof body.arrayBuffer !== "function" || body.size === 0) return;
-  let cause: unknown;
-  const last = await body
-    .slice(body.size - 1)
-    .arrayBuffer()
-    .catch((error) => {
-      cause = error;
-    });
-  if (last?.byteLength === 1) return;
-  throw new SlipwayError("file_changed", "The file has changed on the disk or is gone. Choose it again.", 0, { cause });
+async function checkFile(body: Source): Promise<void> {
+  // React Native cannot read a file.
+  if (!isReadable(body) || body.size === 0) return;
+  await bytesOf(body.slice(body.size - 1), 1);
 }
 
-/** Codes of S3's 4xx after which the same bytes may succeed: it received other bytes, too slowly, or two requests at once. */
-const AGAIN = new Set([
-  "BadDigest",
-  "ConditionalRequestConflict",
-  "IncompleteBody",
-  "RequestTimeout",
-  "SlowDown",
-  "XAmzContentChecksumMismatch",
-  "XAmzContentSHA256Mismatch",
-]);
+/** Reads `length` bytes. */
+export async function bytesOf(file: Blob, length: number): Promise<ArrayBuffer> {
+  const bytes = await file.arrayBuffer().catch(() => undefined);
+  if (bytes?.byteLength === length) return bytes;
+  throw new SlipwayError("file_changed", "The file has changed on the disk or is gone. Choose it again.");
+}
 
+/** Whether scripts can read the file. React Native's cannot. */
+export function isReadable(file: Source): file is Blob {
+  return typeof (file as Blob).arrayBuffer === "function";
+}
+
+/**
+ * Codes of S3's 4xx after which the same bytes may succeed, as far as they must be told apart: `BadDigest`,
+ * `XAmzContentSHA256Mismatch` and its like, `IncompleteBody`, `RequestTimeout`, `ConditionalRequestConflict`, `SlowDown`.
+ */
+const AGAIN = /BadDigest|Conflict|Incomplete|RequestTimeout|SlowDown|Mismatch/;
 /** S3 reports the reason in XML. */
 function refusal(status: number, text: string): SlipwayError {
-  const code = /<Code>([^<]*)<\/Code>/.exec(text)?.[1] ?? "no reason given";
-  const retryable = status >= 500 || AGAIN.has(code);
+  const code = /<Code>([^<]*)<\/Code>/.exec(text)?.[1] ?? "";
+  const retryable = status >= 500 || AGAIN.test(code);
   const hint = code === "RequestTimeTooSkewed" ? " The clock of the server that signs differs from S3's." : "";
   const message = `S3 refused the upload (${status} ${code}).${hint}`;
-  return new SlipwayError("upload_refused", message, status, { retryable });
+  // The parts of an upload that was completed or aborted.
+  return new SlipwayError(code === "NoSuchUpload" ? "not_found" : "upload_refused", message, status, { retryable });
 }
 
-type Answer = { status: number; text: string };
+type Send = (
+  connection: Connection,
+  url: string,
+  headers: Record<string, string>,
+  body: Source,
+  onSent: (bytes: number) => void,
+  signal?: AbortSignal,
+) => Promise<{ status: number; text: string }>;
 
-async function byFetch(connection: Connection, request: Put): Promise<Answer> {
-  const { url, headers, body, signal, onSent } = request;
-  const { controller, unlink } = linked(signal);
-  try {
-    const response = await connection.fetch(url, { method: "PUT", headers, body, signal: controller.signal });
-    const text = await response.text();
-    if (response.ok) onSent?.(body.size);
-    return { status: response.status, text };
-  } finally {
-    unlink();
-  }
-}
+const byFetch: Send = async (connection, url, headers, body, onSent, signal) => {
+  const response = await connection.fetch(url, { method: "PUT", headers, body: body as Blob, signal });
+  const text = await response.text();
+  if (response.ok) onSent(body.size);
+  return { status: response.status, text };
+};
 
-function byXhr({ url, headers, body, signal, onSent }: Put): Promise<Answer> {
-  return new Promise((resolve, reject) => {
+const byXhr: Send = (_, url, headers, body, onSent, signal) =>
+  new Promise((resolve, reject) => {
     const xhr = new XMLHttpRequest();
     let reason: unknown;
     let allowed = STALLED_MS;
@@ -107,7 +107,7 @@ function byXhr({ url, headers, body, signal, onSent }: Put): Promise<Answer> {
     };
     const watch = setInterval(() => {
       const still = Date.now() - moved;
-      if (still >= allowed) stop(new SlipwayError("network", `Nothing moved for ${Math.round(still / 1000)} s.`));
+      if (still >= allowed) stop(lost(`Nothing moved for ${Math.round(still / 1000)} s.`));
       else if (still >= CHECK_MS && allowed === STALLED_MS) checkFile(body).catch(stop);
     }, CHECK_MS);
     const abort = () => stop(reasonOf(signal));
@@ -115,20 +115,20 @@ function byXhr({ url, headers, body, signal, onSent }: Put): Promise<Answer> {
     for (const [name, value] of Object.entries(headers)) xhr.setRequestHeader(name, value);
     xhr.upload.onprogress = (event) => {
       moved = Date.now();
-      onSent?.(event.loaded);
+      onSent(event.loaded);
     };
     xhr.upload.onload = () => {
       moved = Date.now();
       allowed = answerMs(body.size);
     };
     xhr.onload = () => resolve({ status: xhr.status, text: xhr.responseText });
-    xhr.onerror = () => reject(new Error("XMLHttpRequest failed"));
+    xhr.onerror = reject;
     xhr.onabort = () => reject(reason);
     xhr.onloadend = () => {
       clearInterval(watch);
       signal?.removeEventListener("abort", abort);
     };
     signal?.addEventListener("abort", abort);
-    xhr.send(body);
+    // React Native sends `{ uri }` from the disk.
+    xhr.send(body as Blob);
   });
-}

@@ -1,87 +1,86 @@
 /** Uploads a file in one PUT: presign, send, record. */
 import { check } from "./abort.js";
-import { call } from "./connection.js";
+import { erase } from "./connection.js";
+import { crcOf } from "./crc.js";
 import { SlipwayError } from "./errors.js";
 import type { StoredFile } from "./files.js";
-import { progressOf, startedWith } from "./notify.js";
+import { withMemory } from "./memory.js";
+import { notify } from "./notify.js";
 import { retrying } from "./retry.js";
-import type { components } from "./schema.js";
-import { put } from "./send.js";
-import { type Job, kindOf } from "./upload.js";
+import { bytesOf, isReadable, put } from "./send.js";
+import type { Job, Source } from "./upload.js";
 
-type Schemas = components["schemas"];
+/**
+ * SHA-256 is part of what is signed, so that it costs its time before anything is sent, and the whole file in memory.
+ * Larger files have a CRC instead, which is computed while they are sent.
+ */
+const HASHED_UP_TO = 8 * 1024 * 1024;
 
-/** Hashing needs the whole file in memory. */
-const HASHED_UP_TO = 64 * 1024 * 1024;
+/** Uploads in one PUT. */
+export async function uploadAtOnce(job: Job): Promise<StoredFile> {
+  const { connection, file, options, steps } = job;
+  const { signal } = options;
+  const { size } = file;
+  // Firefox would wait without end for a file that has grown. A slice ends where the file ended.
+  const body = "slice" in file ? file.slice(0, size) : file;
+  const read = options.checksum !== false && isReadable(body) ? body : undefined;
+  const isLarge = size > HASHED_UP_TO;
+  const intent = { ...job.intent, checksumSha256: read && !isLarge ? await sha256(read) : undefined };
+  check(signal);
+  const crc = read && isLarge ? crcOf(read) : undefined;
+  const sign = async () => {
+    const signed = await steps.presign(intent, signal);
+    notify(options.onStart, { id: signed.id, resumable: false });
+    // After the request, which is what the time is needed for.
+    void crc?.then((some) => some?.readTo(size));
+    return { ...signed, url: signed.presignedUrl };
+  };
+  const report = (sent: number) => notify(options.onProgress, { sent, total: size, resumed: 0 });
+  const { id, objectKey } = await sendSigned(job, sign, body, report, signal);
+  report(size);
+  const stored = await retrying(connection, () => steps.confirm(objectKey, signal), signal, notYet);
+  const there = stored.checksumCrc64nvme;
+  const here = there && (await (await crc)?.value());
+  if (!here || here === there) return stored;
+  await erase(connection, `/files/${id}`).catch(() => undefined);
+  throw new SlipwayError("checksum_mismatch", "S3 has other bytes than the file.");
+}
 
 /** How often a URL that S3 refuses is replaced by a fresh one. */
-export const FRESH_URLS = 3;
+const FRESH_URLS = 3;
 
 const FORBIDDEN = 403;
 const EXISTS = 412;
 
-/** Uploads in one PUT. */
-export async function uploadAtOnce(job: Job): Promise<StoredFile> {
-  const { connection, file, options } = job;
-  const { signal } = options;
-  const body: Schemas["UploadIntent"] = {
-    fileName: job.fileName,
-    contentType: job.contentType,
-    size: file.size,
-    ...kindOf(options),
-    ...(await checksum(job)),
-  };
+/**
+ * Sends `body` to the URL that `sign` answers. Where S3 refuses it, the URL has most likely expired (it is valid for
+ * minutes, and a laptop may have slept): `sign` is called again, with how often that was.
+ */
+export async function sendSigned<T extends { url: string; headers: object }>(
+  { connection, steps }: Job,
+  sign: (refused: number) => Promise<T>,
+  body: Source,
+  onSent: (bytes: number) => void,
+  signal?: AbortSignal,
+): Promise<T> {
   for (let refused = 0; ; refused++) {
-    const presign = call<Schemas["PresignOneResponse"]>(connection, "/presign-upload", {
-      method: "POST",
-      body,
-      signal,
-    });
-    const { id, objectKey, presignedUrl: url, headers } = (await presign).data;
-    startedWith(options, { id, resumable: false });
-    const report = (sent: number) => progressOf(options, { sent, total: file.size, resumed: 0 });
-    report(0);
-    const sending = { url, headers: { ...headers } as Record<string, string>, body: file, signal, onSent: report };
+    const signed = await sign(refused);
     const known = refused < FRESH_URLS ? [FORBIDDEN, EXISTS] : [EXISTS];
-    const status = await retrying(() => put(connection, sending, known), { ...connection.retry, signal });
-    // The URL has most likely expired: it is valid for minutes, and a laptop may have slept.
-    if (status === FORBIDDEN) continue;
-    report(file.size);
-    return record(job, objectKey);
+    const send = () => {
+      onSent(0);
+      return put(connection, signed.url, { ...signed.headers }, body, known, onSent, signal);
+    };
+    if ((await retrying(connection, () => steps.turn(send, signal), signal)) !== FORBIDDEN) return signed;
   }
 }
 
-async function record({ connection, options: { signal } }: Job, objectKey: string): Promise<StoredFile> {
-  const recording = async () => {
-    const body = { objectKey };
-    const saving = call<Schemas["FileResponse"]>(connection, "/save-metadata", { method: "POST", body, signal });
-    return (await saving).data.file;
-  };
-  return retrying(() => recording().catch(notYet), { ...connection.retry, signal });
-}
+/** S3 has answered the PUT, so "there is no upload yet" may change. `call` has repeated everything else. */
+const notYet = ({ code, details }: SlipwayError) => code === "upload_not_found" || details.retryable === true;
 
-/** S3 has answered the PUT, so "there is no upload yet" is retryable here. `call` has repeated everything else. */
-function notYet(error: unknown): never {
-  if (error instanceof SlipwayError) {
-    const { code, message, status, details } = error;
-    throw new SlipwayError(code, message, status, { ...details, retryable: code === "upload_not_found" });
-  }
-  throw error;
-}
-
-async function checksum({ file, options }: Job): Promise<{ checksumSha256?: string }> {
-  // Browsers offer it on secure pages only, React Native not at all.
-  const subtle = globalThis.crypto?.subtle;
-  const wanted = options.checksum ?? file.size <= HASHED_UP_TO;
-  if (!wanted || !subtle || typeof file.arrayBuffer !== "function") return {};
-  const bytes = await file.arrayBuffer().catch((cause) => {
-    throw new SlipwayError("file_changed", "The file cannot be read. Choose it again.", 0, { cause });
+/** The SHA-256 in base64. Browsers offer it on secure pages only, React Native not at all. */
+function sha256(file: Blob): Promise<string | undefined> {
+  return withMemory(file.size, async () => {
+    const digest = await globalThis.crypto?.subtle?.digest("SHA-256", await bytesOf(file, file.size));
+    return digest && btoa(String.fromCharCode(...new Uint8Array(digest)));
   });
-  // Firefox resolves with fewer bytes where other browsers reject.
-  if (bytes.byteLength !== file.size) {
-    throw new SlipwayError("file_changed", "The file has changed on the disk. Choose it again.");
-  }
-  const digest = new Uint8Array(await subtle.digest("SHA-256", bytes));
-  check(options.signal);
-  return { checksumSha256: btoa(String.fromCharCode(...digest)) };
 }

@@ -1,10 +1,11 @@
 /** Uploads a file: in one PUT, or in parts if it is large. */
-import type { Connection } from "./connection.js";
+import { type Connection, call } from "./connection.js";
 import { SlipwayError } from "./errors.js";
 import type { StoredFile } from "./files.js";
 import { uploadInParts } from "./multipart.js";
 import { plainName, plainType } from "./names.js";
 import type { ResumeStore } from "./resume.js";
+import type { components } from "./schema.js";
 import { uploadAtOnce } from "./single.js";
 
 /** The progress of an upload. */
@@ -17,15 +18,27 @@ export interface Progress {
   resumed: number;
 }
 
+/** A file on a phone's disk. React Native sends it from there, where a `Blob` would be in memory. It goes in one PUT. */
+export interface FileOnDisk {
+  /** Such as `file:///…` or `content://…`. */
+  uri: string;
+  size: number;
+  name?: string;
+  type?: string;
+}
+
+/** What can be uploaded. */
+export type Source = Blob | FileOnDisk;
+
 /** How to upload. Everything is optional. */
 export interface UploadOptions {
   /** The name to store. Default: the file's own. */
   fileName?: string;
   /** The media type. Default: the file's own. */
   contentType?: string;
-  /** The kind of upload, one of the deployment's rules. Default: its `default`. */
+  /** The rule of the deployment that applies to this file, such as `avatar`. */
   rule?: string;
-  /** Fields of the application, which are stored with the file: at most 640 bytes as JSON. */
+  /** Data of the application, stored with the file: up to 16 entries, 640 bytes as JSON. */
   metadata?: Record<string, string>;
   onProgress?: (progress: Progress) => void;
   /** Called once the upload has an id, which becomes the id of the file. `resumable` is true for uploads in parts. */
@@ -42,17 +55,38 @@ export interface UploadOptions {
   parallel?: number;
   /** Where to remember unfinished uploads. Default: `localStorage`; `false`: nowhere. */
   resume?: ResumeStore | false;
-  /** Whether S3 verifies a SHA-256 of the file. Default: for files up to 64 MiB that are sent in one PUT. */
+  /**
+   * Whether S3's bytes are compared with the file's: by SHA-256, or by CRC-64/NVME for files over 8 MiB. Default: yes,
+   * except for an upload in parts that continues with more than 1 GiB, all of which would have to be read again.
+   */
   checksum?: boolean;
+}
+
+/** A signed PUT. */
+export type Signed = components["schemas"]["PresignOneResponse"];
+
+/** What the API wants to know of a file. */
+export type Intent = Omit<components["schemas"]["UploadIntent"], "size"> & {
+  size: number;
+  rule?: string;
+  metadata?: Record<string, string>;
+};
+
+/** Steps of an upload that a queue does for many files at once. */
+export interface Steps {
+  presign(intent: Intent, signal?: AbortSignal): Promise<Signed>;
+  confirm(objectKey: string, signal?: AbortSignal): Promise<StoredFile>;
+  /** Runs `send` once there is a free connection to S3. */
+  turn<T>(send: () => Promise<T>, signal?: AbortSignal): Promise<T>;
 }
 
 /** What single and multipart uploads share. */
 export interface Job {
   connection: Connection;
-  file: Blob;
-  fileName: string;
-  contentType: string;
+  file: Source;
+  intent: Intent;
   options: UploadOptions;
+  steps: Steps;
 }
 
 /** What the request for an upload says of its kind. */
@@ -64,15 +98,40 @@ const PARTS_ABOVE = 100 * 1024 * 1024;
 const LARGEST_PUT = 5 * 1024 ** 3;
 
 /** Uploads a file, and resolves once it is in the list. */
-export async function upload(connection: Connection, file: Blob, options: UploadOptions = {}): Promise<StoredFile> {
-  if (typeof (file as Partial<Blob> | undefined)?.slice !== "function" || typeof file.size !== "number") {
-    const hint = "In Node.js, `fs.openAsBlob(path)` makes one of a file on the disk.";
-    throw new SlipwayError("invalid_request", `upload() needs a File or a Blob. ${hint}`);
+export function upload(connection: Connection, file: Source, options: UploadOptions = {}): Promise<StoredFile> {
+  return uploadBy(connection, file, options, {
+    presign: (intent, signal) => post<Signed>(connection, "/presign-upload", intent, signal),
+    confirm: async (objectKey, signal) =>
+      (await post<{ file: StoredFile }>(connection, "/save-metadata", { objectKey }, signal)).file,
+    turn: (send) => send(),
+  });
+}
+
+/** Uploads with the given steps. */
+export async function uploadBy(
+  connection: Connection,
+  file: Source,
+  options: UploadOptions,
+  steps: Steps,
+): Promise<StoredFile> {
+  const own = file as Partial<File & FileOnDisk>;
+  if (typeof own?.size !== "number" || !(own.slice || own.uri)) {
+    throw new SlipwayError("invalid_request", "Pass a File or a Blob: in Node.js, fs.openAsBlob(path).");
   }
-  const own = file as Partial<File>;
-  const fileName = plainName(options.fileName ?? own.name ?? "file");
-  const contentType = options.contentType || plainType(file.type);
-  const job = { connection, file, fileName, contentType, options };
+  const { rule, metadata, uploadId } = options;
+  const intent: Intent = {
+    fileName: plainName(options.fileName ?? own.name ?? ""),
+    contentType: options.contentType || plainType(own.type),
+    size: own.size,
+    rule,
+    metadata,
+  };
+  const job = { connection, file, intent, options, steps };
   const above = Math.min(options.partsAbove ?? PARTS_ABOVE, LARGEST_PUT);
-  return options.uploadId || file.size > above ? uploadInParts(job) : uploadAtOnce(job);
+  return own.slice && (uploadId || own.size > above) ? uploadInParts(job as Job & { file: Blob }) : uploadAtOnce(job);
+}
+
+/** POSTs to the API. */
+export async function post<T>(connection: Connection, path: string, body: object, signal?: AbortSignal): Promise<T> {
+  return (await call<T>(connection, path, { method: "POST", body, signal })).data;
 }

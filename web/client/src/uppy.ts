@@ -1,11 +1,12 @@
 /** Slipway for an app that has Uppy already: the options of `@uppy/aws-s3`, 6.3 or newer. */
 import type AwsS3 from "@uppy/aws-s3";
 import type { Body, Meta, Uppy, UppyFile } from "@uppy/core";
-import { type Call, type Connection, type ConnectionOptions, call, connect } from "./connection.js";
+import { type Connection, type ConnectionOptions, call, connect } from "./connection.js";
 import { SlipwayError } from "./errors.js";
 import type { StoredFile } from "./files.js";
 import { plainName, plainType } from "./names.js";
 import type { components } from "./schema.js";
+import { post } from "./upload.js";
 
 type Schemas = components["schemas"];
 type S3 = typeof AwsS3<Meta, Body>;
@@ -98,7 +99,7 @@ function describe(file: ReturnType<FileOf>): Schemas["MultipartIntent"] {
   const folder = String(relativePath ?? "").replace(/^\/+|[^/]*$/g, "");
   return {
     fileName: plainName(folder + String(name || file.name || "file")),
-    contentType: plainType(file.type ?? ""),
+    contentType: plainType(file.type),
     size: file.size ?? 0,
   };
 }
@@ -147,8 +148,4 @@ const escaped = (text: string) => text.replace(/&/g, "&amp;").replace(/</g, "&lt
 /** A request that answers itself. */
 function answer(xml: string): Signed {
   return { url: `data:application/xml,${encodeURIComponent(xml)}` };
-}
-
-async function post<T>(slipway: Connection, path: string, body: Call["body"]): Promise<T> {
-  return (await call<T>(slipway, path, { method: "POST", body })).data;
 }

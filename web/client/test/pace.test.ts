@@ -1,6 +1,7 @@
-/** How the measured speed decides on the size and number of parts. */
+/** How the speed is measured, and how it decides on the size and number of parts. */
 import { afterEach, expect, test, vi } from "vitest";
 import { Pace } from "../src/pace.ts";
+import { Rate } from "../src/rate.ts";
 
 const MIB = 1024 * 1024;
 
@@ -46,4 +47,15 @@ test("time without an upload does not count as slowness", () => {
   pace.sent(50 * MIB);
   end();
   expect(pace.parallel()).toBeGreaterThanOrEqual(4);
+});
+
+test("the rate is that of the last seconds, and forgets what was sent again", () => {
+  const rate = new Rate();
+  expect(rate.perSecond).toBe(0);
+  for (let s = 0; s <= 20; s++) rate.sample(s < 10 ? s * 100 : 1000 + (s - 10) * 500, s * 1000);
+  expect(rate.perSecond).toBeCloseTo(500);
+  rate.sample(3000, 21_000);
+  expect(rate.perSecond).toBe(0);
+  rate.sample(3200, 23_000);
+  expect(rate.perSecond).toBeCloseTo(100);
 });

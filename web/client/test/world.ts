@@ -28,6 +28,8 @@ export interface Sent {
   url: string;
   path: string;
   bytes: number;
+  /** The JSON of a request to the API. */
+  json?: Record<string, unknown>;
   status?: number;
 }
 
@@ -44,7 +46,8 @@ export class Net {
     const { pathname } = new URL(url);
     const body = init?.body;
     const bytes = body instanceof Blob ? body.size : String(body ?? "").length;
-    const sent: Sent = { method: init?.method ?? "GET", url, path: pathname, bytes };
+    const json = typeof body === "string" ? JSON.parse(body) : undefined;
+    const sent: Sent = { method: init?.method ?? "GET", url, path: pathname, bytes, json };
     this.log.push(sent);
     const pass = (other = url) => fetch(other, init);
     const response = await (this.fault(sent, pass) ?? pass());

@@ -1,8 +1,8 @@
 /** The client and the Uppy preset in a browser: the cache, names, and messages that a person sees. */
-import type { Browser, Page } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { bundle } from "../../testing/bundle.ts";
-import { openBrowser, Visitor } from "../src/browser.ts";
+import { openBrowser } from "../src/browser.ts";
+import { inPage } from "../src/in-page.ts";
 
 let browser: Browser;
 beforeAll(async () => {
@@ -10,25 +10,11 @@ beforeAll(async () => {
 });
 afterAll(() => browser.close());
 
-/** Runs a module on an empty page of the stack, with `API` and `token` as globals. */
-async function inPage(source: string, act: (page: Page) => Promise<void>): Promise<void> {
-  const visitor = await Visitor.arrive(browser, { bypassCSP: true });
-  const { page, stack, token } = visitor;
-  await page.goto(`${stack.page.split("/#")[0]}/config.json`);
-  await page.evaluate(
-    ([api, token]) => Object.assign(globalThis, { API: api, token: async () => token }),
-    [stack.api, token],
-  );
-  await page.addScriptTag({ content: await bundle(source), type: "module" });
-  await act(page);
-  await visitor.leave();
-}
-
 test("a file that an <img> has shown can be read by a script", async () => {
   const source = `
     import { createClient } from "@slipway/client";
     globalThis.slipway = createClient({ url: API, token, retry: { attempts: 1 } });`;
-  await inPage(source, async (page) => {
+  await inPage(browser, source, async (page) => {
     await page.waitForFunction("globalThis.slipway");
     // The smallest GIF.
     const bytes = "Uint8Array.from(atob('R0lGODlhAQABAAAAACwAAAAAAQABAAA='), (c) => c.charCodeAt(0))";
@@ -49,7 +35,7 @@ test("Uppy: an edited name and a folder's path are kept, and a refusal is a sent
     import AwsS3 from "@uppy/aws-s3";
     import { useSlipway } from "@slipway/client/uppy";
     globalThis.uppy = useSlipway(new Uppy(), AwsS3, { url: API, token });`;
-  await inPage(source, async (page) => {
+  await inPage(browser, source, async (page) => {
     await page.waitForFunction("globalThis.uppy");
     const names = await page.evaluate(`(async () => {
       const data = new Blob(["x"], { type: "text/plain" });

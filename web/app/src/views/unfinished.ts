@@ -7,7 +7,7 @@ import type { Left } from "../unfinished.ts";
 import { button } from "./queue.ts";
 
 export function unfinished(page: Page): TemplateResult | typeof nothing {
-  const queued = new Set(page.uploads.items.map(({ id }) => id));
+  const queued = new Set(page.uploads.snapshot.uploads.map(({ uploadId }) => uploadId));
   const left = page.unfinished.shown(queued);
   if (left.length === 0) return nothing;
   return html`

@@ -1,0 +1,46 @@
+/** `useUploads`: a queue of uploads as state of a component. */
+import { type Client, type QueueOptions, type QueueSnapshot, UploadQueue } from "@slipway/client";
+import { useCallback, useMemo, useState, useSyncExternalStore } from "react";
+
+/** The uploads, their totals, and what can be done with them. The functions never change. */
+export interface Uploads
+  extends QueueSnapshot,
+    Pick<UploadQueue, "add" | "pause" | "resume" | "cancel" | "retry" | "clear"> {
+  /** For its events, and to share it. */
+  queue: UploadQueue;
+}
+
+/**
+ * Renders again when an upload changes, up to 20 times a second.
+ *
+ * With a client, the component has a queue of its own, and `options` count once. With a queue that was made outside,
+ * several components share it.
+ */
+export function useUploads(source: Client | UploadQueue, options?: QueueOptions): Uploads {
+  const [own, setOwn] = useState(() => ({ source, queue: queueOf(source, options) }));
+  let { queue } = own;
+  if (own.source !== source) {
+    queue = queueOf(source, options);
+    setOwn({ source, queue });
+  }
+  const subscribe = useCallback((changed: () => void) => queue.on("change", changed), [queue]);
+  const snapshot = () => queue.snapshot;
+  const { uploads, totals } = useSyncExternalStore(subscribe, snapshot, snapshot);
+  const actions = useMemo(
+    () => ({
+      queue,
+      add: queue.add.bind(queue),
+      pause: queue.pause.bind(queue),
+      resume: queue.resume.bind(queue),
+      cancel: queue.cancel.bind(queue),
+      retry: queue.retry.bind(queue),
+      clear: queue.clear.bind(queue),
+    }),
+    [queue],
+  );
+  return { uploads, totals, ...actions };
+}
+
+function queueOf(source: Client | UploadQueue, options?: QueueOptions): UploadQueue {
+  return source instanceof UploadQueue ? source : new UploadQueue(source, options);
+}
