@@ -1,7 +1,8 @@
 //! The plans of the lists, with row-level security on: each reads what it returns and little more.
 //!
-//! Postgres chooses a plan by what it believes of the table. So each statement is tried where a user has few of many files,
-//! where others have the newest ones, and where the user came after the statistics were gathered.
+//! Postgres chooses a plan by what it believes of the table. So each statement is tried where a
+//! user has few of many files, where others have the newest ones, and where the user came after the
+//! statistics were gathered.
 
 use slipway_testkit::{TestDatabase, database};
 
@@ -71,7 +72,8 @@ impl Table {
         table
     }
 
-    /// 20,000 users with a file each, and a newcomer with as many, whom Postgres believes to have one.
+    /// 20,000 users with a file each, and a newcomer with as many, whom Postgres believes to have
+    /// one.
     async fn newcomer(named: &str) -> Self {
         let mut table = Self::new();
         table
@@ -83,7 +85,8 @@ impl Table {
         table
     }
 
-    /// The plan of `sql` for `user7`, as it runs in a function. `values` are SQL, for `$2` and so on.
+    /// The plan of `sql` for `user7`, as it runs in a function. `values` are SQL, for `$2` and so
+    /// on.
     async fn plan(&self, sql: &str, values: &[&str], sort: &str) -> String {
         let admin = self.database.admin().await;
         let settings = format!(
@@ -171,7 +174,8 @@ async fn deleted_files_are_not_walked_over() {
     assert_short_walk(&table.by_name("''", "NULL").await, "Index Scan", NAME);
 }
 
-/// A backward scan of the primary key would read 10,000 files of other users first, which the planner does not know.
+/// A backward scan of the primary key would read 10,000 files of other users first, which the
+/// planner does not know.
 #[tokio::test]
 async fn newer_files_of_others_are_not_walked_over() {
     let plan = Table::idle("'a'").await.newest().await;
@@ -236,7 +240,8 @@ async fn a_search_walks_as_the_list_does() {
     }
 }
 
-/// One descent for each file found, although Postgres believes that reading all of the user's is cheaper.
+/// One descent for each file found, although Postgres believes that reading all of the user's is
+/// cheaper.
 #[tokio::test]
 async fn files_found_are_fetched_one_by_one() {
     let table = Table::newcomer("'a'").await;
