@@ -52,7 +52,7 @@ impl Db {
             lock: None,
         };
         let rows = self
-            .run(user, &statement)
+            .run_unsorted(user, &statement)
             .await
             .map_err(|failure| failure.into_error(STEP))?;
         let (files, end) = matching(&rows, page.limit, STEP)?;
