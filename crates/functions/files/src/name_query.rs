@@ -1,8 +1,8 @@
 //! Whether a name contains a text, as a person who searches means it.
 //!
-//! `É` is one character or two, depending on the program that wrote it: NFC makes them one. Simple case folding then maps
-//! each character to one character, so `straße` does not contain `ss`. Both are done here, because what Postgres does depends
-//! on the locale of the database.
+//! `É` is one character or two, depending on the program that wrote it: NFC makes them one. Simple
+//! case folding then maps each character to one character, so `straße` does not contain `ss`. Both
+//! are done here, because what Postgres does depends on the locale of the database.
 
 use std::borrow::Cow;
 

@@ -8,10 +8,10 @@ use time::OffsetDateTime;
 
 /// A page while it is written: `files`, then `folders` if the list has them.
 ///
-/// Files and folders come in one order, and either may be the entry that is too much. So folders are written into a body
-/// of their own, which is appended at the end. Bytes are counted while the page is written, both as the client gets them
-/// and as Lambda does. One entry takes at most a few kilobytes, since names, types, keys and URLs are bounded, so the
-/// first one always fits.
+/// Files and folders come in one order, and either may be the entry that is too much. So folders
+/// are written into a body of their own, which is appended at the end. Bytes are counted while the
+/// page is written, both as the client gets them and as Lambda does. One entry takes at most a few
+/// kilobytes, since names, types, keys and URLs are bounded, so the first one always fits.
 pub(crate) struct PageBody<'a> {
     urls: &'a ReadUrls,
     window: Window,

@@ -1,4 +1,5 @@
-//! What `GET /files` lists: its parameters, which of them exclude each other, and the cursors that belong to them.
+//! What `GET /files` lists: its parameters, which of them exclude each other, and the cursors that
+//! belong to them.
 
 use slipway_api::{Request, page};
 use slipway_core::limits::DEFAULT_PAGE_FILES;

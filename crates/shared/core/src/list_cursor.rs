@@ -1,11 +1,13 @@
 //! Cursors of lists of files, which belong to one order and one set of filters.
 //!
-//! A cursor holds a position and a tag. The tag hashes the position together with the list's order and filters, so a
-//! cursor that is used with other parameters is refused like one that was mistyped. Otherwise a page would silently skip
-//! files: a position in one list says nothing about another. As in [`Cursor`], the tag is not a secret.
+//! A cursor holds a position and a tag. The tag hashes the position together with the list's order
+//! and filters, so a cursor that is used with other parameters is refused like one that was
+//! mistyped. Otherwise a page would silently skip files: a position in one list says nothing about
+//! another. As in [`Cursor`], the tag is not a secret.
 //!
-//! Versions before the lists by name answered a [`Cursor`], whatever the filter `contentType` was. Newest-first lists with
-//! that filter, or without any, still accept those, so that a client's list survives an upgrade.
+//! Versions before the lists by name answered a [`Cursor`], whatever the filter `contentType` was.
+//! Newest-first lists with that filter, or without any, still accept those, so that a client's list
+//! survives an upgrade.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -41,7 +43,8 @@ pub struct ListCursors {
 }
 
 impl ListCursors {
-    /// The cursors of the list in `order` with these filters, as name and value, each in a fixed place.
+    /// The cursors of the list in `order` with these filters, as name and value, each in a fixed
+    /// place.
     #[must_use]
     pub fn new(order: ListOrder, filters: &[(&str, &str)]) -> Self {
         let mut context = digest::Context::new(&digest::SHA256);

@@ -1,9 +1,9 @@
 //! The order of file names, and prefixes and folders in it.
 //!
-//! Names are compared as bytes of UTF-8, which is the order of their code points, and then by id. In this order the names
-//! that begin with a prefix are neighbours, so a prefix is a range: from the prefix itself to the first text behind all
-//! of its continuations. A folder is such a range too. A list that shows folders jumps to the end of each, so the files
-//! within are never read.
+//! Names are compared as bytes of UTF-8, which is the order of their code points, and then by id.
+//! In this order the names that begin with a prefix are neighbours, so a prefix is a range: from
+//! the prefix itself to the first text behind all of its continuations. A folder is such a range
+//! too. A list that shows folders jumps to the end of each, so the files within are never read.
 
 use uuid::Uuid;
 
@@ -63,7 +63,8 @@ impl NamePosition {
     }
 }
 
-/// The first text behind every name that begins with `prefix`. `None` if there is none, as for the empty prefix.
+/// The first text behind every name that begins with `prefix`. `None` if there is none, as for the
+/// empty prefix.
 #[must_use]
 pub fn end_of_prefix(prefix: &str) -> Option<String> {
     let mut end = prefix.to_owned();

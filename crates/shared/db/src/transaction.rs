@@ -30,7 +30,7 @@ pub(crate) struct Statement<'a> {
 ///
 /// A lock may be waited for four fifths of the time of a statement. So Postgres ends the wait, and says that it was one,
 /// before our own clock ends the statement: that would close the connection and try again, and wait twice as long.
-const SETTINGS: &str = "\
+pub(crate) const SETTINGS: &str = "\
     SELECT set_config('statement_timeout', $2, true), \
            set_config('lock_timeout', ($2::int * 4 / 5)::text, true), \
            set_config('idle_in_transaction_session_timeout', $2, true), \
@@ -49,7 +49,7 @@ const SETTINGS_AND_LOCK: &str = "\
 /// The same as [`SETTINGS`] for statements that take their order from an index. Postgres believes that a user has few
 /// files until it has gathered statistics, and would then rather read all of them and sort. Of a million that takes
 /// seconds.
-const SETTINGS_UNSORTED: &str = "\
+pub(crate) const SETTINGS_UNSORTED: &str = "\
     SELECT set_config('statement_timeout', $2, true), \
            set_config('lock_timeout', ($2::int * 4 / 5)::text, true), \
            set_config('idle_in_transaction_session_timeout', $2, true), \

@@ -11,11 +11,11 @@ use super::{NamePage, NamedFiles};
 use crate::Db;
 use crate::transaction::Statement;
 
-/// Walks the index (`user_id`, `file_name`, `id`) of live files and stops when the page is full, or after `$6` rows, as the
-/// list of the newest does.
+/// Walks the index (`user_id`, `file_name`, `id`) of live files and stops when the page is full, or
+/// after `$6` rows, as the list of the newest does.
 ///
-/// The range of the prefix is `$2` to `$4`. `COLLATE "C"` compares bytes, whatever the database's locale is, and selects
-/// the index, which has the same collation.
+/// The range of the prefix is `$2` to `$4`. `COLLATE "C"` compares bytes, whatever the database's
+/// locale is, and selects the index, which has the same collation.
 pub(super) const BY_NAME: &str = concat!(
     "SELECT ",
     file_columns!(),
@@ -33,7 +33,8 @@ ORDER BY file_name COLLATE \"C\", id LIMIT $7"
 );
 
 impl Db {
-    /// One page of `user`'s live files by name. A filtered page may be short and still have a next one.
+    /// One page of `user`'s live files by name. A filtered page may be short and still have a next
+    /// one.
     pub async fn list_by_name(&self, user: &UserId, page: &NamePage) -> Result<NamedFiles, Error> {
         const STEP: &str = "listing files by name";
         let Some(type_prefix) = page.filter.stored_type_prefix() else {

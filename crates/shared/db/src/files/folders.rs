@@ -1,14 +1,16 @@
 //! Lists the contents of a folder by a skip scan.
 //!
-//! Folders are not stored: a folder is what names before a `/` have in common. Grouping names would read every file below,
-//! and a folder may hold millions. So the statement takes one step for each entry: it reads the first name behind the last
-//! entry. If that name has a `/` behind the prefix, the entry is a folder, and the next step begins behind the
-//! last name that such a folder could hold. Each step descends the index once (some four blocks of 8 KB). The cost
-//! follows the entries shown, not the files below them.
+//! Folders are not stored: a folder is what names before a `/` have in common. Grouping names would
+//! read every file below, and a folder may hold millions. So the statement takes one step for each
+//! entry: it reads the first name behind the last entry. If that name has a `/` behind the prefix,
+//! the entry is a folder, and the next step begins behind the last name that such a folder could
+//! hold. Each step descends the index once (some four blocks of 8 KB). The cost follows the entries
+//! shown, not the files below them.
 //!
-//! Row-level security decides how this has to be written. Postgres evaluates functions that might leak a value, such as
-//! `left` and `substr`, only on rows that a policy has let through, so a condition that calls them never becomes an index
-//! condition. Therefore each step computes the position of the next one as columns of its own, and compares plain columns.
+//! Row-level security decides how this has to be written. Postgres evaluates functions that might
+//! leak a value, such as `left` and `substr`, only on rows that a policy has let through, so a
+//! condition that calls them never becomes an index condition. Therefore each step computes the
+//! position of the next one as columns of its own, and compares plain columns.
 
 use slipway_core::name_order::end_of_prefix;
 use slipway_core::{Error, NamePosition, UserId};
@@ -22,8 +24,8 @@ use crate::transaction::Statement;
 
 /// Takes `$6` steps from `$2` and `$3` on, at most to `$4`. `$5` is the prefix.
 ///
-/// The files are fetched one by one, by LATERAL with LIMIT: as an ordinary join Postgres read all files of a user whom its
-/// statistics did not know yet.
+/// The files are fetched one by one, by LATERAL with LIMIT: as an ordinary join Postgres read all
+/// files of a user whom its statistics did not know yet.
 pub(super) const WALK: &str = concat!(
     "WITH RECURSIVE walk (number, folder, file, at_name, at_id) AS (
     SELECT 0::bigint, NULL::text COLLATE \"C\", NULL::uuid, $2::text COLLATE \"C\", $3::uuid

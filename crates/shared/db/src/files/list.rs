@@ -11,11 +11,12 @@ use super::{FilePage, Filter, Page};
 use crate::Db;
 use crate::transaction::Statement;
 
-/// Walks the index (`user_id`, `deleted_at`, `id`) backwards and stops when the page is full, or after `$4` rows. The row at which
-/// it stops is returned as well, whether it matches or not, because the next page starts there.
+/// Walks the index (`user_id`, `deleted_at`, `id`) backwards and stops when the page is full, or
+/// after `$4` rows. The row at which it stops is returned as well, whether it matches or not,
+/// because the next page starts there.
 ///
-/// `deleted_at` is always null here, but stays in ORDER BY on purpose: only our index offers this order, so the planner
-/// cannot scan the primary key across other users' newer files.
+/// `deleted_at` is always null here, but stays in ORDER BY on purpose: only our index offers this
+/// order, so the planner cannot scan the primary key across other users' newer files.
 pub(super) const LIST: &str = concat!(
     "SELECT ",
     file_columns!(),
@@ -51,7 +52,7 @@ impl Db {
             lock: None,
         };
         let rows = self
-            .run(user, &statement)
+            .run_unsorted(user, &statement)
             .await
             .map_err(|failure| failure.into_error(STEP))?;
         let (files, end) = matching(&rows, page.limit, STEP)?;
@@ -61,7 +62,8 @@ impl Db {
 }
 
 impl Filter {
-    /// How the content type begins, in lower case. `None` if no type begins so: Postgres cannot store a NUL.
+    /// How the content type begins, in lower case. `None` if no type begins so: Postgres cannot
+    /// store a NUL.
     pub(super) fn stored_type_prefix(&self) -> Option<String> {
         let prefix = self.content_type_prefix.as_deref().unwrap_or_default();
         (!prefix.contains('\0')).then(|| prefix.to_ascii_lowercase())
@@ -72,7 +74,8 @@ impl Filter {
     }
 }
 
-/// The matching files of `rows`, at most `limit`, and the row at which the page ends if there may be a next one.
+/// The matching files of `rows`, at most `limit`, and the row at which the page ends if there may
+/// be a next one.
 ///
 /// Statements return one row more than `limit`, and mark the last row that they have looked at.
 pub(super) fn matching<'a>(

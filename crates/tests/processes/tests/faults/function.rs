@@ -149,6 +149,15 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         ..PRESIGN
     },
     Function {
+        name: "save-metadata, many",
+        binary: "save-metadata",
+        postgres: true,
+        s3: true,
+        event: |scene| save_many(&[scene.fresh.key.as_str(), scene.kept.key.as_str()]),
+        warm: |scene| save_many(&[scene.kept.key.as_str()]),
+        ..PRESIGN
+    },
+    Function {
         name: "files",
         binary: "files",
         postgres: true,
@@ -233,7 +242,13 @@ impl Function {
         let code = body["code"].as_str().unwrap_or_default();
         let told = |name: &str| body[name].as_str().is_some_and(|text| !text.is_empty());
         let refused = body["success"] == false && told("error");
-        match (status, code) {
+        let results = body["results"].as_array().into_iter().flatten();
+        let failed = results.filter_map(|result| result["code"].as_str()).next();
+        match (status, failed.unwrap_or(code)) {
+            // A fault of S3 is the result of its key alone.
+            (200, code @ ("unavailable" | "timeout")) => {
+                Verdict::Refused(format!("200 with {code}"))
+            }
             (200 | 201, "") if body["success"] == true => Verdict::Done("ok".to_owned()),
             // S3 continues to complete the upload.
             (202, "") if self.uploads == Uploads::Completes && body["status"] == "completing" => {
@@ -274,6 +289,11 @@ fn upload_path(scene: &Scene) -> String {
 
 fn save(key: &str) -> Value {
     let body = json!({ "objectKey": key });
+    call("POST", "/save-metadata", Some(&body))
+}
+
+fn save_many(keys: &[&str]) -> Value {
+    let body = json!({ "objectKeys": keys });
     call("POST", "/save-metadata", Some(&body))
 }
 

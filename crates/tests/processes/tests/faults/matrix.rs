@@ -35,6 +35,7 @@ const LEGEND: &str = "
   retry within the function.
 - `503 unavailable`, `504 timeout`: the response to the client, as JSON with the code, before the
   function's own deadline.
+- `200 with …`: the request confirmed several files. A fault of S3 is the result of its key alone.
 - A statement waits for a lock for 4 of its 5 seconds. It has changed nothing then, so the response
   is 503 and not 504. `migrate` waits a minute.
 - `redelivered`: the event was reported as failed before the deadline, or the process was killed.
