@@ -1,6 +1,6 @@
 //! Sweeping a range of keys: batch after batch, with a checkpoint after each.
 
-mod act;
+mod batch;
 mod dry;
 mod merge;
 
@@ -13,12 +13,12 @@ use uuid::Uuid;
 use crate::allowance::Allowance;
 use crate::report::{Count, Tally};
 use crate::{Deadline, Maintain, Options, Report};
-use act::Act;
+use batch::BatchWorker;
 use dry::Ledger;
 use merge::Merge;
 
-/// How long a sweep stays with a worker of which nothing is heard. A batch takes a second; one for which S3 does not
-/// answer, a minute or two.
+/// How long a sweep stays with a worker of which nothing is heard. A batch takes a second; one for
+/// which S3 does not answer, a minute or two.
 const LEASE: Duration = Duration::from_mins(5);
 
 /// How many users are asked for at once.
@@ -74,11 +74,12 @@ impl Range<'_> {
         let mut total = Tally::parse(&sweep.counters);
         let mut ledger = Ledger::new(self.is_empty);
         let mut merge = Merge::new(self.maintain, self.options.pace, &sweep);
-        // The checkpoint, and how far this run has come. They part where a key failed: the checkpoint stays in front of
-        // it, so that the next run begins there, and this run takes what comes after it.
+        // The checkpoint, and how far this run has come. They part where a key failed: the
+        // checkpoint stays in front of it, so that the next run begins there, and this run takes
+        // what comes after it.
         let (mut checkpoint, mut held) = (sweep.position, false);
         while !deadline.has_passed() {
-            let mut act = Act::new(
+            let mut worker = BatchWorker::new(
                 self.maintain,
                 self.options,
                 self.report,
@@ -90,17 +91,17 @@ impl Range<'_> {
                     let batch = merge.next().await?;
                     let (until, is_last) = (batch.until.clone(), batch.is_last);
                     let owners = batch.owners.clone();
-                    Box::pin(act.all(batch)).await?;
-                    act.audit(&owners).await?;
+                    Box::pin(worker.all(batch)).await?;
+                    worker.audit(&owners).await?;
                     Ok::<_, Error>((until, is_last))
                 })
                 .await;
             // Also what was done before it failed or time ran out: it was done.
-            self.report.add(&act.tally);
+            self.report.add(&worker.tally);
             let Some(done) = done else { break };
             let (until, is_last) = done?;
-            total.add(&act.tally);
-            held |= act.tally.get(Count::Failed) > 0;
+            total.add(&worker.tally);
+            held |= worker.tally.get(Count::Failed) > 0;
             if !held {
                 checkpoint = until;
             }
@@ -114,8 +115,8 @@ impl Range<'_> {
         Ok(false)
     }
 
-    /// Whether the sweep is still this worker's. If not, another worker found the lease expired and took the sweep: both
-    /// did the same, and the other continues.
+    /// Whether the sweep is still this worker's. If not, another worker found the lease expired and
+    /// took the sweep: both did the same, and the other continues.
     async fn save(
         &self,
         own: Option<&Checkpoint>,

@@ -26,17 +26,17 @@ struct Completing {
     status: &'static str,
 }
 
-/// How long S3 may take to put the parts together: 25 of the 28.5 seconds that a warm function has. What remains
-/// is for recording the file.
-fn patience(left: Duration) -> Duration {
+/// How long S3 may take to put the parts together: 25 of the 28.5 seconds that a warm function has.
+/// What remains is for recording the file.
+fn completion_limit(left: Duration) -> Duration {
     left * 7 / 8
 }
 
 impl Multipart {
-    /// Parts are checked against what S3 lists, never against what a client says. However S3 then answers, what is
-    /// recorded and answered is what a look at the object tells.
+    /// Parts are checked against what S3 lists, never against what a client says. However S3 then
+    /// answers, what is recorded and answered is what a look at the object tells.
     pub(crate) async fn complete(&self, request: &Request, id: &str) -> Result<Reply, Error> {
-        let until = Instant::now() + patience(request.time_left());
+        let until = Instant::now() + completion_limit(request.time_left());
         let (user, id) = (request.user(), parsed(id)?);
         let checksum = checksum(request)?;
         let upload = self.stores.db.find_upload(user, id).await?;
@@ -118,8 +118,9 @@ impl Multipart {
         reply
     }
 
-    /// Refuses a file whose bytes do not have `checksum`, for S3 servers that ignore it at completion. It may be recorded
-    /// already, by the event. A server that computes no CRC-64/NVME leaves nothing to compare.
+    /// Refuses a file whose bytes do not have `checksum`, for S3 servers that ignore it at
+    /// completion. It may be recorded already, by the event. A server that computes no CRC-64/NVME
+    /// leaves nothing to compare.
     async fn compared(
         &self,
         outcome: Outcome,
@@ -159,7 +160,8 @@ impl Multipart {
 
     /// What became of an upload that is not open.
     ///
-    /// A file that was recorded stays, also if it does not have `checksum`: an earlier call completed it.
+    /// A file that was recorded stays, also if it does not have `checksum`: an earlier call
+    /// completed it.
     async fn over(
         &self,
         user: &UserId,
@@ -185,7 +187,8 @@ impl Multipart {
         )
     }
 
-    /// A row of an upload whose file is recorded does no harm: nobody is shown it, and `maintain` drops it.
+    /// A row of an upload whose file is recorded does no harm: nobody is shown it, and `maintain`
+    /// drops it.
     pub(crate) async fn forget(&self, user: &UserId, id: FileId) {
         if let Err(error) = self.stores.db.forget_upload(user, id).await {
             tracing::warn!(

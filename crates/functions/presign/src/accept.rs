@@ -1,4 +1,4 @@
-//! What a client may ask for. A batch is all or nothing.
+//! Validates the uploads that a client requests. A batch is accepted or refused as a whole.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -22,10 +22,10 @@ pub(crate) struct Body {
     files: Option<Entries<Box<RawValue>, MAX_BATCH_PRESIGN>>,
 }
 
-/// One upload as a client asks for it.
+/// One upload that a client requests.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Ask {
+pub(crate) struct UploadRequest {
     file_name: Option<String>,
     content_type: Option<String>,
     size: Option<u64>,
@@ -34,7 +34,7 @@ pub(crate) struct Ask {
     metadata: Option<Metadata>,
 }
 
-/// Uploads that are allowed.
+/// The uploads of a valid request.
 #[derive(Debug)]
 pub enum Accepted {
     /// From a body without `files`.
@@ -43,7 +43,7 @@ pub enum Accepted {
     Batch(Vec<Intent>),
 }
 
-/// One upload that is allowed.
+/// A valid upload.
 #[derive(Debug)]
 pub struct Intent {
     pub(crate) file_name: FileName,
@@ -95,7 +95,7 @@ impl Presign {
                 metadata,
                 files: _,
             } = body;
-            let ask = Ask {
+            let request = UploadRequest {
                 file_name,
                 content_type,
                 size,
@@ -103,19 +103,19 @@ impl Presign {
                 rule,
                 metadata,
             };
-            return self.accept_one(ask).map(Accepted::One);
+            return self.accept_one(request).map(Accepted::One);
         };
         if files.is_empty() {
             return Err(Error::invalid_request(format!(
                 "files must have 1 to {MAX_BATCH_PRESIGN} entries."
             )));
         }
-        let accept_at = |(at, ask): (usize, &RawValue)| {
-            slipway_api::object(ask.get().as_bytes())
+        let accept_at = |(at, request): (usize, &RawValue)| {
+            slipway_api::object(request.get().as_bytes())
                 .map_err(|problem| {
                     Error::invalid_request(format!("This is not as expected: {problem}."))
                 })
-                .and_then(|ask| self.accept_one(ask))
+                .and_then(|request| self.accept_one(request))
                 .map_err(|error| error.prefixed(&format!("files[{at}]: ")))
         };
         files
@@ -127,23 +127,28 @@ impl Presign {
             .map(Accepted::Batch)
     }
 
-    fn accept_one(&self, ask: Ask) -> Result<Intent, Error> {
-        let file_name = ask
+    fn accept_one(&self, request: UploadRequest) -> Result<Intent, Error> {
+        let file_name = request
             .file_name
             .ok_or_else(|| Error::invalid_request("fileName is required."))?;
-        let content_type = ask
+        let content_type = request
             .content_type
             .ok_or_else(|| Error::invalid_request("contentType is required."))?;
         let file_name = FileName::parse(file_name)?;
         let content_type = ContentType::parse(content_type)?;
-        let checksum = ask.checksum_sha256.as_deref().map(checksum).transpose()?;
-        let rule = self.rules.choose(ask.rule.as_deref())?;
+        let checksum = request
+            .checksum_sha256
+            .as_deref()
+            .map(checksum)
+            .transpose()?;
+        let rule = self.rules.choose(request.rule.as_deref())?;
         self.allowed.check(&content_type)?;
         if let Some((_, rule)) = rule {
             rule.check_type(content_type.as_str())?;
         }
-        if let Some(size) = ask.size {
-            // Before the deployment's limit, which may advise a multipart upload that the rule refuses as well.
+        if let Some(size) = request.size {
+            // Before the deployment's limit, which may advise a multipart upload that the rule
+            // refuses as well.
             if let Some((_, rule)) = rule {
                 rule.check_size(size)?;
             }
@@ -152,9 +157,9 @@ impl Presign {
         Ok(Intent {
             file_name,
             content_type,
-            size: ask.size,
+            size: request.size,
             checksum,
-            metadata: ask.metadata.unwrap_or_default(),
+            metadata: request.metadata.unwrap_or_default(),
             rule: rule.map(|(name, _)| name.clone()),
             write_once: rule.is_some_and(|(_, rule)| rule.write_once()),
         })

@@ -9,7 +9,8 @@ use tracing::field::Empty;
 
 use crate::reply::{self, Reply};
 
-/// How many ids the line of a request has. The rest go to lines of their own, so that the line stays short.
+/// How many ids the line of a request has. The rest go to lines of their own, so that the line
+/// stays short.
 const FILES: usize = 10;
 
 /// How many ids such a further line has.
@@ -101,10 +102,10 @@ impl Line {
                     "answered",
                     reply.status(),
                     code = "ok",
-                    metric.Presigned = some(counts.presigned),
-                    metric.Recorded = some(counts.recorded),
-                    metric.UploadedBytes = some(counts.uploaded_bytes),
-                    metric.Deleted = some(counts.deleted),
+                    metric.Presigned = nonzero(counts.presigned),
+                    metric.Recorded = nonzero(counts.recorded),
+                    metric.UploadedBytes = nonzero(counts.uploaded_bytes),
+                    metric.Deleted = nonzero(counts.deleted),
                 );
             }
             Err(error) => {
@@ -156,6 +157,6 @@ fn waited(before: Duration, after: Duration) -> Option<f64> {
 }
 
 /// A metric is written where something happened.
-fn some(count: u64) -> Option<u64> {
+fn nonzero(count: u64) -> Option<u64> {
     (count > 0).then_some(count)
 }

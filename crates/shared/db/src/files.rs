@@ -21,9 +21,9 @@ pub use record_many::Looked;
 pub(crate) use row::{file_id, object_key, value};
 pub use scan::Scanned;
 
-/// Where an object is, beside its key.
+/// The address of an object, apart from its key.
 #[derive(Clone, Copy, Debug)]
-pub struct Location<'a> {
+pub struct ObjectAddress<'a> {
     /// The bucket.
     pub bucket: &'a str,
     /// The unsigned URL.
@@ -42,8 +42,8 @@ pub enum Recorded {
     Unchanged(FileRow),
     /// The file is a tombstone, now or before, and stays one: remove the object.
     Tombstoned(Tombstone),
-    /// The row describes another upload of the same second, so nothing tells which is the later one.
-    /// Ask S3 again, and pass this row as `seen`.
+    /// The row describes another upload of the same second, so nothing tells which is the later
+    /// one. Ask S3 again, and pass this row as `seen`.
     Stale(FileRow),
 }
 

@@ -49,7 +49,7 @@ use tokio::time::timeout;
 
 pub use config::{Config, Limits};
 pub use files::{
-    Entry, FilePage, FileState, Filter, FolderEntries, FolderPage, Location, Looked, NamePage,
+    Entry, FilePage, FileState, Filter, FolderEntries, FolderPage, ObjectAddress, Looked, NamePage,
     NamedFiles, Page, Recorded, Scanned,
 };
 pub use uploads::{NewUpload, UploadPage, UploadRow};

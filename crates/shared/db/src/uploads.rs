@@ -64,7 +64,8 @@ pub struct UploadPage {
 /// (`others`) includes the rows of all earlier holders. The count stops at the limit, however many
 /// older rows there are.
 ///
-/// The response to a COMMIT may be lost. Then the second attempt finds the row, and does not count it.
+/// The response to a COMMIT may be lost. Then the second attempt finds the row, and does not count
+/// it.
 const ADD: &str = "\
 WITH new AS (
     SELECT $1::text AS user_id, $2::uuid AS id, $3::text AS object_key, $4::text AS upload_id,
@@ -107,8 +108,8 @@ const FORGET: &str = "DELETE FROM multipart_uploads WHERE user_id = $1 AND id = 
 const STEP: &str = "looking up an upload";
 
 impl Db {
-    /// Keeps what is known of an upload that `upload.key.owner()` has begun. Fails with `too_many_uploads` if the owner has
-    /// [`MAX_OPEN_UPLOADS`] open ones already.
+    /// Keeps what is known of an upload that `upload.key.owner()` has begun. Fails with
+    /// `too_many_uploads` if the owner has [`MAX_OPEN_UPLOADS`] open ones already.
     pub async fn add_upload(&self, upload: &NewUpload<'_>) -> Result<(), Error> {
         const STEP: &str = "keeping an upload";
         // Both are at most 48.8 TiB.
@@ -147,7 +148,7 @@ impl Db {
 
     /// Upload `id` of `user`, open or not; another's is none.
     pub async fn find_upload(&self, user: &UserId, id: FileId) -> Result<Option<UploadRow>, Error> {
-        let rows = self.of_upload(FIND, user, id, STEP).await?;
+        let rows = self.query_upload(FIND, user, id, STEP).await?;
         rows.first().map(upload_row).transpose()
     }
 
@@ -190,19 +191,19 @@ impl Db {
         id: FileId,
     ) -> Result<Option<UploadRow>, Error> {
         let rows = self
-            .of_upload(ABORT, user, id, "giving up an upload")
+            .query_upload(ABORT, user, id, "giving up an upload")
             .await?;
         rows.first().map(upload_row).transpose()
     }
 
     /// Forgets upload `id` of `user`: the file is recorded, or there will never be one.
     pub async fn forget_upload(&self, user: &UserId, id: FileId) -> Result<(), Error> {
-        self.of_upload(FORGET, user, id, "forgetting an upload")
+        self.query_upload(FORGET, user, id, "forgetting an upload")
             .await?;
         Ok(())
     }
 
-    async fn of_upload(
+    async fn query_upload(
         &self,
         sql: &'static str,
         user: &UserId,

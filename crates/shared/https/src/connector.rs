@@ -47,18 +47,22 @@ impl Service<Uri> for Connector {
     fn call(&mut self, address: Uri) -> Self::Future {
         let connecting = self.inner.call(address);
         let limit = self.limit;
-        Box::pin(async move { timeout(limit, connecting).await.map_err(|_| Late)? })
+        Box::pin(async move {
+            timeout(limit, connecting)
+                .await
+                .map_err(|_| ConnectTimeout)?
+        })
     }
 }
 
 /// The connection was not established within the limit.
 #[derive(Debug)]
-pub struct Late;
+pub struct ConnectTimeout;
 
-impl fmt::Display for Late {
+impl fmt::Display for ConnectTimeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("no connection in time")
     }
 }
 
-impl Error for Late {}
+impl Error for ConnectTimeout {}

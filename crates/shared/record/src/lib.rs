@@ -28,7 +28,7 @@ use slipway_core::env::{ConfigError, Environment};
 use slipway_core::limits::{SizeLimits, quota_bytes, too_large};
 use slipway_core::scan::require_scan;
 use slipway_core::{Code, Error, FileRow, ObjectKey, StoredObject, Tombstone, UploadRules};
-use slipway_db::Location;
+use slipway_db::ObjectAddress;
 use slipway_s3_urls::PublicBase;
 
 use next::Next;
@@ -140,7 +140,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads `PUBLIC_BASE_URL`, the size limits, `UPLOAD_RULES`, `USER_QUOTA_BYTES` and `DETECT_CONTENT`.
+    /// Reads `PUBLIC_BASE_URL`, the size limits, `UPLOAD_RULES`, `USER_QUOTA_BYTES` and
+    /// `DETECT_CONTENT`.
     pub fn from_env(env: &Environment) -> Result<Self, ConfigError> {
         // Validate `REQUIRE_SCAN` here too, so that a deployment that cannot enforce it fails at
         // init.
@@ -244,7 +245,7 @@ impl<'a> Recorder<'a> {
     ) -> Result<Settled, Error> {
         let key = object.key.clone();
         let file_url = self.file_url(&key);
-        let location = Location {
+        let location = ObjectAddress {
             bucket: &self.stores.location.bucket,
             file_url: &file_url,
         };
@@ -333,7 +334,8 @@ impl<'a> Recorder<'a> {
         self.stores.db.forget_missing(key, &row).await
     }
 
-    /// Refuses the file `row` after it was recorded, unless it was replaced since: whether it is refused now.
+    /// Refuses the file `row` after it was recorded, unless it was replaced since: whether it is
+    /// refused now.
     pub async fn refuse(&self, row: &FileRow, why: Tombstone) -> Result<bool, Error> {
         let refused = self.stores.db.refuse_recorded(row, why).await?;
         if refused {

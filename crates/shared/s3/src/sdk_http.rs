@@ -16,7 +16,7 @@ use aws_smithy_runtime_api::client::retries::ErrorKind;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
-use slipway_https::{Client, Late};
+use slipway_https::{Client, ConnectTimeout};
 
 use crate::retry::CONNECT;
 
@@ -85,7 +85,7 @@ fn closable(used: &CaptureConnection) -> Option<ConnectionMetadata> {
 
 /// What went wrong, as the SDK's retries need to know it.
 fn classify(error: BoxError) -> ConnectorError {
-    if cause::<Late>(error.as_ref()).is_some() {
+    if cause::<ConnectTimeout>(error.as_ref()).is_some() {
         return ConnectorError::timeout(error);
     }
     if let Some(http) = cause::<hyper::Error>(error.as_ref()) {

@@ -1,5 +1,6 @@
-//! What a batch would do. A dry run evaluates limits and quota as the record step does, and adds up what its changes
-//! would make of usages, so that it says the same numbers as a run on the same state.
+//! What a batch would do. A dry run evaluates limits and quota as the record step does, and adds up
+//! what its changes would make of usages, so that it says the same numbers as a run on the same
+//! state.
 //!
 //! The list tells size, `ETag` and time, so S3 is asked only where the type or a rule decides.
 
@@ -7,7 +8,7 @@ use std::collections::HashMap;
 
 use slipway_core::{Error, ObjectKey, Tombstone, UserId};
 
-use super::act::{Act, Refusable};
+use super::batch::{BatchWorker, Refusable};
 use super::merge::Pair;
 use crate::report::Count;
 
@@ -49,7 +50,7 @@ impl Ledger {
     }
 }
 
-impl Act<'_> {
+impl BatchWorker<'_> {
     /// Objects that would be refused; the others are counted as recorded.
     pub(super) async fn would_record(&mut self, pairs: Vec<Pair>) -> Result<Vec<Refusable>, Error> {
         let pairs = self.without_foreign(pairs, |pair| &pair.key).await?;
@@ -64,7 +65,8 @@ impl Act<'_> {
         self.would_put(pairs, Count::Refreshed).await
     }
 
-    /// In the order of the record step: what a limit refuses, what needs no room in a quota, and then the others.
+    /// In the order of the record step: what a limit refuses, what needs no room in a quota, and
+    /// then the others.
     async fn would_put(
         &mut self,
         pairs: Vec<Pair>,
@@ -132,7 +134,7 @@ impl Act<'_> {
         Ok(bytes + i128::from(pair.grows_by()) <= i128::from(quota))
     }
 
-    /// What [`Act::refuse`] would come to: room may have become free.
+    /// What [`BatchWorker::refuse`] would come to: room may have become free.
     pub(super) async fn would_be_refused(&mut self, one: &Refusable) -> Result<(), Error> {
         if one.why == Tombstone::OverQuota && self.has_room(&one.pair).await? {
             self.put(&one.pair, one.written());

@@ -1,4 +1,5 @@
-//! Bucket and table side by side, in the order of their keys: a merge join that holds a page of each.
+//! Bucket and table side by side, in the order of their keys: a merge join that holds a page of
+//! each.
 
 use std::cmp::Ordering;
 use std::collections::VecDeque;
@@ -27,7 +28,8 @@ pub(crate) struct Batch {
     pub(crate) unrecorded: Vec<Pair>,
     /// Objects that their rows do not describe.
     pub(crate) differing: Vec<Pair>,
-    /// Live rows that describe their object, and say that it is in another bucket or under another URL.
+    /// Live rows that describe their object, and say that it is in another bucket or under another
+    /// URL.
     pub(crate) moved: Vec<Relocated>,
     /// Objects of deleted files.
     pub(crate) deleted: Vec<ObjectKey>,
@@ -135,8 +137,8 @@ impl<'a> Merge<'a> {
         Ok(batch)
     }
 
-    /// The list is read before the rows: who uploads and is recorded in between is a row too many, which a HEAD
-    /// clears up, and who deletes in between is a tombstone.
+    /// The list is read before the rows: who uploads and is recorded in between is a row too many,
+    /// which a HEAD clears up, and who deletes in between is a tombstone.
     async fn read_ahead(&mut self) -> Result<(), Error> {
         let side = &mut self.objects;
         if side.ahead.is_empty() && !side.is_all {

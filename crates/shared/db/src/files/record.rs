@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{Json, Type};
 
 use super::row::{file_row, tombstone, value};
-use super::{Location, Recorded};
+use super::{ObjectAddress, Recorded};
 use crate::Db;
 use crate::failure::Failure;
 use crate::transaction::Statement;
@@ -115,7 +115,7 @@ impl Db {
     pub async fn record_file(
         &self,
         object: &StoredObject,
-        location: &Location<'_>,
+        location: &ObjectAddress<'_>,
         quota_bytes: Option<u64>,
         seen: Option<&FileRow>,
     ) -> Result<Recorded, Error> {
@@ -133,7 +133,7 @@ impl Db {
     pub async fn try_record_file(
         &self,
         object: &StoredObject,
-        location: &Location<'_>,
+        location: &ObjectAddress<'_>,
         quota_bytes: Option<u64>,
         seen: Option<&FileRow>,
     ) -> Result<Option<Recorded>, Error> {
@@ -151,7 +151,7 @@ impl Db {
     pub async fn tombstone_refused(
         &self,
         object: &StoredObject,
-        location: &Location<'_>,
+        location: &ObjectAddress<'_>,
         why: Tombstone,
         seen: Option<&FileRow>,
     ) -> Result<Recorded, Error> {
@@ -165,7 +165,7 @@ impl Db {
     async fn put(
         &self,
         object: &StoredObject,
-        location: &Location<'_>,
+        location: &ObjectAddress<'_>,
         quota_bytes: Option<u64>,
         seen: Option<&FileRow>,
         refused: Option<Tombstone>,

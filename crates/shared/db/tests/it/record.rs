@@ -234,14 +234,15 @@ async fn a_live_file_is_refused_only_for_more_bytes_or_another_type() {
     }
 }
 
-/// A deployment that was failed over to another bucket, or has another public URL: one statement, and no second look.
+/// A deployment that was failed over to another bucket, or has another public URL: one statement,
+/// and no second look.
 #[tokio::test]
 async fn a_row_that_names_another_place_is_corrected() {
     let database = database();
     let db = database.db();
     let file = object(&key("alice"), 5, "a", 1);
     let _ = record(&db, &file).await;
-    let there = slipway_db::Location {
+    let there = slipway_db::ObjectAddress {
         bucket: "replica",
         file_url: "https://replica.example/a",
     };

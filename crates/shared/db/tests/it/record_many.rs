@@ -117,7 +117,7 @@ async fn live(db: &Db, key: &ObjectKey) -> Option<FileRow> {
 async fn one(db: &Db, key: &ObjectKey, op: &Op) -> String {
     let seen = if op.seen { live(db, key).await } else { None };
     let object = op.object(key);
-    let location = slipway_db::Location {
+    let location = slipway_db::ObjectAddress {
         bucket: HERE.bucket,
         file_url: op.url(),
     };

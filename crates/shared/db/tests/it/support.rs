@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex};
 use slipway_core::{
     Error, FileId, FileName, FileRow, Metadata, ObjectKey, Parts, StoredObject, UserId,
 };
-use slipway_db::{Db, Location, NewUpload, Recorded, Usage};
+use slipway_db::{Db, ObjectAddress, NewUpload, Recorded, Usage};
 use slipway_testkit::TestDatabase;
 use time::{Duration, OffsetDateTime};
 use tracing::instrument::WithSubscriber as _;
 
 /// Where every object of these tests is.
-pub(crate) const HERE: Location<'_> = Location {
+pub(crate) const HERE: ObjectAddress<'_> = ObjectAddress {
     bucket: "uploads",
     file_url: "https://uploads.example/a",
 };

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use slipway_core::env::Environment;
 use slipway_core::{ContentType, FileId, FileName, Metadata, ObjectKey, StoredObject, UserId};
-use slipway_db::{Db, Location};
+use slipway_db::{Db, ObjectAddress};
 use slipway_emulators::s3::ObjectEvent;
 use slipway_processes::BUCKET;
 
-use slipway_s3_urls::{Credentials, Location as Place, Signer, Upload, UploadUrls};
+use slipway_s3_urls::{Credentials, ObjectAddress as Place, Signer, Upload, UploadUrls};
 use time::OffsetDateTime;
 
 use crate::bucket::Bucket;
@@ -148,7 +148,7 @@ async fn record(db: &Db, key: &ObjectKey, event: &ObjectEvent) {
         checksum_crc64nvme: None,
         last_modified: event.time.replace_nanosecond(0).expect("whole seconds"),
     };
-    let location = Location {
+    let location = ObjectAddress {
         bucket: BUCKET,
         file_url: "http://somewhere",
     };

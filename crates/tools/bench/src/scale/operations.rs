@@ -4,7 +4,7 @@ use std::io;
 use std::time::Instant;
 
 use slipway_core::{FileId, FileName, Metadata, NamePosition, ObjectKey, StoredObject, UserId};
-use slipway_db::{Db, Filter, FolderPage, Location, NamePage, Page, Recorded};
+use slipway_db::{Db, Filter, FolderPage, NamePage, ObjectAddress, Page, Recorded};
 use time::OffsetDateTime;
 
 use super::server::{StatementServer, user};
@@ -12,7 +12,7 @@ use super::users::UserKind;
 use crate::stats::percentile;
 
 /// The time of new files, which separates them from the generated rows.
-const HERE: Location<'static> = Location {
+const HERE: ObjectAddress<'static> = ObjectAddress {
     bucket: "new",
     file_url: "https://new.s3.eu-central-1.amazonaws.com/a/key/of/some/length/as/they/are.jpg",
 };

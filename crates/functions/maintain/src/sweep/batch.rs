@@ -1,4 +1,5 @@
-//! Doing what a batch wants done. Every step may be repeated, and left at any point.
+//! Applies a batch to the bucket and the table. Every step can be repeated, and interrupted at any
+//! point.
 
 use futures_util::stream::{self, StreamExt as _};
 use slipway_core::{Code, Error, FileId, ObjectKey, Tombstone};
@@ -12,7 +13,7 @@ use crate::allowance::Allowance;
 use crate::report::{Count, Tally};
 use crate::{Maintain, Options, Report};
 
-/// So many failures in one batch that may pass, and S3 or Postgres is not there to be asked: better to come back.
+/// After this many transient failures in a batch the run stops: S3 or Postgres is probably down.
 const MOST_TRANSIENT: usize = 16;
 
 /// An object that the record step refuses, and the reason.
@@ -33,21 +34,21 @@ impl Refusable {
     }
 }
 
-/// One batch at work.
-pub(super) struct Act<'a> {
+/// Applies one batch.
+pub(super) struct BatchWorker<'a> {
     pub(super) maintain: &'a Maintain,
     pub(super) options: &'a Options,
     report: &'a Report,
-    /// What may still be removed.
+    /// How many removals the run may still make.
     allowance: &'a Allowance<'a>,
-    /// What a dry run's changes would have made of usages.
+    /// The changes of usage that a dry run would have made.
     pub(super) ledger: &'a mut Ledger,
-    /// What came of it so far.
+    /// The results so far.
     pub(super) tally: Tally,
     transient: usize,
 }
 
-impl<'a> Act<'a> {
+impl<'a> BatchWorker<'a> {
     pub(super) fn new(
         maintain: &'a Maintain,
         options: &'a Options,
@@ -66,10 +67,10 @@ impl<'a> Act<'a> {
         }
     }
 
-    /// Everything that the batch wants done.
+    /// Applies the whole batch.
     ///
-    /// It fails where S3 refuses the credentials, at the first request that shows it: none of the others would do
-    /// better, and the checkpoint stays in front of the batch.
+    /// It fails at the first request whose credentials S3 refuses, because all others would fail as
+    /// well. The checkpoint then stays before the batch.
     pub(super) async fn all(&mut self, batch: Batch) -> Result<(), Error> {
         self.tally.add(&batch.tally);
         for (what, key) in &batch.noted {
@@ -87,7 +88,8 @@ impl<'a> Act<'a> {
             refusable.extend(self.would_refresh(batch.differing).await?);
             refusable
         };
-        // What is too large goes first: it may leave room for what is over the quota.
+        // Objects that are too large come first. Their removal may leave room for objects over the
+        // quota.
         refusable.sort_by_key(|one| one.why == Tombstone::OverQuota);
         self.check_transient()?;
         self.refuse(refusable).await?;
@@ -103,7 +105,8 @@ impl<'a> Act<'a> {
         Ok(())
     }
 
-    /// Objects of deleted files: an upload through a URL that still held, or a removal that failed.
+    /// Removes objects of deleted files: they were uploaded through a URL that was still valid, or
+    /// a removal failed.
     async fn remove(&mut self, keys: Vec<ObjectKey>) -> Result<(), Error> {
         if keys.is_empty() || !self.options.apply {
             self.count_all(Count::Removed, &keys);
@@ -127,7 +130,8 @@ impl<'a> Act<'a> {
         Ok(())
     }
 
-    /// Rows that describe their object and name another place: S3 has just listed it here, so no HEAD is needed.
+    /// Corrects rows that describe their object but name another bucket or URL. S3 has just listed
+    /// the object here, so no HEAD is needed.
     async fn relocate(&mut self, moved: Vec<Relocated>) -> Result<(), Error> {
         if moved.is_empty() || !self.options.apply {
             self.count_all(Count::Refreshed, moved.iter().map(|file| &file.key));
@@ -177,7 +181,7 @@ impl<'a> Act<'a> {
         Ok(refusable.collect())
     }
 
-    /// Counts those keys whose id belongs to another file, and answers the others.
+    /// Counts the items whose id belongs to another file, and returns the others.
     pub(super) async fn without_foreign<T>(
         &mut self,
         items: Vec<T>,
@@ -195,8 +199,8 @@ impl<'a> Act<'a> {
         Ok(ours)
     }
 
-    /// Refuses as many objects as the allowance grants, one after the other, unless one fits by now. Each is looked at
-    /// again, and the statement that makes it a tombstone decides.
+    /// Refuses as many objects as the allowance grants, one after the other. Each is read again,
+    /// and the statement that writes the tombstone decides.
     async fn refuse(&mut self, mut refusable: Vec<Refusable>) -> Result<(), Error> {
         let grant = self.allowance.take(refusable.len()).await?;
         let withheld = refusable.split_off(grant.removals.min(refusable.len()));
@@ -242,7 +246,7 @@ impl<'a> Act<'a> {
         Ok(())
     }
 
-    /// Rows without an object: those for which a fresh HEAD says 404.
+    /// The rows without an object, which a new HEAD confirms with 404.
     async fn missing(&mut self, rows: Vec<Missing>) -> Result<Vec<Missing>, Error> {
         if rows.is_empty() {
             return Ok(rows);
@@ -263,13 +267,13 @@ impl<'a> Act<'a> {
                 Err(error) => self.failed(error, &[row.key])?,
             }
         }
-        // Of the rows that may go, the first in the order of keys go: the ones that a dry run lists.
+        // The first rows in the order of keys are dropped, which are the ones that a dry run lists.
         gone.sort_by(|a, b| a.key.as_str().cmp(b.key.as_str()));
         Ok(gone)
     }
 
-    /// Drops as many rows as the allowance grants. Each is read again, and S3 asked again after that: a row goes only
-    /// as it was then.
+    /// Drops as many rows as the allowance grants. Each row is read again, and then S3 is asked
+    /// again. A row that has changed since is kept.
     async fn forget(&mut self, mut gone: Vec<Missing>) -> Result<(), Error> {
         let grant = self.allowance.take(gone.len()).await?;
         let withheld = gone.split_off(grant.removals.min(gone.len()));
@@ -300,9 +304,11 @@ impl<'a> Act<'a> {
         result
     }
 
-    /// Audits owners whose keys have all been compared: their usage must equal the sum of their rows.
+    /// Audits owners whose keys have all been compared: their usage must equal the sum of their
+    /// rows.
     pub(super) async fn audit(&mut self, owners: &[slipway_core::UserId]) -> Result<(), Error> {
-        // A rebuild of an empty table drops the usages first, and a dry run of it only says that it would.
+        // A rebuild of an empty table drops the usages first, and a dry run of it only says that it
+        // would.
         self.ledger.close(owners);
         if owners.is_empty() || (self.ledger.is_empty() && !self.options.apply) {
             return Ok(());
@@ -319,7 +325,7 @@ impl<'a> Act<'a> {
         Ok(())
     }
 
-    /// Passes over a fault of these keys, or fails where S3 refuses the credentials.
+    /// Counts a failure of these keys, or fails if S3 refuses the credentials.
     fn failed(&mut self, error: Error, keys: &[ObjectKey]) -> Result<(), Error> {
         if denied(&error) {
             return Err(error);
