@@ -21,6 +21,13 @@ const entry = (source: string, id: string) => ({
   load: (wanted: string) => (wanted === id ? source : undefined),
 });
 
+/** The compilers of the components that the module imports. */
+async function compilers(source: string) {
+  if (source.includes(".vue")) return [(await import("@vitejs/plugin-vue")).default()];
+  if (source.includes(".svelte")) return [(await import("@sveltejs/vite-plugin-svelte")).svelte({ configFile: false })];
+  return [];
+}
+
 /** Bundles the module with the text `source`. `types` is its extension: `tsx` if it contains markup. */
 export async function bundle(source: string, types: "ts" | "tsx" = "ts"): Promise<string> {
   const output = await build({
@@ -29,7 +36,7 @@ export async function bundle(source: string, types: "ts" | "tsx" = "ts"): Promis
     root: resolve(WEB, "e2e"),
     resolve: { alias: ALIAS },
     define: { "process.env.NODE_ENV": '"production"' },
-    plugins: [entry(source, `\0entry.${types}`)],
+    plugins: [entry(source, `\0entry.${types}`), ...(await compilers(source))],
     build: {
       write: false,
       target: "es2022",

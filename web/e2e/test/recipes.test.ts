@@ -105,12 +105,82 @@ const mount = (component: string) => `
   import { createRoot } from "react-dom/client";
   createRoot(document.body.appendChild(document.createElement("div"))).render(createElement(${component}));`;
 
+/** Chooses two files, one of which is refused, and waits until the page shows it. */
+async function chooseTwo(page: Page): Promise<void> {
+  const refused = { ...text("setup.exe"), mimeType: "application/x-msdownload" };
+  await page.getByLabel("Files").setInputFiles([text("hello.txt"), refused]);
+  await page.getByText("hello.txt: done").waitFor();
+  const row = page.locator("p", { hasText: "setup.exe" });
+  await row.getByText("are not accepted here").waitFor();
+  await row.getByRole("button", { name: "Cancel" }).click();
+  await row.waitFor({ state: "detached" });
+}
+
 test("React", async () => {
-  const names = await inPage(`${sample("React", "tsx")}${mount("Uploader")}`, "tsx", async (page) => {
-    await page.getByLabel("File").setInputFiles(text("react.txt"));
-    await page.getByText("react.txt is there").waitFor();
+  expect(await inPage(`${sample("React", "tsx")}${mount("Uploader")}`, "tsx", chooseTwo)).toEqual(["hello.txt"]);
+  // A first upload takes at most 15 lines: without its imports, closing lines and braces alone.
+  const lines = sample("React", "tsx")
+    .split("\n")
+    .filter((line) => /\w/.test(line));
+  expect(lines.length).toBeLessThanOrEqual(15);
+});
+
+/** Runs a component of a file format of its own. */
+async function asComponent(name: string, code: string, run: string): Promise<void> {
+  // Below the folder whose packages it imports.
+  const folder = await mkdtemp(join(import.meta.dirname, "recipe-"));
+  try {
+    const path = join(folder, name);
+    await writeFile(path, code);
+    expect(await inPage(`import App from ${JSON.stringify(path)};\n${run}`, "ts", chooseTwo)).toEqual(["hello.txt"]);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+test("Vue", () =>
+  asComponent(
+    "App.vue",
+    sample("Vue", "vue"),
+    'import { createApp } from "vue"; createApp(App).mount(document.body.appendChild(document.createElement("div")));',
+  ));
+
+test("Svelte", () =>
+  asComponent(
+    "App.svelte",
+    sample("Svelte", "svelte"),
+    'import { mount } from "svelte"; mount(App, { target: document.body });',
+  ));
+
+test("Plain HTML", async () => {
+  const html = sample("Plain HTML, Angular and everything else", "html");
+  const [, tag = "", script = ""] = /^([\s\S]*)<script type="module">([\s\S]*)<\/script>/.exec(html) ?? [];
+  const run = `document.body.insertAdjacentHTML("beforeend", ${JSON.stringify(tag)});\n${script}`;
+  const names = await inPage(run, "ts", async (page) => {
+    await page.getByLabel("Choose files").setInputFiles(text("html.txt"));
+    await page.getByText("Done", { exact: true }).waitFor();
   });
-  expect(names).toEqual(["react.txt"]);
+  expect(names).toEqual(["html.txt"]);
+});
+
+test("Node.js", async () => {
+  const folder = await mkdtemp(join(import.meta.dirname, "recipe-"));
+  const stack = inject("stack");
+  const token = await tokenFor(stack, `node-${process.pid}-${Date.now()}`);
+  const film = join(folder, "film.mp4");
+  try {
+    await writeFile(film, "a film");
+    await writeFile(
+      join(folder, "sample.mjs"),
+      sample("Node.js", "js").replace('"film.mp4",', `${JSON.stringify(film)},`),
+    );
+    Object.assign(process.env, { API: stack.api, TOKEN: token });
+    await import(join(folder, "sample.mjs"));
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+  const { files } = await createClient({ url: stack.api, token: () => token }).listPage();
+  expect(files).toMatchObject([{ fileName: "film.mp4", contentType: "video/mp4", size: 6 }]);
 });
 
 test("Next.js", async () => {
@@ -129,10 +199,11 @@ test("Next.js", async () => {
   await inPage(`${component}${mount("UploadPage")}`, "tsx", async (page) => {
     await page.route("**/api/token", (asked) => asked.fulfill({ json: answer }));
     await page.getByLabel("Files").setInputFiles([text("one.txt"), text("two.txt")]);
-    await page.getByText("two.txt").waitFor();
+    await page.getByText("2 of 2 are there").waitFor();
+    expect(await page.getByRole("listitem").count()).toBe(2);
   });
   const client = createClient({ url: stack.api, token: () => accessToken });
-  expect((await client.listPage()).files.map(({ fileName }) => fileName)).toEqual(["two.txt", "one.txt"]);
+  expect((await client.listPage()).files.map(({ fileName }) => fileName)).toHaveLength(2);
 });
 
 test("Uppy, in one PUT and in parts", async () => {
@@ -184,9 +255,15 @@ test("Uppy goes on with what S3 has, as Golden Retriever does after a reload", a
 });
 
 test("Mobile: React Native and Expo", async () => {
-  const uri = 'URL.createObjectURL(new Blob(["picture"]))';
-  const run = `${sample("Mobile: React Native and Expo", "js")}
-    uploadAsset({ uri: ${uri}, name: "IMG_1.jpg", mimeType: "image/jpeg" }).then((file) => (globalThis.result = file.contentType));`;
+  // A browser cannot send `{ uri }`: this stands in for React Native's XMLHttpRequest.
+  const run = `
+    const { send } = XMLHttpRequest.prototype;
+    XMLHttpRequest.prototype.send = function (body) {
+      send.call(this, body?.uri ? new Blob(["picture"]) : body);
+    };
+    ${sample("Mobile: React Native and Expo", "js")}
+    const asset = { uri: "file:///IMG_1.jpg", name: "IMG_1.jpg", mimeType: "image/jpeg", size: 7 };
+    uploadAsset(asset).then((file) => (globalThis.result = file.contentType));`;
   const names = await inPage(run, "ts", async (page) => expect(await finished(page)).toBe("image/jpeg"));
   expect(names).toEqual(["IMG_1.jpg"]);
 });
