@@ -169,12 +169,12 @@ impl Model {
     }
 
     /// The bytes that a read URL returns: the current ones, or none if the policy requires a scan
-    /// and they are not found clean.
+    /// and they are not found clean. S3 answers 403 for a missing object too, because `files`, which
+    /// signs the URL, may not list the bucket.
     pub(crate) fn read(&self, file: usize, gated: bool) -> Result<&[u8], u16> {
         let file = &self.files[file];
-        let refused = if gated { 403 } else { 404 };
         let object = file.object.as_ref().filter(|_| !gated || file.clean);
-        object.map(|stored| &*stored.bytes).ok_or(refused)
+        object.map(|stored| &*stored.bytes).ok_or(403)
     }
 
     /// Records the object of a file, as every caller of the record step does.
