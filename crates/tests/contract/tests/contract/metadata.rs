@@ -33,7 +33,9 @@ async fn metadata_travels_with_the_upload() {
         world.save("alice", &presigned).await.expect(200)["file"],
         file
     );
-    assert_eq!(world.list("alice").await, [file]);
+    let listed = world.list("alice").await;
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0]["metadata"], photo());
 }
 
 #[tokio::test]
