@@ -8,12 +8,13 @@
 //! published set can be pasted as it is. Secrets are different: a private key or a symmetric one (`oct`) in this variable
 //! is a leak in the making, so the function does not start.
 
+use jsonwebtoken::Algorithm;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use slipway_core::env::ConfigError;
 
-use super::key::{Curve, Key};
+use super::key::{Curve, Key, is_named};
 
 /// Lambda allows 4 KB for all variables of a function together.
 const MAX_BYTES: usize = 2048;
@@ -101,19 +102,23 @@ impl Jwk {
         if !self.verifies() {
             return Ok(None);
         }
-        let key = match (self.kty.as_str(), self.crv.as_deref()) {
-            ("RSA", _) if self.is_for(&["RS256"]) => Key::rsa_components(&self.n()?, &self.e()?)?,
-            ("EC", Some("P-256")) if self.is_for(&["ES256"]) => {
-                Key::ec_coordinates(Curve::P256, &self.x()?, &self.y()?)?
-            }
-            ("EC", Some("P-384")) if self.is_for(&["ES384"]) => {
-                Key::ec_coordinates(Curve::P384, &self.x()?, &self.y()?)?
-            }
-            // RFC 9864 names the algorithm after its curve.
-            ("OKP", Some("Ed25519")) if self.is_for(&["EdDSA", "Ed25519"]) => {
-                Key::ed25519(&self.x()?)?
-            }
+        let algorithm = match (self.kty.as_str(), self.crv.as_deref()) {
+            ("RSA", _) => Algorithm::RS256,
+            ("EC", Some("P-256")) => Algorithm::ES256,
+            ("EC", Some("P-384")) => Algorithm::ES384,
+            ("OKP", Some("Ed25519")) => Algorithm::EdDSA,
             _ => return Ok(None),
+        };
+        // Before the key is read, so that one for another algorithm need not be one of ours in any other way.
+        let named = self.alg.as_deref();
+        if !named.is_none_or(|name| is_named(algorithm, name)) {
+            return Ok(None);
+        }
+        let key = match algorithm {
+            Algorithm::RS256 => Key::rsa_components(&self.n()?, &self.e()?)?,
+            Algorithm::ES256 => Key::ec_coordinates(Curve::P256, &self.x()?, &self.y()?)?,
+            Algorithm::ES384 => Key::ec_coordinates(Curve::P384, &self.x()?, &self.y()?)?,
+            _ => Key::ed25519(&self.x()?)?,
         };
         Ok(Some(key.named(self.kid.clone())))
     }
@@ -129,11 +134,6 @@ impl Jwk {
         let operations = self.key_ops.as_deref();
         self.usage.as_deref().is_none_or(|usage| usage == "sig")
             && operations.is_none_or(|all| all.iter().any(|one| one == "verify"))
-    }
-
-    fn is_for(&self, algorithms: &[&str]) -> bool {
-        let algorithm = self.alg.as_deref();
-        algorithm.is_none_or(|algorithm| algorithms.contains(&algorithm))
     }
 
     fn n(&self) -> Result<Vec<u8>, &'static str> {

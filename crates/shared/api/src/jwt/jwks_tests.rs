@@ -133,6 +133,28 @@ fn every_kind_of_key_verifies() {
     }
 }
 
+/// Its issuer may use either name, and a key that names one takes tokens of the other: it is the same algorithm.
+#[test]
+fn ed25519_has_two_names() {
+    let pair = ed25519();
+    for jwk in [
+        pair.jwk.clone(),
+        amended(&pair, &json!({ "alg": "EdDSA" })),
+        amended(&pair, &json!({ "alg": "Ed25519" })),
+    ] {
+        let verifier = verifier(&[&jwk]);
+        for (algorithm, good) in [
+            ("EdDSA", true),
+            ("Ed25519", true),
+            ("Ed448", false),
+            ("ed25519", false),
+        ] {
+            let token = token(&json!({ "alg": algorithm }), &claims(), &pair.sign);
+            assert_eq!(accepts(&verifier, &token), good, "{jwk} {algorithm}");
+        }
+    }
+}
+
 #[test]
 fn rotation() {
     let (old, new) = (ed25519().named("2026-01"), ed25519().named("2026-02"));
@@ -200,6 +222,7 @@ fn keys_for_something_else_are_skipped() {
         amended(&rsa, &json!({ "alg": "RSA-OAEP", "use": "enc" })),
         amended(&rsa, &json!({ "alg": "RS512" })),
         amended(&rsa, &json!({ "alg": "PS256" })),
+        amended(&rsa, &json!({ "alg": "RSA1_5", "n": "AAAA" })),
         amended(&good, &json!({ "crv": "X25519" })),
         amended(&good, &json!({ "crv": "Ed448" })),
         json!({ "kty": "AKP", "alg": "ML-DSA-44", "pub": "AA" }),

@@ -228,6 +228,18 @@ pub(super) fn base64url(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
 }
 
+/// Whether `name` is that algorithm. EdDSA on Ed25519 has a name of its own since RFC 9864.
+pub(super) fn is_named(algorithm: Algorithm, name: &str) -> bool {
+    match algorithm {
+        Algorithm::HS256 => name == "HS256",
+        Algorithm::RS256 => name == "RS256",
+        Algorithm::ES256 => name == "ES256",
+        Algorithm::ES384 => name == "ES384",
+        Algorithm::EdDSA => ["EdDSA", "Ed25519"].contains(&name),
+        _ => false,
+    }
+}
+
 fn is_private(block: &str) -> bool {
     block
         .split_once("-----")

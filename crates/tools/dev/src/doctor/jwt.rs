@@ -103,7 +103,7 @@ fn claims_fault(target: &Target, claims: &Value) -> Option<(DoctorFault, String)
 fn algorithm_fault(header: &Value, by_function: bool) -> Option<(DoctorFault, String)> {
     let algorithm = header["alg"].as_str().unwrap_or("none");
     let known: &[&str] = if by_function {
-        &["RS256", "ES256", "ES384", "EdDSA", "HS256"]
+        &["RS256", "ES256", "ES384", "EdDSA", "Ed25519", "HS256"]
     } else {
         &["RS256", "RS384", "RS512"]
     };
