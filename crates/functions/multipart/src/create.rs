@@ -43,9 +43,10 @@ struct Created<'a> {
 }
 
 impl Multipart {
-    /// S3's upload is made before the row: a crash between the two leaves an upload that nobody knows of and no
-    /// part will ever join, which a lifecycle rule or `maintain` ends. The other way round, a row would point at
-    /// nothing, and the client would be told of an upload that never was.
+    /// S3's upload is made before the row: a crash between the two leaves an upload that nobody
+    /// knows of and no part will ever join, which a lifecycle rule or `maintain` ends. The other
+    /// way round, a row would point at nothing, and the client would be told of an upload that
+    /// never was.
     pub(crate) async fn create(&self, request: &Request) -> Result<Reply, Error> {
         let intent = accept(request.json()?)?;
         let Intent {
@@ -86,7 +87,8 @@ impl Multipart {
             parts: *parts,
         };
         if let Err(error) = self.stores.db.add_upload(&upload).await {
-            // No client learns of this upload, be it one too many or not kept. Without this it would end as after a crash.
+            // No client learns of this upload, be it one too many or not kept. Without this it
+            // would end as after a crash.
             if let Err(error) = bucket.abort_upload(&key, &upload_id).await {
                 tracing::warn!(
                     fileId = %key.id(),

@@ -4,6 +4,9 @@
 //! ```text
 //! POST /save-metadata {"objectKey": "alice/01890a5d-ac96-774b-bcce-b302099a8057/a.txt"}
 //! 201 {"success": true, "file": {"id": "01890a5d-ac96-774b-bcce-b302099a8057", "fileName": "a.txt", "size": 5, …}}
+//!
+//! POST /save-metadata {"objectKeys": ["alice/01890a5d-ac96-774b-bcce-b302099a8057/a.txt"]}
+//! 200 {"success": true, "results": [{"objectKey": "alice/…/a.txt", "file": {…}}]}
 //! ```
 
 mod many;

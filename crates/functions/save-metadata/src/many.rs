@@ -16,7 +16,8 @@ use crate::{SaveMetadata, deleted, no_object, own_key};
 type Saved = Result<FileRow, Error>;
 
 impl SaveMetadata {
-    /// A fault of one key is the result of that key. The request fails only if Postgres does not answer.
+    /// A fault of one key is the result of that key. The request fails only if Postgres does not
+    /// answer.
     pub(crate) async fn save_many(
         &self,
         request: &Request,

@@ -21,8 +21,8 @@ impl Sha256 {
     }
 }
 
-/// The CRC-64/NVME of a whole object, which S3 keeps of uploads that name no other checksum. It is never composite: S3 combines the
-/// values of the parts.
+/// The CRC-64/NVME of a whole object, which S3 keeps of uploads that name no other checksum. It is
+/// never composite: S3 combines the values of the parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Crc64Nvme(pub [u8; 8]);
 

@@ -21,7 +21,8 @@ impl Metadata {
     /// The longest key, in bytes.
     pub const MAX_KEY_BYTES: usize = 64;
 
-    /// The longest compact JSON, in bytes of UTF-8. As base64url it has 854 of the 2 KB that S3 allows.
+    /// The longest compact JSON, in bytes of UTF-8. As base64url it has 854 of the 2 KB that S3
+    /// allows.
     pub const MAX_BYTES: usize = 640;
 
     /// Whether there is no entry.
@@ -37,7 +38,8 @@ impl Metadata {
             .map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
-    /// The compact JSON: UTF-8 without spaces. Control characters are refused, so only `"` and `\` need an escape.
+    /// The compact JSON: UTF-8 without spaces. Control characters are refused, so only `"` and `\`
+    /// need an escape.
     #[must_use]
     pub fn to_json(&self) -> String {
         let mut json = String::with_capacity(self.json_bytes());
@@ -222,7 +224,8 @@ mod tests {
         assert_eq!(Metadata::from_json(json.as_bytes()), Some(metadata));
     }
 
-    /// S3 counts the names and values of user metadata, the prefix `x-amz-meta-` included (API reference, `PutObject`).
+    /// S3 counts the names and values of user metadata, the prefix `x-amz-meta-` included (API
+    /// reference, `PutObject`).
     #[test]
     fn the_largest_upload_keeps_within_the_metadata_that_s3_allows() {
         let name = FileName::parse("写".repeat(256)).expect("768 bytes");

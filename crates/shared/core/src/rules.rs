@@ -1,9 +1,11 @@
-//! Rules for kinds of uploads, such as avatars: `UPLOAD_RULES`, a JSON object with one rule for each name.
+//! Rules for kinds of uploads, such as avatars: `UPLOAD_RULES`, a JSON object with one rule for
+//! each name.
 //!
-//! A rule only narrows what the deployment allows: the smaller limit counts, a type must pass both lists, and
-//! `writeOnce: false` takes nothing away. The name of the rule travels with the upload, inside its signature, as
-//! `x-amz-meta-rule`. The record step reads it back from S3 and enforces the same rule on the stored object, so a rule
-//! holds whichever client uploaded the file. A rule that was removed since falls back to the deployment's limits.
+//! A rule only narrows what the deployment allows: the smaller limit counts, a type must pass both
+//! lists, and `writeOnce: false` takes nothing away. The name of the rule travels with the upload,
+//! inside its signature, as `x-amz-meta-rule`. The record step reads it back from S3 and enforces
+//! the same rule on the stored object, so a rule holds whichever client uploaded the file. A rule
+//! that was removed since falls back to the deployment's limits.
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
@@ -107,7 +109,8 @@ impl Rule {
 pub struct UploadRules(BTreeMap<RuleName, Rule>);
 
 impl UploadRules {
-    /// The longest `UPLOAD_RULES`, in bytes: the environment of a function has 4 KB for all variables (Lambda).
+    /// The longest `UPLOAD_RULES`, in bytes: the environment of a function has 4 KB for all
+    /// variables (Lambda).
     pub const MAX_BYTES: usize = 1024;
 
     /// The most rules.
@@ -139,7 +142,8 @@ impl UploadRules {
         self.0.iter()
     }
 
-    /// The rule of an upload for which the client requests `name`; `None` where no rules are configured.
+    /// The rule of an upload for which the client requests `name`; `None` where no rules are
+    /// configured.
     pub fn choose(&self, name: Option<&str>) -> Result<Option<(&RuleName, &Rule)>, Error> {
         if self.is_empty() {
             return match name {
@@ -174,7 +178,8 @@ impl<'de> Deserialize<'de> for UploadRules {
     }
 }
 
-/// Reads rule by rule, because a map type would keep the last of two rules with one name without a word.
+/// Reads rule by rule, because a map type would keep the last of two rules with one name without a
+/// word.
 struct Entries;
 
 impl<'de> Visitor<'de> for Entries {

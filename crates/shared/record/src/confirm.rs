@@ -1,12 +1,14 @@
-//! The same step for many keys of one user, as a client confirms them: S3 is asked some keys at a time, and Postgres a
-//! bounded number of times, however many keys there are.
+//! The same step for many keys of one user, as a client confirms them: S3 is asked some keys at a
+//! time, and Postgres a bounded number of times, however many keys there are.
 //!
-//! One statement records all objects of a round. Usually there is one round. Keys whose object changed within the second
-//! of their row go through another one, and so do two keys with one id, of which at most one is a file of ours.
+//! One statement records all objects of a round. Usually there is one round. Keys whose object
+//! changed within the second of their row go through another one, and so do two keys with one id,
+//! of which at most one is a file of ours.
 //!
-//! With a quota the statement changes nothing if the objects do not fit together. Then the usage and the rows are read,
-//! the objects that fit are selected in the order of the keys, and the statement is repeated with the others refused.
-//! The CHECK decides again: if the usage grew meanwhile, this is repeated as well.
+//! With a quota the statement changes nothing if the objects do not fit together. Then the usage
+//! and the rows are read, the objects that fit are selected in the order of the keys, and the
+//! statement is repeated with the others refused. The CHECK decides again: if the usage grew
+//! meanwhile, this is repeated as well.
 
 use std::collections::{HashMap, HashSet};
 
@@ -51,7 +53,8 @@ impl Found {
         }
     }
 
-    /// By how many bytes the usage grows if the object is recorded, or refused, over what `state` says.
+    /// By how many bytes the usage grows if the object is recorded, or refused, over what `state`
+    /// says.
     fn growth(&self, state: Option<&FileState>) -> i128 {
         let (object, is_refused) = (&self.object, self.refused().is_some());
         let size = i128::from(object.size);
@@ -76,11 +79,11 @@ impl Found {
 }
 
 impl Recorder<'_> {
-    /// Makes the table say what S3 has under each of `keys`, which are different and all of `user`. The outcomes are in
-    /// their order.
+    /// Makes the table say what S3 has under each of `keys`, which are different and all of `user`.
+    /// The outcomes are in their order.
     ///
-    /// A fault of S3 fails its key alone, and so does a key that S3 does not answer before `until`. Fails as a whole if
-    /// Postgres does not answer.
+    /// A fault of S3 fails its key alone, and so does a key that S3 does not answer before `until`.
+    /// Fails as a whole if Postgres does not answer.
     pub async fn confirm(
         &self,
         user: &UserId,
@@ -166,7 +169,8 @@ impl Recorder<'_> {
         look.unwrap_or_else(|_| Err(Error::timeout("look at the object in S3").of_file(key)))
     }
 
-    /// Records all of `found` with one statement, or with another one for each selection that a quota needs.
+    /// Records all of `found` with one statement, or with another one for each selection that a
+    /// quota needs.
     async fn record_found(
         &self,
         user: &UserId,

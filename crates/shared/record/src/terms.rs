@@ -101,7 +101,8 @@ impl Recorder<'_> {
         (is_over && grows).then_some(true)
     }
 
-    /// The code that the record step would refuse `object` with, with its live row `seen` if it has one.
+    /// The code that the record step would refuse `object` with, with its live row `seen` if it has
+    /// one.
     #[must_use]
     pub fn refuses(&self, object: &StoredObject, seen: Option<&FileRow>) -> Option<Tombstone> {
         let broken = self.broken(object)?;

@@ -64,7 +64,8 @@ pub struct UploadUrls {
 }
 
 impl UploadUrls {
-    /// Reads `UPLOAD_URL_SECONDS`, `WRITE_ONCE` and `PUBLIC_BASE_URL`, which must go with `REQUIRE_SCAN`.
+    /// Reads `UPLOAD_URL_SECONDS`, `WRITE_ONCE` and `PUBLIC_BASE_URL`, which must go with
+    /// `REQUIRE_SCAN`.
     pub fn from_env(env: &Environment, signer: Signer) -> Result<Self, ConfigError> {
         require_scan(env)?;
         Ok(Self {
@@ -123,7 +124,8 @@ impl UploadUrls {
         }
     }
 
-    /// Signs a PUT of exactly `part`, from `now` on. The client sends no header that a browser does not set itself.
+    /// Signs a PUT of exactly `part`, from `now` on. The client sends no header that a browser does
+    /// not set itself.
     #[must_use]
     pub fn part(&self, part: &UploadPart<'_>, now: OffsetDateTime) -> SignedUrl {
         self.signer.sign(&Request {

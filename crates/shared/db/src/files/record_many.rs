@@ -1,8 +1,8 @@
 //! The record step for many files of one user, in one statement.
 //!
-//! It decides for each file as [`super::record`] does for one; a test plays the same histories through both. Only the
-//! quota differs: it holds for all files of the call together, so a call that does not fit changes nothing, and the
-//! caller selects the files that are refused.
+//! It decides for each file as [`super::record`] does for one; a test plays the same histories
+//! through both. Only the quota differs: it holds for all files of the call together, so a call
+//! that does not fit changes nothing, and the caller selects the files that are refused.
 
 use std::collections::HashMap;
 
@@ -112,8 +112,8 @@ SELECT *, deleted_at IS NOT NULL AS deleted FROM s3_files WHERE user_id = $1 AND
 const STEP: &str = "recording files";
 
 impl Db {
-    /// Makes the rows of `user` say what S3 said of these objects, of which no two have one id. The outcomes are in the
-    /// order of `files`.
+    /// Makes the rows of `user` say what S3 said of these objects, of which no two have one id. The
+    /// outcomes are in the order of `files`.
     ///
     /// `None`: together they do not fit into `quota_bytes`, and nothing was changed.
     pub async fn try_record_files(

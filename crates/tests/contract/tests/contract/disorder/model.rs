@@ -15,6 +15,10 @@ pub(crate) struct Stored {
 }
 
 /// The upload that a user requests.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is requested or not, whatever the others are"
+)]
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     pub(crate) bytes: Vec<u8>,
@@ -169,8 +173,8 @@ impl Model {
     }
 
     /// The bytes that a read URL returns: the current ones, or none if the policy requires a scan
-    /// and they are not found clean. S3 answers 403 for a missing object too, because `files`, which
-    /// signs the URL, may not list the bucket.
+    /// and they are not found clean. S3 answers 403 for a missing object too, because `files`,
+    /// which signs the URL, may not list the bucket.
     pub(crate) fn read(&self, file: usize, gated: bool) -> Result<&[u8], u16> {
         let file = &self.files[file];
         let object = file.object.as_ref().filter(|_| !gated || file.clean);
