@@ -228,7 +228,7 @@ pub(super) fn base64url(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
 }
 
-/// Whether `name` is that algorithm. EdDSA on Ed25519 has a name of its own since RFC 9864.
+/// Whether `name` is that algorithm. `EdDSA` on Ed25519 has a name of its own since RFC 9864.
 pub(super) fn is_named(algorithm: Algorithm, name: &str) -> bool {
     match algorithm {
         Algorithm::HS256 => name == "HS256",
