@@ -79,6 +79,10 @@ fn a_bad_variable_fails_init_by_name() {
     fails_naming("presign", ("JWT_PUBLIC_KEY", Some("x")), "JWT_SECRET");
     fails_naming("presign", ("JWT_KEYS", Some("{}")), "JWT_SECRET");
     fails_naming("presign", ("OWNER_CLAIM", Some("a\tb")), "OWNER_CLAIM");
+    for function in ["presign", "save-metadata", "multipart", "record-upload"] {
+        let rules = r#"{"avatar": {"maxbytes": 1}}"#;
+        fails_naming(function, ("UPLOAD_RULES", Some(rules)), "UPLOAD_RULES");
+    }
     fails_naming(
         "presign",
         ("USER_QUOTA_BYTES", Some("5")),
