@@ -292,7 +292,7 @@ async fn a_path_that_no_function_serves() {
     for route in router() {
         for function in ["presign", "save-metadata", "files", "delete"] {
             if function != route.function && route.path != "/files/{id}" {
-                let event = GatewayEvent::new(&route.method, &route.path)
+                let event = GatewayEvent::new(route.method, route.path)
                     .bearer(&token("alice"))
                     .text("{}");
                 world

@@ -202,7 +202,7 @@ async fn without_the_claim_every_operation_is_forbidden() {
         let target = route
             .path
             .replace("{id}", "01890a5d-ac96-774b-bcce-b302099a8057");
-        let event = GatewayEvent::new(&route.method, &target)
+        let event = GatewayEvent::new(route.method, &target)
             .bearer(&token("alice"))
             .text("not JSON");
         let error = app.send(event).await.refused(403, "forbidden");

@@ -129,7 +129,7 @@ async fn put(env: &BTreeMap<String, String>, bucket: &mut Bucket) -> File {
         .await
         .expect("an answer");
     assert_eq!(sent.status(), 200);
-    let event = bucket.told().await;
+    let event = bucket.next_event().await;
     assert_eq!(event.key, key.as_str());
     File { key, event }
 }

@@ -19,7 +19,7 @@ pub(crate) struct Deployment {
     pub(crate) world: World,
     /// The functions for each of the limits.
     plain: Vec<App>,
-    /// The same with WRITE_ONCE.
+    /// The same with `WRITE_ONCE`.
     once: Vec<App>,
     maintain: Vec<Maintain>,
     rows: Statement,
