@@ -9,7 +9,7 @@ use slipway_db::{Db, ObjectAddress};
 use slipway_emulators::s3::ObjectEvent;
 use slipway_processes::BUCKET;
 
-use slipway_s3_urls::{Credentials, ObjectAddress as Place, Signer, Upload, UploadUrls};
+use slipway_s3_urls::{Credentials, Location as Place, Signer, Upload, UploadUrls};
 use time::OffsetDateTime;
 
 use crate::bucket::Bucket;
