@@ -26,7 +26,7 @@ use http::Http;
 use report::{CheckOutcome, DoctorReport};
 pub(crate) use target::DoctorOptions;
 use target::Target;
-use trip::Made;
+use trip::PresignedUpload;
 
 /// One examination.
 struct Doctor {
@@ -35,7 +35,7 @@ struct Doctor {
     report: DoctorReport,
     clocks: Clocks,
     /// The uploads that were presigned. They are removed at the end.
-    made: Vec<Made>,
+    uploads: Vec<PresignedUpload>,
 }
 
 /// Examines the target and prints the report. Returns whether nothing is wrong.
@@ -48,7 +48,7 @@ pub(crate) fn run(options: &DoctorOptions, state: &StackState) -> io::Result<boo
             target,
             report: DoctorReport::new(options.json),
             clocks: Clocks::default(),
-            made: Vec::new(),
+            uploads: Vec::new(),
         };
         doctor.examine().await;
         Ok(doctor.report.finish())

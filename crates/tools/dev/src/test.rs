@@ -33,10 +33,10 @@ use times::Times;
 /// The options of `cargo dev test`.
 #[derive(Debug, Args)]
 pub(crate) struct TestOptions {
-    /// StageWork only these stages, such as `deny`
+    /// Run only these stages, such as `deny`
     #[arg(value_parser = names())]
     stages: Vec<String>,
-    /// StageWork this stage and those after it
+    /// Run this stage and those after it
     #[arg(long, value_name = "STAGE", conflicts_with = "stages", value_parser = names())]
     from: Option<String>,
     /// Leave out slow stages and tests, and list them

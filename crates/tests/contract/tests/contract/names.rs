@@ -99,7 +99,7 @@ fn folded(text: &str) -> String {
 
 /// The query of a case.
 #[derive(Clone, Debug)]
-struct Ask {
+struct ListQuery {
     prefix: String,
     q: String,
     kind: Option<&'static str>,
@@ -107,7 +107,7 @@ struct Ask {
     limit: usize,
 }
 
-fn ask() -> impl Strategy<Value = Ask> {
+fn ask() -> impl Strategy<Value = ListQuery> {
     (
         "([aA/é写\u{10ffff}]|e\u{301}){0,3}",
         "([aA/é写\u{10ffff}]|e\u{301}){1,2}",
@@ -115,7 +115,7 @@ fn ask() -> impl Strategy<Value = Ask> {
         select(vec![None, Some("avatar")]),
         1..8_usize,
     )
-        .prop_map(|(prefix, q, kind, rule, limit)| Ask {
+        .prop_map(|(prefix, q, kind, rule, limit)| ListQuery {
             prefix,
             q,
             kind,
@@ -177,9 +177,9 @@ fn assert_pages(pages: &[Vec<Shown>], limit: usize, expected: &[Shown], query: &
     assert!(full.iter().all(|page| page.len() == limit), "{query}");
 }
 
-async fn check(world: &World, user: &str, files: &[Named], ask: &Ask) {
+async fn check(world: &World, user: &str, files: &[Named], ask: &ListQuery) {
     insert(world, user, files).await;
-    let Ask { prefix, limit, .. } = ask;
+    let ListQuery { prefix, limit, .. } = ask;
     let kind = ask
         .kind
         .map(|kind| format!("&contentType={}", encoded(kind)));

@@ -19,7 +19,7 @@ fn documents() -> Vec<String> {
         for entry in std::fs::read_dir(root().join(folder)).expect("a folder") {
             let name = entry.expect("an entry").file_name();
             let name = name.to_str().expect("UTF-8");
-            if name.ends_with(".md") {
+            if Path::new(name).extension() == Some("md".as_ref()) {
                 let path = Path::new(folder).join(name);
                 found.push(path.to_str().expect("UTF-8").to_owned());
             }

@@ -84,8 +84,12 @@ async fn every_route_with_a_body_refuses_a_large_one() {
         world.send(large).await.refused(413, "request_too_large");
     }
     // Authentication comes first.
-    let unauthenticated = GatewayEvent::new("POST", "/presign-upload").text(&padded(MAX_BODY_BYTES + 1));
-    world.send(unauthenticated).await.refused(401, "unauthenticated");
+    let unauthenticated =
+        GatewayEvent::new("POST", "/presign-upload").text(&padded(MAX_BODY_BYTES + 1));
+    world
+        .send(unauthenticated)
+        .await
+        .refused(401, "unauthenticated");
 }
 
 /// An array of `count` times `entry`, followed by invalid JSON if `broken`.

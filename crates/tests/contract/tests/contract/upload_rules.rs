@@ -9,7 +9,7 @@ const RULES: (&str, &str) = (
     r#"{"avatar": {"contentTypes": ["image/*"], "maxBytes": 10, "writeOnce": true}, "default": {}, "tiny": {"maxBytes": 3}}"#,
 );
 
-fn ask(kind: &str, size: u64, rule: &Value) -> Value {
+fn presign_body(kind: &str, size: u64, rule: &Value) -> Value {
     json!({ "fileName": "a", "contentType": kind, "size": size, "rule": rule })
 }
 
@@ -65,7 +65,7 @@ async fn a_rule_narrows_what_is_presigned() {
             (413, "file_too_large"),
         ),
     ] {
-        for answer in everywhere(&world, &ask(kind, size, &rule)).await {
+        for answer in everywhere(&world, &presign_body(kind, size, &rule)).await {
             let found = if answer.status == 201 {
                 200
             } else {
@@ -83,11 +83,11 @@ async fn a_rule_narrows_what_is_presigned() {
 #[tokio::test]
 async fn deployments_without_rules_and_without_a_default() {
     let plain = World::new().await;
-    for answer in everywhere(&plain, &ask("a/b", 1, &json!("default"))).await {
+    for answer in everywhere(&plain, &presign_body("a/b", 1, &json!("default"))).await {
         answer.refused(400, "invalid_request");
     }
     let strict = World::with(&[("UPLOAD_RULES", r#"{"avatar": {}, "document": {}}"#)]).await;
-    for answer in everywhere(&strict, &ask("a/b", 1, &Value::Null)).await {
+    for answer in everywhere(&strict, &presign_body("a/b", 1, &Value::Null)).await {
         let error = answer.refused(400, "invalid_request");
         assert!(error.contains("avatar, document"), "{error}");
     }
@@ -100,7 +100,7 @@ async fn the_name_of_the_rule_travels_with_the_upload() {
     let world = World::with(&[RULES]).await;
     let file = world.upload("alice", "a.txt", "text/plain", b"hello").await;
     assert_eq!(file["rule"], "default");
-    let presigned = world.presign("alice", ask("image/png", 5, &json!("avatar")));
+    let presigned = world.presign("alice", presign_body("image/png", 5, &json!("avatar")));
     let presigned = presigned.await;
     // WRITE_ONCE only by its rule.
     let headers = json!({ "Content-Type": "image/png", "If-None-Match": "*" });
@@ -224,7 +224,7 @@ async fn a_rule_that_was_narrowed_removes_no_file() {
 #[tokio::test]
 async fn an_upload_in_parts_follows_its_rule() {
     let world = World::with(&[RULES]).await;
-    let body = ask("image/png", 5, &json!("avatar"));
+    let body = presign_body("image/png", 5, &json!("avatar"));
     let begun = world.post("alice", "/multipart-uploads", body).await;
     let begun = begun.expect(201);
     world.put_parts("alice", &begun, b"hello", &[1]).await;
@@ -242,7 +242,7 @@ async fn an_upload_in_parts_follows_its_rule() {
     assert_eq!(world.object(key).await.as_deref(), Some(&b"first"[..]));
 
     // Parts are not checked until they are combined.
-    let body = ask("text/plain", 3, &json!("tiny"));
+    let body = presign_body("text/plain", 3, &json!("tiny"));
     let begun = world.post("alice", "/multipart-uploads", body).await;
     let begun = begun.expect(201);
     let narrow = world.app(&[("UPLOAD_RULES", r#"{"tiny": {"contentTypes": ["image/*"]}}"#)]);

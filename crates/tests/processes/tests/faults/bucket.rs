@@ -33,7 +33,7 @@ impl Bucket {
     }
 
     /// Waits for the next change.
-    pub(crate) async fn told(&mut self) -> ObjectEvent {
+    pub(crate) async fn next_event(&mut self) -> ObjectEvent {
         let event = self.events.recv().await.expect("an event");
         self.note(event.clone());
         event

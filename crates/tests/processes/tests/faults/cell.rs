@@ -8,7 +8,7 @@ use slipway_emulators::lambda::InvocationResult;
 
 use crate::audit;
 use crate::fault::Fault;
-use crate::function::{Function, Kind, Verdict};
+use crate::function::{CallerKind, FaultyFunction, Verdict};
 use crate::server::{Server, busy};
 use crate::steps::Hold;
 use crate::world::{AMPLE, World};
@@ -39,7 +39,7 @@ impl Cell {
 }
 
 /// Runs `function` with `fault`.
-pub(crate) async fn run(fault: Fault, function: &'static Function, server: &Server) -> Cell {
+pub(crate) async fn run(fault: Fault, function: &'static FaultyFunction, server: &Server) -> Cell {
     if fault == Fault::Killed {
         return killed(function, server).await;
     }
@@ -54,10 +54,10 @@ pub(crate) async fn run(fault: Fault, function: &'static Function, server: &Serv
 
 /// A statement's timeout counts while the function is frozen. On a busy machine the function
 /// resumes late, and the timeout may have passed. Both outcomes are accepted, and no third.
-fn late_or_not(function: &Function, outcome: String) -> String {
+fn late_or_not(function: &FaultyFunction, outcome: String) -> String {
     let late = match function.kind {
-        Kind::Http => "504 timeout, then ok",
-        Kind::Sqs | Kind::Event => "redelivered, then ok",
+        CallerKind::Http => "504 timeout, then ok",
+        CallerKind::Sqs | CallerKind::Event => "redelivered, then ok",
     };
     if outcome == "ok" || outcome == late {
         format!("ok; or {late}")
@@ -114,7 +114,7 @@ async fn retry(world: &World) -> Result<String, String> {
 
 /// Kills the function at each of its steps, in a world for each step, and sends the event to a new
 /// process.
-async fn killed(function: &'static Function, server: &Server) -> Cell {
+async fn killed(function: &'static FaultyFunction, server: &Server) -> Cell {
     let mut world = World::new(function, server).await;
     world.start_well().await;
     world.warm_up().await;
@@ -144,7 +144,11 @@ async fn killed(function: &'static Function, server: &Server) -> Cell {
 }
 
 /// Kills the function when the event has arrived (step 0), or at a later step.
-async fn crash(function: &'static Function, server: &Server, at: usize) -> Result<(), String> {
+async fn crash(
+    function: &'static FaultyFunction,
+    server: &Server,
+    at: usize,
+) -> Result<(), String> {
     let mut world = World::new(function, server).await;
     let busy = busy().await;
     world.start_well().await;

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use slipway_emulators::lambda::InvocationResult;
 use slipway_testkit::{HttpFault, TcpFault};
 
-use crate::function::Function;
+use crate::function::FaultyFunction;
 use crate::server::busy;
 use crate::steps::Hold;
 use crate::world::{AMPLE, World};
@@ -137,7 +137,7 @@ impl Fault {
     }
 
     /// The deadline of an invocation. It is short only if nothing else ends the invocation.
-    pub(crate) const fn deadline(self, function: &Function) -> Duration {
+    pub(crate) const fn deadline(self, function: &FaultyFunction) -> Duration {
         match self {
             Self::PostgresSilentAtConnect
             | Self::PostgresSilent
@@ -150,7 +150,7 @@ impl Fault {
     }
 
     /// Whether the fault can affect `function`.
-    pub(crate) fn is_on_the_path_of(self, function: &Function) -> bool {
+    pub(crate) fn is_on_the_path_of(self, function: &FaultyFunction) -> bool {
         match self.path() {
             Path::Postgres => function.postgres,
             Path::S3 => function.s3,

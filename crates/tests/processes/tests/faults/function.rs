@@ -22,10 +22,10 @@ const MAINTAIN_DEADLINE: Duration = Duration::from_secs(12);
     clippy::struct_excessive_bools,
     reason = "each is an independent property"
 )]
-pub(crate) struct Function {
+pub(crate) struct FaultyFunction {
     pub(crate) name: &'static str,
     pub(crate) binary: &'static str,
-    pub(crate) kind: Kind,
+    pub(crate) kind: CallerKind,
     /// Whether it uses Postgres.
     pub(crate) postgres: bool,
     /// Whether it uses S3.
@@ -57,7 +57,7 @@ pub(crate) enum Uploads {
 
 /// The caller of a function, which decides how failures are reported.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum CallerKind {
     /// A client receives a status and JSON, as in `openapi.yaml`.
     Http,
     /// SQS receives the ids of the messages that failed.
@@ -77,10 +77,10 @@ pub(crate) enum Verdict {
     Wrong(String),
 }
 
-const PRESIGN: Function = Function {
+const PRESIGN: FaultyFunction = FaultyFunction {
     name: "presign",
     binary: "presign",
-    kind: Kind::Http,
+    kind: CallerKind::Http,
     postgres: false,
     s3: false,
     deadline: DEADLINE,
@@ -93,7 +93,7 @@ const PRESIGN: Function = Function {
     migrates: false,
 };
 
-const DELETE: Function = Function {
+const DELETE: FaultyFunction = FaultyFunction {
     name: "delete",
     binary: "delete",
     postgres: true,
@@ -105,10 +105,10 @@ const DELETE: Function = Function {
     ..PRESIGN
 };
 
-const RECORD_UPLOAD: Function = Function {
+const RECORD_UPLOAD: FaultyFunction = FaultyFunction {
     name: "record-upload, direct",
     binary: "record-upload",
-    kind: Kind::Event,
+    kind: CallerKind::Event,
     postgres: true,
     s3: true,
     event: |scene| Scene::notification(&[&scene.fresh, &scene.removed]),
@@ -117,7 +117,7 @@ const RECORD_UPLOAD: Function = Function {
     ..PRESIGN
 };
 
-const MULTIPART: Function = Function {
+const MULTIPART: FaultyFunction = FaultyFunction {
     name: "multipart, create",
     binary: "multipart",
     postgres: true,
@@ -130,16 +130,16 @@ const MULTIPART: Function = Function {
 };
 
 /// All functions, in the order of the columns.
-pub(crate) const FUNCTIONS: &[Function] = &[
+pub(crate) const FUNCTIONS: &[FaultyFunction] = &[
     PRESIGN,
-    Function {
+    FaultyFunction {
         name: "presign-quota",
         binary: "presign-quota",
         postgres: true,
         settings: &[("USER_QUOTA_BYTES", "1000000")],
         ..PRESIGN
     },
-    Function {
+    FaultyFunction {
         name: "save-metadata",
         binary: "save-metadata",
         postgres: true,
@@ -148,7 +148,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         warm: |scene| save(scene.kept.key.as_str()),
         ..PRESIGN
     },
-    Function {
+    FaultyFunction {
         name: "save-metadata, many",
         binary: "save-metadata",
         postgres: true,
@@ -157,7 +157,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         warm: |scene| save_many(&[scene.kept.key.as_str()]),
         ..PRESIGN
     },
-    Function {
+    FaultyFunction {
         name: "files",
         binary: "files",
         postgres: true,
@@ -166,31 +166,31 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         ..PRESIGN
     },
     DELETE,
-    Function {
+    FaultyFunction {
         name: "delete, many",
         event: |scene| delete_many(&[scene.doomed.id()]),
         warm: |_| delete_many(&[FileId::new().to_string()]),
         ..DELETE
     },
     MULTIPART,
-    Function {
+    FaultyFunction {
         name: "multipart, complete",
         event: |scene| call("POST", &format!("{}/complete", upload_path(scene)), None),
         uploads: Uploads::Completes,
         ..MULTIPART
     },
     RECORD_UPLOAD,
-    Function {
+    FaultyFunction {
         name: "record-upload, SQS",
-        kind: Kind::Sqs,
+        kind: CallerKind::Sqs,
         event: |scene| Scene::messages(&[&scene.fresh, &scene.removed]),
         warm: |scene| Scene::messages(&[&scene.kept]),
         ..RECORD_UPLOAD
     },
-    Function {
+    FaultyFunction {
         name: "maintain",
         binary: "maintain-function",
-        kind: Kind::Event,
+        kind: CallerKind::Event,
         postgres: true,
         s3: true,
         deadline: MAINTAIN_DEADLINE,
@@ -200,10 +200,10 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         uploads: Uploads::EndsAbandoned,
         ..PRESIGN
     },
-    Function {
+    FaultyFunction {
         name: "migrate",
         binary: "migrate",
-        kind: Kind::Event,
+        kind: CallerKind::Event,
         postgres: true,
         event: |_| json!({}),
         warm: |_| json!({}),
@@ -212,7 +212,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     },
 ];
 
-impl Function {
+impl FaultyFunction {
     /// The meaning of `outcome`. A repeated delete of the same file gets a 404, which is correct.
     pub(crate) fn judge(&self, outcome: &InvocationResult, again: bool) -> Verdict {
         let reply = match outcome {
@@ -220,20 +220,22 @@ impl Function {
             InvocationResult::Failed(error) => {
                 let told = error["errorMessage"].as_str().unwrap_or_default();
                 return match self.kind {
-                    Kind::Event if !told.is_empty() => Verdict::Refused("redelivered".to_owned()),
+                    CallerKind::Event if !told.is_empty() => {
+                        Verdict::Refused("redelivered".to_owned())
+                    }
                     _ => Verdict::Wrong(format!("function error: {error}")),
                 };
             }
             InvocationResult::Answered(reply) => reply,
         };
         match self.kind {
-            Kind::Event => Verdict::Done("ok".to_owned()),
-            Kind::Sqs => match reply["batchItemFailures"].as_array() {
+            CallerKind::Event => Verdict::Done("ok".to_owned()),
+            CallerKind::Sqs => match reply["batchItemFailures"].as_array() {
                 Some(failed) if failed.is_empty() => Verdict::Done("ok".to_owned()),
                 Some(_) => Verdict::Refused("redelivered".to_owned()),
                 None => Verdict::Wrong(reply.to_string()),
             },
-            Kind::Http => self.judge_http(reply, again),
+            CallerKind::Http => self.judge_http(reply, again),
         }
     }
 

@@ -28,7 +28,7 @@ use tokio::time::timeout;
 
 use cell::Cell;
 use fault::Fault;
-use function::{FUNCTIONS, Function};
+use function::{FUNCTIONS, FaultyFunction};
 use matrix::Matrix;
 use server::Server;
 
@@ -39,7 +39,7 @@ const CONCURRENT_CELLS: usize = 10;
 /// Longer than any cell takes on a busy machine.
 const LONGEST: Duration = Duration::from_mins(10);
 
-async fn run_cell(fault: Fault, function: &'static Function, server: &Server) -> Cell {
+async fn run_cell(fault: Fault, function: &'static FaultyFunction, server: &Server) -> Cell {
     let cell = AssertUnwindSafe(timeout(LONGEST, cell::run(fault, function, server)))
         .catch_unwind()
         .await;

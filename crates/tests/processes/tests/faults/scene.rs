@@ -9,7 +9,7 @@ use slipway_db::{Db, ObjectAddress};
 use slipway_emulators::s3::ObjectEvent;
 use slipway_processes::BUCKET;
 
-use slipway_s3_urls::{Credentials, ObjectAddress as Place, Signer, Upload, UploadUrls};
+use slipway_s3_urls::{Credentials, Location as Place, Signer, Upload, UploadUrls};
 use time::OffsetDateTime;
 
 use crate::bucket::Bucket;
@@ -129,7 +129,7 @@ async fn put(env: &BTreeMap<String, String>, bucket: &mut Bucket) -> File {
         .await
         .expect("an answer");
     assert_eq!(sent.status(), 200);
-    let event = bucket.told().await;
+    let event = bucket.next_event().await;
     assert_eq!(event.key, key.as_str());
     File { key, event }
 }

@@ -17,7 +17,7 @@ use tokio_postgres::NoTls;
 
 use crate::cell::{self, Cell};
 use crate::fault::Fault;
-use crate::function::{FUNCTIONS, Function};
+use crate::function::{FUNCTIONS, FaultyFunction};
 use crate::steps::{Hold, TO_POSTGRES};
 use crate::world::World;
 
@@ -149,7 +149,7 @@ pub(crate) const fn has(fault: Fault) -> bool {
 }
 
 /// Runs all functions that use Postgres with `fault` at the same time.
-pub(crate) async fn row(fault: Fault) -> Vec<(&'static Function, Cell)> {
+pub(crate) async fn row(fault: Fault) -> Vec<(&'static FaultyFunction, Cell)> {
     let mut server = Server::start().await;
     let functions = FUNCTIONS
         .iter()

@@ -16,7 +16,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_postgres::{Client, NoTls};
 
 use crate::bucket::Bucket;
-use crate::function::{Function, Uploads as Has, Verdict};
+use crate::function::{FaultyFunction, Uploads as Has, Verdict};
 use crate::scene::Scene;
 use crate::server::{Server, busy};
 use crate::steps::{Steps, of_postgres, of_s3};
@@ -36,7 +36,7 @@ const START: Duration = Duration::from_secs(30);
 pub(crate) struct World {
     /// First, so that it is dropped before its dependencies.
     lambda: Option<Lambda>,
-    pub(crate) function: &'static Function,
+    pub(crate) function: &'static FaultyFunction,
     pub(crate) scene: Scene,
     pub(crate) bucket: Bucket,
     pub(crate) postgres: TcpProxy,
@@ -52,7 +52,7 @@ pub(crate) struct World {
 impl World {
     /// Creates a world on `server`. The function is not started, and both proxies refuse
     /// connections.
-    pub(crate) async fn new(function: &'static Function, server: &Server) -> Self {
+    pub(crate) async fn new(function: &'static FaultyFunction, server: &Server) -> Self {
         let room = server.room().await;
         let _busy = busy().await;
         let url = server.database(function.migrates).await;

@@ -109,7 +109,7 @@ async fn a_file_is_uploaded_listed_read_and_deleted() {
         stack.call("files", "alice", "GET", "/files", None).await.1["files"],
         json!([])
     );
-    // `files`, which signed the URL, may not list the bucket, so S3 does not say that it is missing.
+    // The role of `files` may not list the bucket, so S3 does not reveal that the object is missing.
     assert_eq!(
         http.get(read).send().await.expect("an answer").status(),
         403

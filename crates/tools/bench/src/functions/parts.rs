@@ -13,7 +13,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
 
 use super::case::Case;
-use super::process::{CpuClock, Launch, MeasuredProcess, Moment};
+use super::process::{ClockReading, CpuClock, Launch, MeasuredProcess};
 use super::programs::{Program, Programs};
 use super::rounds::Contender;
 use super::wire::{Wire, WireEvent, WireMark};
@@ -99,7 +99,7 @@ fn start(
     launch: &Launch,
     world: &BenchServers,
     clock: &Arc<OnceLock<CpuClock>>,
-) -> io::Result<(MeasuredProcess, Moment)> {
+) -> io::Result<(MeasuredProcess, ClockReading)> {
     let log = world.folder().join("log");
     let (instance, _) = MeasuredProcess::start(launch, log, None, clock)?;
     let polled = instance.polled();
@@ -135,8 +135,8 @@ fn begins(launch: &Launch) -> io::Result<Duration> {
 /// The end of each part, by the CPU clock of the function.
 fn moments(
     begins: Option<Duration>,
-    polled: Moment,
-    answered: Moment,
+    polled: ClockReading,
+    answered: ClockReading,
     postgres: &[WireMark],
     s3: &[WireMark],
 ) -> [Option<Duration>; PARTS.len()] {
@@ -212,7 +212,7 @@ mod tests {
         let at = Instant::now();
         let mark = |what, ms| WireMark {
             what,
-            moment: Moment {
+            moment: ClockReading {
                 at,
                 cpu: Duration::from_millis(ms),
             },

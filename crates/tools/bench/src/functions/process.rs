@@ -28,7 +28,7 @@ const DEADLINE: Duration = Duration::from_secs(29);
 
 /// A time of the wall clock and of the process's CPU clock.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Moment {
+pub(super) struct ClockReading {
     pub(super) at: Instant,
     pub(super) cpu: Duration,
 }
@@ -37,11 +37,11 @@ pub(super) struct Moment {
 #[derive(Debug)]
 enum ObservedStep {
     /// It polls.
-    Poll(Moment),
+    Poll(ClockReading),
     /// It received the event.
-    Given(Moment),
+    Given(ClockReading),
     /// It responded.
-    Answer(Moment, Vec<u8>),
+    Answer(ClockReading, Vec<u8>),
     /// It reported an error.
     Failed(String),
 }
@@ -64,10 +64,10 @@ impl CpuClock {
         Ok(Self(ClockId::pid_cpu_clock_id(Pid::from_raw(pid))?))
     }
 
-    pub(super) fn now(self) -> io::Result<Moment> {
+    pub(super) fn now(self) -> io::Result<ClockReading> {
         let cpu = Duration::from(self.0.now()?);
         let at = Instant::now();
-        Ok(Moment { at, cpu })
+        Ok(ClockReading { at, cpu })
     }
 }
 
@@ -79,7 +79,7 @@ pub(super) struct MeasuredProcess {
     steps: Receiver<ObservedStep>,
     _api: RuntimeApi,
     log: PathBuf,
-    polled: Moment,
+    polled: ClockReading,
 }
 
 /// The cost of a start until the first poll.
@@ -98,7 +98,7 @@ pub(super) struct Invocation {
     pub(super) cpu: Duration,
     pub(super) answer: Vec<u8>,
     /// The time of the response.
-    pub(super) answered: Moment,
+    pub(super) answered: ClockReading,
 }
 
 impl MeasuredProcess {
@@ -139,7 +139,7 @@ impl MeasuredProcess {
             steps,
             _api: api,
             log,
-            polled: Moment {
+            polled: ClockReading {
                 at: begun,
                 cpu: Duration::ZERO,
             },
@@ -185,7 +185,7 @@ impl MeasuredProcess {
             .map_err(|_| io::Error::other("the function is silent"))
     }
 
-    fn poll(&mut self) -> io::Result<Moment> {
+    fn poll(&mut self) -> io::Result<ClockReading> {
         match self.next() {
             Ok(ObservedStep::Poll(moment)) => {
                 self.polled = moment;
@@ -205,7 +205,7 @@ impl MeasuredProcess {
     }
 
     /// The time of the last poll.
-    pub(super) fn polled(&self) -> Moment {
+    pub(super) fn polled(&self) -> ClockReading {
         self.polled
     }
 

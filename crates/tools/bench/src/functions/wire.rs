@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 
-use super::process::{CpuClock, Moment};
+use super::process::{ClockReading, CpuClock};
 
 /// A recorded message.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct WireMark {
-    pub(super) moment: Moment,
+    pub(super) moment: ClockReading,
     pub(super) what: WireEvent,
 }
 
@@ -21,7 +21,7 @@ pub(super) struct WireMark {
 pub(super) enum WireEvent {
     /// The client has connected.
     Connected,
-    /// The client's ClientHello.
+    /// The client's `ClientHello`.
     Hello,
     /// Another message of the client.
     ToServer,

@@ -41,10 +41,10 @@ impl S3CompatibleServer {
             return Ok(None);
         };
         let keys = AccessKey {
-            access_key: env
+            id: env
                 .required("AWS_ACCESS_KEY_ID")
                 .map_err(io::Error::other)?,
-            secret_key: env
+            secret: env
                 .required("AWS_SECRET_ACCESS_KEY")
                 .map_err(io::Error::other)?,
             token: env.optional("AWS_SESSION_TOKEN"),

@@ -14,8 +14,8 @@ use time::macros::format_description;
 
 /// The access key.
 pub(super) struct AccessKey {
-    pub(super) access_key: String,
-    pub(super) secret_key: String,
+    pub(super) id: String,
+    pub(super) secret: String,
     pub(super) token: Option<String>,
 }
 
@@ -63,7 +63,7 @@ pub(super) fn signed(
         "AWS4-HMAC-SHA256\n{now}\n{scope}\n{}",
         hex(canonical.as_ref())
     );
-    let key = format!("AWS4{}", keys.secret_key).into_bytes();
+    let key = format!("AWS4{}", keys.secret).into_bytes();
     let parts = [day, region, "s3", "aws4_request", &to_sign];
     let signature = parts.iter().fold(key, |key, part| {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
@@ -71,7 +71,7 @@ pub(super) fn signed(
     });
     let authorization = format!(
         "AWS4-HMAC-SHA256 Credential={}/{scope},SignedHeaders={names},Signature={}",
-        keys.access_key,
+        keys.id,
         hex(&signature)
     );
     headers.push(("authorization", authorization));

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::http::HttpResponse;
 use super::report::CheckOutcome;
-use super::trip::{BYTES, Made, NAME};
+use super::trip::{BYTES, NAME, PresignedUpload};
 use super::{Doctor, fault, jwt};
 
 impl Doctor {
@@ -28,7 +28,7 @@ impl Doctor {
             }
         };
         self.clocks.see("the API", &answer);
-        let said = answer.words();
+        let said = answer.summary();
         let outcome = match answer.status.as_u16() {
             401 | 403 if answer.json().is_object() => CheckOutcome::Well(format!(
                 "responds, and refuses a request without a token: {said}"
@@ -82,20 +82,20 @@ impl Doctor {
         if answer.json()["code"] == "quota_exceeded" {
             return Err(CheckOutcome::DoctorFault(
                 fault::TOKEN_QUOTA,
-                answer.words(),
+                answer.summary(),
             ));
         }
         if answer.status != StatusCode::OK {
             return Err(self.trouble(fault::API_FAILING, "presigning", &answer));
         }
-        let Some(made) = Made::read(&answer.json()) else {
+        let Some(upload) = PresignedUpload::read(&answer.json()) else {
             let said = "presigning responded with 200 and no upload".to_owned();
             return Err(CheckOutcome::DoctorFault(fault::API_NOT_SLIPWAY, said));
         };
         self.clocks
-            .see_signature("the function that signs", &made.url, &answer);
-        self.made.push(made);
-        Ok(self.made.len() - 1)
+            .see_signature("the function that signs", &upload.url, &answer);
+        self.uploads.push(upload);
+        Ok(self.uploads.len() - 1)
     }
 
     /// Requests a route that only needs the database.
@@ -154,7 +154,7 @@ impl Doctor {
         what: &str,
         answer: &HttpResponse,
     ) -> CheckOutcome {
-        let said = format!("{what} answers {}", answer.words());
+        let said = format!("{what} answers {}", answer.summary());
         // A denied permission is `internal`. These two codes mean that a service does not respond,
         // or that the error may be transient.
         let may_pass = ["unavailable", "timeout"]

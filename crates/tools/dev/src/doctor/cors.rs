@@ -60,7 +60,7 @@ impl Doctor {
         if self.target.origins.is_empty() {
             return self.skip(&["bucket-cors"], NO_ORIGIN);
         }
-        let url = self.made[at].bare().to_owned();
+        let url = self.uploads[at].bare().to_owned();
         for origin in self.target.origins.clone() {
             let mut outcome = self
                 .preflights(&url, &origin, &BUCKET, fault::BUCKET_CORS)

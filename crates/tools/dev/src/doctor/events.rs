@@ -27,7 +27,7 @@ impl Doctor {
         if !self.upload(at).await {
             return CheckOutcome::Skipped("nothing was uploaded".to_owned());
         }
-        let path = format!("/files/{}", self.made[at].id);
+        let path = format!("/files/{}", self.uploads[at].id);
         let put = Instant::now();
         loop {
             match self.call(Method::GET, &path, None).await {

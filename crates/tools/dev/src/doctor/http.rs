@@ -111,7 +111,7 @@ impl HttpResponse {
     }
 
     /// The status and the API's message, which contains no secret.
-    pub(crate) fn words(&self) -> String {
+    pub(crate) fn summary(&self) -> String {
         let json = self.json();
         let code = json["code"].as_str();
         let text = json["error"].as_str().or_else(|| json["message"].as_str());

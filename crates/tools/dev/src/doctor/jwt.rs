@@ -22,8 +22,8 @@ pub(crate) fn diagnose(target: &Target, answer: &HttpResponse) -> (DoctorFault, 
     };
     let words = answer.header("www-authenticate").filter(|_| !by_function);
     let words = words.map_or_else(
-        || answer.words(),
-        |words| format!("{}, {words}", answer.words()),
+        || answer.summary(),
+        |words| format!("{}, {words}", answer.summary()),
     );
     let (fault, why) = match parts(&target.token) {
         None => (fault::TOKEN_MALFORMED, "it is not a JWT".to_owned()),

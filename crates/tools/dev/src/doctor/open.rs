@@ -8,13 +8,13 @@ use super::{Doctor, fault, s3};
 impl Doctor {
     /// Reads the object without a signature.
     pub(super) async fn bucket_private(&mut self, at: usize) {
-        let outcome = self.unsigned(self.made[at].bare(), "the object").await;
+        let outcome = self.unsigned(self.uploads[at].bare(), "the object").await;
         self.report.add("bucket-private", outcome);
     }
 
     /// Lists the bucket without a signature.
     pub(super) async fn bucket_list(&mut self, at: usize) {
-        let url = format!("{}?list-type=2&max-keys=1", self.made[at].bucket());
+        let url = format!("{}?list-type=2&max-keys=1", self.uploads[at].bucket());
         let outcome = self.unsigned(&url, "the list of keys").await;
         self.report.add("bucket-list", outcome);
     }

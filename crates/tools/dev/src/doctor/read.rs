@@ -38,7 +38,7 @@ impl Doctor {
     }
 
     async fn save(&self, at: usize) -> CheckOutcome {
-        let save = json!({ "objectKey": self.made[at].key });
+        let save = json!({ "objectKey": self.uploads[at].key });
         match self.call(Method::POST, "/save-metadata", Some(&save)).await {
             Ok(answer) if answer.status.is_success() => {
                 CheckOutcome::Well(format!("recorded: {}", answer.status.as_u16()))
@@ -56,14 +56,14 @@ impl Doctor {
             Err(outcome) => return (outcome, None),
         };
         let mut files = answer["files"].as_array().into_iter().flatten();
-        let Some(file) = files.find(|file| file["id"] == self.made[at].id.as_str()) else {
+        let Some(file) = files.find(|file| file["id"] == self.uploads[at].id.as_str()) else {
             let said =
                 "the file was recorded, and is not among the newest 100 of the list".to_owned();
             return (CheckOutcome::DoctorFault(fault::LIST_FAILS, said), None);
         };
         let url = file["url"].as_str().map(str::to_owned);
         let name = file["fileName"].as_str().unwrap_or_default();
-        if name == self.made[at].short_name() {
+        if name == self.uploads[at].short_name() {
             let said = format!(
                 "S3 dropped the metadata of the signed URL: {NAME:?} comes back as {name:?}, the short name in its key"
             );
@@ -135,7 +135,7 @@ impl Doctor {
         if self.target.public {
             return CheckOutcome::Skipped("public URLs carry no name".to_owned());
         }
-        let path = format!("/files/{}?download=true", self.made[at].id);
+        let path = format!("/files/{}?download=true", self.uploads[at].id);
         let answer = match self.call(Method::GET, &path, None).await {
             Ok(answer) if answer.status == StatusCode::OK => answer.json(),
             Ok(answer) => return self.trouble(fault::LIST_FAILS, "GET /files/{id}", &answer),
@@ -155,7 +155,7 @@ impl Doctor {
         if name.as_deref() == Some(NAME) {
             return CheckOutcome::Well(format!("{NAME:?} comes back"));
         }
-        if name.as_deref() == Some(self.made[at].short_name()) {
+        if name.as_deref() == Some(self.uploads[at].short_name()) {
             return CheckOutcome::Skipped("the name was lost with the upload: see list".to_owned());
         }
         let said = match name {
@@ -166,16 +166,16 @@ impl Doctor {
     }
 
     async fn delete(&mut self, at: usize, url: Option<&str>) -> CheckOutcome {
-        let path = format!("/files/{}", self.made[at].id);
+        let path = format!("/files/{}", self.uploads[at].id);
         match self.call(Method::DELETE, &path, None).await {
-            Ok(answer) if answer.status.is_success() => self.made[at].deleted = true,
+            Ok(answer) if answer.status.is_success() => self.uploads[at].deleted = true,
             Ok(answer) => return self.trouble(fault::DELETE_FAILS, "DELETE /files/{id}", &answer),
             Err(outcome) => return outcome,
         }
         match self.call(Method::GET, &path, None).await {
             Ok(answer) if answer.status == StatusCode::NOT_FOUND => {}
             Ok(answer) => {
-                let said = format!("a deleted file gets {} instead of 404", answer.words());
+                let said = format!("a deleted file gets {} instead of 404", answer.summary());
                 return CheckOutcome::DoctorFault(fault::DELETE_FAILS, said);
             }
             Err(outcome) => return outcome,

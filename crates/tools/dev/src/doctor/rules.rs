@@ -14,7 +14,7 @@ use super::trip::BYTES;
 
 /// The upload of the doctor, chosen so that the deployment accepts it.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Kind {
+pub(super) struct UploadKind {
     /// The rule; `None` if there are none.
     pub(super) rule: Option<String>,
     pub(super) content_type: String,
@@ -29,7 +29,7 @@ pub(super) fn read(json: Option<&str>) -> io::Result<UploadRules> {
 
 /// A content type that passes `patterns` and a rule: `default`, or the first rule that accepts the
 /// doctor's file.
-pub(super) fn kind(rules: &UploadRules, patterns: &[String]) -> Kind {
+pub(super) fn kind(rules: &UploadRules, patterns: &[String]) -> UploadKind {
     let is_default = |name: &RuleName| name.as_str() == "default";
     let mut ordered: Vec<_> = rules.iter().collect();
     ordered.sort_by_key(|(name, _)| !is_default(name));
@@ -44,12 +44,12 @@ pub(super) fn kind(rules: &UploadRules, patterns: &[String]) -> Kind {
         let passes = all.is_none_or(|all| all.check_text(&content_type).is_ok())
             && rule.check_type(&content_type).is_ok()
             && rule.check_size(BYTES.len() as u64).is_ok();
-        passes.then(|| Kind {
+        passes.then(|| UploadKind {
             rule: Some(name.as_str().to_owned()),
             content_type,
         })
     });
-    accepted.unwrap_or_else(|| Kind {
+    accepted.unwrap_or_else(|| UploadKind {
         rule: ordered.first().map(|(name, _)| name.as_str().to_owned()),
         content_type: content_type(patterns),
     })
@@ -62,12 +62,15 @@ impl Doctor {
         if rules.is_empty() {
             return;
         }
-        let all: Vec<String> = rules.iter().map(|(name, rule)| said(name, rule)).collect();
+        let all: Vec<String> = rules
+            .iter()
+            .map(|(name, rule)| describe(name, rule))
+            .collect();
         self.report.add("rules", CheckOutcome::Well(all.join("; ")));
     }
 }
 
-fn said(name: &RuleName, rule: &Rule) -> String {
+fn describe(name: &RuleName, rule: &Rule) -> String {
     let mut limits = Vec::new();
     limits.extend(rule.content_types().map(AllowedTypes::to_string));
     limits.extend(rule.max_bytes().map(|max| format!("at most {max} bytes")));
@@ -80,13 +83,16 @@ fn said(name: &RuleName, rule: &Rule) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Kind, kind, read, said};
+    use super::{UploadKind, describe, kind, read};
 
     #[test]
     fn each_rule_says_what_it_allows() {
         let json = r#"{"avatar": {"contentTypes": ["image/*", "text/plain"], "maxBytes": 2000, "writeOnce": true}, "default": {}}"#;
         let rules = read(Some(json)).unwrap();
-        let all: Vec<String> = rules.iter().map(|(name, rule)| said(name, rule)).collect();
+        let all: Vec<String> = rules
+            .iter()
+            .map(|(name, rule)| describe(name, rule))
+            .collect();
         assert_eq!(
             all,
             [
@@ -102,7 +108,7 @@ mod tests {
     fn it_uploads_under_a_rule_that_accepts_its_file() {
         let of = |json: &str, patterns: &[&str]| {
             let patterns: Vec<String> = patterns.iter().map(|&p| p.to_owned()).collect();
-            let Kind { rule, content_type } = kind(&read(Some(json)).unwrap(), &patterns);
+            let UploadKind { rule, content_type } = kind(&read(Some(json)).unwrap(), &patterns);
             (rule.unwrap_or_default(), content_type)
         };
         let is = |rule: &str, kind: &str| (rule.to_owned(), kind.to_owned());

@@ -8,7 +8,7 @@ use clap::Args;
 use slipway_core::UploadRules;
 
 use super::outputs::Outputs;
-use super::rules::{self, Kind};
+use super::rules::{self, UploadKind};
 use crate::state::StackState;
 
 /// The user of local tokens.
@@ -62,7 +62,7 @@ pub(crate) struct Target {
     /// Whether files are read through public URLs without a signature.
     pub(crate) public: bool,
     /// The kind of upload that the checks use.
-    pub(super) kind: Kind,
+    pub(super) kind: UploadKind,
     /// The rules for kinds of uploads.
     pub(super) rules: UploadRules,
     /// How long to wait for an event, or why not to wait.

@@ -28,7 +28,7 @@ const MISMATCHES: [&str; 4] = [
 
 /// A presigned upload.
 #[derive(Debug)]
-pub(super) struct Made {
+pub(super) struct PresignedUpload {
     pub(super) id: String,
     pub(super) key: String,
     pub(super) url: String,
@@ -38,7 +38,7 @@ pub(super) struct Made {
     pub(super) deleted: bool,
 }
 
-impl Made {
+impl PresignedUpload {
     /// Reads the response of `presign-upload`.
     pub(super) fn read(answer: &Value) -> Option<Self> {
         let text = |name: &str| answer[name].as_str().map(str::to_owned);
@@ -92,7 +92,7 @@ impl Doctor {
                 self.clocks.see("S3", &answer);
                 let code = s3::code(&answer);
                 if answer.status.is_success() {
-                    self.made[at].stored = true;
+                    self.uploads[at].stored = true;
                     let said =
                         "bytes that do not match their signed checksum were stored".to_owned();
                     CheckOutcome::Warning(fault::S3_CHECKSUM, said)
@@ -108,7 +108,7 @@ impl Doctor {
         };
         let outcome = match (outcome, &self.target.bucket) {
             (CheckOutcome::Well(_) | CheckOutcome::Warning(..), Some(bucket))
-                if !self.made[at].is_in(bucket) =>
+                if !self.uploads[at].is_in(bucket) =>
             {
                 let said = format!(
                     "the outputs name the bucket {bucket}, but the functions sign for another"
@@ -162,8 +162,8 @@ impl Doctor {
         bytes: &'static [u8],
         other: Option<&str>,
     ) -> Result<HttpResponse, String> {
-        let made = &self.made[at];
-        let headers: Vec<(&str, &str)> = made
+        let upload = &self.uploads[at];
+        let headers: Vec<(&str, &str)> = upload
             .headers
             .iter()
             .map(|(name, value)| match other {
@@ -173,10 +173,10 @@ impl Doctor {
             .collect();
         let answer = self
             .http
-            .send(Method::PUT, &made.url, &headers, bytes)
+            .send(Method::PUT, &upload.url, &headers, bytes)
             .await;
         // Without a response it is unknown.
-        self.made[at].stored |=
+        self.uploads[at].stored |=
             bytes == BYTES && answer.as_ref().map_or(true, |a| a.status.is_success());
         answer
     }
@@ -184,11 +184,11 @@ impl Doctor {
     /// Deletes the remaining uploads.
     pub(super) async fn clean_up(&mut self) {
         let mut left = Vec::new();
-        let stored = self.made.iter().filter(|made| made.stored).count();
-        for at in 0..self.made.len() {
-            let made = &self.made[at];
-            if made.stored && !made.deleted && !self.remove(&made.id, &made.key).await {
-                left.push(made.key.clone());
+        let stored = self.uploads.iter().filter(|upload| upload.stored).count();
+        for at in 0..self.uploads.len() {
+            let upload = &self.uploads[at];
+            if upload.stored && !upload.deleted && !self.remove(&upload.id, &upload.key).await {
+                left.push(upload.key.clone());
             }
         }
         let outcome = if left.is_empty() {
@@ -227,20 +227,20 @@ impl Doctor {
 mod tests {
     use serde_json::json;
 
-    use super::{BYTES, Made, OTHER_BYTES};
+    use super::{BYTES, OTHER_BYTES, PresignedUpload};
 
-    fn made(url: &str) -> Made {
+    fn upload(url: &str) -> PresignedUpload {
         let answer =
             json!({ "id": "i", "objectKey": "u/i/n.txt", "presignedUrl": url, "headers": {} });
-        Made::read(&answer).unwrap()
+        PresignedUpload::read(&answer).unwrap()
     }
 
     #[test]
     fn the_bucket_url_is_the_part_before_the_key() {
-        let path = made("http://127.0.0.1:9000/files/u/i/n.txt?X-Amz-Signature=s");
+        let path = upload("http://127.0.0.1:9000/files/u/i/n.txt?X-Amz-Signature=s");
         assert_eq!(path.bucket(), "http://127.0.0.1:9000/files/");
         assert!(path.is_in("files") && !path.is_in("iles") && !path.is_in("u"));
-        let host = made("https://files.s3.eu-north-1.amazonaws.com/u/i/n.txt?X-Amz-Signature=s");
+        let host = upload("https://files.s3.eu-north-1.amazonaws.com/u/i/n.txt?X-Amz-Signature=s");
         assert_eq!(host.bucket(), "https://files.s3.eu-north-1.amazonaws.com/");
         assert!(host.is_in("files") && !host.is_in("s3"));
     }

@@ -195,7 +195,7 @@ async fn look_at_theirs() -> io::Result<Option<String>> {
             )));
         }
         Ok(BucketState::Unknown(why)) => {
-            say::part("s3", &format!("PROBLEM with bucket {bucket}: {why}"))
+            say::part("s3", &format!("PROBLEM with bucket {bucket}: {why}"));
         }
         Err(error) => say::part("s3", &format!("PROBLEM: {error}")),
     }

@@ -25,7 +25,7 @@ async fn a_postgres_that_has_stopped() {
     // The S3 check leaves nothing in the bucket.
     assert!(report.in_state("ok").contains(&"s3"), "{report:?}");
     assert_eq!(
-        report.said("clean-up"),
+        report.text_of("clean-up"),
         "0 files were created and deleted again"
     );
     // Without access to the database, the doctor uses the API's responses.
@@ -90,8 +90,14 @@ async fn a_database_url_that_says_nothing() {
     stack.outputs.insert("DatabaseUrl", nonsense.to_owned());
     let report = stack.examine().await;
     report.finds(&["database_url"]);
-    assert!(report.said("database").contains("nonsense"), "{report:?}");
-    assert!(!report.said("database").contains("hunter2"), "{report:?}");
+    assert!(
+        report.text_of("database").contains("nonsense"),
+        "{report:?}"
+    );
+    assert!(
+        !report.text_of("database").contains("hunter2"),
+        "{report:?}"
+    );
 }
 
 /// Reads still work, so `GET /usage` succeeds. `save-metadata` fails, and it uses S3 too.
@@ -106,7 +112,7 @@ async fn a_disk_that_is_full() {
     admin.batch_execute(full).await.expect("it runs");
     let report = stack.examine().await;
     report.finds(&["database_full", "left_behind"]);
-    assert!(report.said("save").contains("because of database_full"));
+    assert!(report.text_of("save").contains("because of database_full"));
     // Without access to the database, the role of `save-metadata` is not blamed.
     stack.outputs.remove("DatabaseUrl");
     stack

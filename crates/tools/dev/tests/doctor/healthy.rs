@@ -46,7 +46,7 @@ async fn a_healthy_stack_has_no_fault_and_no_leftovers() {
         "{report:?}"
     );
     assert_eq!(
-        report.said("clean-up"),
+        report.text_of("clean-up"),
         "2 files were created and deleted again"
     );
     let admin = stack.database.admin().await;
@@ -133,7 +133,9 @@ async fn a_clock_that_is_wrong() {
     report.finds(&["clock"]);
     assert_eq!(report.in_state("FAULT"), ["clock"]);
     assert!(
-        report.said("clock").starts_with("the clock of the API is "),
+        report
+            .text_of("clock")
+            .starts_with("the clock of the API is "),
         "{report:?}"
     );
     // A few minutes break nothing yet.

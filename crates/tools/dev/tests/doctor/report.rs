@@ -57,7 +57,7 @@ impl ParsedReport {
     }
 
     /// The text of a check.
-    pub(crate) fn said(&self, name: &str) -> &str {
+    pub(crate) fn text_of(&self, name: &str) -> &str {
         let check = self.checks.iter().find(|check| check["check"] == name);
         check
             .and_then(|check| check["said"].as_str())

@@ -43,16 +43,16 @@ async fn an_s3_that_loses_the_metadata_of_a_signed_query() {
     };
     let report = Stack::start(plan).await.examine().await;
     report.finds(&["s3_metadata"]);
-    let said = report.said("list");
+    let said = report.text_of("list");
     assert!(said.contains("診断"), "{said}");
     assert!(said.contains(" comes back as \""), "{said}");
     // The rest works, with the name from the key.
     assert_eq!(
-        report.said("clean-up"),
+        report.text_of("clean-up"),
         "2 files were created and deleted again"
     );
     assert_eq!(
-        report.said("download-name"),
+        report.text_of("download-name"),
         "the name was lost with the upload: see list"
     );
 }
@@ -85,14 +85,14 @@ async fn events_that_do_not_arrive() {
     report.finds(&["events_missing"]);
     // The unrecorded object is removed as well.
     assert_eq!(
-        report.said("clean-up"),
+        report.text_of("clean-up"),
         "2 files were created and deleted again"
     );
     let report = stack
         .examine_with(&token(&json!({})), &["--no-events"])
         .await;
     report.finds(&[]);
-    assert_eq!(report.said("events"), "--no-events");
+    assert_eq!(report.text_of("events"), "--no-events");
 }
 
 #[tokio::test(flavor = "multi_thread")]

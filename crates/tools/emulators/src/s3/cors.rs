@@ -34,7 +34,7 @@ pub struct CorsRule {
 }
 
 /// The request that a page wants to send.
-struct Wish<'a> {
+struct CorsRequest<'a> {
     origin: &'a str,
     method: &'a str,
     headers: Vec<String>,
@@ -77,7 +77,7 @@ impl CorsRule {
             let message = "Invalid Access-Control-Request-Method: null";
             return refusal(StatusCode::BAD_REQUEST, "BadRequest", message, None);
         };
-        let wish = Wish::of(asked, origin, method);
+        let wish = CorsRequest::of(asked, origin, method);
         let Some(allowed) = self.allowed_origin(&wish) else {
             return refusal(
                 StatusCode::FORBIDDEN,
@@ -105,13 +105,13 @@ impl CorsRule {
             return;
         };
         let method = text(asked, &header::ACCESS_CONTROL_REQUEST_METHOD).unwrap_or(method.as_str());
-        if let Some(allowed) = self.allowed_origin(&Wish::of(asked, origin, method)) {
+        if let Some(allowed) = self.allowed_origin(&CorsRequest::of(asked, origin, method)) {
             self.write(allowed, answer);
         }
     }
 
     /// The value of `Access-Control-Allow-Origin`, if the rule allows the request.
-    fn allowed_origin<'a>(&self, wish: &Wish<'a>) -> Option<&'a str> {
+    fn allowed_origin<'a>(&self, wish: &CorsRequest<'a>) -> Option<&'a str> {
         let matching = self
             .origins
             .iter()
@@ -140,7 +140,7 @@ impl CorsRule {
     }
 }
 
-impl<'a> Wish<'a> {
+impl<'a> CorsRequest<'a> {
     fn of(asked: &HeaderMap, origin: &'a str, method: &'a str) -> Self {
         let names = text(asked, &header::ACCESS_CONTROL_REQUEST_HEADERS).unwrap_or_default();
         let names = names.split(',').map(str::trim);

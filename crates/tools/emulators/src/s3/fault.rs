@@ -18,7 +18,10 @@ pub(super) fn bad_request(code: &'static str, message: &'static str) -> S3Error 
 }
 
 /// An error of the disk: a 500 without details.
-#[expect(clippy::needless_pass_by_value, reason = "its signature is that of map_err")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "its signature is that of map_err"
+)]
 pub(super) fn disk(error: io::Error) -> S3Error {
     tracing::error!(%error, "the store's disk failed");
     refuse(

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::checksum::{Algorithm, show_checksum};
 use super::fault::{disk, refuse};
 use super::object::{Moment, description};
-use super::receive::Announced;
+use super::receive::BodyClaims;
 use super::store::Store;
 use super::tags;
 use super::uploads::{About, Part};
@@ -95,7 +95,7 @@ pub(super) async fn upload_part(
         .upload(&input.key, &input.upload_id)?
         .about
         .clone();
-    let announced = Announced::read(
+    let announced = BodyClaims::read(
         input.content_length,
         input.content_md5.as_deref(),
         &request.headers,

@@ -16,7 +16,7 @@ use super::sealed::Draft;
 const LARGEST: i64 = 5 * 1024 * 1024 * 1024;
 
 /// The claims of a request about its body.
-pub(super) struct Announced {
+pub(super) struct BodyClaims {
     length: u64,
     md5: Option<Vec<u8>>,
     pub(super) claim: Claim,
@@ -30,7 +30,7 @@ pub(super) struct Received {
     pub(super) checksum: Sum,
 }
 
-impl Announced {
+impl BodyClaims {
     pub(super) fn read(
         length: Option<i64>,
         md5: Option<&str>,

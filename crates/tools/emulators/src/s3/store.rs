@@ -30,14 +30,14 @@ pub(super) struct Store {
     root: PathBuf,
     pub(super) bucket: String,
     pub(super) region: String,
-    state: Mutex<State>,
+    state: Mutex<StoreState>,
     /// The time of all writes, if a test has set it.
     stopped: Mutex<Option<Moment>>,
     events: UnboundedSender<ObjectEvent>,
 }
 
 /// The state under the lock.
-pub(super) struct State {
+pub(super) struct StoreState {
     pub(super) objects: BTreeMap<String, Arc<Object>>,
     pub(super) uploads: Uploads,
     sequencer: u64,
@@ -73,7 +73,7 @@ impl Store {
                 Arc::make_mut(object).tags = record.tags;
             }
         }
-        let state = State {
+        let state = StoreState {
             objects,
             uploads: uploads::load(&root.join("uploads"))?,
             sequencer: 0,
@@ -88,7 +88,7 @@ impl Store {
         })
     }
 
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, StoreState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -139,7 +139,7 @@ impl Store {
     /// `put` for a caller that changes more under the same lock.
     pub(super) fn put_locked(
         &self,
-        state: &mut State,
+        state: &mut StoreState,
         object: Object,
         sealed: Sealed,
         conditions: &Conditions,
@@ -193,7 +193,7 @@ impl Store {
     }
 
     /// Called before another object takes the key, or the object is deleted.
-    fn forget_tags(&self, state: &State, key: &str) -> S3Result<()> {
+    fn forget_tags(&self, state: &StoreState, key: &str) -> S3Result<()> {
         let tagged = state.objects.get(key);
         if tagged.is_some_and(|object| !object.tags.is_empty()) {
             fs::remove_file(self.tags_path(key)).map_err(disk)?;
@@ -223,7 +223,7 @@ impl Store {
         self.root.join("objects").join(shard).join(rest)
     }
 
-    fn tell(&self, state: &mut State, name: EventName, object: &Object) {
+    fn tell(&self, state: &mut StoreState, name: EventName, object: &Object) {
         let time = OffsetDateTime::now_utc();
         let nanoseconds = u64::try_from(time.unix_timestamp_nanos()).unwrap_or_default();
         state.sequencer = nanoseconds.max(state.sequencer + 1);

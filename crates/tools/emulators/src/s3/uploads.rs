@@ -13,7 +13,7 @@ use super::fault::{disk, no_such_upload};
 use super::object::{Description, Moment};
 use super::policy::Tags;
 use super::sealed::{Sealed, read_record};
-use super::store::{State, Store};
+use super::store::{Store, StoreState};
 
 /// The file in an upload's folder that describes it.
 const ABOUT: &str = "upload.json";
@@ -52,7 +52,7 @@ pub(super) struct Part {
     pub(super) checksum: Option<Sum>,
 }
 
-impl State {
+impl StoreState {
     pub(super) fn upload(&mut self, key: &str, id: &str) -> S3Result<&mut Upload> {
         let name = (key.to_owned(), id.to_owned());
         self.uploads.get_mut(&name).ok_or_else(no_such_upload)
@@ -94,7 +94,7 @@ impl Store {
     }
 
     /// Deletes an upload and its parts.
-    pub(super) fn end_upload(&self, state: &mut State, key: &str, id: &str) -> S3Result<()> {
+    pub(super) fn end_upload(&self, state: &mut StoreState, key: &str, id: &str) -> S3Result<()> {
         let name = (key.to_owned(), id.to_owned());
         state.uploads.remove(&name).ok_or_else(no_such_upload)?;
         fs::remove_dir_all(self.uploads_directory().join(id)).map_err(disk)

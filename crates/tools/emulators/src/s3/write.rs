@@ -16,7 +16,7 @@ use super::checksum::{Algorithm, Hasher, show_checksum};
 use super::event::EventName;
 use super::fault::{disk, precondition_failed, refuse};
 use super::object::{Description, Object, description};
-use super::receive::Announced;
+use super::receive::BodyClaims;
 use super::sealed::Draft;
 use super::store::{Conditions, Store};
 use super::tags;
@@ -33,7 +33,7 @@ pub(super) async fn put(
     request: S3Request<PutObjectInput>,
 ) -> S3Result<S3Response<PutObjectOutput>> {
     let mut input = request.input;
-    let announced = Announced::read(
+    let announced = BodyClaims::read(
         input.content_length,
         input.content_md5.as_deref(),
         &request.headers,

@@ -19,7 +19,7 @@ pub struct Pinned {
     pub requirements: &'static str,
 }
 
-/// CMake builds AWS-LC for a deployment. Bindgen reads its headers with libclang.
+/// `CMake` builds AWS-LC for a deployment. Bindgen reads its headers with libclang.
 pub(super) const CMAKE: Pinned = Pinned {
     name: "cmake",
     version: "4.4.5",

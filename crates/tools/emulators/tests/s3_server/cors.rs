@@ -25,7 +25,7 @@ fn has_cors(headers: &HeaderMap) -> bool {
 }
 
 #[tokio::test]
-async fn a_preflight_is_answered_by_the_templates_rule() {
+async fn a_preflight_is_permitted_by_the_templates_rule() {
     let stack = Stack::start().await;
     let rule = CorsRule::of_template(vec!["*".to_owned()]).unwrap();
     for method in &rule.methods {
@@ -107,7 +107,7 @@ async fn a_preflight_is_refused_as_s3_refuses_it() {
 }
 
 #[tokio::test]
-async fn a_page_reads_every_answer_and_others_see_no_cors() {
+async fn a_page_can_read_every_response_and_other_clients_get_no_cors_headers() {
     let policy = Policy {
         origins: Some(vec![ORIGIN.to_owned()]),
         ..Policy::default()

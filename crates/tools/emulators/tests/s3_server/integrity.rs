@@ -61,7 +61,7 @@ async fn a_checksum_is_verified_kept_and_shown() {
 }
 
 #[tokio::test]
-async fn a_wrong_checksum_leaves_what_was_there() {
+async fn a_wrong_checksum_changes_nothing() {
     let mut stack = Stack::start().await;
     for (name, sum) in SUMS {
         assert_eq!(
@@ -153,7 +153,7 @@ async fn the_sdk_sends_its_checksums_in_trailers() {
 }
 
 #[tokio::test]
-async fn a_wrong_trailer_leaves_nothing() {
+async fn a_wrong_trailer_stores_nothing() {
     let stack = Stack::start().await;
     let put = |trailer: &'static str, body: &'static str| {
         let url = stack
@@ -211,7 +211,7 @@ async fn a_signed_hash_of_the_body_is_verified() {
 }
 
 #[tokio::test]
-async fn without_a_claim_s3_computes_a_crc64() {
+async fn without_a_checksum_s3_computes_a_crc64() {
     let stack = Stack::start().await;
     let sdk = stack.plain_sdk();
     sdk.put_object()
@@ -232,7 +232,7 @@ async fn without_a_claim_s3_computes_a_crc64() {
 }
 
 #[tokio::test]
-async fn metadata_is_small() {
+async fn metadata_is_limited() {
     let stack = Stack::start().await;
     let put = |length: usize| {
         let url = stack
@@ -249,7 +249,7 @@ async fn metadata_is_small() {
 }
 
 #[tokio::test]
-async fn a_delete_of_many_needs_a_digest() {
+async fn a_batch_delete_needs_a_digest() {
     let stack = Stack::start().await;
     let body = "<Delete><Object><Key>a</Key></Object></Delete>";
     let (url, headers) = stack

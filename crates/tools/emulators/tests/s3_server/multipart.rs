@@ -245,7 +245,7 @@ async fn of_two_completions_one_makes_the_object() {
 }
 
 #[tokio::test]
-async fn an_upload_that_was_given_up_is_gone() {
+async fn an_aborted_upload_is_gone() {
     let stack = Stack::start().await;
     let sdk = stack.plain_sdk();
     let id = begin(&sdk, "k").await;

@@ -6,7 +6,7 @@ use crate::multipart::{all, begin};
 use crate::stack::{BUCKET, Stack, refusal};
 
 #[tokio::test]
-async fn a_checksum_that_was_announced_is_made_of_the_parts() {
+async fn an_announced_checksum_is_computed_from_the_parts() {
     let stack = Stack::start().await;
     let sdk = stack.sdk();
     let begun = sdk.create_multipart_upload().bucket(BUCKET).key("k");

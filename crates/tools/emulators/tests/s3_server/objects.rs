@@ -5,7 +5,7 @@ use slipway_emulators::s3::EventName;
 use crate::stack::{BUCKET, Stack, refusal};
 
 #[tokio::test]
-async fn an_object_comes_back_as_it_was_put() {
+async fn an_object_is_returned_as_it_was_uploaded() {
     let stack = Stack::start().await;
     let put = stack
         .sdk()
@@ -306,7 +306,7 @@ async fn there_is_one_bucket() {
 }
 
 #[tokio::test]
-async fn every_change_is_told_in_order() {
+async fn every_change_sends_an_event_in_order() {
     let mut stack = Stack::start().await;
     stack.put("a b/ü+1", b"12345").await;
     let copy = stack

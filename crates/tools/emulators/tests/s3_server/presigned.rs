@@ -45,7 +45,7 @@ async fn metadata_in_the_query_is_stored() {
 }
 
 #[tokio::test]
-async fn a_header_outweighs_the_query_only_when_signed() {
+async fn a_header_replaces_the_query_only_if_it_is_signed() {
     let stack = Stack::start().await;
     let url = stack
         .url("PUT", "k")
@@ -68,7 +68,7 @@ async fn a_header_outweighs_the_query_only_when_signed() {
 }
 
 #[tokio::test]
-async fn a_url_is_good_for_what_was_signed_and_nothing_else() {
+async fn a_url_allows_only_the_signed_request() {
     let stack = Stack::start().await;
     let url = || {
         stack
@@ -114,7 +114,7 @@ async fn a_url_is_good_for_what_was_signed_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_type_that_is_not_given_is_binary() {
+async fn the_default_type_is_binary() {
     let stack = Stack::start().await;
     let url = stack.url("PUT", "k").sign();
     let put = stack.http.put(url).body("x").send().await.unwrap();
@@ -125,7 +125,7 @@ async fn a_type_that_is_not_given_is_binary() {
 }
 
 #[tokio::test]
-async fn a_url_ends() {
+async fn a_url_expires() {
     let stack = Stack::start().await;
     stack.put("k", b"x").await;
     let minute_ago = OffsetDateTime::now_utc() - Duration::MINUTE;
@@ -150,7 +150,7 @@ async fn a_url_ends() {
 }
 
 #[tokio::test]
-async fn only_the_key_pair_opens_the_bucket() {
+async fn only_the_key_pair_has_access() {
     let stack = Stack::start().await;
     stack.put("k", b"x").await;
     let anonymous = stack
@@ -200,7 +200,7 @@ async fn the_query_of_a_read_overrides_the_reply() {
 }
 
 #[tokio::test]
-async fn a_url_comes_without_another_authorization() {
+async fn a_url_with_another_authorization_is_refused() {
     let stack = Stack::start().await;
     stack.put("k", b"x").await;
     for authorization in ["Bearer a.b.c", "AWS4-HMAC-SHA256 Credential=x"] {
@@ -218,7 +218,7 @@ async fn a_url_comes_without_another_authorization() {
 }
 
 #[tokio::test]
-async fn a_path_is_signed_encoded_however_it_is_sent() {
+async fn the_encoded_path_is_signed_however_it_is_sent() {
     let stack = Stack::start().await;
     for (key, encoded, bare) in [
         ("a@b", "%40", "@"),

@@ -116,7 +116,7 @@ async fn tags_are_gone_when_the_key_is_written_again() {
 }
 
 #[tokio::test]
-async fn tags_come_with_an_upload_and_with_a_copy() {
+async fn uploads_and_copies_can_set_tags() {
     let stack = Stack::start().await;
     let put = stack
         .sdk()
@@ -151,7 +151,7 @@ async fn tags_come_with_an_upload_and_with_a_copy() {
 }
 
 #[tokio::test]
-async fn tags_that_s3_would_not_take() {
+async fn invalid_tags_are_refused() {
     let stack = Stack::start().await;
     stack.put("a", b"hello").await;
     let (long, longer) = ("x".repeat(129), "x".repeat(257));
@@ -178,7 +178,7 @@ async fn tags_that_s3_would_not_take() {
 }
 
 #[tokio::test]
-async fn the_gate_lets_urls_read_only_what_is_tagged_clean() {
+async fn the_bucket_policy_lets_urls_read_only_clean_objects() {
     let stack = Stack::gated().await;
     let denied = (403, "AccessDenied".to_owned());
     // A missing object has no tags either.
@@ -229,7 +229,7 @@ async fn the_gate_lets_urls_read_only_what_is_tagged_clean() {
 }
 
 #[tokio::test]
-async fn the_scanner_tags_what_it_has_looked_at_and_no_other() {
+async fn the_scanner_tags_only_the_scanned_object() {
     let mut stack = Stack::gated().await;
     let scanner = stack.server.scanner();
     assert_eq!(scanner.scan(KEY), None);

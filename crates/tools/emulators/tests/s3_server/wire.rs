@@ -27,7 +27,7 @@ async fn hear(stream: &mut TcpStream) -> String {
 }
 
 #[tokio::test]
-async fn a_client_that_waits_is_told_to_continue() {
+async fn a_waiting_client_gets_100_continue() {
     let stack = Stack::start().await;
     let headers = "content-length: 5\r\nexpect: 100-continue\r\n";
     let mut stream = say(&stack.url("PUT", "k").sign(), "PUT", headers).await;
@@ -44,7 +44,7 @@ async fn a_client_that_waits_is_told_to_continue() {
 }
 
 #[tokio::test]
-async fn a_client_that_waits_for_a_refusal_sends_nothing() {
+async fn a_waiting_client_that_is_refused_sends_no_body() {
     let stack = Stack::start().await;
     let headers = "content-length: 500000000\r\nexpect: 100-continue\r\n";
     let url = stack.url("PUT", "k").sign().replace("/k?", "/l?");
@@ -53,7 +53,7 @@ async fn a_client_that_waits_for_a_refusal_sends_nothing() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_wait_still_hears_the_refusal() {
+async fn a_client_that_does_not_wait_still_gets_the_refusal() {
     let stack = Stack::start().await;
     let url = stack.url("PUT", "k").sign().replace("/k?", "/l?");
     let mut stream = say(&url, "PUT", "content-length: 33554432\r\n").await;
@@ -63,7 +63,7 @@ async fn a_client_that_does_not_wait_still_hears_the_refusal() {
 }
 
 #[tokio::test]
-async fn a_client_that_stalls_hears_the_refusal_too() {
+async fn a_client_that_stalls_gets_the_refusal_too() {
     let stack = Stack::start().await;
     let url = stack.url("PUT", "k").sign().replace("/k?", "/l?");
     let mut stream = say(&url, "PUT", "content-length: 1000\r\n").await;
@@ -71,7 +71,7 @@ async fn a_client_that_stalls_hears_the_refusal_too() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_cut_short_leaves_nothing() {
+async fn a_truncated_body_stores_nothing() {
     let mut stack = Stack::start().await;
     stack.put("k", b"before").await;
     stack.events.try_recv().unwrap();
@@ -111,7 +111,7 @@ async fn one_put_holds_five_gibibytes() {
 }
 
 #[tokio::test]
-async fn a_put_says_how_long_it_is() {
+async fn a_put_needs_a_length() {
     let stack = Stack::start().await;
     let chunks = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"x"))]);
     let put = stack
@@ -138,7 +138,7 @@ async fn a_put_says_how_long_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_large_file_passes_through_little_memory() {
+async fn a_large_file_needs_little_memory() {
     const CHUNK: usize = 1 << 20;
     const CHUNKS: usize = 300;
     let stack = Stack::start().await;

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::limits::{FIRST, LIMITS, MAX};
-use super::model::Asked;
+use super::model::RequestedUpload;
 
 /// The number of steps of the longest random history.
 const LONGEST: usize = 20;
@@ -17,7 +17,7 @@ pub(crate) enum Step {
     /// Presigns, and uploads the requested file if `put`.
     Presign {
         user: usize,
-        asked: Asked,
+        asked: RequestedUpload,
         put: bool,
     },
     /// A PUT through an older URL: of the requested file, or of other bytes.
@@ -170,7 +170,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn asked() -> impl Strategy<Value = Asked> {
+fn asked() -> impl Strategy<Value = RequestedUpload> {
     let flags = (
         prop::bool::weighted(0.4),
         prop::bool::weighted(0.2),
@@ -178,14 +178,16 @@ fn asked() -> impl Strategy<Value = Asked> {
         prop::bool::weighted(0.4),
         prop::bool::weighted(0.3),
     );
-    (bytes(), flags).prop_map(|(bytes, (size, checksum, once, small, metadata))| Asked {
-        bytes,
-        size,
-        checksum,
-        once,
-        small,
-        metadata,
-    })
+    (bytes(), flags).prop_map(
+        |(bytes, (size, checksum, once, small, metadata))| RequestedUpload {
+            bytes,
+            size,
+            checksum,
+            once,
+            small,
+            metadata,
+        },
+    )
 }
 
 /// Few and short, so that the same values recur, and some are over the limit.

@@ -20,7 +20,11 @@ pub(crate) struct Stored {
     reason = "each is requested or not, whatever the others are"
 )]
 #[derive(Clone, Debug)]
-pub(crate) struct Asked {
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an independent choice of the client"
+)]
+pub(crate) struct RequestedUpload {
     pub(crate) bytes: Vec<u8>,
     /// Whether the length is given, and so signed.
     pub(crate) size: bool,
@@ -61,7 +65,7 @@ pub(crate) enum Row {
 #[derive(Clone, Debug)]
 pub(crate) struct File {
     pub(crate) user: usize,
-    pub(crate) asked: Asked,
+    pub(crate) asked: RequestedUpload,
     /// The rule that it was presigned under.
     pub(crate) rule: Option<&'static str>,
     /// Whether its upload URL is still valid.
@@ -113,7 +117,7 @@ impl Model {
     }
 
     /// Status and code of presigning. A 200 adds a file.
-    pub(crate) fn presign(&mut self, user: usize, asked: Asked) -> (u16, &'static str) {
+    pub(crate) fn presign(&mut self, user: usize, asked: RequestedUpload) -> (u16, &'static str) {
         let (size, limits) = (asked.bytes.len(), self.limits());
         let small = limits.small.filter(|_| asked.small);
         if asked.small && small.is_none() {

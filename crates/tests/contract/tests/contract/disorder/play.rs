@@ -9,7 +9,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::deployment::Deployment;
 use super::history::{History, Shape, Step};
-use super::model::{AGE, Asked, Model};
+use super::model::{AGE, Model, RequestedUpload};
 use super::wrap;
 use crate::world::App;
 
@@ -196,7 +196,7 @@ impl Play<'_> {
         }
     }
 
-    async fn presign(&mut self, user: usize, asked: &Asked, put: bool) -> Check {
+    async fn presign(&mut self, user: usize, asked: &RequestedUpload, put: bool) -> Check {
         let name = name(self.presigned.len());
         let mut ask = json!({ "fileName": name, "contentType": "text/plain" });
         if asked.size {

@@ -111,7 +111,7 @@ impl App {
     /// The response to `event` of the function of `route`, if the event's path differs from the
     /// router's.
     pub(crate) async fn send_by(&self, route: &Route, event: GatewayEvent) -> Answer {
-        let answer = Box::pin(self.ask(&route.function, event)).await;
+        let answer = Box::pin(self.ask(route.function, event)).await;
         spec::check(Some(route), &answer);
         answer
     }

@@ -100,7 +100,7 @@ impl World {
                 notifications = notifications
                     .iter()
                     .flat_map(|e| [e.clone(), e.clone()])
-                    .collect()
+                    .collect();
             }
             Events::Reversed => notifications.reverse(),
             Events::Dropped => notifications.clear(),

@@ -112,7 +112,7 @@ fn a_tag_that_is_absent_is_not_equal() {
 }
 
 #[test]
-fn ages_transport_and_allowances() {
+fn signature_age_transport_and_allow_statements() {
     let document = document(&json!([
         { "Sid": "Old", "Effect": "Deny", "Principal": "*", "Action": ["s3:Put*"], "Resource": "*",
           "Condition": { "NumericGreaterThan": { "s3:signatureAge": "300000" } } },
@@ -142,7 +142,7 @@ fn ages_transport_and_allowances() {
 }
 
 #[test]
-fn what_is_not_known_is_refused() {
+fn unknown_features_are_refused() {
     let good = json!({ "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*" });
     document(&json!([good.clone()])).expect("a document");
     for (name, value) in [

@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn each_function_of_ours_has_what_its_role_grants() {
+    fn each_function_has_the_grants_of_its_role() {
         let roles = Role::ours("b", &[]).expect("roles");
         let role = |name: &str| {
             let found = roles.iter().find(|role| role.function == name);
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn managed_policies_count_and_other_services_do_not() {
+    fn managed_policies_count_and_other_services_are_ignored() {
         let text = template(
             "{ManagedPolicyArns: [!Ref Shared], Policies: [{PolicyName: one, PolicyDocument: {Version: '2012-10-17', Statement: [\
              {Effect: Allow, Action: logs:PutLogEvents, Resource: !GetAtt Logs.Arn, Condition: {ArnLike: {a: b}}},\

@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn no_url_is_older_than_ours_can_be() {
+    fn no_url_is_older_than_our_longest() {
         let document = ours(&[("UploadUrlSeconds", "60")]);
         for (action, age, denied) in [
             ("s3:PutObject", 60_000, None),
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_refused() {
+    fn unknown_features_are_refused() {
         for policy in [
             "!Select [0, [a]]",
             "{Version: !Sub '${Other}', Statement: []}",
