@@ -48,7 +48,7 @@ export function connect(options: ConnectionOptions): Connection {
   try {
     url = new URL(options.url, globalThis.location?.href).href.replace(/\/+$/, "");
   } catch {
-    throw new SlipwayError("invalid_request", `url must be the address of the API, not "${options.url}".`);
+    throw new SlipwayError("invalid_request", `url must be an address, not "${options.url}".`);
   }
   const { fetch = (...args) => globalThis.fetch(...args) } = options;
   return { ...options, url, fetch, pace: new Pace() };
@@ -73,7 +73,7 @@ export async function call<T>(
           check(signal);
           if (cause instanceof SlipwayError) throw cause;
           const retryable = ++tokenFailures < TOKEN_ATTEMPTS;
-          throw new SlipwayError("unauthenticated", `The token callback failed: ${cause}`, 0, { cause, retryable });
+          throw new SlipwayError("unauthenticated", `token() failed: ${cause}`, 0, { cause, retryable });
         }
         const headers: Record<string, string> = { Authorization: `Bearer ${token}` };
         if (body) headers["Content-Type"] = "application/json";
@@ -112,7 +112,7 @@ async function answered(connection: Connection, url: string, init: RequestInit, 
     return { response, body };
   } catch (cause) {
     check(signal);
-    if (limit.signal.aborted) throw lost("The API did not answer within 40 s.", cause);
+    if (limit.signal.aborted) throw lost(cause, "The API did not answer within 40 s.");
     throw await unanswered(connection, url, "The API", cause);
   } finally {
     limit.clear();
@@ -146,10 +146,10 @@ export async function unanswered(
       clear();
     }
   }
-  return lost("The connection failed.", cause);
+  return lost(cause);
 }
 
 /** The error for a connection that was cut, or could not be made. */
-export function lost(message: string, cause?: unknown): SlipwayError {
+export function lost(cause?: unknown, message = "The connection failed."): SlipwayError {
   return new SlipwayError("network", message, 0, { cause });
 }

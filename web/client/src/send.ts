@@ -32,13 +32,19 @@ export async function put(
   check(signal);
   await checkFile(body);
   const send = typeof XMLHttpRequest === "function" ? byXhr : byFetch;
-  const { status, text } = await send(connection, url, headers, body, onSent, signal).catch(async (error) => {
+  let isAllowed = false;
+  const count = (bytes: number) => {
+    // The first byte follows a preflight that has succeeded.
+    isAllowed = bytes > 0;
+    onSent(bytes);
+  };
+  const { status, text } = await send(connection, url, headers, body, count, signal).catch(async (error) => {
     check(signal);
     await checkFile(body);
     if (error instanceof SlipwayError) throw error;
-    throw await unanswered(connection, url, "S3", error);
+    throw isAllowed ? lost(error) : await unanswered(connection, url, "S3", error);
   });
-  if (Math.floor(status / 100) === 2 || known.includes(status)) return status;
+  if (status < 300 || known.includes(status)) return status;
   throw refusal(status, text);
 }
 
@@ -56,7 +62,7 @@ async function checkFile(body: Source): Promise<void> {
 export async function bytesOf(file: Blob, length: number): Promise<ArrayBuffer> {
   const bytes = await file.arrayBuffer().catch(() => undefined);
   if (bytes?.byteLength === length) return bytes;
-  throw new SlipwayError("file_changed", "The file has changed on the disk or is gone. Choose it again.");
+  throw new SlipwayError("file_changed", "The file has changed on the disk. Choose it again.");
 }
 
 /** Whether scripts can read the file. React Native's cannot. */
@@ -107,7 +113,7 @@ const byXhr: Send = (_, url, headers, body, onSent, signal) =>
     };
     const watch = setInterval(() => {
       const still = Date.now() - moved;
-      if (still >= allowed) stop(lost(`Nothing moved for ${Math.round(still / 1000)} s.`));
+      if (still >= allowed) stop(lost(undefined, `Nothing moved for ${Math.round(still / 1000)} s.`));
       else if (still >= CHECK_MS && allowed === STALLED_MS) checkFile(body).catch(stop);
     }, CHECK_MS);
     const abort = () => stop(reasonOf(signal));

@@ -243,6 +243,26 @@ test("a missing CORS rule is told from a lost connection", async () => {
   expect(asked.filter((each) => each.startsWith("cors "))).toHaveLength(3);
 });
 
+test("a PUT that was cut after its first byte is a lost connection, whatever is reachable a moment later", async () => {
+  vi.stubGlobal("location", { origin: "https://app.example.com", href: "https://app.example.com/" });
+  let sends = 0;
+  class Cut extends Proxied {
+    onerror?: () => void;
+    override send(body: Blob) {
+      sends++;
+      if (sends > 1) this.upload.onprogress?.({ loaded: body.size / 2 });
+      this.onerror?.();
+      this.onloadend?.();
+    }
+  }
+  vi.stubGlobal("XMLHttpRequest", Cut);
+  const reachable: typeof fetch = async () => new Response();
+  const connection = connect({ url: "https://api.example.com", token: () => "t", fetch: reachable });
+  const send = () => put(connection, "https://s3.example.com/x", {}, new Blob(["four"]), [], () => {});
+  await expect(send()).rejects.toMatchObject({ code: "cors" });
+  await expect(send()).rejects.toMatchObject({ code: "network" });
+});
+
 test("the reason for S3's refusal of a skewed clock is named", async () => {
   const { client, net } = await someone();
   net.fault = ({ method }) =>
@@ -253,7 +273,7 @@ test("the reason for S3's refusal of a skewed clock is named", async () => {
 });
 
 test("options that cannot be used are named", async () => {
-  expect(() => connect({ url: "/api", token: () => "t" })).toThrow('url must be the address of the API, not "/api".');
+  expect(() => connect({ url: "/api", token: () => "t" })).toThrow('url must be an address, not "/api".');
   vi.stubGlobal("location", { href: "https://app.example.com/page?x", origin: "https://app.example.com" });
   expect(connect({ url: "/api/", token: () => "t" }).url).toBe("https://app.example.com/api");
   vi.unstubAllGlobals();
