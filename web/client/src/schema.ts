@@ -695,7 +695,7 @@ export interface components {
          * @description Every `code`, for clients that handle all of them. Each operation lists the codes that it returns, and their status.
          * @enum {string}
          */
-        ErrorCode: "invalid_request" | "invalid_key" | "unauthenticated" | "forbidden" | "not_found" | "upload_not_found" | "parts_missing" | "file_changed" | "checksum_mismatch" | "file_deleted" | "file_too_large" | "quota_exceeded" | "use_multipart" | "request_too_large" | "type_not_allowed" | "too_many_uploads" | "internal" | "unavailable" | "timeout";
+        ErrorCode: "invalid_request" | "invalid_key" | "unauthenticated" | "forbidden" | "not_found" | "upload_not_found" | "parts_missing" | "checksum_mismatch" | "file_deleted" | "file_too_large" | "quota_exceeded" | "use_multipart" | "request_too_large" | "type_not_allowed" | "too_many_uploads" | "internal" | "unavailable" | "timeout";
         /** @description An error of API Gateway itself, before or instead of a response of a function. */
         GatewayError: {
             message: string | null;

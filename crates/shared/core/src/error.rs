@@ -23,8 +23,6 @@ pub enum Code {
     UploadNotFound,
     /// S3 does not have all parts of a multipart upload (yet).
     PartsMissing,
-    /// The object is not the one that the row describes any more: it was written again meanwhile.
-    FileChanged,
     /// The bytes that S3 has do not have the checksum that the client gave.
     ChecksumMismatch,
     /// The file was deleted, and stays deleted.
@@ -51,7 +49,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, for the tests that hold `openapi.yaml` and the status table to this list.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 18] = [
         Self::InvalidRequest,
         Self::InvalidKey,
         Self::Unauthenticated,
@@ -59,7 +57,6 @@ impl Code {
         Self::NotFound,
         Self::UploadNotFound,
         Self::PartsMissing,
-        Self::FileChanged,
         Self::ChecksumMismatch,
         Self::FileDeleted,
         Self::FileTooLarge,
@@ -84,7 +81,6 @@ impl Code {
             Self::NotFound => "not_found",
             Self::UploadNotFound => "upload_not_found",
             Self::PartsMissing => "parts_missing",
-            Self::FileChanged => "file_changed",
             Self::ChecksumMismatch => "checksum_mismatch",
             Self::FileDeleted => "file_deleted",
             Self::FileTooLarge => "file_too_large",

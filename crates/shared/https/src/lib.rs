@@ -20,7 +20,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use native_tls::TlsConnector;
 use tokio::time::timeout;
 
-pub use connector::{Connector, ConnectTimeout};
+pub use connector::{ConnectTimeout, Connector};
 pub use sigv4::Signer;
 
 /// The longest response that [`send`] reads. A secret has at most 64 KiB.

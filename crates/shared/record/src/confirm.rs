@@ -206,13 +206,13 @@ impl Recorder<'_> {
         let ids: Vec<FileId> = found.iter().map(|found| found.object.key.id()).collect();
         let states: HashMap<FileId, FileState> = self.stores.db.file_states(user, &ids).await?;
         let quota = self.settings.quota_bytes.map_or(i128::MAX, i128::from);
-        let mut used = i128::from(self.stores.db.usage(user).await?.bytes);
+        let mut total = i128::from(self.stores.db.usage(user).await?.bytes);
         for one in found {
             let state = states.get(&one.object.key.id());
             one.is_over_quota = false;
             let growth = one.growth(state);
-            one.is_over_quota = growth > 0 && used + growth > quota;
-            used += one.growth(state);
+            one.is_over_quota = growth > 0 && total + growth > quota;
+            total += one.growth(state);
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use slipway_core::{
     Error, FileId, FileName, FileRow, Metadata, ObjectKey, Parts, StoredObject, UserId,
 };
-use slipway_db::{Db, ObjectAddress, NewUpload, Recorded, Usage};
+use slipway_db::{Db, NewUpload, ObjectAddress, Recorded, Usage};
 use slipway_testkit::TestDatabase;
 use time::{Duration, OffsetDateTime};
 use tracing::instrument::WithSubscriber as _;

@@ -244,8 +244,8 @@ impl FaultyFunction {
         let code = body["code"].as_str().unwrap_or_default();
         let told = |name: &str| body[name].as_str().is_some_and(|text| !text.is_empty());
         let refused = body["success"] == false && told("error");
-        let results = body["results"].as_array().into_iter().flatten();
-        let failed = results.filter_map(|result| result["code"].as_str()).next();
+        let mut results = body["results"].as_array().into_iter().flatten();
+        let failed = results.find_map(|result| result["code"].as_str());
         match (status, failed.unwrap_or(code)) {
             // A fault of S3 is the result of its key alone.
             (200, code @ ("unavailable" | "timeout")) => {

@@ -31,9 +31,7 @@ fn the_printed_lines_work_and_no_process_is_left() {
         r#"UPLOAD=$(curl -sS "$API/presign-upload" -H "Authorization: Bearer $TOKEN" -d '{"fileName": "event.txt", "contentType": "text/plain", "size": 3}')
         curl -sS -f -X PUT "$(printf %s "$UPLOAD" | sed 's/.*"presignedUrl":"\([^"]*\)".*/\1/')" --data-binary abc -H "Content-Type: text/plain""#,
     );
-    eventually("an unconfirmed file", || {
-        stack.list().contains("event.txt")
-    });
+    eventually("an unconfirmed file", || stack.list().contains("event.txt"));
 
     // A batch has one of the longest responses.
     let batch = stack.with_token(

@@ -26,7 +26,10 @@ fn tokens_of_the_stack_name_the_owner_by_its_claim() {
     let run = |args: &[&str]| -> Output {
         let mut command = Command::new(EXE);
         command.args(args).arg("--state").arg(folder.path());
-        command.env_remove("OWNER_CLAIM").output().expect("it starts")
+        command
+            .env_remove("OWNER_CLAIM")
+            .output()
+            .expect("it starts")
     };
     let token = run(&["token", "team-7"]);
     assert!(token.status.success(), "{token:?}");

@@ -1,4 +1,4 @@
-//! A stack with REQUIRE_SCAN: its scanner tags objects, and its bucket refuses reads of objects
+//! A stack with `REQUIRE_SCAN`: its scanner tags objects, and its bucket refuses reads of objects
 //! that are not tagged as clean.
 
 use std::process::Command;

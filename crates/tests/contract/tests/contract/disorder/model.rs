@@ -15,10 +15,6 @@ pub(crate) struct Stored {
 }
 
 /// The upload that a user requests.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is requested or not, whatever the others are"
-)]
 #[derive(Clone, Debug)]
 #[expect(
     clippy::struct_excessive_bools,
