@@ -3,7 +3,7 @@
 //!
 //! ```
 //! use slipway_core::env::Environment;
-//! use slipway_core::{ContentType, FileId, FileName, ObjectKey, UserId};
+//! use slipway_core::{ContentType, FileId, FileName, Metadata, ObjectKey, UserId};
 //! use slipway_s3_urls::{Credentials, Location, Signer, Upload, UploadUrls};
 //! use time::OffsetDateTime;
 //!
@@ -28,6 +28,9 @@
 //!     content_type: &ContentType::parse("text/plain")?,
 //!     size: Some(5),
 //!     checksum: None,
+//!     metadata: &Metadata::default(),
+//!     rule: None,
+//!     write_once: false,
 //! };
 //! let url = urls.put(&upload, OffsetDateTime::now_utc());
 //! assert!(url.signed.url.starts_with("https://uploads.s3.eu-central-1.amazonaws.com/alice/"));
