@@ -89,9 +89,6 @@ export interface Job {
   steps: Steps;
 }
 
-/** What the request for an upload says of its kind. */
-export const kindOf = ({ rule, metadata }: UploadOptions) => ({ ...(rule && { rule }), ...(metadata && { metadata }) });
-
 const PARTS_ABOVE = 100 * 1024 * 1024;
 
 /** The most that S3 accepts in one PUT. */
