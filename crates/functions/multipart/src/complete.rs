@@ -1,4 +1,4 @@
-//! From parts to a file.
+//! Completes an upload: turns its parts into a file.
 
 use std::time::Duration;
 
@@ -26,15 +26,15 @@ struct Completing {
     status: &'static str,
 }
 
-/// How long S3 may take to put the parts together: 25 of the 28.5 seconds that a warm function has.
-/// What remains is for recording the file.
+/// The time that S3 may take to assemble the parts: 25 of the 28.5 seconds of a warm function. The
+/// rest is for recording the file.
 fn completion_limit(left: Duration) -> Duration {
     left * 7 / 8
 }
 
 impl Multipart {
-    /// Parts are checked against what S3 lists, never against what a client says. However S3 then
-    /// answers, what is recorded and answered is what a look at the object tells.
+    /// Parts are checked against S3's list of parts, never against the client's request. Whatever
+    /// S3 then answers, a HEAD of the object decides the record and the response.
     pub(crate) async fn complete(&self, request: &Request, id: &str) -> Result<Reply, Error> {
         let until = Instant::now() + completion_limit(request.time_left());
         let (user, id) = (request.user(), parsed(id)?);
@@ -44,7 +44,7 @@ impl Multipart {
             return self.over(user, id, checksum).await;
         };
         if !upload.open {
-            // S3 may have said "no such upload" of one that it was still putting together.
+            // S3 may have answered "no such upload" for an upload that it was still assembling.
             return self
                 .finish(&upload, checksum, Ok(Completion::NoSuchUpload))
                 .await;
@@ -64,10 +64,10 @@ impl Multipart {
         };
         let completing = bucket.complete_upload(key, &upload.upload_id, &there, conditions);
         match timeout_at(until, Box::pin(completing)).await {
-            // Nothing was stored, and parts can be sent again.
+            // Nothing was stored, and the client can upload parts again.
             Ok(Ok(Completion::ChecksumMismatch)) => Err(mismatch()),
             Ok(answer) => self.finish(&upload, checksum, answer).await,
-            // S3 goes on with it: the next call, or the event, finds the file.
+            // S3 continues to assemble the parts. The next call, or the event, finds the file.
             Err(_) => Reply::accepted(&Completing {
                 success: true,
                 status: "completing",
@@ -75,7 +75,7 @@ impl Multipart {
         }
     }
 
-    /// The truth, by a look at the object, whatever S3 has answered.
+    /// Records the object by a HEAD, whatever S3 has answered to the completion.
     async fn finish(
         &self,
         upload: &UploadRow,
@@ -84,6 +84,16 @@ impl Multipart {
     ) -> Result<Reply, Error> {
         let (user, id) = (upload.object_key.owner(), upload.id);
         let outcome = self.recorder().record(&upload.object_key).await?;
+        if matches!(answer, Ok(Completion::ObjectExists))
+            && let Outcome::Created(row) | Outcome::Existing(row) = &outcome
+            && differs(row, checksum)
+        {
+            // The object is not made of these parts, so its owner keeps it.
+            return Err(Error::new(
+                Code::ChecksumMismatch,
+                "The file was uploaded before, with other bytes. It stays as it is; abort this upload.",
+            ));
+        }
         let reply = match self.compared(outcome, checksum).await? {
             Outcome::Created(row) => {
                 let counts = Counts {
@@ -99,7 +109,7 @@ impl Multipart {
             Outcome::Missing => return self.missing(user, id, answer).await,
         };
         if matches!(answer, Ok(Completion::ObjectExists)) {
-            // Nobody needs the parts any more. Without this they would stay for a week.
+            // The parts are not needed any more. Without this abort they would stay for a week.
             let bucket = &self.stores.bucket;
             if let Err(error) = bucket
                 .abort_upload(&upload.object_key, &upload.upload_id)
@@ -118,9 +128,9 @@ impl Multipart {
         reply
     }
 
-    /// Refuses a file whose bytes do not have `checksum`, for S3 servers that ignore it at
-    /// completion. It may be recorded already, by the event. A server that computes no CRC-64/NVME
-    /// leaves nothing to compare.
+    /// Refuses a file whose bytes do not have `checksum`, for S3 servers that ignore the checksum
+    /// at completion. The event may have recorded the file already. Without a CRC-64/NVME from the
+    /// server there is nothing to compare.
     async fn compared(
         &self,
         outcome: Outcome,
@@ -138,7 +148,7 @@ impl Multipart {
         Ok(outcome)
     }
 
-    /// There is no object: not yet, or not any more.
+    /// Handles a missing object: it does not exist yet, or not any more.
     async fn missing(
         &self,
         user: &UserId,
@@ -153,15 +163,14 @@ impl Multipart {
             let cause = "S3 did not complain, and there is no object";
             return Err(Error::unavailable("complete an upload", cause));
         }
-        // Somebody gave it up, or a lifecycle rule did. To give it up again is still fine.
+        // A client or a lifecycle rule aborted the upload. Aborting it again is safe.
         self.stores.db.mark_aborted(user, id).await?;
         Err(no_upload())
     }
 
-    /// What became of an upload that is not open.
+    /// Answers for an upload that is not open.
     ///
-    /// A file that was recorded stays, also if it does not have `checksum`: an earlier call
-    /// completed it.
+    /// A recorded file stays, even if it does not have `checksum`: an earlier call completed it.
     async fn over(
         &self,
         user: &UserId,
@@ -187,8 +196,8 @@ impl Multipart {
         )
     }
 
-    /// A row of an upload whose file is recorded does no harm: nobody is shown it, and `maintain`
-    /// drops it.
+    /// A leftover row of an upload whose file is recorded is harmless: it is not listed, and
+    /// `maintain` drops it.
     pub(crate) async fn forget(&self, user: &UserId, id: FileId) {
         if let Err(error) = self.stores.db.forget_upload(user, id).await {
             tracing::warn!(
@@ -201,7 +210,7 @@ impl Multipart {
     }
 }
 
-/// The checksum that the client gives, if it does.
+/// The checksum that the client sends, if any.
 fn checksum(request: &Request) -> Result<Option<Crc64Nvme>, Error> {
     let body: Body = request.json_or_default()?;
     let parse = |text: String| {
@@ -226,7 +235,7 @@ fn mismatch() -> Error {
     )
 }
 
-/// Why there is a tombstone: the file was refused before, or its owner deleted it.
+/// The reason of a tombstone: the file was refused before, or its owner deleted it.
 fn gone(why: Tombstone) -> Error {
     Refusal::of(why).map_or_else(
         || {

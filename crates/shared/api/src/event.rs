@@ -1,8 +1,9 @@
-//! What API Gateway or a function URL sends, and of it only what is looked at.
+//! Parses events of API Gateway and function URLs, and only the fields that the functions use.
 //!
-//! `lambda_http` makes an `http::Request` of an event: it tries one kind of event after the other, checks every
-//! header and parses an address that nobody asks for, which is more than half of what its smallest function costs
-//! (docs/performance.md). So we parse events ourselves, and a test compares our parser with theirs.
+//! `lambda_http` builds an `http::Request` from an event. It tries one event type after the other,
+//! checks every header and parses an unused address. That is more than half of the cost of its
+//! smallest function (docs/performance.md). We therefore parse events ourselves, and a test
+//! compares our parser with theirs.
 
 mod member;
 
@@ -22,14 +23,14 @@ use member::member;
 
 /// An event: payload format 2.0 of an HTTP API or a function URL, or 1.0 of a REST API.
 ///
-/// What is only looked at at times stays as it came.
+/// Fields that only some requests need stay unparsed.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Payload<'a> {
-    /// Of 2.0, as is `rawQueryString`.
+    /// Only in 2.0, like `rawQueryString`.
     raw_path: Option<String>,
     raw_query_string: Option<String>,
-    /// Of 1.0, as are `path` and the multi-value maps.
+    /// Only in 1.0, like `path` and the multi-value maps.
     http_method: Option<String>,
     path: Option<String>,
     #[serde(borrow)]
@@ -55,7 +56,8 @@ struct RequestContext<'a> {
     resource_path: Option<String>,
     #[serde(borrow)]
     authorizer: Option<&'a RawValue>,
-    /// Of a load balancer, whose events look like a REST API's, and whose queries are not decoded.
+    /// Present in events of a load balancer, which resemble a REST API's. Their queries are not
+    /// decoded.
     #[serde(borrow)]
     elb: Option<&'a RawValue>,
 }
@@ -65,16 +67,16 @@ struct Http {
     method: String,
 }
 
-/// Who wrote the event, and so how the answer is written.
+/// The sender of the event. It determines the format of the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
     /// An HTTP API or a function URL, by payload format 2.0.
     HttpApi,
-    /// A REST API, or an HTTP API that is told to speak 1.0.
+    /// A REST API, or an HTTP API that is configured for payload format 1.0.
     RestApi,
 }
 
-/// A request as it came.
+/// A parsed event.
 #[derive(Debug)]
 pub(crate) struct Event<'a> {
     pub(crate) origin: Origin,
@@ -83,14 +85,14 @@ pub(crate) struct Event<'a> {
 }
 
 impl<'a> Event<'a> {
-    /// Fails where this is no request over HTTP. The error holds nothing of the event.
+    /// Fails if the event is not an HTTP request. The error contains no part of the event.
     pub(crate) fn read(event: &'a RawValue) -> Result<Self, Error> {
         let unknown = || "this event is neither API Gateway's nor a function URL's";
         let mut payload: Payload = serde_json::from_str(event.get()).map_err(|_| unknown())?;
         if payload.request_context.elb.is_some() {
             return Err(unknown().into());
         }
-        // An event of 2.0 may hold an `httpMethod` as well; it does not count.
+        // An event of 2.0 may also contain an `httpMethod`, which is ignored.
         let (origin, method) = match payload.request_context.http.take() {
             Some(http) => (Origin::HttpApi, http.method),
             None => (
@@ -105,7 +107,7 @@ impl<'a> Event<'a> {
         })
     }
 
-    /// The path as it was asked for, with the stage and base path in front that API Gateway may keep.
+    /// The requested path. API Gateway may keep the stage and the base path in front of it.
     pub(crate) fn path(&self) -> &str {
         let path = match self.origin {
             Origin::HttpApi => &self.payload.raw_path,
@@ -114,7 +116,8 @@ impl<'a> Event<'a> {
         path.as_deref().unwrap_or_default()
     }
 
-    /// The path of the route that API Gateway chose, such as `/files/{id}`; function URLs choose none.
+    /// The path of the route that API Gateway matched, such as `/files/{id}`. Function URLs have no
+    /// routes.
     pub(crate) fn route(&self) -> Option<&str> {
         let context = &self.payload.request_context;
         match self.origin {
@@ -123,7 +126,7 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// The stage that may stand in front of the path: only HTTP APIs keep it there.
+    /// The stage that may precede the path: only HTTP APIs keep it there.
     pub(crate) fn stage(&self) -> Option<&str> {
         match self.origin {
             Origin::HttpApi => self.payload.request_context.stage.as_deref(),
@@ -131,36 +134,40 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// The claim that an authorizer in front of us vouches for: null if it vouches for a caller without the claim, `None` if
-    /// there is no authorizer.
+    /// The claim that an authorizer in front of the function has verified. It is null if the
+    /// authorizer verified a caller without the claim, and `None` if there is no authorizer.
     ///
-    /// In this order: an HTTP API's JWT authorizer, its Lambda authorizer, a REST API's Cognito authorizer,
-    /// its Lambda authorizer, which names nothing but a principal. Only API Gateway writes `requestContext.authorizer`; no
-    /// client can.
+    /// The order is: an HTTP API's JWT authorizer, its Lambda authorizer, a REST API's Cognito
+    /// authorizer, its Lambda authorizer. The last one returns only a principal. Only API Gateway
+    /// writes `requestContext.authorizer`; a client cannot.
     pub(crate) fn verified_claim(&self, claim: &OwnerClaim) -> Option<Value> {
         let authorizer: Authorizer = part(self.payload.request_context.authorizer)?;
         let of = |claims| member(claims, claim.name());
+        let of_token = |claims| of(claims).map(|value| claim.of_text(value));
         let vouched = match self.origin {
             Origin::HttpApi => {
                 let jwt: Option<Jwt> = part(authorizer.jwt);
-                [of(jwt.and_then(|jwt| jwt.claims)), of(authorizer.lambda)]
+                [
+                    of_token(jwt.and_then(|jwt| jwt.claims)),
+                    of(authorizer.lambda),
+                ]
             }
             Origin::RestApi => {
                 let principal = part(authorizer.principal_id).map(|name: String| {
                     let is_owner = claim.is_subject();
                     is_owner.then_some(name).into()
                 });
-                [of(authorizer.claims), principal]
+                [of_token(authorizer.claims), principal]
             }
         };
         let [first, second] = vouched;
-        // One with the claim wins over one without.
+        // A source with the claim takes precedence over one without.
         first
             .filter(|claim| !claim.is_null() || second.is_none())
             .or(second)
     }
 
-    /// Every value of the header `name`, whatever case it came in.
+    /// All values of the header `name`, case-insensitive.
     pub(crate) fn header(&self, name: &str) -> Vec<String> {
         let several: BTreeMap<String, Vec<String>> =
             part(self.payload.multi_value_headers).unwrap_or_default();
@@ -175,10 +182,10 @@ impl<'a> Event<'a> {
         one.map(|(_, value)| value).collect()
     }
 
-    /// The query parameters, decoded, each as often as it was given.
+    /// The decoded query parameters. A repeated parameter is returned each time.
     pub(crate) fn query(&self) -> Vec<(String, String)> {
         let payload = &self.payload;
-        // What an HTTP API makes of the query joins values by commas, which they may hold themselves.
+        // An HTTP API joins repeated query values by commas, and a value may itself contain commas.
         if let (Origin::HttpApi, Some(raw)) = (self.origin, &payload.raw_query_string) {
             return form_urlencoded::parse(raw.as_bytes())
                 .into_owned()
@@ -203,7 +210,8 @@ impl<'a> Event<'a> {
     pub(crate) fn take_body(&mut self) -> Body {
         let body = self.payload.body.take().unwrap_or_default();
         let base64 = self.payload.is_base64_encoded == Some(true);
-        // Of base64, four characters are three bytes at most: what is surely too long is not decoded.
+        // Four characters of base64 decode to at most three bytes. A body that is certainly too
+        // long is not decoded.
         let shortest = if base64 {
             (body.len() / 4 * 3).saturating_sub(2)
         } else {
@@ -242,7 +250,8 @@ struct Jwt<'a> {
     claims: Option<&'a RawValue>,
 }
 
-/// A part of the event, if it is there and is what is expected: what else an authorizer may put there is its own.
+/// Parses a part of the event. Returns `None` if it is absent or has another shape, because an
+/// authorizer may put its own data there.
 fn part<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<T> {
     serde_json::from_str(raw?.get()).ok()
 }

@@ -1,8 +1,9 @@
 //! The owner of files: the value of one claim, by default `sub`.
 //!
-//! With `OWNER_CLAIM`, for example `org_id`, everyone whose token has the same value shares the same files, quota and
-//! usage. The claim is the only thing that is read. In particular, nothing falls back to `sub`: a person who is not in an
-//! organisation would otherwise get an account of their own in a deployment where organisations own files.
+//! With `OWNER_CLAIM`, for example `org_id`, all users whose tokens have the same value share the
+//! same files, quota and usage. Only this claim is read, and it never falls back to `sub`.
+//! Otherwise a person outside of any organisation would get an account of their own in a deployment
+//! where organisations own files.
 
 use serde_json::Value;
 use slipway_core::env::{ConfigError, Environment};
@@ -40,15 +41,26 @@ impl OwnerClaim {
         &self.0
     }
 
-    /// Whether the owner is a person, and so whoever an authorizer names as the principal.
+    /// Returns whether the owner is the token's subject. An authorizer's principal then identifies
+    /// the owner too.
     pub(crate) fn is_subject(&self) -> bool {
         self.0 == SUBJECT
     }
 
-    /// The owner by the claim's value, which is verified; null where there is no claim.
+    /// The value of a claim of a token, which API Gateway has converted to text. Returns null if
+    /// the text is API Gateway's form of null, a list or an object. The subject is returned
+    /// unchanged.
+    pub(crate) fn of_text(&self, value: Value) -> Value {
+        match value.as_str() {
+            Some(text) if !self.is_subject() && is_no_single_value(text) => Value::Null,
+            _ => value,
+        }
+    }
+
+    /// The owner from the value of the verified claim; null if the claim is absent.
     ///
-    /// A token without a subject does not say who is calling (401). A token without another claim does, and only lacks what
-    /// owns files here (403).
+    /// A token without a subject does not identify the caller (401). A token without another claim
+    /// does, and only lacks the owner (403).
     pub(crate) fn owner(&self, value: Value) -> Result<UserId, Error> {
         let name = &self.0;
         let owner = match value {
@@ -69,6 +81,15 @@ impl OwnerClaim {
     }
 }
 
+/// Whether `text` is API Gateway's text form of null, a list or an object.
+fn is_no_single_value(text: &str) -> bool {
+    let text = text.trim();
+    matches!(text, "null" | "<nil>")
+        || ["[", "{", "map["]
+            .iter()
+            .any(|begin| text.starts_with(begin))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -77,6 +98,18 @@ mod tests {
 
     fn claim(name: &str) -> Result<OwnerClaim, ConfigError> {
         OwnerClaim::from_env(&[("OWNER_CLAIM", name)].into_iter().collect())
+    }
+
+    #[test]
+    fn the_text_of_null_of_a_list_or_of_an_object_names_no_owner() {
+        for text in ["null", "<nil>", "[org_1]", "[]", "{\"id\":1}", "map[id:1]"] {
+            assert_eq!(claim("org_id").unwrap().of_text(json!(text)), Value::Null);
+            // The subject is one string in every token.
+            assert_eq!(claim("sub").unwrap().of_text(json!(text)), json!(text));
+        }
+        for text in ["org_1", "7", "nullable", "a[1]"] {
+            assert_eq!(claim("org_id").unwrap().of_text(json!(text)), json!(text));
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::transaction::Statement;
 /// An upload that was created in S3.
 #[derive(Clone, Copy, Debug)]
 pub struct NewUpload<'a> {
-    /// Where the file will be.
+    /// The key that the file will have.
     pub key: &'a ObjectKey,
     /// S3's id of the upload.
     pub upload_id: &'a str,
@@ -24,7 +24,7 @@ pub struct NewUpload<'a> {
     pub content_type: &'a str,
     /// The rule that it is uploaded under.
     pub rule: Option<&'a RuleName>,
-    /// How it is cut.
+    /// The sizes of its parts.
     pub parts: Parts,
 }
 
@@ -33,7 +33,7 @@ pub struct NewUpload<'a> {
 pub struct UploadRow {
     /// The id that the file will have.
     pub id: FileId,
-    /// Where the file will be.
+    /// The key that the file will have.
     pub object_key: ObjectKey,
     /// S3's id of the upload.
     pub upload_id: String,
@@ -43,11 +43,11 @@ pub struct UploadRow {
     pub content_type: String,
     /// The rule that it is uploaded under.
     pub rule: Option<RuleName>,
-    /// How it is cut.
+    /// The sizes of its parts.
     pub parts: Parts,
     /// When it was begun.
     pub created_at: OffsetDateTime,
-    /// Whether it may still become a file: it was not given up, and the file is not recorded.
+    /// Whether it can still become a file: it was not aborted, and the file is not recorded.
     pub open: bool,
 }
 
@@ -85,9 +85,11 @@ WITH new AS (
     FROM new, others WHERE leave_room
     ON CONFLICT (id) DO NOTHING
 )
-SELECT leave_room FROM others";
+SELECT leave_room OR EXISTS (
+    SELECT FROM multipart_uploads WHERE user_id = $1 AND id = $2
+) AS leave_room FROM others";
 
-/// An upload is over when its file has a row in `s3_files`, which an event may have recorded.
+/// An upload ends when its file has a row in `s3_files`, which an event may have recorded.
 const FIND: &str = "\
 SELECT m.*, aborted_at IS NULL AND NOT EXISTS (
     SELECT FROM s3_files AS f WHERE user_id = $1 AND f.id = m.id) AS open
@@ -108,8 +110,8 @@ const FORGET: &str = "DELETE FROM multipart_uploads WHERE user_id = $1 AND id = 
 const STEP: &str = "looking up an upload";
 
 impl Db {
-    /// Keeps what is known of an upload that `upload.key.owner()` has begun. Fails with
-    /// `too_many_uploads` if the owner has [`MAX_OPEN_UPLOADS`] open ones already.
+    /// Stores the row of an upload that `upload.key.owner()` has begun. Fails with
+    /// `too_many_uploads` if the owner already has [`MAX_OPEN_UPLOADS`] open ones.
     pub async fn add_upload(&self, upload: &NewUpload<'_>) -> Result<(), Error> {
         const STEP: &str = "keeping an upload";
         // Both are at most 48.8 TiB.
@@ -146,13 +148,13 @@ impl Db {
         }
     }
 
-    /// Upload `id` of `user`, open or not; another's is none.
+    /// Returns upload `id` of `user`, open or not; `None` for an upload of another user.
     pub async fn find_upload(&self, user: &UserId, id: FileId) -> Result<Option<UploadRow>, Error> {
         let rows = self.query_upload(FIND, user, id, STEP).await?;
         rows.first().map(upload_row).transpose()
     }
 
-    /// One page of `user`'s open uploads, below `before`.
+    /// Returns one page of `user`'s open uploads, below `before`.
     pub async fn list_uploads(
         &self,
         user: &UserId,
@@ -175,7 +177,7 @@ impl Db {
             .take(limit)
             .map(upload_row)
             .collect::<Result<Vec<_>, _>>()?;
-        // One more than fits says that there is more.
+        // One row more than fits means that there is a next page.
         let more = rows.len() > limit;
         Ok(UploadPage {
             next: uploads.last().filter(|_| more).map(|last| last.id),
@@ -183,8 +185,8 @@ impl Db {
         })
     }
 
-    /// Marks upload `id` of `user` as given up, also again, and answers it; `None` where there is
-    /// none.
+    /// Marks upload `id` of `user` as aborted, and returns it. Safe to repeat. Returns `None` if
+    /// there is no such upload.
     pub async fn mark_aborted(
         &self,
         user: &UserId,
@@ -196,7 +198,7 @@ impl Db {
         rows.first().map(upload_row).transpose()
     }
 
-    /// Forgets upload `id` of `user`: the file is recorded, or there will never be one.
+    /// Drops the row of upload `id` of `user`: the file is recorded, or never will be.
     pub async fn forget_upload(&self, user: &UserId, id: FileId) -> Result<(), Error> {
         self.query_upload(FORGET, user, id, "forgetting an upload")
             .await?;

@@ -1,4 +1,4 @@
-//! Rows of multipart uploads: open until recorded or given up, and safe to write twice.
+//! Rows of multipart uploads: open until recorded or aborted, and safe to write twice.
 
 use slipway_core::Code;
 use slipway_db::{Config, Db, Holdings, Recorded};
@@ -86,7 +86,7 @@ async fn one_whose_commit_was_not_heard_is_kept_once() {
     assert_eq!(proxy.connections(), 3, "each was retried");
 }
 
-/// What counts against the limit and the quota, in every state that an upload can be in.
+/// The uploads that count against the limit and the quota, in every state of an upload.
 #[tokio::test]
 async fn only_open_uploads_are_pending() {
     let database = database();
@@ -129,7 +129,8 @@ async fn only_open_uploads_are_pending() {
     assert_eq!(pending(&bob).await, 6_000_000);
 }
 
-/// Rows as deployments before the limit may have: more of them than are allowed now, and each as large as S3 allows.
+/// Rows as deployments from before the limit may have them: more than are allowed now, and each as
+/// large as S3 allows.
 async fn many(database: &TestDatabase, owner: &str, count: i64, size: i64) {
     let sql = "INSERT INTO multipart_uploads
             (id, user_id, object_key, upload_id, file_name, content_type, size, part_size)
@@ -168,6 +169,8 @@ async fn an_upload_over_the_limit_is_not_kept_and_one_that_is_there_is_not_count
     // Far over it as well.
     many(&database, "alice", 500, 1).await;
     try_add(&db, &refused).await.expect_err("many too many");
+    // A second attempt finds the row of the first, although others have taken the rest.
+    try_add(&db, &last).await.expect("it is there");
     try_add(&db, &key("bob")).await.expect("bob has none");
     db.mark_aborted(&user("alice"), last.id())
         .await

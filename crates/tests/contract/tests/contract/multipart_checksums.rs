@@ -139,3 +139,21 @@ async fn what_s3_did_not_compare_is_compared_with_head() {
     let right = json!(crc64nvme(b"hello"));
     complete(&world, &begun, right).await.expect(201);
 }
+
+/// With write-once uploads, an object that is under the key already is not made of these parts.
+#[tokio::test]
+async fn an_object_of_other_bytes_under_a_write_once_key_stays() {
+    let world = World::with(&[("WRITE_ONCE", "true")]).await;
+    let bytes = vec![b'a'; MIB * 5 + 3];
+    let begun = world.begin("alice", bytes.len()).await;
+    world.put_parts("alice", &begun, &bytes, &[1, 2]).await;
+    let key = begun["objectKey"].as_str().unwrap();
+    world.put_object(key, "text/plain", b"other bytes").await;
+    complete(&world, &begun, json!(crc64nvme(&bytes)))
+        .await
+        .refused(409, "checksum_mismatch");
+    assert_eq!(
+        world.object(key).await.as_deref(),
+        Some(&b"other bytes"[..])
+    );
+}

@@ -117,6 +117,15 @@ async fn an_http_api_vouches_for_it() {
         ),
         (json!({ "jwt": { "claims": { "sub": "alice" } } }), Err(403)),
         (json!({ "jwt": { "claims": { "org_id": "" } } }), Err(403)),
+        // It passes null and lists as strings too. They must not become an owner that many share.
+        (
+            json!({ "jwt": { "claims": { "org_id": "null" } } }),
+            Err(403),
+        ),
+        (
+            json!({ "jwt": { "claims": { "org_id": "[team-7]" } } }),
+            Err(403),
+        ),
         (json!({ "jwt": { "claims": {} } }), Err(403)),
         (
             json!({ "lambda": { "sub": "alice", "org_id": "team-7" } }),

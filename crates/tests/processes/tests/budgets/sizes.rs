@@ -13,7 +13,7 @@ const BUDGETS: [(&str, u64); 9] = [
     ("MultipartFunction", 7_990_000),
     ("PresignFunction", 2_080_000),
     ("PresignQuotaFunction", 5_660_000),
-    ("RecordUploadFunction", 5_170_000),
+    ("RecordUploadFunction", 5_280_000),
     ("SaveMetadataFunction", 6_190_000),
 ];
 
