@@ -2,19 +2,19 @@
 import { type Client, type QueueOptions, type QueueSnapshot, UploadQueue } from "@slipway/client";
 import { useCallback, useMemo, useState, useSyncExternalStore } from "react";
 
-/** The uploads, their totals, and what can be done with them. The functions never change. */
+/** The uploads, their totals and actions on them. The actions are stable across renders. */
 export interface Uploads
   extends QueueSnapshot,
     Pick<UploadQueue, "add" | "pause" | "resume" | "cancel" | "retry" | "clear"> {
-  /** For its events, and to share it. */
+  /** The queue itself: subscribe to its events, or pass it to another component. */
   queue: UploadQueue;
 }
 
 /**
  * Renders again when an upload changes, up to 20 times a second.
  *
- * With a client, the component has a queue of its own, and `options` count once. With a queue that was made outside,
- * several components share it.
+ * With a client, the component creates its own queue and reads `options` once. Pass a queue to
+ * share it between components.
  */
 export function useUploads(source: Client | UploadQueue, options?: QueueOptions): Uploads {
   const [own, setOwn] = useState(() => ({ source, queue: queueOf(source, options) }));

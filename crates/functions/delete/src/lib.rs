@@ -52,7 +52,7 @@ impl Delete {
         let hidden = self.stores.db.delete_files(request.user(), &[id]).await?;
         let (_, key) = hidden.first().ok_or_else(Error::not_found)?;
         if let Err(error) = self.stores.bucket.delete(key).await {
-            // The file is gone for everybody already; maintain removes the bytes.
+            // The row is a tombstone, so the file is already hidden. maintain removes the object.
             tracing::warn!(
                 fileId = %id,
                 code = error.code().as_str(),
@@ -71,7 +71,7 @@ impl Delete {
                 "ids must have 1 to {MAX_BATCH_DELETE} entries."
             )));
         }
-        // Every id comes back, and an answer over Lambda's limit would be lost after the deletes were done.
+        // The response repeats every id. Above Lambda's limit it would be lost after the delete.
         if let Some(at) = ids.iter().position(|id| id.chars().count() > MAX_ID_CHARS) {
             return Err(Error::invalid_request(format!(
                 "ids[{at}] must have at most {MAX_ID_CHARS} characters."
@@ -80,7 +80,7 @@ impl Delete {
         let mut ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let mut seen = std::collections::HashSet::new();
         ids.retain(|id| seen.insert(*id));
-        // What is no id of ours cannot be anybody's file.
+        // A string that does not parse as a `FileId` cannot name a file, so it is missing.
         let ours: Vec<FileId> = ids.iter().filter_map(|id| FileId::parse(id)).collect();
         request.concerns(ours.iter().copied());
         let hidden = if ours.is_empty() {
@@ -88,7 +88,7 @@ impl Delete {
         } else {
             self.stores.db.delete_files(request.user(), &ours).await?
         };
-        // Those that were deleted, not those that were asked for: "who deleted this file?" has one answer.
+        // Log only the ids that were deleted, so that one log line names the delete of each file.
         request.concerns(hidden.iter().map(|(id, _)| *id));
         self.remove(&hidden).await;
 

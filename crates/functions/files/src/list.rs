@@ -59,7 +59,7 @@ fn folder(page: &FolderEntries, urls: &ReadUrls, cursors: &ListCursors) -> Resul
 }
 
 impl PageBody<'_> {
-    /// Writes `rows` as far as they fit. Returns the last one that was written if some do not.
+    /// Writes the rows that fit. Returns the last written row if some did not fit, else `None`.
     fn files<'a>(&mut self, rows: &'a [FileRow]) -> Result<Option<&'a FileRow>, Error> {
         let mut last = None;
         for row in rows {

@@ -1,7 +1,7 @@
-//! How many removals a run may still make: 1 % of the live rows or 1,000 in any 24 hours.
+//! The limit of removals: 1 % of the live rows, and at most 1,000, in any 24 hours.
 //!
-//! Many rows without an object look like a wrong bucket, not like lost objects. The allowance is kept in Postgres, so that
-//! repeated sweeps and concurrent shards share one.
+//! Many rows without an object suggest a wrong bucket, not lost objects. The allowance is stored in
+//! Postgres, so that repeated sweeps and concurrent shards share it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,22 +14,22 @@ use uuid::Uuid;
 
 use crate::Options;
 
-/// The contract's limit.
+/// The limit that docs/maintain.md promises.
 const LIMIT: RemovalLimit = RemovalLimit {
     one_of: 100,
     most: 1000,
 };
 
-/// The allowance as one run sees it.
+/// The allowance of one run.
 ///
-/// A run never removes more than was left when it began, although the rows that it adds would allow more: so a dry run
-/// says what a run does.
+/// A run never removes more than was left at its start, even if rows that it adds raise the limit.
+/// A dry run therefore reports the same removals as the run that follows.
 #[derive(Debug)]
 pub(crate) struct Allowance<'a> {
     db: &'a Db,
-    /// What this run may still remove; `None` with `--force`, where nothing is counted.
+    /// The removals that this run may still make. `None` with `--force`, which has no limit.
     left: Option<AtomicU64>,
-    /// Whether removals are reserved in Postgres. A dry run makes none.
+    /// Set if removals are reserved in Postgres. A dry run makes none.
     is_kept: bool,
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct Allowance<'a> {
 #[derive(Debug)]
 pub(crate) struct Grant {
     batch: Option<Uuid>,
-    /// How many.
+    /// The number of removals granted.
     pub(crate) removals: usize,
 }
 
@@ -53,12 +53,13 @@ impl<'a> Allowance<'a> {
         Ok(Self { db, left, is_kept })
     }
 
-    /// How many removals are left; `None` where there is no limit.
+    /// The number of removals left. `None` if there is no limit.
     pub(crate) fn left(&self) -> Option<u64> {
         self.left.as_ref().map(|left| left.load(Ordering::Relaxed))
     }
 
-    /// Reserves removals before they are made, so that no crash leaves one uncounted. Grants `wanted` or fewer.
+    /// Reserves removals before they are made, so that a crash leaves none uncounted. Grants
+    /// `wanted` or fewer.
     pub(crate) async fn take(&self, wanted: usize) -> Result<Grant, Error> {
         let Some(left) = self.left.as_ref().filter(|_| wanted > 0) else {
             return Ok(Grant {
@@ -75,7 +76,7 @@ impl<'a> Allowance<'a> {
         let (mut batch, mut granted) = (None, before.min(number));
         if self.is_kept && granted > 0 {
             let new = Uuid::new_v4();
-            // Fewer where another run has removed some meanwhile.
+            // Postgres grants fewer if another run has reserved removals in the meantime.
             granted = self.db.reserve_removals(LIMIT, new, granted).await?;
             batch = Some(new);
         }
@@ -85,7 +86,7 @@ impl<'a> Allowance<'a> {
         })
     }
 
-    /// Notes how many of the granted removals were made. The others are free again.
+    /// Records how many of the granted removals were made, and returns the others to the allowance.
     pub(crate) async fn settle(&self, grant: Grant, made: usize) -> Result<(), Error> {
         let unused = grant.removals.saturating_sub(made) as u64;
         if unused == 0 {
@@ -102,7 +103,7 @@ impl<'a> Allowance<'a> {
     }
 }
 
-/// What is left of the allowance, for the report of the command.
+/// The rest of the allowance, for the report of the command.
 #[cfg(feature = "command")]
 pub(crate) async fn left(db: &Db) -> Result<RemovalsLeft, Error> {
     db.removals_left(LIMIT).await

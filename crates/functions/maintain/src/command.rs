@@ -1,4 +1,5 @@
-//! The command: a dry run until told otherwise, progress on stderr, and the numbers as JSON on stdout at the end.
+//! The command: a dry run unless `--apply` is set, with progress on stderr and the counts as JSON
+//! on stdout at the end.
 
 mod advice;
 mod progress;
@@ -16,15 +17,15 @@ use crate::{Count, Deadline, Maintain, Options, Report, Stop, Task};
 use progress::Progress;
 use signals::Signals;
 
-/// How often progress is looked at.
+/// The interval at which progress is updated.
 const TICK: Duration = Duration::from_millis(200);
 
 /// Finishes deletes, aborts abandoned uploads, and makes bucket and table agree.
 ///
-/// Shows what it would do, until --apply. It reads the functions' variables: `S3_BUCKET_NAME`, `AWS_REGION`,
-/// `DATABASE_URL` and the limits. Credentials come from the environment, a profile (`AWS_PROFILE`), SSO, or the role of the
-/// container or instance, and are renewed while it runs. Ctrl-C and SIGTERM stop it at its checkpoint; the same command
-/// continues there.
+/// Shows what it would do, until --apply. It reads the functions' variables: `S3_BUCKET_NAME`,
+/// `AWS_REGION`, `DATABASE_URL` and the limits. Credentials come from the environment, a profile
+/// (`AWS_PROFILE`), SSO, or the role of the container or instance, and are renewed while it runs.
+/// Ctrl-C and SIGTERM stop it at its checkpoint; the same command continues there.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "maintain")]
 #[expect(
@@ -52,12 +53,13 @@ pub struct Command {
     #[arg(long)]
     rebuild: bool,
 
-    /// Print a line of JSON for each key that is counted, such as {"key":"…","count":"recorded"}, and the numbers as the
-    /// last line
+    /// Print a line of JSON for each key that is counted, such as {"key":"…","count":"recorded"},
+    /// and the numbers as the last line
     #[arg(long)]
     list: bool,
 
-    /// Delete every file of this user, and nothing else. With `OWNER_CLAIM`, of the owner with this value of that claim
+    /// Delete every file of this user, and nothing else. With `OWNER_CLAIM`, of the owner with this
+    /// value of that claim
     #[arg(
         long,
         value_name = "SUB",
@@ -73,7 +75,8 @@ pub struct Command {
 enum TaskName {
     /// Remove the objects of deleted files, and drop tombstones that are no longer needed
     Deletes,
-    /// Abort multipart uploads that were not completed within 7 days, and drop the rows of those that are over
+    /// Abort multipart uploads that were not completed within 7 days, and drop the rows of those
+    /// that are over
     Uploads,
     /// Record objects without a row, drop rows without an object, correct rows and usage
     Reconcile,
@@ -82,7 +85,7 @@ enum TaskName {
 }
 
 impl Command {
-    /// Reads the arguments of the process. Exits where they do not fit together.
+    /// Parses the arguments of the process. Exits if they are invalid.
     #[must_use]
     pub fn from_args() -> Self {
         let command = Self::parse();
@@ -96,7 +99,7 @@ impl Command {
         command
     }
 
-    /// What is to be done.
+    /// The options of the run.
     #[must_use]
     pub fn options(&self) -> Options {
         Options {
@@ -114,7 +117,8 @@ impl Command {
         }
     }
 
-    /// Does it, and prints the numbers. False where something failed, was left to another worker, or wants `--force`.
+    /// Runs the tasks and prints the counts. Returns `false` if a task failed, a sweep was left to
+    /// another worker, or `--force` is needed.
     pub async fn run(&self, maintain: &Maintain) -> io::Result<bool> {
         let options = self.options();
         let report = if self.list {

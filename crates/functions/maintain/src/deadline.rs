@@ -1,4 +1,4 @@
-//! When a run must have stopped: at a moment, or when it is told to.
+//! The deadline of a run: a point in time, or a request to stop.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,10 +7,11 @@ use slipway_core::deadline::time_left;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-/// Kept of the time that Lambda gives: the checkpoint and the answer must still be written.
+/// The part of the invocation's time that is reserved for the checkpoint and the response.
 const RESERVE: Duration = Duration::from_secs(5);
 
-/// Kept for the answer alone. A run stops by itself before, unless Postgres or S3 holds it up.
+/// The part that is reserved for the response alone. A run stops before it, unless Postgres or S3
+/// does not respond.
 const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// A request to stop, such as a signal to the process.
@@ -24,12 +25,12 @@ impl Default for Stop {
 }
 
 impl Stop {
-    /// Requests it.
+    /// Requests the stop.
     pub fn request(&self) {
         self.0.send_replace(true);
     }
 
-    /// Whether it was requested.
+    /// Returns `true` after [`Stop::request`].
     #[must_use]
     pub fn is_requested(&self) -> bool {
         *self.0.borrow()
@@ -37,12 +38,13 @@ impl Stop {
 
     async fn requested(&self) {
         let mut receiver = self.0.subscribe();
-        // It fails only once the sender is gone, which `self` holds.
+        // This fails only after the sender is dropped, and `self` holds the sender.
         let _ = receiver.wait_for(|requested| *requested).await;
     }
 }
 
-/// The moment by which a run stops. By hand there is none, but a person may stop it.
+/// The time by which a run stops. A run from the command line has none, but the operator can stop
+/// it.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline<'a> {
     end: Option<Instant>,
@@ -50,13 +52,13 @@ pub struct Deadline<'a> {
 }
 
 impl<'a> Deadline<'a> {
-    /// None.
+    /// No deadline.
     pub const NEVER: Self = Self {
         end: None,
         stop: None,
     };
 
-    /// When `stop` is requested.
+    /// The run stops when `stop` is requested.
     #[must_use]
     pub const fn at(stop: &'a Stop) -> Self {
         Self {
@@ -65,7 +67,7 @@ impl<'a> Deadline<'a> {
         }
     }
 
-    /// This much from now.
+    /// A deadline `time` from now.
     #[must_use]
     pub fn after(time: Duration) -> Self {
         Self {
@@ -74,13 +76,13 @@ impl<'a> Deadline<'a> {
         }
     }
 
-    /// Before the invocation ends, with time to write the checkpoint.
+    /// A deadline before the end of the invocation, with time left to write the checkpoint.
     #[must_use]
     pub fn of(context: &lambda_runtime::Context) -> Self {
         Self::keeping(RESERVE, context)
     }
 
-    /// The last moment for an answer, whatever has not finished.
+    /// The last time at which a response can be sent, even if the run has not finished.
     pub(crate) fn last_of(context: &lambda_runtime::Context) -> Self {
         Self::keeping(LAST_WORD, context)
     }
@@ -90,7 +92,7 @@ impl<'a> Deadline<'a> {
         Self::after(time_left(emulator::deadline_ms(context, now), now, reserve))
     }
 
-    /// Half way to it.
+    /// Halfway between now and this deadline.
     pub(crate) fn half(self) -> Self {
         let end = self.end.map(|end| {
             let now = Instant::now();
@@ -104,7 +106,8 @@ impl<'a> Deadline<'a> {
             || self.stop.is_some_and(Stop::is_requested)
     }
 
-    /// The result of `work`, unless the deadline comes first: then `work` is dropped where it is.
+    /// Returns the result of `work`, or `None` if the deadline passes first. Then `work` is
+    /// dropped.
     pub(crate) async fn limit<T>(self, work: impl Future<Output = T>) -> Option<T> {
         let work = async {
             match self.end {

@@ -1,4 +1,4 @@
-//! Deletes that finish: objects of tombstones are removed, and tombstones that nobody needs any more are dropped.
+//! Finishes deletes: removes the objects of tombstones, and drops expired tombstones.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use slipway_s3::{Remaining, denied};
 use crate::report::Count;
 use crate::{Deadline, Maintain, Options, Report};
 
-/// How many tombstones are taken at once: what one `DeleteObjects` takes.
+/// The number of tombstones in one page: the maximum of one `DeleteObjects`.
 const PAGE: u32 = 1000;
 
-/// A tombstone outlives every upload URL.
+/// The age at which a tombstone may be dropped: longer than any upload URL is valid.
 pub const TOMBSTONE_AGE: Duration = UPLOAD_ENDS_AFTER;
 
-/// One run over the tombstones. Each step may be repeated and left at any point: nothing is dropped before S3 has
-/// said that there is nothing.
+/// One run over the tombstones. Each step can be repeated and interrupted at any point: a tombstone
+/// is dropped only after S3 has returned 404 for its object.
 pub(crate) struct Deletes<'a> {
     pub(crate) maintain: &'a Maintain,
     pub(crate) options: &'a Options,
@@ -26,15 +26,15 @@ pub(crate) struct Deletes<'a> {
 }
 
 impl Deletes<'_> {
-    /// Answers whether it came to the end before the deadline.
+    /// Returns `false` if the deadline passed first.
     pub(crate) async fn run(&self, deadline: Deadline<'_>) -> Result<bool, Error> {
-        // Where the whole bucket is missing, every HEAD would say 404.
+        // If the bucket itself were missing, every HEAD would return 404.
         self.maintain.stores.bucket.list_after("", 1).await?;
         Ok(self.remove(deadline).await? && self.purge(deadline).await?)
     }
 
-    /// Removes the objects of tombstones that nobody has removed for sure. What S3 does not remove is left to the
-    /// next run.
+    /// Removes the objects of tombstones that are not marked as removed. Objects that S3 fails to
+    /// remove are left to the next run.
     async fn remove(&self, deadline: Deadline<'_>) -> Result<bool, Error> {
         let bucket = self.maintain.stores.location.bucket.as_str();
         let mut after = TombstoneCursor::default();
@@ -56,7 +56,8 @@ impl Deletes<'_> {
         }
     }
 
-    /// Drops old tombstones whose object is gone for sure, and removes those objects that are there again.
+    /// Drops old tombstones for whose object a HEAD returns 404, and removes objects that exist
+    /// again.
     async fn purge(&self, deadline: Deadline<'_>) -> Result<bool, Error> {
         let bucket = self.maintain.stores.location.bucket.as_str();
         let mut after = TombstoneCursor::default();
@@ -95,8 +96,8 @@ impl Deletes<'_> {
         }
     }
 
-    /// Those whose object is gone, and those whose object is there. Fails where S3 refuses the credentials: a HEAD of any
-    /// other tombstone would fail as well.
+    /// Returns the tombstones without an object, and those with one. Fails if S3 refuses the
+    /// credentials, because every other HEAD would fail as well.
     async fn look_at(
         &self,
         page: Vec<TombstoneRow>,
@@ -158,7 +159,7 @@ fn keys(tombstones: &[TombstoneRow]) -> impl Iterator<Item = &str> {
     tombstones.iter().map(|one| one.key.as_str())
 }
 
-/// Names the objects that S3 did not remove, one line each.
+/// Logs one line for each object that S3 did not remove.
 pub(crate) fn log_remaining<'a>(keys: impl Iterator<Item = &'a ObjectKey>, remaining: &Remaining) {
     for key in keys {
         tracing::warn!(

@@ -1,7 +1,7 @@
-//! Everything of one user goes, as when the law or a contract says so.
+//! Erases all files of one user, for example because the law or a contract requires it.
 //!
-//! It is a delete of each file, as the user could have done it: tombstones stand until no upload URL can bring a file
-//! back, and `deletes` drops them then. A second run after that drops what is left of the user's usage.
+//! Each file is deleted as if by its user. The tombstone remains until upload URLs have expired.
+//! Then `deletes` drops the tombstone. A second erasure after that drops the user's usage.
 
 use futures_util::stream::{self, StreamExt as _};
 use slipway_core::{Code, Error, FileId, ObjectKey, UserId};
@@ -12,13 +12,13 @@ use crate::report::Count;
 use crate::run::reason;
 use crate::{Deadline, Maintain, Report, Summary};
 
-/// What one `DeleteObjects` takes, and one list answers.
+/// The maximum number of keys in one `DeleteObjects` and in one page of a list.
 const PAGE: u16 = 1000;
 
-/// How many unrecorded objects are taken at once.
+/// The number of unrecorded objects that are recorded concurrently.
 const AT_ONCE: usize = 8;
 
-/// One user's end.
+/// The erasure of one user.
 struct Erase<'a> {
     maintain: &'a Maintain,
     user: &'a UserId,
@@ -27,9 +27,10 @@ struct Erase<'a> {
 }
 
 impl Maintain {
-    /// Deletes every file of `user`, recorded or not; without `apply` it only counts.
+    /// Deletes every file of `user`, recorded or not. Without `apply` it only counts them.
     ///
-    /// It may be repeated, and stops at `deadline`. What is uploaded meanwhile is a new file: end the user's tokens first.
+    /// It stops at `deadline` and may be repeated. Files uploaded during the run may remain: revoke
+    /// the user's tokens first.
     pub async fn erase(
         &self,
         user: &UserId,
@@ -65,7 +66,7 @@ impl Maintain {
 impl Erase<'_> {
     async fn run(&self, deadline: Deadline<'_>) -> Result<bool, Error> {
         let known = self.maintain.db.knows_user(self.user).await?;
-        // First, so that none of them becomes a file behind our back.
+        // Uploads first, so that none of them is completed after the files were listed.
         if !self.uploads(deadline).await?
             || !self.files(deadline).await?
             || !self.objects(deadline).await?
@@ -82,14 +83,15 @@ impl Erase<'_> {
         Ok(true)
     }
 
-    /// The error for a user without rows, objects or usage. A misspelled `sub` must not look like a completed erasure.
+    /// The error for a user without rows, objects or usage. A misspelled `sub` must not look like a
+    /// completed erasure.
     fn nothing(&self) -> Error {
         let sub = self.user.as_str();
         let mut text = format!(
             "There is no file, object, tombstone, open upload or usage of the user {sub:?}. After a completed erasure \
              this is the end of it; otherwise compare the spelling with `sub` in a token of the user."
         );
-        // The id is any: only the owner's segment is of interest.
+        // The id and the name are placeholders: only the owner's segment is compared.
         let key = ObjectKey::parse(&format!("{sub}/01890a5d-ac96-774b-bcce-b302099a8057/a"));
         if let Ok(key) = key
             && key.owner() != self.user
@@ -100,7 +102,7 @@ impl Erase<'_> {
         Error::new(Code::NotFound, text)
     }
 
-    /// Multipart uploads that are not complete, and their rows.
+    /// Aborts incomplete multipart uploads and drops their rows. Returns `false` at the deadline.
     async fn uploads(&self, deadline: Deadline<'_>) -> Result<bool, Error> {
         let bucket = &self.maintain.stores.bucket;
         let prefix = ObjectKey::prefix_of(self.user);
@@ -127,7 +129,7 @@ impl Erase<'_> {
         Ok(false)
     }
 
-    /// Those that have a row.
+    /// Deletes the files that have a row. Returns `false` at the deadline.
     async fn files(&self, deadline: Deadline<'_>) -> Result<bool, Error> {
         let mut before = None;
         while !deadline.has_passed() {
@@ -154,7 +156,7 @@ impl Erase<'_> {
         Ok(false)
     }
 
-    /// Those that nobody has recorded: each gets its row, and so its tombstone.
+    /// Records each object without a row and then deletes it, so that a tombstone remains.
     async fn objects(&self, deadline: Deadline<'_>) -> Result<bool, Error> {
         let recorder = self.maintain.recorder().lenient();
         let prefix = ObjectKey::prefix_of(self.user);
@@ -196,7 +198,7 @@ impl Erase<'_> {
         while let Some((key, outcome)) = outcomes.next().await {
             match outcome? {
                 Outcome::Created(_) | Outcome::Existing(_) => found.push(key.id()),
-                // A tombstone's object goes with the record step itself.
+                // The record step itself removes the object of a tombstone.
                 Outcome::Deleted | Outcome::Refused(_) | Outcome::Missing => {}
             }
         }
@@ -209,7 +211,7 @@ impl Erase<'_> {
         self.remove(&hidden).await
     }
 
-    /// Those of `keys` that have no row, for a dry run.
+    /// The `keys` without a row, for a dry run.
     async fn unrecorded<'k>(&self, keys: &'k [ObjectKey]) -> Result<Vec<&'k ObjectKey>, Error> {
         let mut unrecorded = Vec::new();
         for key in keys {
@@ -237,7 +239,7 @@ impl Erase<'_> {
         if let Some(error) = remaining.denied() {
             return Err(error);
         }
-        // What S3 keeps for now is a tombstone's object, which `deletes` removes.
+        // The remaining objects have tombstones, so `deletes` removes them later.
         self.report
             .count_keys(Count::Failed, left.iter().map(|(_, key)| key.as_str()));
         Ok(())

@@ -1,4 +1,4 @@
-//! The Lambda: what an event may say, and what is answered.
+//! The Lambda handler: the options in an event, one run, and its counts as the response.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use tracing::Instrument as _;
 
 use crate::{Count, Deadline, Maintain, Options, Report, Task};
 
-/// Where bucket and table did not agree.
+/// Counts of differences between bucket and table.
 const FINDINGS: [Count; 5] = [
     Count::Recorded,
     Count::Refreshed,
@@ -19,10 +19,10 @@ const FINDINGS: [Count; 5] = [
     Count::Drifted,
 ];
 
-/// More would only be more checkpoints.
+/// The maximum of `shards`. More shards would only add checkpoints.
 const MOST_SHARDS: u32 = 1000;
 
-/// What an event may say; a schedule's own event says nothing of it, and means everything.
+/// The options in an event. An event of a schedule has none of these fields and runs every task.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Event {
@@ -32,12 +32,12 @@ pub struct Event {
     force: bool,
     dry_run: bool,
     every_hours: u32,
-    /// The user whose files shall all go.
+    /// The `sub` of a user, to delete all files of that user.
     erase: Option<String>,
 }
 
 impl Event {
-    /// What is to be done; fails where the shard is none of the shards.
+    /// The options of the run. Fails if `shard` is not one of the `shards`.
     pub fn options(&self) -> Result<Options, Error> {
         let shards = self.shards.unwrap_or(1);
         if !(1..=MOST_SHARDS).contains(&shards) || self.shard.is_some_and(|shard| shard >= shards) {
@@ -74,7 +74,8 @@ impl Maintain {
         .await
     }
 
-    /// Handles one invocation. It fails where something failed or wants a person, so that an alarm on errors tells.
+    /// Handles one invocation. Fails if the run had failures or needs an operator, so that the
+    /// alarm on errors fires.
     pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, lambda_runtime::Error> {
         let span = tracing::error_span!(
             "maintain",
@@ -101,7 +102,7 @@ impl Maintain {
                 None => Box::pin(self.run(&options, deadline, &report)).await,
             }
         };
-        // Dropped where it stands, which any run may be: the next one takes over from its checkpoint.
+        // A run may be dropped at any point. The next one continues at its checkpoint.
         let Some(summary) = Deadline::last_of(&event.context).limit(work).await else {
             return Err(Error::timeout("the run was held up until its deadline").into());
         };

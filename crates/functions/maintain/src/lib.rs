@@ -44,13 +44,13 @@ pub use run::Summary;
 pub use sample::Sampling;
 pub use uploads::{ABORTED_AGE, UPLOAD_AGE};
 
-/// What is to be done.
+/// The tasks of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Task {
     /// Finish deletes.
     Deletes,
-    /// End multipart uploads that nobody finished.
+    /// Abort abandoned multipart uploads.
     Uploads,
     /// Make bucket and table agree.
     Reconcile,
@@ -59,38 +59,38 @@ pub enum Task {
     All,
 }
 
-/// How a run goes about it.
+/// The options of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// What is to be done.
+    /// The tasks to run.
     pub task: Task,
-    /// Whether anything is changed at all.
+    /// Changes the bucket and the table. Without it the run is a dry run.
     pub apply: bool,
-    /// Whether more may be removed in a day than a healthy system ever loses.
+    /// Ignores the daily limit of removals.
     pub force: bool,
-    /// Whether the table is filled from the bucket, and nothing else is done.
+    /// Fills the table from the bucket, and runs nothing else.
     pub rebuild: bool,
-    /// How many ranges the keys are parted into.
+    /// The number of ranges that the keys are split into.
     pub shards: u32,
-    /// The one range to work at; all of them at once where there is none.
+    /// The range to process. `None` processes all of them concurrently.
     pub shard: Option<u32>,
-    /// A sweep begins no sooner than this after the last one began.
+    /// The minimum time between the starts of two sweeps.
     pub every: Duration,
-    /// How much is done at once.
+    /// Page sizes and concurrency.
     pub pace: Pace,
-    /// How many requests a sample of the bucket may make.
+    /// The limits on the requests of a sample of the bucket.
     pub sampling: Sampling,
 }
 
-/// How much is done at once.
+/// Page sizes and concurrency.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
-    /// How many objects, and how many rows, are read at once.
+    /// The number of objects, and of rows, in one page.
     pub page: u16,
-    /// After how many keys that want something done there is a checkpoint. Each new row of a batch is a lock
-    /// in Postgres, of which there are a few thousand.
+    /// The number of keys that need a request after which a checkpoint is written. Each new row of
+    /// a batch holds a lock in Postgres, which has a few thousand.
     pub batch: usize,
-    /// How many objects S3 is asked about at once.
+    /// The number of concurrent HEAD requests.
     pub heads: usize,
 }
 
@@ -131,7 +131,7 @@ impl Maintain {
         Self::with_stores(env, settings, Stores::from_env(env).await?)
     }
 
-    /// The same with credentials that are renewed while it runs.
+    /// Like [`Maintain::from_env`], with credentials that are renewed during the run.
     pub async fn with_keys(env: &Environment, keys: Keys) -> Result<Self, ConfigError> {
         let settings = Settings::from_env(env)?;
         Self::with_stores(env, settings, Stores::with_keys(env, keys).await?)

@@ -1,4 +1,4 @@
-//! The command that finishes deletes, aborts abandoned uploads, and makes bucket and table agree. The
+//! The command that finishes deletes, aborts abandoned uploads and reconciles bucket and table. The
 //! Lambda function is `slipway-maintain-function`.
 
 use std::io::{self, Write as _};

@@ -1,4 +1,4 @@
-//! What was found and done, as numbers.
+//! The counts of a run.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -9,44 +9,45 @@ use std::sync::{Mutex, PoisonError};
 use serde_json::{Map, Value, json};
 use slipway_db::maintain::{Lease, UsageDrift};
 
-/// What is counted.
+/// A count of a [`Report`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Count {
-    /// Objects looked at.
+    /// Objects read.
     Objects,
-    /// Rows looked at, tombstones included.
+    /// Rows read, including tombstones.
     Rows,
     /// Objects that had no row and have one now.
     Recorded,
-    /// Rows that say again what S3 has.
+    /// Rows updated to what S3 has.
     Refreshed,
-    /// Rows dropped since S3 said 404.
+    /// Rows dropped because a HEAD returned 404.
     Forgotten,
-    /// Objects of deleted files removed.
+    /// Removed objects of deleted files.
     Removed,
-    /// Objects removed since they are too large or over a quota; a tombstone stays.
+    /// Objects refused by a limit, a rule or a quota. They are removed, and a tombstone remains.
     Refused,
     /// Tombstones dropped.
     Purged,
-    /// Multipart uploads that S3 had still open, and has not any more.
+    /// Multipart uploads aborted in S3.
     Aborted,
-    /// Rows of multipart uploads dropped, since they are over.
+    /// Dropped rows of multipart uploads that have ended.
     Closed,
-    /// Users whose usage was not the sum of their rows.
+    /// Users with a usage other than the sum of their rows.
     Drifted,
-    /// Objects and rows whose keys are not ours: never touched.
+    /// Objects and rows with keys that are not keys of Slipway. They are never changed.
     Foreign,
-    /// Rows of objects in another bucket: never touched.
+    /// Rows of objects in another bucket. They are never changed.
     Elsewhere,
-    /// Rows without an object that are younger than the sweep: left to the next one.
+    /// Rows without an object that are newer than the start of the sweep, left to the next sweep.
     Young,
-    /// Rows without an object, and objects to be refused, that were kept, since more want `--force`.
+    /// Rows without an object, and objects to refuse, that were kept because they exceed the daily
+    /// allowance and `--force` is not set.
     Withheld,
     /// Sweeps skipped because another worker holds the lease.
     Busy,
-    /// Files of a user who is erased.
+    /// Files that `--erase` deletes.
     Erased,
-    /// What failed, and is left to the next run.
+    /// Failures. The next run repeats the step.
     Failed,
 }
 
@@ -71,20 +72,20 @@ const NAMES: [&str; 18] = [
     "failed",
 ];
 
-/// The numbers of one run. Several sweeps add to it while a progress line reads it.
+/// The counts of one run. Concurrent sweeps add to them while the progress line reads them.
 #[derive(Default)]
 pub struct Report {
     counts: [AtomicU64; NAMES.len()],
     /// The lease that kept this run from a sweep.
     lease: Mutex<Option<Lease>>,
     list: Option<List>,
-    /// About how many objects a rebuild will see; 0 where that is not known.
+    /// The estimated number of objects of a rebuild, or 0 if it is unknown.
     expected: AtomicU64,
-    /// Hashes of the users whose usage was not the sum. A dry run repairs nothing, and meets some of them twice.
+    /// Hashes of the users counted as drifted. A dry run repairs nothing, so it finds some twice.
     drifted: Mutex<HashSet<u64>>,
 }
 
-/// Called with what is counted and the key, or the user, that it was.
+/// Called with the count and the key or user that is counted.
 type List = Box<dyn Fn(Count, &str) + Send + Sync>;
 
 impl fmt::Debug for Report {
@@ -93,12 +94,12 @@ impl fmt::Debug for Report {
     }
 }
 
-/// The numbers of one batch or of one sweep.
+/// The counts of one batch or of one sweep.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally([u64; NAMES.len()]);
 
 impl Count {
-    /// Its name in the numbers.
+    /// The name of the count in JSON.
     #[must_use]
     pub const fn name(self) -> &'static str {
         NAMES[self as usize]
@@ -106,7 +107,7 @@ impl Count {
 }
 
 impl Report {
-    /// A report that also passes on every key that it counts.
+    /// A report that also passes every counted key to `list`.
     #[must_use]
     pub fn listing(list: impl Fn(Count, &str) + Send + Sync + 'static) -> Self {
         Self {
@@ -115,13 +116,13 @@ impl Report {
         }
     }
 
-    /// How many so far.
+    /// The current value of a count.
     #[must_use]
     pub fn get(&self, what: Count) -> u64 {
         self.counts[what as usize].load(Ordering::Relaxed)
     }
 
-    /// All of them by name.
+    /// All counts by name.
     #[must_use]
     pub fn to_json(&self) -> Map<String, Value> {
         named(
@@ -135,7 +136,7 @@ impl Report {
         self.counts[what as usize].fetch_add(number as u64, Ordering::Relaxed);
     }
 
-    /// Counts the keys, and lists them.
+    /// Counts and lists the keys.
     pub(crate) fn count_keys<'k>(&self, what: Count, keys: impl Iterator<Item = &'k str>) {
         for key in keys {
             self.count(what, 1);
@@ -150,7 +151,7 @@ impl Report {
         }
     }
 
-    /// Those of these users that were not counted before as drifted.
+    /// The users of `drifted` that this report has not counted as drifted before.
     pub(crate) fn newly_drifted<'d>(&self, drifted: &'d [UsageDrift]) -> Vec<&'d str> {
         let mut seen = self.drifted.lock().unwrap_or_else(PoisonError::into_inner);
         let users = drifted.iter().map(|drift| drift.user.as_str());
@@ -174,7 +175,7 @@ impl Report {
         self.expected.store(objects, Ordering::Relaxed);
     }
 
-    /// About how many objects a rebuild will see, by a sample of the bucket; 0 where there is none.
+    /// The estimated number of objects of a rebuild, from a sample of the bucket, or 0 without one.
     #[must_use]
     pub fn expected(&self) -> u64 {
         self.expected.load(Ordering::Relaxed)
@@ -197,7 +198,7 @@ impl Report {
 }
 
 impl Tally {
-    /// Reads what [`Tally::to_json`] wrote; what it does not know is none.
+    /// Parses the output of [`Tally::to_json`]. A missing count is 0.
     pub(crate) fn parse(json: &str) -> Self {
         let value: Value = serde_json::from_str(json).unwrap_or_default();
         Self(NAMES.map(|name| value.get(name).and_then(Value::as_u64).unwrap_or_default()))

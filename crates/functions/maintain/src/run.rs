@@ -1,4 +1,4 @@
-//! One run: the tasks it was asked for, one after the other.
+//! One run: executes the requested tasks one after the other.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -16,31 +16,31 @@ use crate::sweep::Range;
 use crate::uploads::Uploads;
 use crate::{Deadline, Maintain, Options, Report, Task, shards};
 
-/// How a run ended.
+/// The result of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
-    /// Whether everything was looked at and nothing failed. If not, the next run continues at the checkpoint.
+    /// Set if all tasks completed without failure. If not, the next run continues from there.
     pub finished: bool,
-    /// Why it stopped before the end, other than at its deadline.
+    /// The errors that stopped tasks early. A passed deadline is not an error.
     pub stopped: Option<String>,
-    /// The code of that.
+    /// The code of the first such error.
     pub code: Option<Code>,
-    /// Whether rows were kept, or objects left, that only `--force` removes.
+    /// Set if the limit of removals withheld rows or objects. Only `--force` removes them.
     pub needs_force: bool,
-    /// How much failed.
+    /// The number of failures.
     pub failed: u64,
-    /// Whether anything was changed at all.
+    /// Set if the run was allowed to change anything. False for a dry run.
     pub applied: bool,
 }
 
 impl Summary {
-    /// Whether nothing failed and nothing wants a person.
+    /// Returns `true` if nothing failed and no decision of the operator is needed.
     #[must_use]
     pub const fn is_ok(&self) -> bool {
         self.failed == 0 && !self.needs_force && self.stopped.is_none()
     }
 
-    /// With the numbers of `report`.
+    /// The summary and the counts of `report` as one JSON object.
     #[must_use]
     pub fn to_json(&self, report: &Report) -> Value {
         let mut json = report.to_json();
@@ -57,7 +57,7 @@ impl Summary {
 }
 
 impl Options {
-    /// However much there is to do, what comes after it gets its share of the time.
+    /// Half of the remaining time if other tasks follow, so that a long task leaves them the rest.
     fn share<'a>(&self, deadline: Deadline<'a>) -> Deadline<'a> {
         if self.task == Task::All {
             deadline.half()
@@ -67,7 +67,7 @@ impl Options {
     }
 }
 
-/// How the tasks of a run ended so far.
+/// The combined result of the tasks that have run so far.
 #[derive(Default)]
 struct End {
     unfinished: bool,
@@ -96,7 +96,7 @@ impl End {
     }
 }
 
-/// Why a task stopped, and what helps.
+/// Describes the error that stopped a task, and its remedy.
 pub(crate) fn reason(error: &Error) -> String {
     let causes = error.causes();
     if denied(error) {
@@ -110,7 +110,7 @@ pub(crate) fn reason(error: &Error) -> String {
 }
 
 impl Maintain {
-    /// Does what `options` say until it is done or `deadline` comes, and counts in `report`.
+    /// Runs the tasks of `options` until all are done or `deadline` passes. Counts into `report`.
     pub async fn run(&self, options: &Options, deadline: Deadline<'_>, report: &Report) -> Summary {
         let mut end = End::default();
         let asked = |task| matches!(options.task, Task::All) || options.task == task;
@@ -170,7 +170,7 @@ impl Maintain {
         Ok(())
     }
 
-    /// The ranges to work at, whose sweeps have begun, unless this is a dry run.
+    /// Returns the key ranges to sweep. With `apply`, first plans their sweeps in Postgres.
     async fn ranges<'a>(
         &'a self,
         options: &'a Options,
@@ -190,7 +190,7 @@ impl Maintain {
         if options.rebuild {
             let under_way = self.db.sweeps_under_way("rebuild").await?;
             if options.apply && !under_way.is_empty() && is_empty {
-                // Its rows are gone, so its checkpoints are worth nothing.
+                // The table was lost again during this rebuild, so its checkpoints are invalid.
                 self.db.restart_sweeps("rebuild").await?;
             }
             if options.apply && !under_way.is_empty() {
@@ -198,7 +198,7 @@ impl Maintain {
                     .into_iter()
                     .map(|shard| {
                         let first = shard.starts_with("rebuild 0/");
-                        // The keys are those that were planned.
+                        // The range comes from the checkpoint, so this one is ignored.
                         (range(shard, first), KeyRange::ALL)
                     })
                     .collect());
@@ -235,7 +235,7 @@ impl Maintain {
             .collect())
     }
 
-    /// Where the keys are split: by a sample of the rows, or of the bucket where the table has too few.
+    /// The keys between the ranges: from a sample of rows, or of objects if there are few rows.
     async fn bounds(
         &self,
         options: &Options,
@@ -255,7 +255,7 @@ impl Maintain {
         report.expect(sample.total());
         let bounds = sample.bounds(count);
         if bounds.is_empty() {
-            // Hardly any objects, wherever the keys are split.
+            // There are too few objects to sample, so any split will do.
             return Ok(shards::even_bounds(count));
         }
         Ok(bounds)
@@ -271,7 +271,7 @@ fn unplanned(range: &KeyRange) -> Sweep {
     }
 }
 
-/// The sweeps of an interrupted rebuild, which continue as they were planned, whatever `shards` says now.
+/// The sweeps of an interrupted rebuild. They keep their ranges even if `shards` has changed.
 fn continued(under_way: Vec<String>, shards: u32) -> Vec<String> {
     let planned = under_way
         .first()

@@ -1,14 +1,17 @@
-//! A sample of the keys in the bucket, to split them into ranges of about as many keys each, and to estimate how many there
-//! are.
+//! Samples the keys in the bucket, to split them into ranges of similar size and to estimate their
+//! number.
 //!
-//! A table that is empty knows nothing of the keys, and owners are not spread over the alphabet: `user-…`, `auth0|…` and
-//! hexadecimal ids each leave most of it unused. S3 lists in the order of the keys and can begin anywhere, but it does not
-//! count. So the sample is taken in three steps, each with a fixed number of requests:
+//! An empty table does not show how keys are distributed, and owners are not spread evenly over the
+//! alphabet: `user-…`, `auth0|…` and hexadecimal ids each leave most of it unused. S3 lists in the
+//! order of the keys and can start anywhere, but it does not count. So the sample is taken in three
+//! steps, each with a limited number of requests:
 //!
-//! 1. The first pages. A small bucket ends there, and the sample is then all of it.
-//! 2. The owners, 1,000 in a page: with the delimiter `/`, S3 lists each once, however many files it has.
-//! 3. The number of files of some owners, evenly chosen from that list. One page tells it, unless there are more than a
-//!    page; then [`busy`] estimates it from the times in the ids. An owner that was not chosen counts as the average.
+//! 1. The first pages. A small bucket ends there, and the sample then contains every key.
+//! 2. The owners, 1,000 in a page: with the delimiter `/`, S3 lists each once, whatever the number
+//!    of its files.
+//! 3. The number of files of some owners, selected evenly from that list. One page of an owner's
+//!    keys shows the number, unless there are more keys than one page holds. Then [`busy`]
+//!    estimates it from the times in the ids. An owner that was not selected counts as the average.
 
 mod busy;
 
@@ -16,25 +19,25 @@ use futures_util::stream::{self, StreamExt as _};
 use slipway_core::Error;
 use slipway_s3::Bucket;
 
-/// How many requests a sample may make.
+/// The limits on the requests of a sample.
 #[derive(Clone, Copy, Debug)]
 pub struct Sampling {
-    /// How many entries a page has.
+    /// The number of entries in a page.
     pub page: u16,
-    /// How many pages are read to see whether the bucket ends there.
+    /// The number of pages read first. If the bucket ends there, the sample is exact.
     pub first_pages: usize,
-    /// How many pages of owners are read.
+    /// The maximum number of pages of owners.
     pub owner_pages: usize,
-    /// Of how many owners the files are counted.
+    /// The maximum number of owners whose files are counted.
     pub owners: usize,
-    /// How many pages are read of owners with more than a page of files, all together.
+    /// The number of pages for all owners with more than a page of files.
     pub busy_pages: usize,
-    /// How many requests run at the same time.
+    /// The number of concurrent requests.
     pub at_once: usize,
 }
 
 impl Default for Sampling {
-    /// At 200 ms a page, 10 s for a small bucket and about a minute for a large one.
+    /// At 200 ms per page: 10 s for a small bucket, and about a minute for a large one.
     fn default() -> Self {
         Self {
             page: slipway_s3::MAX_LIST,
@@ -47,11 +50,11 @@ impl Default for Sampling {
     }
 }
 
-/// Some keys in their order, and how many keys each stands for.
+/// Some keys in order, and the number of keys that each represents.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Sample {
     points: Vec<(String, f64)>,
-    /// Whether every key was counted.
+    /// Set if every key was counted.
     pub(crate) is_exact: bool,
 }
 
@@ -96,7 +99,8 @@ impl Sample {
             }
         }
         drop(pages);
-        // One page after the other, so that no owner takes more than a minute.
+        // The pages of one owner are read one after the other, so this keeps each owner under a
+        // minute.
         let each = (sampling.busy_pages / busy.len().max(1)).clamp(2, 256);
         let mut estimates = stream::iter(busy)
             .map(|at| {
@@ -114,7 +118,7 @@ impl Sample {
         })
     }
 
-    /// How many keys there are, or about.
+    /// The number of keys: exact if `is_exact` is set, otherwise an estimate.
     pub(crate) fn total(&self) -> u64 {
         let sum: f64 = self.points.iter().map(|(_, weight)| weight).sum();
         #[expect(
@@ -126,7 +130,8 @@ impl Sample {
         total
     }
 
-    /// `shards - 1` keys that split the sample evenly, each the last key of its range; fewer where it has too few keys.
+    /// `shards - 1` keys that split the sample evenly, each the last key of its range. Fewer if the
+    /// sample has too few keys.
     pub(crate) fn bounds(&self, shards: u32) -> Vec<String> {
         let sum: f64 = self.points.iter().map(|(_, weight)| weight).sum();
         let (mut bounds, mut part) = (Vec::<String>::new(), 1);
@@ -141,7 +146,7 @@ impl Sample {
                 if after < even {
                     break;
                 }
-                // A point may stand for many keys: the range ends on the side of it that is nearer.
+                // A point may represent many keys: the range ends at the nearer side of it.
                 let bound = if even - before < after - even {
                     previous
                 } else {
@@ -156,7 +161,7 @@ impl Sample {
             }
             (before, previous) = (after, Some(key));
         }
-        // What is left is in the last point, which is best a range of its own.
+        // The last point contains the remaining keys and is best a range of its own.
         if part < shards
             && let Some(bound) = previous
             && bounds.last() != Some(bound)
@@ -168,7 +173,7 @@ impl Sample {
     }
 }
 
-/// What the keys of each owner begin with. Beyond the last page, one entry stands for all that follow.
+/// The key prefix of each owner. The last entry represents all owners after the last page.
 async fn owners(bucket: &Bucket, sampling: &Sampling) -> Result<Vec<String>, Error> {
     let (mut owners, mut after) = (Vec::new(), String::new());
     for _ in 0..sampling.owner_pages {
@@ -182,13 +187,13 @@ async fn owners(bucket: &Bucket, sampling: &Sampling) -> Result<Vec<String>, Err
     Ok(owners)
 }
 
-/// At most `most` indices below `len`, as far apart as they can be.
+/// At most `most` indices below `len`, spread evenly.
 fn spread(len: usize, most: usize) -> impl Iterator<Item = usize> {
     let count = len.min(most);
     (0..count).map(move |part| part * len / count)
 }
 
-/// One point for each owner that was not counted, with the average of those that were.
+/// The counted points, and one point with the average count for each owner that was not counted.
 fn with_average(
     owners: Vec<String>,
     counts: Vec<Option<Vec<(String, f64)>>>,
@@ -203,7 +208,7 @@ fn with_average(
         .into_iter()
         .zip(counts)
         .flat_map(|(owner, points)| {
-            // Where a range ends with this owner, it must end after the owner's last key.
+            // A range that ends with this owner must end after the owner's last key.
             points.unwrap_or_else(|| vec![(format!("{}0", owner.trim_end_matches('/')), average)])
         })
         .collect()

@@ -1,11 +1,12 @@
-//! Parting all keys into ranges that several can sweep at once.
+//! Splits the keys into ranges that workers sweep concurrently.
 
 use slipway_db::maintain::KeyRange;
 
 /// The bytes with which an owner may start, in order.
 const ALPHABET: &[u8] = b"-.0123456789@ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~";
 
-/// One range more than there are bounds: each ends with its bound, the last never.
+/// Returns one range more than there are bounds. Each range ends with its bound, and the last has
+/// no end.
 pub(crate) fn ranges(bounds: Vec<String>) -> Vec<KeyRange> {
     let mut from = String::new();
     let mut ranges = Vec::with_capacity(bounds.len() + 1);
@@ -19,7 +20,7 @@ pub(crate) fn ranges(bounds: Vec<String>) -> Vec<KeyRange> {
     ranges
 }
 
-/// Even parts of what the first two bytes of an owner may be: for a table that has too few rows to go by.
+/// Splits the possible first two bytes of an owner evenly, for a table with too few rows to sample.
 pub(crate) fn even_bounds(shards: u32) -> Vec<String> {
     let pairs = ALPHABET.len() * ALPHABET.len();
     let shards = usize::try_from(shards)
@@ -52,7 +53,7 @@ mod tests {
                 char::from(byte)
             );
             let begins = slipway_core::ObjectKey::parse(&key).is_ok();
-            // A dot and a tilde only begin longer names.
+            // A dot or a tilde is the first byte of longer names only.
             let begins = begins || byte == b'.' || byte == b'~';
             assert_eq!(begins, ALPHABET.contains(&byte), "{}", char::from(byte));
         }

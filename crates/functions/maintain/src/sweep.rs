@@ -1,4 +1,4 @@
-//! Sweeping a range of keys: batch after batch, with a checkpoint after each.
+//! Sweeps a range of keys: batch after batch, with a checkpoint after each.
 
 mod batch;
 mod dry;
@@ -17,11 +17,11 @@ use batch::BatchWorker;
 use dry::Ledger;
 use merge::Merge;
 
-/// How long a sweep stays with a worker of which nothing is heard. A batch takes a second; one for
-/// which S3 does not answer, a minute or two.
+/// The time after which another worker may take over a sweep. A batch takes a second, or a minute
+/// or two if S3 does not respond.
 const LEASE: Duration = Duration::from_mins(5);
 
-/// How many users are asked for at once.
+/// The number of users in one page.
 const USERS: u32 = 1000;
 
 /// One range of keys.
@@ -29,18 +29,18 @@ pub(crate) struct Range<'a> {
     pub(crate) maintain: &'a Maintain,
     pub(crate) options: &'a Options,
     pub(crate) report: &'a Report,
-    /// What may still be removed, by all ranges together.
+    /// The rest of the allowance, which all ranges share.
     pub(crate) allowance: &'a Allowance<'a>,
     /// The sweep's name in the table of checkpoints.
     pub(crate) shard: String,
-    /// Whether the table is rebuilt from nothing, so that no usage counts.
+    /// Set if an empty table is rebuilt. Recorded usage is then ignored.
     pub(crate) is_empty: bool,
-    /// Whether the users whom no key leads to are this range's to audit.
+    /// Set for the range that also audits the users without keys.
     pub(crate) first: bool,
 }
 
 impl Range<'_> {
-    /// Goes on with the sweep of the range where it stands; answers whether it came to its end.
+    /// Continues the sweep of the range from its checkpoint. Returns whether it reached the end.
     pub(crate) async fn run(&self, deadline: Deadline<'_>) -> Result<bool, Error> {
         let own = Checkpoint {
             shard: self.shard.clone(),
@@ -57,14 +57,15 @@ impl Range<'_> {
             }
         };
         let result = Box::pin(self.sweep(sweep, Some(&own), deadline)).await;
-        // After an error too: the checkpoint stands, and whoever comes next need not wait.
+        // Released after an error as well: the checkpoint is kept, and the next worker does not
+        // have to wait.
         let released = db.release_sweep(&own).await;
         let finished = result?;
         released?;
         Ok(finished)
     }
 
-    /// Sweeps without a checkpoint where there is no `own`, as a dry run does.
+    /// Sweeps. Without `own`, as in a dry run, no checkpoint is written.
     pub(crate) async fn sweep(
         &self,
         sweep: Sweep,
@@ -74,9 +75,9 @@ impl Range<'_> {
         let mut total = Tally::parse(&sweep.counters);
         let mut ledger = Ledger::new(self.is_empty);
         let mut merge = Merge::new(self.maintain, self.options.pace, &sweep);
-        // The checkpoint, and how far this run has come. They part where a key failed: the
-        // checkpoint stays in front of it, so that the next run begins there, and this run takes
-        // what comes after it.
+        // The checkpoint and the position of this run. They differ after a key has failed: the
+        // checkpoint stays before that key, so that the next run starts there, while this run
+        // continues with the keys after it.
         let (mut checkpoint, mut held) = (sweep.position, false);
         while !deadline.has_passed() {
             let mut worker = BatchWorker::new(
@@ -96,7 +97,7 @@ impl Range<'_> {
                     Ok::<_, Error>((until, is_last))
                 })
                 .await;
-            // Also what was done before it failed or time ran out: it was done.
+            // Steps that were done before a failure or the deadline count as well.
             self.report.add(&worker.tally);
             let Some(done) = done else { break };
             let (until, is_last) = done?;
@@ -115,8 +116,8 @@ impl Range<'_> {
         Ok(false)
     }
 
-    /// Whether the sweep is still this worker's. If not, another worker found the lease expired and
-    /// took the sweep: both did the same, and the other continues.
+    /// Writes the checkpoint. Returns `false` if another worker found the lease expired and took
+    /// the sweep. Both then did the same work, and the other worker continues.
     async fn save(
         &self,
         own: Option<&Checkpoint>,
@@ -146,7 +147,7 @@ impl Range<'_> {
         Ok(true)
     }
 
-    /// Users who have a usage and no live row: no key led to them.
+    /// Audits the users who have a usage and no live row: no key leads to them.
     async fn audit_others(&self, deadline: Deadline<'_>) -> Result<bool, Error> {
         let db = &self.maintain.db;
         let mut after = String::new();

@@ -1,4 +1,4 @@
-//! Multipart uploads that end: those that nobody finished, and rows of those that are over.
+//! Aborts abandoned multipart uploads, and drops the rows of uploads that have ended.
 
 use std::time::Duration;
 
@@ -12,41 +12,43 @@ use time::OffsetDateTime;
 use crate::report::Count;
 use crate::{Deadline, Maintain, Options, Report};
 
-/// How many rows are taken at once.
+/// The number of rows in one page.
 const PAGE: u32 = 1000;
 
-/// An upload that was begun longer ago is abandoned.
+/// The age at which an upload counts as abandoned.
 pub const UPLOAD_AGE: Duration = Duration::from_hours(7 * 24);
 
-/// One that was given up keeps its row so long: giving it up may be repeated.
+/// The time for which an aborted upload keeps its row, because the abort may be repeated.
 pub const ABORTED_AGE: Duration = Duration::from_hours(24);
 
-/// One run over the rows, and then over S3's open uploads. What is ended is in neither list any more, so a run
-/// that was stopped needs no checkpoint. Every step may be repeated and left at any point: a row goes only after S3
-/// has given up its upload and has said whether there is an object.
+/// One run over the rows, and then over S3's open uploads. An upload that has ended is in neither
+/// list, so an interrupted run needs no checkpoint. Each step can be repeated and interrupted at
+/// any point: a row is dropped only after S3 has aborted its upload and a HEAD has shown whether
+/// there is an object.
 pub(crate) struct Uploads<'a> {
     pub(crate) maintain: &'a Maintain,
     pub(crate) options: &'a Options,
     pub(crate) report: &'a Report,
 }
 
-/// What became of one.
+/// The result of ending one upload.
 struct End {
-    /// S3 still had it.
+    /// The upload was still open in S3.
     aborted: bool,
-    /// There was a file of which nobody had heard.
+    /// The upload had been completed without a row, and its file was recorded.
     recorded: bool,
 }
 
 impl Uploads<'_> {
-    /// Answers whether it came to the end before the deadline.
+    /// Returns `false` if the deadline passed first.
     pub(crate) async fn run(&self, deadline: Deadline<'_>) -> Result<bool, Error> {
-        // Where the whole bucket is missing, S3 would know no upload and no object.
+        // If the bucket itself were missing, S3 would report neither uploads nor objects.
         self.maintain.stores.bucket.list_after("", 1).await?;
         Ok(self.rows(deadline).await? && self.strays(deadline).await?)
     }
 
-    /// Rows whose file is recorded, that are too old, or that were given up a while ago.
+    /// Processes the rows whose file is recorded, that are too old, or whose upload was aborted a
+    /// while ago.
     async fn rows(&self, deadline: Deadline<'_>) -> Result<bool, Error> {
         let mut after = None;
         loop {
@@ -78,7 +80,7 @@ impl Uploads<'_> {
         }
     }
 
-    /// Ends these uploads in S3, and returns those whose row may go.
+    /// Ends these uploads in S3, and returns the ids of the rows to drop.
     async fn end(&self, page: &[OldUpload]) -> Result<Vec<FileId>, Error> {
         let mut ends = stream::iter(page)
             .map(async |upload| {
@@ -104,7 +106,8 @@ impl Uploads<'_> {
         Ok(closed)
     }
 
-    /// Gives it up, and looks whether completing was faster: then the file is recorded, and nothing is lost.
+    /// Aborts the upload and then records the object, if there is one: a client may have completed
+    /// the upload before the abort.
     async fn end_one(&self, upload: &OldUpload) -> Result<End, Error> {
         let recorder = self.maintain.recorder();
         let bucket = &self.maintain.stores.bucket;
@@ -117,8 +120,9 @@ impl Uploads<'_> {
         })
     }
 
-    /// S3's open uploads that have no row and are old: of a call that was cut short, or from before the table was
-    /// lost. Those that have a row were the rows' affair; those under foreign keys are nobody's of ours.
+    /// Aborts S3's open uploads that have no row and are old. They remain from an interrupted
+    /// request, or from before the table was lost. Uploads with a row were processed before, and
+    /// uploads under foreign keys are never aborted.
     async fn strays(&self, deadline: Deadline<'_>) -> Result<bool, Error> {
         let bucket = &self.maintain.stores.bucket;
         let mut after = None;
@@ -146,7 +150,7 @@ impl Uploads<'_> {
         }
     }
 
-    /// Those of ours that are old and that no row knows.
+    /// The uploads of `page` that are old, have a key of Slipway and have no row.
     async fn without_row<'a>(
         &self,
         page: &'a [OpenUpload],
@@ -190,7 +194,8 @@ impl Uploads<'_> {
         Ok(())
     }
 
-    /// Leaves an upload to the next run, or fails where S3 refuses the credentials: the others would fail as well.
+    /// Logs a failure and leaves the upload to the next run. Fails if S3 refuses the credentials,
+    /// because every other request would fail as well.
     fn failed(&self, error: Error, key: &str) -> Result<(), Error> {
         if denied(&error) {
             return Err(error);

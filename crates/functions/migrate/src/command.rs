@@ -8,15 +8,15 @@ use slipway_core::env::Environment;
 
 use crate::{Migrate, copies, diagnose};
 
-/// What `--help` says.
+/// The output of `--help`.
 const HELP: &str = "\
 Usage: migrate [OPTION]
 
-Applies what is missing of the schema to the Postgres at DATABASE_URL (or DATABASE_URL_UNPOOLED).
-It may be run again, and by several at once.
+Applies the missing migrations to the Postgres at DATABASE_URL (or DATABASE_URL_UNPOOLED).
+It is safe to run repeatedly and concurrently.
 
   --status                   show what has been applied, and change nothing
-  --diagnose                 say, as lines of JSON, whether the functions can work with it, and change nothing
+  --diagnose                 report as lines of JSON whether the functions can use it, and change nothing
   --import-tutorial-table    put the s3_files table of a tutorial aside as s3_files_tutorial, with all its
                              rows, make ours, and plan a new key for each old object
   --tutorial-copies BUCKET   print the S3 copies that bring those objects under their new keys; a copied
@@ -24,25 +24,25 @@ It may be run again, and by several at once.
   --help                     show this
 ";
 
-/// What to do.
+/// A parsed command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Apply what is missing.
+    /// Apply the missing migrations.
     Apply,
     /// Show what has been applied.
     Status,
-    /// Say whether the functions can work with it.
+    /// Report whether the functions can use the database.
     Diagnose,
-    /// Put a tutorial's table aside.
+    /// Rename the table of a tutorial and create ours.
     ImportTutorialTable,
-    /// Print the copies to make in this bucket.
+    /// Print the copy commands for this bucket.
     TutorialCopies(String),
-    /// Show how it is used.
+    /// Print the help.
     Help,
 }
 
 impl Command {
-    /// Reads the arguments; fails with a sentence.
+    /// Parses the arguments. The error is a message for the user.
     pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Self, String> {
         let args: Vec<String> = args
             .into_iter()
@@ -61,7 +61,7 @@ impl Command {
         }
     }
 
-    /// Does it, and tells `out` of it.
+    /// Runs the command and writes its result to `out`.
     pub async fn run(
         &self,
         env: &Environment,

@@ -6,7 +6,7 @@ use std::io::Write;
 use slipway_db::Db;
 use slipway_db::migrations::TutorialCopy;
 
-/// Prints one `aws s3 cp` for each object that has no row yet. Run again, it prints the remaining ones.
+/// Prints one `aws s3 cp` for each object without a row. A repeated run prints the remaining ones.
 pub(crate) async fn print(
     db: &Db,
     bucket: &str,

@@ -1,7 +1,9 @@
-//! The custom resource of CloudFormation: its request arrives as an event, and the response is sent to a URL in it.
+//! The custom resource of CloudFormation: its request arrives as an event, and the response is sent
+//! to a URL in it.
 //!
-//! Source: "Custom resource request and response reference", AWS CloudFormation User Guide. Every outcome is
-//! reported, a failure with its reason, because CloudFormation waits for it. The URL is signed, so no message contains it.
+//! Source: "Custom resource request and response reference", AWS CloudFormation User Guide.
+//! CloudFormation waits for a response, so every outcome is reported, a failure with its reason.
+//! The URL is signed, so no message contains it.
 
 use std::error::Error;
 use std::time::{Duration, SystemTime};
@@ -52,13 +54,14 @@ struct Answer<'a> {
 }
 
 impl Request {
-    /// The request in `event`; `None` if CloudFormation did not send it.
+    /// The request in `event`. `None` if CloudFormation did not send it.
     #[must_use]
     pub fn parse(event: &Value) -> Option<Self> {
         Self::deserialize(event).ok()
     }
 
-    /// Handles the request and responds. It fails only if the response did not arrive; Lambda then retries.
+    /// Handles the request and responds. Fails only if the response did not arrive. Lambda then
+    /// retries.
     pub async fn handle(
         &self,
         migrate: Result<&Migrate, &ConfigError>,

@@ -1,4 +1,5 @@
-//! `migrate --diagnose`: checks the database as the functions see it, for `cargo dev doctor` and for people.
+//! `migrate --diagnose`: checks the database as the functions see it, for `cargo dev doctor` and
+//! for operators.
 
 use std::error::Error;
 use std::io::Write;

@@ -29,26 +29,26 @@ use tokio::time::timeout;
 pub use command::Command;
 pub use custom_resource::Request as CustomResource;
 
-/// Kept of the time that Lambda gives, for writing the answer.
+/// The part of the invocation's time that is reserved for the response.
 const RESERVE: Duration = Duration::from_secs(1);
 
-/// What migrating needs: the database.
+/// The context of migrations: the database.
 #[derive(Debug)]
 pub struct Migrate {
     db: Db,
 }
 
-/// What a run did, as the Lambda answers it.
+/// The result of a run, which is also the response of the Lambda.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Applied {
     /// The migrations that were missing, in order.
     pub applied: Vec<&'static str>,
-    /// The version that the database has now.
+    /// The current version of the database.
     pub version: i32,
 }
 
 impl Migrate {
-    /// Reads where the database is.
+    /// Reads the address of the database.
     pub fn from_env(env: &Environment) -> Result<Self, ConfigError> {
         const UNPOOLED: &str = "DATABASE_URL_UNPOOLED";
         let config = match env.optional(UNPOOLED) {
@@ -60,8 +60,8 @@ impl Migrate {
         })
     }
 
-    /// Handles one invocation: applies what is missing, or says in time that it could not. A migration that is cut
-    /// off is undone by Postgres, as it is one transaction.
+    /// Handles one invocation: applies the missing migrations, or fails before the deadline. A
+    /// migration is one transaction, so Postgres rolls back an interrupted one.
     pub async fn handle(
         &self,
         event: LambdaEvent<Value>,
@@ -75,7 +75,7 @@ impl Migrate {
         )
     }
 
-    /// Applies what is missing.
+    /// Applies the missing migrations.
     pub async fn apply(&self) -> Result<Applied, MigrateError> {
         Ok(Applied {
             applied: self.db.migrate().await?,

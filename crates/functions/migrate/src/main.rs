@@ -1,4 +1,5 @@
-//! Applies the migrations: as a command, or as a Lambda that applies missing ones on every invocation.
+//! Applies the migrations: as a command, or as a Lambda that applies missing ones on every
+//! invocation.
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! The program as people run it.
+//! The binary as operators run it.
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
@@ -120,7 +120,8 @@ async fn a_tutorials_table_is_imported_and_its_copies_are_printed() {
     );
 }
 
-/// As Neon prints it, trusted by way of `SSL_CERT_FILE` and `SSL_CERT_DIR`, as the layer of a deployment has them.
+/// A connection string as Neon prints it, with trust through `SSL_CERT_FILE` and `SSL_CERT_DIR`, as
+/// the Lambda layer of a deployment sets them.
 #[test]
 fn tls_trusts_what_the_environment_names() {
     let authority = Authority::new();
@@ -181,7 +182,7 @@ async fn as_a_lambda_every_invocation_applies_what_is_missing() {
         invoke().await,
         InvocationResult::Answered(json!({"applied": [], "version": version}))
     );
-    // A deployment must see that it failed, and why.
+    // A deployment must receive the failure and its reason.
     let admin = database.admin().await;
     admin
         .batch_execute("UPDATE slipway_migrations SET checksum = 'x'")

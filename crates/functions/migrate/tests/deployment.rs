@@ -1,4 +1,4 @@
-//! A deployment: CloudFormation's request, and the answer that it gets.
+//! A deployment: CloudFormation's request and the response to it.
 #![expect(
     clippy::expect_used,
     clippy::panic,
@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 const LIMIT: Duration = Duration::from_mins(1);
 
-/// Where answers are put: a real HTTP server, which gives `statuses` one after the other.
+/// The target of responses: a real HTTP server, which returns `statuses` one after the other.
 struct Inbox {
     address: String,
     puts: mpsc::UnboundedReceiver<(String, Value)>,
@@ -42,7 +42,7 @@ impl Inbox {
                     None => take(stream, status).await,
                     Some(acceptor) => match acceptor.accept(stream).await {
                         Ok(stream) => take(stream, status).await,
-                        // Who does not trust us sends nothing.
+                        // A client that does not trust the certificate sends nothing.
                         Err(_) => continue,
                     },
                 };
@@ -74,7 +74,7 @@ impl Inbox {
             head.starts_with("PUT /answer?Signature=hunter2 HTTP/1.1\r\n"),
             "{head}"
         );
-        // S3 signed it without a type, and would refuse another.
+        // S3 signed the URL without a content type, and would reject another one.
         assert!(head.contains("content-type: \r\n"), "{head}");
         assert!(!body.to_string().contains("hunter2"), "{body}");
         body
@@ -136,7 +136,7 @@ async fn a_deployment_migrates_and_says_what_it_did() {
     let applied = first["Data"]["Applied"].as_str().expect("names");
     assert!(applied.starts_with("0001_roles,"), "{applied}");
 
-    // An update keeps the id that there is, whatever it is.
+    // An update keeps the existing id, whatever it is.
     let mut update = inbox.request("Update");
     update["PhysicalResourceId"] = json!("of-old");
     lambda.invoke(&update, LIMIT).await;
@@ -148,13 +148,13 @@ async fn a_deployment_migrates_and_says_what_it_did() {
     assert_eq!(second["Data"]["Applied"], "");
     assert_eq!(second["Data"]["Version"], first["Data"]["Version"]);
 
-    // Deleting does nothing.
+    // A delete changes nothing.
     lambda.invoke(&inbox.request("Delete"), LIMIT).await;
     assert_eq!(inbox.put().await["Status"], "SUCCESS");
     let admin = database.admin().await;
     assert!(admin.batch_execute("SELECT FROM s3_files").await.is_ok());
 
-    // A roll-back to older code finds a newer schema, and leaves it.
+    // A rollback to older code finds a newer schema, and leaves it unchanged.
     let newer =
         "INSERT INTO slipway_migrations (version, name, checksum) VALUES (9999, 'later', 'x')";
     admin.batch_execute(newer).await.expect("a later version");
@@ -165,7 +165,7 @@ async fn a_deployment_migrates_and_says_what_it_did() {
         (&json!("SUCCESS"), &json!("9999"))
     );
 
-    // What is wrong is said.
+    // The response contains the reason.
     let changed = "UPDATE slipway_migrations SET checksum = 'x'";
     admin
         .batch_execute(changed)
@@ -218,7 +218,7 @@ async fn a_migration_that_takes_too_long_is_a_failure_in_time() {
         .expect("the lock");
     let mut inbox = Inbox::open(&["200 OK"], None).await;
     let lambda = start(&[("DATABASE_URL", database.url())]).await;
-    // 20 s of it are kept for the answer.
+    // 20 s of the time are reserved for the response.
     let outcome = lambda
         .invoke(&inbox.request("Create"), Duration::from_secs(22))
         .await;
@@ -278,7 +278,7 @@ async fn the_answer_goes_over_tls_to_whom_the_roots_vouch_for() {
     assert_eq!(inbox.put().await["Status"], "SUCCESS");
 }
 
-/// Secrets Manager, as far as these calls go.
+/// A Secrets Manager with the calls that these tests need.
 async fn secrets(answers: Vec<String>) -> (String, mpsc::UnboundedReceiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -350,7 +350,7 @@ async fn the_connection_string_may_come_from_secrets_manager_at_init() {
     );
     assert!(!asked.contains("hunter2"), "{asked}");
 
-    // A version is asked for where one is named.
+    // The request names a version if one is configured.
     let (endpoint, mut asked) = secrets(vec![answer]).await;
     let mut env = secret_env(endpoint);
     env.push(("DATABASE_URL_SECRET_VERSION", "v2".to_owned()));
@@ -373,7 +373,7 @@ async fn a_secret_that_is_not_given_out_is_named() {
         reason.contains("DATABASE_URL_SECRET_ARN") && reason.contains("AccessDeniedException"),
         "{reason}"
     );
-    // Tried again, in the same environment, once it may be read.
+    // The next invocation retries in the same environment, once the secret is readable.
     let again = lambda.invoke(&json!({}), LIMIT).await;
     assert!(matches!(again, InvocationResult::Answered(_)), "{again:?}");
 }

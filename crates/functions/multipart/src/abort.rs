@@ -13,10 +13,12 @@ struct Done {
 }
 
 impl Multipart {
-    /// Marks the upload as aborted, so that no more URLs are signed and it is not completed, and then aborts it in S3. If S3
-    /// fails, the call can be repeated; otherwise `maintain` finishes it.
+    /// Marks the upload as aborted, so that no more URLs are signed and it cannot be completed, and
+    /// then aborts it in S3. If S3 fails, the call can be repeated; otherwise `maintain` finishes
+    /// it.
     ///
-    /// If a completion was faster, there is an object. The file then stays, and the caller can delete it.
+    /// If a completion was faster, there is an object. The file then stays, and the caller can
+    /// delete it.
     pub(crate) async fn abort(&self, request: &Request, id: &str) -> Result<Reply, Error> {
         let (user, id) = (request.user(), parsed(id)?);
         let upload = self.stores.db.mark_aborted(user, id).await?;

@@ -1,4 +1,4 @@
-//! Beginning an upload.
+//! Creates an upload.
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -22,7 +22,7 @@ struct Body {
     metadata: Option<Metadata>,
 }
 
-/// What is well-formed. Whether it is allowed comes next.
+/// A well-formed request. A later step checks whether it is allowed.
 struct Intent {
     file_name: FileName,
     content_type: ContentType,
@@ -43,10 +43,9 @@ struct Created<'a> {
 }
 
 impl Multipart {
-    /// S3's upload is made before the row: a crash between the two leaves an upload that nobody
-    /// knows of and no part will ever join, which a lifecycle rule or `maintain` ends. The other
-    /// way round, a row would point at nothing, and the client would be told of an upload that
-    /// never was.
+    /// Create the upload in S3 before the row. A crash between the two leaves an upload in S3
+    /// without a row and without parts, which a lifecycle rule or `maintain` aborts. In the reverse
+    /// order, a row would refer to an upload that was never created, and the client could list it.
     pub(crate) async fn create(&self, request: &Request) -> Result<Reply, Error> {
         let intent = accept(request.json()?)?;
         let Intent {
@@ -87,8 +86,8 @@ impl Multipart {
             parts: *parts,
         };
         if let Err(error) = self.stores.db.add_upload(&upload).await {
-            // No client learns of this upload, be it one too many or not kept. Without this it
-            // would end as after a crash.
+            // The upload was refused or its row was not stored, so no client receives its id.
+            // Without this abort it would remain in S3, as after a crash.
             if let Err(error) = bucket.abort_upload(&key, &upload_id).await {
                 tracing::warn!(
                     fileId = %key.id(),

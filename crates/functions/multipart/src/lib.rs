@@ -68,7 +68,7 @@ impl Multipart {
         })
     }
 
-    /// Whether the completion of `upload` must not replace an object.
+    /// Returns whether the completion of `upload` must not replace an object.
     fn is_write_once(&self, upload: &UploadRow) -> bool {
         let rule = self.rules.get(upload.rule.as_ref());
         self.write_once || rule.is_some_and(Rule::write_once)

@@ -31,13 +31,14 @@ struct Signed {
 struct SignedPart {
     part_number: u16,
     url: String,
-    /// What the client must send with the PUT: nothing that a browser does not set itself, as at presign.
+    /// The headers that the client must send with the PUT. As at presign, a browser sets all of
+    /// them itself.
     headers: BTreeMap<&'static str, String>,
     size: u64,
 }
 
 impl Multipart {
-    /// In the order of the request; a number that comes again is answered once.
+    /// Returns the URLs in the order of the request. A repeated number is answered once.
     pub(crate) async fn sign(&self, request: &Request, id: &str) -> Result<Reply, Error> {
         let Body {
             part_numbers: Entries(part_numbers),
@@ -65,7 +66,7 @@ impl Multipart {
                 size,
             };
             let signed = self.uploads.part(&part, now);
-            // The same for all: they are signed for one moment.
+            // All URLs share one time of signing.
             ends = signed.expires_at;
             parts.push(SignedPart {
                 part_number: number,

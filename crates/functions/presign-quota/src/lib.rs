@@ -15,7 +15,7 @@ use slipway_core::limits::{check_quota, quota_bytes};
 use slipway_db::Db;
 use slipway_presign::Presign;
 
-/// What presigning within a quota needs.
+/// The context of presigning within a quota.
 #[derive(Debug)]
 pub struct PresignQuota {
     presign: Presign,

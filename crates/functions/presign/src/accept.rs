@@ -56,7 +56,7 @@ pub struct Intent {
 }
 
 impl Accepted {
-    /// The bytes of all uploads together; fails where one has no `size`, which a quota needs.
+    /// The total bytes of all uploads. Fails if one has no `size`, which a quota needs.
     pub fn total_bytes(&self) -> Result<u64, Error> {
         match self {
             Self::One(intent) => intent.declared(),

@@ -1,4 +1,4 @@
-//! The reply: a URL for each upload, and what must be sent with it.
+//! The response: a URL for each upload, and the headers to send with it.
 
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};

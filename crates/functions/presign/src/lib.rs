@@ -1,6 +1,6 @@
 //! `POST /presign-upload`: signs upload URLs without a database, a network or TLS.
 //!
-//! The signature covers everything that the upload may be: the key with the owner and a new id, the
+//! The signature covers all properties of the upload: the key with the owner and a new id, the
 //! content type, the file name, and the exact length and checksum if the client sent them. So
 //! nothing has to be stored before the upload.
 //!
@@ -22,7 +22,7 @@ use time::OffsetDateTime;
 
 pub use accept::Accepted;
 
-/// What presigning needs: limits, rules and a signer.
+/// The context of presigning: limits, rules and a signer.
 #[derive(Debug)]
 pub struct Presign {
     allowed: AllowedTypes,
@@ -32,7 +32,7 @@ pub struct Presign {
 }
 
 impl Presign {
-    /// Fails where a quota is set: this function could not keep it. `presign-quota` does.
+    /// Fails if a quota is set, because this function cannot enforce it. `presign-quota` does.
     pub fn from_env(env: &Environment) -> Result<Self, ConfigError> {
         if env.optional("USER_QUOTA_BYTES").is_some() {
             return Err(ConfigError::new(
@@ -57,7 +57,7 @@ impl Presign {
         })
     }
 
-    /// What the request asks for, if all of it is allowed.
+    /// The uploads that the request contains, if all are allowed.
     pub fn accept(&self, request: &Request) -> Result<Accepted, Error> {
         match request.route() {
             ("POST", "/presign-upload", _) => self.accept_all(request.json()?),
@@ -65,7 +65,7 @@ impl Presign {
         }
     }
 
-    /// URLs for all of it, for the caller of `request`.
+    /// Signs URLs for all uploads, for the caller of `request`.
     pub fn sign(&self, request: &Request, accepted: &Accepted) -> Result<Reply, Error> {
         answer::sign(&self.urls, request, accepted, OffsetDateTime::now_utc())
     }

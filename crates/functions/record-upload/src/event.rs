@@ -1,12 +1,12 @@
-//! What arrives: S3 notifications and EventBridge events, plain, from an SNS topic, or inside SQS
-//! messages.
+//! Parses payloads: S3 notifications and EventBridge events, plain, from an SNS topic, or inside
+//! SQS messages.
 //!
 //! SNS wraps a notification as a string: in `Sns.Message` of a record for Lambda, in `Message` of a
-//! body for SQS (unless the subscription has raw delivery). `MinIO` and `RustFS` send the
-//! notifications of S3 with a source of their own.
+//! body for SQS (unless the subscription has raw delivery). `MinIO` and `RustFS` send notifications
+//! in S3's format with their own source.
 //!
-//! An event of S3 only says "look at this key": nothing else that it claims is read. A scanner's is
-//! believed in what it found, since nobody else can be asked.
+//! An event of S3 only names a key to check: its other fields are ignored. The result in a
+//! scanner's event is trusted, because no other source has it.
 
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
@@ -17,7 +17,7 @@ use slipway_core::ScanStatus;
 pub(crate) enum Event {
     /// A batch whose messages fail one by one.
     Sqs(Vec<Message>),
-    /// Anything delivered directly: it fails or succeeds as a whole.
+    /// A direct delivery: it fails or succeeds as a whole.
     Direct(Vec<Notice>),
 }
 
@@ -28,19 +28,19 @@ pub(crate) struct Message {
     pub(crate) notices: Vec<Notice>,
 }
 
-/// What one record says.
+/// The content of one record.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Notice {
-    /// Something happened to an object.
+    /// An object was created, removed or expired.
     Object { bucket: String, key: String },
-    /// A malware scanner has looked at an object.
+    /// A malware scanner has scanned an object.
     Scan {
         bucket: String,
         key: String,
         etag: String,
         status: ScanStatus,
     },
-    /// S3 tried the connection, or something that is none of our business happened.
+    /// A test event of S3, or an event that is not about an object.
     Unknown,
 }
 
@@ -76,7 +76,7 @@ fn notices(payload: &Value) -> Vec<Notice> {
         return vec![notice.unwrap_or(Notice::Unknown)];
     }
     let of_record = |record: &Value| {
-        // Of all sources of events for Lambda, SNS alone begins this name with a capital.
+        // Among the event sources of Lambda, only SNS capitalises this name.
         if text(record, "/EventSource") == Some("aws:sns") {
             return published(record, "/Sns/Message");
         }
@@ -85,12 +85,12 @@ fn notices(payload: &Value) -> Vec<Notice> {
     records.iter().flat_map(of_record).collect()
 }
 
-/// Whether the body of an SQS message is what SNS makes of a notification.
+/// Returns `true` if the body of an SQS message is a notification that SNS has wrapped.
 fn is_sns(body: &Value) -> bool {
     text(body, "/Type") == Some("Notification") && text(body, "/TopicArn").is_some()
 }
 
-/// What was published to a topic.
+/// The notices in a message that was published to a topic.
 fn published(wrapper: &Value, pointer: &str) -> Vec<Notice> {
     embedded(wrapper, pointer).map_or_else(|| vec![Notice::Unknown], |payload| notices(&payload))
 }
@@ -101,12 +101,12 @@ fn embedded(value: &Value, pointer: &str) -> Option<Value> {
     serde_json::from_str(text(value, pointer)?).ok()
 }
 
-/// What sends notifications in the shape of S3's own, with keys form-encoded.
+/// The sources of notifications in S3's format, with form-encoded keys.
 const SOURCES: [&str; 3] = ["aws:s3", "minio:s3", "rustfs:s3"];
 
 fn from_s3(record: &Value) -> Option<Notice> {
     let name = text(record, "/eventName")?;
-    // S3 leaves the prefix out, others do not.
+    // S3 omits the prefix, other servers do not.
     let name = name.strip_prefix("s3:").unwrap_or(name);
     let ours = ["ObjectCreated:", "ObjectRemoved:", "LifecycleExpiration:"];
     if !SOURCES.contains(&text(record, "/eventSource")?)
@@ -130,12 +130,12 @@ fn from_eventbridge(event: &Value) -> Option<Notice> {
     }
     Some(Notice::Object {
         bucket: text(event, "/detail/bucket/name")?.to_owned(),
-        // Unlike in S3's own notifications, the key is as it is.
+        // Unlike in S3's own notifications, the key is not encoded.
         key: text(event, "/detail/object/key")?.to_owned(),
     })
 }
 
-/// What `GuardDuty` Malware Protection for S3 tells; here the key is as it is, too.
+/// A result of `GuardDuty` Malware Protection for S3. The key is not encoded here either.
 fn from_guardduty(event: &Value) -> Option<Notice> {
     if text(event, "/source") != Some("aws.guardduty")
         || text(event, "/detail-type") != Some("GuardDuty Malware Protection Object Scan Result")
@@ -146,7 +146,7 @@ fn from_guardduty(event: &Value) -> Option<Notice> {
     Some(Notice::Scan {
         bucket: text(object, "/bucketName")?.to_owned(),
         key: text(object, "/objectKey")?.to_owned(),
-        // No object has an ETag with a NUL, and Postgres cannot look for one.
+        // No object has an ETag with a NUL, and Postgres cannot query for one.
         etag: text(object, "/eTag")
             .filter(|etag| !etag.contains('\0'))?
             .trim_matches('"')
@@ -158,8 +158,7 @@ fn from_guardduty(event: &Value) -> Option<Notice> {
     })
 }
 
-/// Only a scan that came to its end opens a file. Whatever says neither this nor that keeps it
-/// closed.
+/// Only a completed scan makes a file readable. Any unknown result keeps it unreadable.
 fn scan_status(scan: Option<&str>, result: Option<&str>) -> ScanStatus {
     match (scan, result) {
         (_, Some("THREATS_FOUND")) => ScanStatus::Threats,

@@ -32,8 +32,8 @@ use tracing::Instrument as _;
 use crate::event::{Event, Notice};
 use crate::report::{Finding, Report};
 
-/// How many keys are recorded at once. The requests to S3 run concurrently. The connection to
-/// Postgres runs one statement at a time.
+/// The number of keys that are recorded at once. The requests to S3 run concurrently. The
+/// connection to Postgres runs one statement at a time.
 const AT_ONCE: usize = 16;
 
 /// The part of the invocation's time that is kept for the response.

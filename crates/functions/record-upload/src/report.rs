@@ -1,10 +1,10 @@
-//! The numbers of one invocation.
+//! The counts of one invocation.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
-/// What became of one notice.
+/// The result of one notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Finding {
     /// The file has a new row.
@@ -19,7 +19,7 @@ pub(crate) enum Finding {
     Stale,
     /// The object was refused, so the file is a tombstone and the object was removed.
     Refused,
-    /// The object is gone, and its row was dropped.
+    /// The object is missing, and its row was dropped.
     Forgotten,
     /// There is neither an object nor a row.
     Missing,
@@ -31,7 +31,7 @@ pub(crate) enum Finding {
     Failed,
 }
 
-/// How many notices of an invocation had each finding.
+/// The number of notices of an invocation, by finding.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Report {
     recorded: u64,

@@ -1,14 +1,16 @@
-//! Events that are acknowledged without being understood: what they say they are, for the log.
+//! Logs events that are acknowledged without being understood, with the sender and kind that they
+//! claim.
 //!
 //! Anyone may be able to send to the queue, so only short names of senders are logged, never
 //! content.
 
 use serde_json::Value;
 
-/// More than any service's name has.
+/// Longer than any service's name.
 const MOST: usize = 80;
 
-/// What S3 sends when a notification is configured. It is expected, and not about an object.
+/// The event that S3 sends when a notification is configured. It is expected, and not about an
+/// object.
 const TEST: &str = "s3:TestEvent";
 
 /// Logs one line for an event or message that was not understood.
@@ -35,10 +37,10 @@ pub(crate) fn log_message(record: &Value) {
 fn source(payload: &Value) -> String {
     let first = payload.pointer("/Records/0").unwrap_or(payload);
     let named = [
-        // SNS around another event, as Lambda and as SQS receive it.
+        // SNS around another event, as Lambda and SQS receive it.
         ("/Sns/Type", "/Sns/TopicArn"),
         ("/Type", "/TopicArn"),
-        // S3's own notifications, and their like.
+        // Notifications of S3 and of compatible servers.
         ("/eventSource", "/eventName"),
         // EventBridge.
         ("/source", "/detail-type"),

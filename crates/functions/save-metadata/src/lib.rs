@@ -121,7 +121,7 @@ fn own_key(key: &str, user: &UserId) -> Result<ObjectKey, Error> {
     Ok(key)
 }
 
-/// Why there is no object under the key of a file in this state.
+/// The error for a file in this state without an object.
 fn no_object(state: &FileState) -> Error {
     match state {
         FileState::Tombstone(why) => Refusal::of(*why).map_or_else(deleted, Error::from),

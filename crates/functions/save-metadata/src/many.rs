@@ -28,7 +28,7 @@ impl SaveMetadata {
                 "objectKeys must have 1 to {MAX_BATCH_CONFIRM} entries."
             )));
         }
-        // S3 gets two thirds of the time that is left, and Postgres and the answer the rest.
+        // S3 gets two thirds of the remaining time. Postgres and the response get the rest.
         let until = Instant::now() + request.time_left() * 2 / 3;
         let mut results: HashMap<&str, Saved> = HashMap::new();
         let mut keys: Vec<ObjectKey> = Vec::new();
@@ -67,7 +67,8 @@ impl SaveMetadata {
         Ok(Reply::written(self.written(texts, &results)?).counting(counts))
     }
 
-    /// What Postgres has of the files without an object: deleted, refused, or not uploaded yet.
+    /// The states in Postgres of the files without an object: deleted, refused, or not uploaded
+    /// yet.
     async fn states_of_missing(
         &self,
         request: &Request,
@@ -119,7 +120,7 @@ impl SaveMetadata {
     }
 }
 
-/// The request succeeds, so the cause of a fault would be in no line of the log.
+/// Logs the fault of one key. The request itself succeeds, so no other line has the cause.
 fn log(error: &Error) {
     if error.code().is_fault() {
         tracing::warn!(

@@ -1,4 +1,4 @@
-//! Reading a JSON body, and saying what is wrong with one.
+//! Parses a JSON body, and reports what is wrong with it.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -8,12 +8,12 @@ use serde::{Deserialize, Deserializer};
 use slipway_core::limits::MAX_BODY_BYTES;
 use slipway_core::{Code, Error};
 
-/// The body of a request, as far as it may be read.
+/// The body of a request, if it may be read.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Body {
-    /// The bytes that the client sent; none where it sent none.
+    /// The bytes that the client sent; empty without a body.
     Bytes(Vec<u8>),
-    /// It is not the base64 that it is said to be.
+    /// The body is declared as base64, but is not valid base64.
     NotBase64,
     /// It is longer than [`MAX_BODY_BYTES`], and was not decoded.
     TooLarge,
@@ -21,8 +21,9 @@ pub(crate) enum Body {
 
 /// An array of at most `MAX` entries.
 ///
-/// Entries are counted while they are parsed: an array of a million small entries takes 20 times the memory of its
-/// text, which a function of 128 MB does not have. Parsing stops at the first entry over the limit.
+/// Entries are counted while they are parsed. An array of a million small entries takes 20 times
+/// the memory of its text, which a function of 128 MB does not have. Parsing stops at the first
+/// entry over the limit.
 #[derive(Debug)]
 pub struct Entries<T, const MAX: usize>(pub Vec<T>);
 
@@ -63,7 +64,7 @@ pub(crate) fn too_large() -> Error {
     )
 }
 
-/// How much of what is wrong with a body is told.
+/// The maximum length of a parse error in the response.
 const MAX_PROBLEM_CHARS: usize = 300;
 
 /// Fails with `invalid_request` and the place where `body` stops being a `T`.
@@ -85,9 +86,9 @@ pub(crate) fn parse<T: DeserializeOwned>(body: &Body) -> Result<T, Error> {
     })
 }
 
-/// Reads the one JSON object in `json`; else says what is wrong with it.
+/// Parses the one JSON object in `json`, or returns what is wrong with it.
 ///
-/// Serde would also take an array, with the fields of `T` in their order.
+/// Serde would also accept an array, with the fields of `T` in their order.
 pub fn object<T: DeserializeOwned>(json: &[u8]) -> Result<T, String> {
     if json.trim_ascii_start().first() != Some(&b'{') {
         return Err("it must be an object".to_owned());
@@ -95,8 +96,8 @@ pub fn object<T: DeserializeOwned>(json: &[u8]) -> Result<T, String> {
     serde_json::from_slice(json).map_err(|error| shortened(error.to_string()))
 }
 
-/// Serde's sentence names the field and the expected type, but quotes the whole of a wrong value: an answer
-/// must not grow with what was sent.
+/// Serde's message names the field and the expected type, but quotes the whole wrong value. The
+/// length of a response must not depend on the request.
 fn shortened(problem: String) -> String {
     match problem.char_indices().nth(MAX_PROBLEM_CHARS) {
         Some((end, _)) => format!("{}…", &problem[..end]),
@@ -126,7 +127,7 @@ mod tests {
         for (json, expected) in [
             (r#"{"all": []}"#, Some(0)),
             (r#"{"all": [1, 2, 3]}"#, Some(3)),
-            // What follows is not even JSON: it is not looked at.
+            // The rest is not even JSON, and must not be parsed.
             (r#"{"all": [1, 2, 3, 4, "#, None),
             (r#"{"all": "123"}"#, None),
         ] {

@@ -1,18 +1,22 @@
-//! What `cargo lambda watch` does differently from Lambda and API Gateway. Nothing else in the product knows of it.
+//! The differences between `cargo lambda watch` and Lambda with API Gateway. No other product code
+//! handles them.
 //!
-//! The functions run under it unchanged, but for one thing that is made right here: it sends a deadline in 1970. Lambda
-//! sends the end of the invocation, so a function that believed the emulator would have no time for anything.
+//! The functions run under the emulator unchanged, with one exception that is normalised here: it
+//! sends a deadline in 1970. Lambda sends the end of the invocation, so a function that trusted the
+//! emulator's deadline would have no time at all.
 //!
-//! The other differences need no code of ours, because they lie within what API Gateway and function URLs send as well:
+//! The other differences need no code of ours, because API Gateway and function URLs send such
+//! events as well:
 //!
-//! - It writes payload 2.0 with a second method, `httpMethod`, which is not always the request's. The method of 2.0 is
-//!   `requestContext.http.method`, and only that is read.
+//! - It writes payload 2.0 with a second method, `httpMethod`, which is not always the request's.
+//!   The method of 2.0 is `requestContext.http.method`, and only that is read.
 //! - It names no route and does not decode the path, as function URLs do.
 //! - It has no authorizer. Configure a key, as the local stack does.
 //!
-//! Some differences no function can mend: it answers a body that is not UTF-8 with a 500 of its own, its CORS headers allow
-//! every origin, its control plane is open on the same port, and the request header `lambda-runtime-client-context`
-//! reaches the runtime, which exits if it is not JSON.
+//! A function cannot correct the following differences. The emulator answers a body that is not
+//! UTF-8 with a 500 of its own. Its CORS headers allow every origin. Its control plane is open on
+//! the same port. The request header `lambda-runtime-client-context` reaches the runtime, which
+//! exits if it is not JSON.
 
 use std::time::{Duration, SystemTime};
 
@@ -21,7 +25,7 @@ use lambda_runtime::Context;
 /// The end of 1970 in Unix milliseconds: no invocation of Lambda ended earlier.
 const EMULATED: u64 = 365 * 24 * 3600 * 1000;
 
-/// The time of an invocation under the emulator, as much as API Gateway waits for an answer.
+/// The time limit of an invocation under the emulator: API Gateway's timeout.
 const TIME: Duration = Duration::from_secs(30);
 
 /// The end of the invocation in Unix milliseconds, as Lambda would have sent it.

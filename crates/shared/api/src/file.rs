@@ -17,7 +17,8 @@ impl<'a> FileBody<'a> {
     /// The estimated length of a file in a response, with a URL that contains a session token.
     pub const BYTES: usize = 2500;
 
-    /// The file of `row`, with its URL and the time when the URL expires (`None`: never), or with the reason why it has none.
+    /// The file of `row`, with its URL and the time when the URL expires (`None`: never), or with
+    /// the reason why it has no URL.
     #[must_use]
     pub const fn new(
         row: &'a FileRow,
@@ -26,7 +27,8 @@ impl<'a> FileBody<'a> {
         Self { row, url }
     }
 
-    /// Appends the JSON to `body`. It is written by hand, because a page has up to a thousand files and their URLs are most of it.
+    /// Appends the JSON to `body`. It is written by hand, because a page has up to a thousand files
+    /// and their URLs are most of it.
     pub fn write(&self, body: &mut JsonBody) -> Result<(), Error> {
         let row = self.row;
         body.raw("{");
@@ -67,7 +69,8 @@ impl<'a> FileBody<'a> {
         // No previews are made yet.
         body.key("previewUrl");
         body.raw("null");
-        // Present only if there is no URL, so that responses do not change for deployments without a scanner.
+        // Present only if there is no URL, so that responses do not change for deployments without
+        // a scanner.
         if let Err(blocked) = self.url {
             body.key("urlBlocked");
             body.text(blocked.as_str())?;

@@ -1,4 +1,4 @@
-//! Who is calling: one claim of a verified token, and nothing else.
+//! Identifies the caller by one claim of a verified token, and by nothing else.
 
 use std::borrow::Cow;
 
@@ -10,13 +10,13 @@ use crate::event::Event;
 use crate::jwt::Verifier;
 use crate::owner::OwnerClaim;
 
-/// Who is calling: verified by configured keys, or by an authorizer in front of the function, and
-/// never by both. There is no default user, and no way to switch this off.
+/// The source of the caller's identity: configured keys or an authorizer in front of the function,
+/// never both. There is no default user, and authentication cannot be switched off.
 ///
-/// `requestContext.authorizer` is written by the caller of the function. Behind API Gateway with
-/// an authorizer that is API Gateway itself. Anywhere else it may be the client: a function URL, a
-/// test tool or a local emulator passes on what it is given. A configured key says that no
-/// authorizer is expected, so that the field is then ignored.
+/// The caller of the function writes `requestContext.authorizer`. Behind API Gateway with an
+/// authorizer, that caller is API Gateway itself. Anywhere else it may be the client: a function
+/// URL, a test tool or a local emulator passes on what it receives. A configured key means that no
+/// authorizer is expected, so the field is then ignored.
 #[derive(Debug)]
 pub struct Identity {
     verifier: Option<Verifier>,
@@ -24,9 +24,10 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Reads `JWT_PUBLIC_KEY`, `JWT_SECRET` or `JWT_KEYS`, `JWT_ISSUER` and `JWT_AUDIENCE`, and `OWNER_CLAIM`.
+    /// Reads `JWT_PUBLIC_KEY`, `JWT_SECRET` or `JWT_KEYS`, `JWT_ISSUER` and `JWT_AUDIENCE`, and
+    /// `OWNER_CLAIM`.
     ///
-    /// Without a key only an authorizer in front of the function can vouch for a caller.
+    /// Without a key, only an authorizer in front of the function can authenticate a caller.
     pub fn from_env(env: &Environment) -> Result<Self, ConfigError> {
         Ok(Self {
             verifier: Verifier::from_env(env)?,
@@ -34,7 +35,7 @@ impl Identity {
         })
     }
 
-    /// The caller: by the token where a key is configured, else by the authorizer's claims.
+    /// The caller: from the token if a key is configured, otherwise from the authorizer's claims.
     pub(crate) fn user(&self, event: &Event<'_>) -> Result<UserId, Error> {
         let claim = match &self.verifier {
             Some(verifier) => {

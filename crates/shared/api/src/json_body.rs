@@ -1,4 +1,5 @@
-//! The body of an answer: JSON within JSON, since Lambda passes an answer on as an object that holds it as a string.
+//! The body of a response. It is JSON within JSON, because Lambda expects a response object that
+//! holds the body as a string.
 
 use std::io;
 
@@ -9,10 +10,12 @@ use slipway_core::limits::MAX_ANSWER_BYTES;
 
 use crate::event::Origin;
 
-/// A body while it is written, escaped on its way into the answer: what is written is the body's own JSON.
+/// A body under construction. The caller writes plain JSON, and the writer escapes it on its way
+/// into the response.
 ///
-/// A page of files is half a megabyte; so it is written once, into its place. The whole answer is then read once more, which
-/// is what it takes to hand the runtime JSON that is written already, and shows that it is well-formed.
+/// A page of files is half a megabyte, so it is written once, directly into its place. The complete
+/// response is then parsed once more. The runtime needs this to accept JSON that is already
+/// serialized, and it proves that the JSON is well-formed.
 #[derive(Debug)]
 pub struct JsonBody {
     /// The answer so far: `{"body":"` and the body.
@@ -23,10 +26,10 @@ pub struct JsonBody {
 /// An upper bound for the status and headers of an answer and for the cursor of a page, in bytes.
 const REST_OF_ANSWER: usize = 3072;
 
-/// How every answer begins.
+/// The beginning of every response.
 const BEGIN: &str = r#"{"body":""#;
 
-/// A place in a body, to go back to.
+/// A position in a body, to which it can be truncated.
 #[derive(Clone, Copy, Debug)]
 pub struct Mark {
     answer: usize,
@@ -34,25 +37,25 @@ pub struct Mark {
 }
 
 impl JsonBody {
-    /// An empty one, with room for `bytes` of body.
+    /// An empty body with capacity for `bytes` bytes.
     #[must_use]
     pub fn with_capacity(bytes: usize) -> Self {
-        // Quotes are the only thing that is escaped, and the rest of an answer is short.
+        // Only quotes are escaped, and the rest of a response is short.
         let mut answer = String::with_capacity(bytes + bytes / 16 + 256);
         answer.push_str(BEGIN);
         Self { answer, len: 0 }
     }
 
-    /// Appends what was written to `other`.
+    /// Appends the bytes that were written to `other`.
     pub fn append(&mut self, other: &Self) {
         self.answer.push_str(&other.answer[BEGIN.len()..]);
         self.len += other.len;
     }
 
-    /// Appends JSON as it is.
+    /// Appends JSON unchanged.
     pub fn raw(&mut self, json: &str) {
         let mut rest = json;
-        // Of what JSON may hold, only these two are not themselves in a string.
+        // Only these two characters of JSON must be escaped within a string.
         while let Some(at) = memchr::memchr2(b'"', b'\\', rest.as_bytes()) {
             self.answer.push_str(&rest[..at]);
             self.answer.push('\\');
@@ -63,7 +66,7 @@ impl JsonBody {
         self.len += json.len();
     }
 
-    /// Appends `"name":`, behind a comma where it is not the first. `name` is a plain word.
+    /// Appends `"name":`, after a comma unless it is the first. `name` must not need escaping.
     pub fn key(&mut self, name: &'static str) {
         if !self.answer.ends_with('{') {
             self.answer.push(',');
@@ -76,7 +79,8 @@ impl JsonBody {
 
     /// Appends `text` as a string.
     pub fn text(&mut self, text: &str) -> Result<(), Error> {
-        // Most is plain, URLs above all. Without an early end, many bytes are looked at at once.
+        // Most bytes need no escaping, above all in URLs. Without an early exit, the compiler can
+        // check many bytes at once.
         let special =
             |byte: u8| u8::from(byte < 0x20) | u8::from(byte == b'"') | u8::from(byte == b'\\');
         if text.bytes().fold(0, |any, byte| any | special(byte)) == 0 {
@@ -104,34 +108,36 @@ impl JsonBody {
         Ok(())
     }
 
-    /// `value` as a whole body.
+    /// A body that is exactly `value`.
     pub(crate) fn of(value: &impl Serialize) -> serde_json::Result<Self> {
         let mut body = Self::with_capacity(2048);
         serde_json::to_writer(&mut body, value)?;
         Ok(body)
     }
 
-    /// The bytes that the client gets.
+    /// The number of bytes that the client receives.
     #[must_use]
     pub const fn bytes(&self) -> usize {
         self.len
     }
 
-    /// Whether Lambda takes an answer that holds what has been written so far.
+    /// Returns whether Lambda accepts a response with the bytes written so far.
     ///
-    /// It counts what it is sent, in which the body is escaped once more: a quote of a file's name is four bytes there.
+    /// Lambda counts the bytes that it receives, in which the body is escaped once more: a quote of
+    /// a file's name takes four bytes there.
     #[must_use]
     pub const fn fits(&self) -> bool {
         self.answer.len() + REST_OF_ANSWER <= MAX_ANSWER_BYTES
     }
 
-    /// Whether Lambda takes an answer that holds what has been written to this body and to `other`.
+    /// Returns whether Lambda accepts a response with the bytes written to this body and to
+    /// `other`.
     #[must_use]
     pub const fn fits_with(&self, other: &Self) -> bool {
         self.answer.len() + other.answer.len() + REST_OF_ANSWER <= MAX_ANSWER_BYTES
     }
 
-    /// Where it is now.
+    /// The current length.
     #[must_use]
     pub const fn mark(&self) -> Mark {
         Mark {
@@ -140,13 +146,13 @@ impl JsonBody {
         }
     }
 
-    /// Forgets what came after `mark`.
+    /// Removes everything after `mark`.
     pub fn truncate(&mut self, mark: Mark) {
         self.answer.truncate(mark.answer);
         self.len = mark.len;
     }
 
-    /// The whole answer, as `lambda_http` spells it.
+    /// The whole response, in the same form as `lambda_http` writes it.
     ///
     /// REST APIs join `headers` and `multiValueHeaders`, so one of the two is empty.
     pub(crate) fn into_answer(
@@ -171,7 +177,7 @@ impl JsonBody {
 
 impl io::Write for JsonBody {
     fn write(&mut self, json: &[u8]) -> io::Result<usize> {
-        // `serde_json` writes whole characters.
+        // `serde_json` never splits a character between two writes.
         self.raw(str::from_utf8(json).map_err(io::Error::other)?);
         Ok(json.len())
     }

@@ -1,4 +1,4 @@
-//! The one log line of a request, and the metrics that are made of it.
+//! The one log line of a request, and the metrics that are derived from it.
 
 use std::time::{Duration, Instant};
 
@@ -9,17 +9,17 @@ use tracing::field::Empty;
 
 use crate::reply::{self, Reply};
 
-/// How many ids the line of a request has. The rest go to lines of their own, so that the line
-/// stays short.
+/// The number of ids in the line of a request. Further ids are logged in additional lines, so that
+/// the line stays short.
 const FILES: usize = 10;
 
-/// How many ids such a further line has.
+/// The number of ids in an additional line.
 const FURTHER_FILES: usize = 100;
 
-/// What is known of a request by and by.
+/// The log line of a request, filled while the request is handled.
 #[derive(Debug)]
 pub(crate) struct Line {
-    /// The invocation, which every line within it is part of.
+    /// The span of the invocation, to which all its log lines belong.
     pub(crate) span: Span,
     pub(crate) route: String,
     pub(crate) files: Vec<FileId>,
@@ -29,9 +29,10 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// `context` has the ids by which AWS knows the request.
+    /// `context` contains the ids by which AWS identifies the request.
     pub(crate) fn start(cold_start: bool, context: &Context, spent: Spent) -> Self {
-        // Of the level that is always on: an error without its request's id helps little.
+        // The span has the level that is always on, because an error without its request's id is of
+        // little use.
         let span = tracing::error_span!(
             "request",
             requestId = context.request_id,
@@ -48,12 +49,12 @@ impl Line {
         }
     }
 
-    /// Of a request whose path nobody has looked at yet.
+    /// Sets the route of a request whose path was not parsed yet.
     pub(crate) fn method(&mut self, method: &str) {
         method.clone_into(&mut self.route);
     }
 
-    /// Of an event that is no request: no more is known of it.
+    /// Logs an event that is not a request. Nothing else is known about it.
     pub(crate) fn unread(&self, error: &lambda_runtime::Error) {
         let _within = self.span.enter();
         tracing::error!(
@@ -68,7 +69,7 @@ impl Line {
         self.span.record("owner", user.fingerprint());
     }
 
-    /// Writes it. Whoever looks for a cause finds it here, and nowhere else.
+    /// Writes the line. This is the only place where causes are logged.
     pub(crate) fn log(&self, result: &Result<Reply, Error>, spent: Spent) {
         let _within = self.span.enter();
         let (one, many) = match self.files.as_slice() {
@@ -76,7 +77,7 @@ impl Line {
             &[one] => (Some(one), None),
             many => (None, Some(many)),
         };
-        // A macro, since the fields of an event must be known where it is written.
+        // This is a macro, because the fields of an event must be known where it is written.
         macro_rules! line {
             ($level:ident, $message:literal, $status:expr, $($more:tt)*) => {
                 tracing::$level!(
@@ -133,7 +134,7 @@ impl Line {
     }
 }
 
-/// In one text: a query finds any of them in it, and CloudWatch makes one field of it.
+/// All ids in one text: a query can find each of them, and CloudWatch makes one field of it.
 fn ids(files: &[FileId]) -> String {
     let mut text = String::with_capacity(37 * files.len());
     for file in files {
@@ -150,13 +151,13 @@ fn ms(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
-/// What was waited for meanwhile; nothing is left out of the line.
+/// The time waited between the two, or `None` (the field is then omitted) if there was no wait.
 fn waited(before: Duration, after: Duration) -> Option<f64> {
     let waited = after.saturating_sub(before);
     (!waited.is_zero()).then(|| ms(waited))
 }
 
-/// A metric is written where something happened.
+/// A metric is written only if it is not zero.
 fn nonzero(count: u64) -> Option<u64> {
     (count > 0).then_some(count)
 }

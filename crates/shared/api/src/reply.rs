@@ -1,11 +1,11 @@
-//! Answers: JSON, never cached, failures in one shape.
+//! Responses: JSON, never cached, all failures in one shape.
 
 use serde::Serialize;
 use slipway_core::{Code, Error};
 
 use crate::{FileBody, JsonBody};
 
-/// A successful answer.
+/// A successful response.
 #[derive(Debug)]
 pub struct Reply {
     status: u16,
@@ -13,12 +13,12 @@ pub struct Reply {
     counts: Counts,
 }
 
-/// What a request did, for the metrics.
+/// The counts of a request, for the metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Uploads presigned.
     pub presigned: u64,
-    /// Files recorded by this request, and by no call or event before.
+    /// Files recorded by this request, and not by an earlier call or event.
     pub recorded: u64,
     /// Their length in bytes.
     pub uploaded_bytes: u64,
@@ -47,7 +47,7 @@ impl Reply {
         Self::json(201, body)
     }
 
-    /// 202 with `body` as JSON: it is being done.
+    /// 202 with `body` as JSON: the work continues.
     pub fn accepted(body: &impl Serialize) -> Result<Self, Error> {
         Self::json(202, body)
     }
@@ -61,7 +61,7 @@ impl Reply {
         Ok(Self::new(status, body))
     }
 
-    /// 200 with a body that is written already.
+    /// 200 with a body that is already serialized.
     #[must_use]
     pub fn written(body: JsonBody) -> Self {
         Self::new(200, body)
@@ -81,7 +81,7 @@ impl Reply {
         }
     }
 
-    /// The same answer, which did this.
+    /// The same response with these counts.
     #[must_use]
     pub const fn counting(mut self, counts: Counts) -> Self {
         self.counts = counts;
@@ -96,10 +96,10 @@ impl Reply {
         self.status
     }
 
-    /// The same answer, if Lambda takes it.
+    /// Returns the same response if Lambda accepts its size.
     ///
-    /// Functions that change something answer within the limit whatever the request was, so that this never hides a
-    /// change that was made. A page ends earlier by itself.
+    /// Functions that change data always respond within the limit, whatever the request was. This
+    /// check therefore never hides a change that was made. A page ends early by itself.
     pub(crate) fn checked(self) -> Result<Self, Error> {
         if self.body.fits() {
             return Ok(self);
@@ -115,7 +115,7 @@ impl Reply {
     }
 }
 
-/// Which status a code has: the only place that knows.
+/// The status of a code. No other code maps codes to statuses.
 #[must_use]
 pub(crate) const fn status(code: Code) -> u16 {
     match code {
@@ -136,7 +136,7 @@ pub(crate) const fn status(code: Code) -> u16 {
     }
 }
 
-/// What a client reads of `error`.
+/// The JSON of `error` in the response.
 pub(crate) fn failure(error: &Error, request_id: &str) -> serde_json::Result<JsonBody> {
     let code = error.code();
     JsonBody::of(&Failure {

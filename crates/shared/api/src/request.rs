@@ -25,7 +25,7 @@ pub struct Request {
     files: Mutex<Vec<FileId>>,
 }
 
-/// What method and path of a request lead to.
+/// The route that the method and the path of a request select.
 #[derive(Debug)]
 struct Target {
     route: Option<&'static Route>,
@@ -159,11 +159,11 @@ impl Target {
     }
 }
 
-/// How many segments stand before the path that `openapi.yaml` has.
+/// The number of segments in front of the path that `openapi.yaml` declares.
 ///
-/// An HTTP API keeps a named stage there, and both kinds of API the base path of a custom domain.
-/// The route that API Gateway has matched gives the number of segments that are ours. Function URLs
-/// match no route and add nothing.
+/// An HTTP API keeps a named stage there, and both kinds of API keep the base path of a custom
+/// domain. The route that API Gateway has matched gives the number of segments that are ours.
+/// Function URLs match no route and add nothing.
 fn segments_in_front(event: &Event<'_>) -> usize {
     if let Some(route) = event.route().filter(|route| !route.contains("+}")) {
         let (path, route) = (segments_of(event.path()), segments_of(route));

@@ -18,19 +18,21 @@ use crate::line::Line;
 use crate::reply::{self, Reply};
 use crate::request::Request;
 
-/// API Gateway's HTTP APIs give up after 30 s; a function whose deadline is later still answers before that.
+/// API Gateway's HTTP APIs time out after 30 s. A function with a later deadline must still answer
+/// before that.
 const GATEWAY_LIMIT: Duration = Duration::from_secs(29);
 
-/// What the start of an environment may have taken of that: a request that starts one has waited for it. The secret
-/// may take 3 s of it, and Postgres 4.
+/// The part of that limit that a cold start may have used, because the request that causes it waits
+/// for it. Reading the secret may take 3 s, and connecting to Postgres 4 s.
 const COLD_START: Duration = Duration::from_secs(8);
 
-/// Kept of the time that Lambda gives, for writing the answer.
+/// Reserved from the time that Lambda gives, for writing the response.
 const RESERVE: Duration = Duration::from_millis(500);
 
-/// What a function does with an authenticated request.
+/// Handles authenticated requests.
 pub trait Function: Sync {
-    /// How long this process has waited for its stores since its start. A function without stores keeps the default.
+    /// The time that this process has waited for its stores since its start. A function without
+    /// stores keeps the default.
     fn spent(&self) -> Spent {
         Spent::default()
     }
@@ -51,7 +53,7 @@ pub async fn serve(
     lambda_runtime::run(service_fn(one)).await
 }
 
-/// The answer to one request, whatever happens. Only an event that is no request at all has none.
+/// Answers one request. Fails only if the event is not a request.
 pub async fn answer(
     function: &impl Function,
     identity: &Identity,
@@ -68,14 +70,14 @@ pub async fn answer(
     let budget = budget(emulator::deadline_ms(context, now), now, cold_start);
 
     let result = match identity.user(&event) {
-        // Before anything else is looked at, be it the path or the body.
+        // Authenticate before the path or the body is examined.
         Err(error) => Err(error),
         Ok(user) => {
             line.by(&user);
             let request = Request::new(user, event, Instant::now() + budget);
             line.route = request.route_name();
-            // Unwinding is safe to cross: what a panic interrupts, the connection to Postgres above all,
-            // is dropped by its owner and made anew.
+            // Unwinding is safe here. An interrupted resource, above all the connection to
+            // Postgres, is dropped by its owner and recreated.
             let handled = async {
                 request.check_lengths()?;
                 function.handle(&request).await
@@ -106,7 +108,7 @@ pub async fn answer(
     Ok(body.into_answer(status, origin)?)
 }
 
-/// How long the function may take: until shortly before Lambda or API Gateway would cut it off.
+/// The time left for the function: until shortly before Lambda or API Gateway would time out.
 fn budget(deadline_ms: u64, now: SystemTime, cold_start: bool) -> Duration {
     let gateway = if cold_start {
         GATEWAY_LIMIT.saturating_sub(COLD_START)

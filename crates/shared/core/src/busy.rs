@@ -14,7 +14,7 @@ struct State {
     total: Duration,
 }
 
-/// How long a process or a request has waited for each store.
+/// The time that a process or a request has waited for each store.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Spent {
     /// S3.

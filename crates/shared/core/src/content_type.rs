@@ -6,7 +6,8 @@ use serde::{Deserialize, Deserializer};
 use crate::env::ConfigError;
 use crate::error::{Code, Error};
 
-/// A well-formed media type with its parameters, exactly as the client wrote it: it becomes a signed header.
+/// A well-formed media type with its parameters, exactly as the client sent it: it becomes a signed
+/// header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContentType(String);
 
@@ -16,7 +17,8 @@ impl ContentType {
 
     /// Fails with `invalid_request`.
     pub fn parse(text: impl Into<String>) -> Result<Self, Error> {
-        // Implementations of Signature Version 4 disagree about tabs, which stand for spaces here (RFC 9110, OWS).
+        // RFC 9110 (OWS) allows tabs where it allows spaces, but implementations of Signature
+        // Version 4 disagree about tabs.
         let text = text.into();
         let text = text.replace('\t', " ");
         if text.len() <= Self::MAX_BYTES && is_media_type(&text) {
@@ -36,11 +38,11 @@ impl ContentType {
     }
 }
 
-/// `type/subtype`, and behind a semicolon any printable ASCII.
+/// `type/subtype`, and after a semicolon any printable ASCII.
 ///
-/// RFC 9110 (section 5.6.6) allows empty parameters, and browsers also write what it does not allow:
-/// `video/webm;codecs=vp8,opus` comes from `MediaRecorder`. The value is a signed header, which every client sends
-/// unchanged.
+/// RFC 9110 (section 5.6.6) allows empty parameters. Browsers also send values that it does not
+/// allow: `MediaRecorder` produces `video/webm;codecs=vp8,opus`. The value is a signed header,
+/// which every client sends unchanged.
 fn is_media_type(text: &str) -> bool {
     let (essence, parameters) = match text.split_once(';') {
         Some((essence, parameters)) => (essence.trim_end_matches(' '), parameters),
@@ -74,10 +76,11 @@ fn essence(content_type: &str) -> String {
         .to_ascii_lowercase()
 }
 
-/// The types behind a comma. Browsers take a header for a list and use its last valid type (Fetch, section 2.2.2,
-/// "extract a MIME type"): `image/png;x=,text/html` is HTML to them.
+/// The types after a comma. Browsers parse the header as a list and use its last valid type (Fetch,
+/// section 2.2.2, "extract a MIME type"): `image/png;x=,text/html` is HTML to them.
 fn listed(content_type: &str) -> impl Iterator<Item = String> {
-    // Commas in quotes count as well, because this must not depend on how a browser reads an unbalanced quote.
+    // Commas in quotes count as well, because this must not depend on how a browser reads an
+    // unbalanced quote.
     content_type
         .split(',')
         .skip(1)
@@ -85,10 +88,12 @@ fn listed(content_type: &str) -> impl Iterator<Item = String> {
         .map(essence)
 }
 
-/// Whether a browser shows this type without running anything in it: raster images, audio, video, PDF, plain text.
+/// Returns whether a browser displays this type without executing anything in it: raster images,
+/// audio, video, PDF, plain text.
 ///
-/// Anything else is only ever answered as an attachment. `+xml` is not inert whatever stands before it:
-/// browsers parse it as XML, and run scripts in the XHTML namespace. A header that lists several types is not inert.
+/// All other types are served only as an attachment. `+xml` is not inert, whatever precedes it:
+/// browsers parse it as XML, and run scripts in the XHTML namespace. A header that lists several
+/// types is not inert.
 #[must_use]
 pub fn is_inert(content_type: &str) -> bool {
     if listed(content_type).next().is_some() {
@@ -146,12 +151,13 @@ impl AllowedTypes {
         })
     }
 
-    /// Fails with `type_not_allowed`, naming what is. Parameters do not count, unless a browser finds a type in them.
+    /// Fails with `type_not_allowed`, and names the allowed types. Parameters do not count, unless
+    /// a browser finds a type in them.
     pub fn check(&self, content_type: &ContentType) -> Result<(), Error> {
         self.check_text(content_type.as_str())
     }
 
-    /// The same for a type as S3 has it, which need not be well-formed.
+    /// The same for a type from S3, which may be malformed.
     pub fn check_text(&self, text: &str) -> Result<(), Error> {
         let allows = |essence: &String| self.0.iter().any(|pattern| pattern.matches(essence));
         let mut essences = std::iter::once(essence(text)).chain(listed(text));
@@ -353,7 +359,7 @@ mod tests {
         assert!(check("image/png") && check("Image/Webp") && check("application/pdf; x=y"));
         assert!(check("IMAGE/png ;x") && check("image/png;codecs=a,b") && check("image/png;"));
         assert!(!check("text/plain") && !check("application/json") && !check("imagex/png"));
-        // What a browser takes for HTML is HTML.
+        // A value that a browser treats as HTML is HTML.
         assert!(!check("image/png;x=,text/html") && !check("image/png;,image/gif,text/html;y"));
         assert!(check("image/png;x=,image/gif"));
         assert!(

@@ -10,8 +10,8 @@ use crate::id::FileId;
 
 const TAG_BYTES: usize = 5;
 
-/// The last id that a page of uploads has examined. The next page starts below it. Lists of files have
-/// [`ListCursors`](crate::ListCursors).
+/// The last id that a page of uploads has examined. The next page starts below it. Lists of files
+/// have [`ListCursors`](crate::ListCursors).
 ///
 /// A tag detects typos and guesses. It is not a secret: a forged cursor could only start a page of
 /// the caller's own files at another place.

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-/// The time from `now` until `deadline_ms`, a Unix time as Lambda sends it, less `reserve`, which the answer needs.
+/// The time from `now` until `deadline_ms`, a Unix time as Lambda sends it, less `reserve`, which
+/// the response needs.
 #[must_use]
 pub fn time_left(deadline_ms: u64, now: SystemTime, reserve: Duration) -> Duration {
     let now = now

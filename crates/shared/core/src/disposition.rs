@@ -17,7 +17,8 @@ const NOT_ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'|')
     .remove(b'~');
 
-/// `attachment` with the exact name (`filename*`, RFC 6266 and RFC 8187), and an ASCII name for old clients.
+/// `attachment` with the exact name (`filename*`, RFC 6266 and RFC 8187), and an ASCII name for old
+/// clients.
 ///
 /// `ascii_name` must not contain quotes or backslashes. Names in our keys never do.
 #[must_use]

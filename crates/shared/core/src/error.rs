@@ -1,4 +1,4 @@
-//! What can go wrong, as one stable code each. Only the HTTP edge knows which status a code has.
+//! The errors, each with a stable code. Only the HTTP edge maps a code to a status.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -13,17 +13,17 @@ pub enum Code {
     InvalidRequest,
     /// The object key is not one of ours.
     InvalidKey,
-    /// Nobody is known to be calling.
+    /// The caller is not authenticated.
     Unauthenticated,
-    /// The caller is known, and may not do this.
+    /// The caller is authenticated, but not allowed to do this.
     Forbidden,
-    /// There is no such thing, or it is somebody else's.
+    /// It does not exist, or it belongs to another user.
     NotFound,
     /// The bucket holds no object under the key (yet).
     UploadNotFound,
     /// S3 does not have all parts of a multipart upload (yet).
     PartsMissing,
-    /// The bytes that S3 has do not have the checksum that the client gave.
+    /// The bytes in S3 do not have the checksum that the client sent.
     ChecksumMismatch,
     /// The file was deleted, and stays deleted.
     FileDeleted,
@@ -31,9 +31,9 @@ pub enum Code {
     FileTooLarge,
     /// The file does not fit into the caller's quota.
     QuotaExceeded,
-    /// The file is too large for one PUT; a multipart upload can carry it.
+    /// The file is too large for one PUT; use a multipart upload.
     UseMultipart,
-    /// The request's body is larger than any valid one, or its answer would be larger than Lambda's limit.
+    /// The request body is larger than any valid one, or the response would exceed Lambda's limit.
     RequestTooLarge,
     /// This deployment does not accept the content type.
     TypeNotAllowed,
@@ -43,7 +43,7 @@ pub enum Code {
     Internal,
     /// A dependency failed; trying again may help.
     Unavailable,
-    /// Time ran out before an answer was known.
+    /// The time limit ended before the result was known.
     Timeout,
 }
 
@@ -95,14 +95,15 @@ impl Code {
         }
     }
 
-    /// Whether the fault is ours: the client is told no details, the log is told all.
+    /// Returns whether this is a server fault. The client then gets no details, and the log gets
+    /// all of them.
     #[must_use]
     pub const fn is_fault(self) -> bool {
         matches!(self, Self::Internal | Self::Unavailable | Self::Timeout)
     }
 }
 
-/// A failure: what the client may know (`code`, `message`), and what only the log may (`source`).
+/// A failure. The client may read `code` and `message`; only the log may contain `source`.
 #[derive(Debug)]
 pub struct Error {
     code: Code,
@@ -111,8 +112,8 @@ pub struct Error {
     about: Option<Box<About>>,
 }
 
-/// What differs from one failure to the next of the same kind. Log lines carry it in fields of its own, so that
-/// [`Error::causes`] is the same text each time and a query can group by it.
+/// The details that differ between two failures of the same kind. The log writes them in separate
+/// fields, so that [`Error::causes`] is the same text each time and a query can group by it.
 #[derive(Debug, Default)]
 struct About {
     file: Option<FileId>,
@@ -121,7 +122,7 @@ struct About {
 }
 
 impl Error {
-    /// A failure whose message the client reads: say what to do about it.
+    /// A failure with a message for the client. The message says how to fix the request.
     #[must_use]
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
         Self {
@@ -138,7 +139,7 @@ impl Error {
         Self::new(Code::InvalidRequest, message)
     }
 
-    /// `not_found`, for what does not exist and for what is somebody else's alike.
+    /// `not_found`, both for a file that does not exist and for a file of another user.
     #[must_use]
     pub fn not_found() -> Self {
         Self::new(Code::NotFound, "There is no such file.")
@@ -193,7 +194,8 @@ impl Error {
         }
     }
 
-    /// The same failure, of the file under `key`. A key that was named before stays: it is closer to the cause.
+    /// The same failure with the file under `key`. A key that was set before stays, because it is
+    /// closer to the cause.
     #[must_use]
     pub fn of_file(mut self, key: &ObjectKey) -> Self {
         let about = self.about.get_or_insert_default();
@@ -213,7 +215,7 @@ impl Error {
         self
     }
 
-    /// The file that failed, where it was one: for the log.
+    /// The file that failed, if any. For the log.
     #[must_use]
     pub fn file(&self) -> Option<FileId> {
         self.about.as_ref()?.file
@@ -237,7 +239,8 @@ impl Error {
         self.code
     }
 
-    /// The failure and the whole chain of its causes in one line: for the log alone. It names no file and no request.
+    /// The failure and its whole chain of causes in one line, for the log only. It names neither a
+    /// file nor a request.
     #[must_use]
     pub fn causes(&self) -> String {
         let mut line = self.to_string();
@@ -250,7 +253,7 @@ impl Error {
         line
     }
 
-    /// The sentence that a client may read. For faults it tells nothing of the inside.
+    /// The message for the client. For server faults it contains no internal details.
     #[must_use]
     pub fn client_message(&self) -> &str {
         match self.code {

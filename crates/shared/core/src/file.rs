@@ -1,4 +1,4 @@
-//! What S3 says of an object, and what the table keeps of a file.
+//! The object as S3 describes it, and the file as the table stores it.
 
 use time::OffsetDateTime;
 
@@ -9,7 +9,8 @@ use crate::metadata::Metadata;
 use crate::rules::RuleName;
 use crate::scan::ScanStatus;
 
-/// An object as S3 describes it, never as a client or an event does. The one input of the record step.
+/// An object as S3 describes it, never as a client or an event does. It is the only input of the
+/// record step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredObject {
     /// Its key, which holds the owner and the file's id.
@@ -20,7 +21,7 @@ pub struct StoredObject {
     pub etag: String,
     /// Its `Content-Type`, as stored.
     pub content_type: String,
-    /// What its first bytes say it is, where they were looked at and recognised.
+    /// The type detected from its first bytes, if they were read and recognised.
     pub detected_type: Option<String>,
     /// The name it was uploaded under: from its metadata, else from its key.
     pub file_name: String,
@@ -37,14 +38,14 @@ pub struct StoredObject {
 }
 
 impl StoredObject {
-    /// Whether it came as a multipart upload.
+    /// Returns whether the object was created by a multipart upload.
     #[must_use]
     pub fn is_multipart(&self) -> bool {
         is_multipart(&self.etag)
     }
 
-    /// Whether `row` says of this object what S3 says. The record statement compares the same columns, so a column
-    /// that is added here is added there.
+    /// Returns whether `row` describes this object exactly as S3 does. The record statement
+    /// compares the same columns: add a new column in both places.
     #[must_use]
     pub fn is_described_by(&self, row: &FileRow) -> bool {
         self.etag == row.etag
@@ -56,16 +57,17 @@ impl StoredObject {
             && self.metadata == row.metadata
     }
 
-    /// Whether the record step may refuse this object although `row` is live. What was accepted once under the same
-    /// id, and is no larger and of the same type, stays accepted: a limit that was lowered since, a rename, or a bucket
-    /// that was restored by copy never removes a file.
+    /// Returns whether the record step may refuse this object although `row` is live. An object
+    /// that was accepted under this id stays accepted if it is not larger and has the same type. A
+    /// lowered limit, a rename, or a bucket that was restored by copy therefore never removes a
+    /// file.
     #[must_use]
     pub fn exceeds(&self, row: &FileRow) -> bool {
         self.size > row.size || self.content_type != row.content_type
     }
 }
 
-/// Whether an object with this entity tag was uploaded in parts: S3 then appends their number.
+/// Returns whether an object with this ETag was uploaded in parts: S3 then appends their number.
 pub(crate) fn is_multipart(etag: &str) -> bool {
     etag.contains('-')
 }
@@ -75,15 +77,15 @@ pub(crate) fn is_multipart(etag: &str) -> bool {
 pub struct FileRow {
     /// The file's id.
     pub id: FileId,
-    /// Where its bytes are, and whose it is.
+    /// The location of its bytes, and its owner.
     pub object_key: ObjectKey,
     /// The name it was uploaded under.
     pub file_name: String,
-    /// What S3 calls its type.
+    /// Its `Content-Type`, as S3 reports it.
     pub content_type: String,
-    /// What its first bytes say it is, where they were looked at and recognised.
+    /// The type detected from its first bytes, if they were read and recognised.
     pub detected_type: Option<String>,
-    /// What a malware scanner has said of it.
+    /// The result of the malware scan.
     pub scan_status: Option<ScanStatus>,
     /// Its length in bytes.
     pub size: u64,

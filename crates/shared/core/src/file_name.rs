@@ -1,4 +1,4 @@
-//! The name a person gave a file: kept exactly, and a short ASCII form of it for the object key.
+//! The name that a user gave a file, kept exactly, and its short ASCII form for the object key.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,15 +7,17 @@ use crate::error::Error;
 
 /// A file name: 1 to 768 bytes of UTF-8 without control characters, kept exactly as given.
 ///
-/// Slashes, bidirectional marks and outer spaces are allowed: it is only ever shown, never opened as a path.
+/// Slashes, bidirectional marks and outer spaces are allowed: the name is only displayed, and never
+/// opened as a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileName(String);
 
 impl FileName {
-    /// The longest name, in bytes of UTF-8: 255 UTF-16 units, the longest name on Windows and macOS, have at most 765.
+    /// The longest name, in bytes of UTF-8. The longest name on Windows and macOS has 255 UTF-16
+    /// units, which are at most 765 bytes.
     pub const MAX_BYTES: usize = 768;
 
-    /// Fails with `invalid_request` and says what to change.
+    /// Fails with `invalid_request` and a message that says what to change.
     pub fn parse(name: impl Into<String>) -> Result<Self, Error> {
         let name = name.into();
         if name.is_empty() || name.len() > Self::MAX_BYTES {
@@ -39,13 +41,14 @@ impl FileName {
         &self.0
     }
 
-    /// The value of `x-amz-meta-name`: base64url without padding, at most 1,024 of the 2 KB that S3 allows.
+    /// The value of `x-amz-meta-name`: base64url without padding, at most 1,024 of the 2 KB that S3
+    /// allows.
     #[must_use]
     pub fn to_metadata(&self) -> String {
         URL_SAFE_NO_PAD.encode(&self.0)
     }
 
-    /// The name in `x-amz-meta-name`; `None` if a foreign hand wrote something else there.
+    /// The name in `x-amz-meta-name`; `None` if another program wrote an invalid value there.
     #[must_use]
     pub fn from_metadata(value: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(value).ok()?;
@@ -70,7 +73,8 @@ impl KeyName {
         fits.then(|| Self(segment.to_owned()))
     }
 
-    /// A readable short form of `name`: runs of other characters become one `-`, and a short extension is kept.
+    /// A readable short form of `name`: runs of other characters become one `-`, and a short
+    /// extension is kept.
     #[must_use]
     pub fn of(name: &FileName) -> Self {
         let plain = squeeze(name.as_str());

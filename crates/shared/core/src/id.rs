@@ -1,4 +1,5 @@
-//! The id of a file: a UUID version 7, generated at presign, and the same in the key, the table and the API.
+//! The id of a file: a UUID version 7, generated at presign, and the same in the key, the table and
+//! the API.
 
 use std::fmt;
 
@@ -15,7 +16,8 @@ impl FileId {
         Self(Uuid::now_v7())
     }
 
-    /// Parses the canonical form: 36 lower-case characters with hyphens, version 7. `None` for anything else.
+    /// Parses the canonical form: 36 lower-case characters with hyphens, version 7. `None` for
+    /// anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         // `Uuid` accepts several forms; a key must have exactly one.

@@ -48,7 +48,8 @@ impl ObjectKey {
         text
     }
 
-    /// Fails with `invalid_key` unless `text` is exactly what [`ObjectKey::new`] could have created.
+    /// Fails with `invalid_key` unless `text` is exactly what [`ObjectKey::new`] could have
+    /// created.
     pub fn parse(text: &str) -> Result<Self, Error> {
         Self::try_parse(text).ok_or_else(|| {
             Error::new(

@@ -1,4 +1,4 @@
-//! The numbers that bound everything, each with where it comes from.
+//! The limits, each with its source.
 
 use std::time::Duration;
 
@@ -24,7 +24,8 @@ pub const MAX_MULTIPART_BYTES: u64 = MAX_PARTS as u64 * MAX_PART_BYTES;
 /// The largest multipart upload where neither limit is configured: 5 TiB (ours).
 pub const DEFAULT_MULTIPART_BYTES: u64 = 5 * 1024 * 1024 * 1024 * 1024;
 
-/// The size of a part where the client names none: a lost connection costs little, and 150 GiB fit without larger ones.
+/// The part size if the client does not send one. A lost connection then costs little, and 150 GiB
+/// fit without larger parts.
 pub const DEFAULT_PART_BYTES: u64 = 16 * 1024 * 1024;
 
 /// The most open multipart uploads of one user: those that are neither aborted nor recorded.
@@ -36,8 +37,8 @@ pub const MAX_BATCH_PARTS: usize = 1000;
 /// The longest life of a signed URL, in seconds: 12 hours, the longest session a Lambda role has.
 pub const MAX_URL_SECONDS: u64 = 12 * 60 * 60;
 
-/// After this time no upload URL writes a key any more: the longest life of a URL, and a day for a PUT that began just
-/// before the URL expired and is slow.
+/// After this time no upload URL can write a key any more. It is the longest life of a URL, plus a
+/// day for a slow PUT that began just before the URL expired.
 pub const UPLOAD_ENDS_AFTER: Duration = Duration::from_secs(MAX_URL_SECONDS + 24 * 60 * 60);
 
 /// The most uploads that one request presigns.
@@ -52,27 +53,29 @@ pub const MAX_BATCH_DELETE: usize = 1000;
 /// The most files on one page.
 pub const MAX_PAGE_FILES: u32 = 1000;
 
-/// How many files a page has when the client does not say.
+/// The page size if the client does not send one.
 pub const DEFAULT_PAGE_FILES: u32 = 50;
 
 /// A page of files ends before its JSON is larger than this, in bytes.
 pub const MAX_PAGE_BYTES: usize = 4_000_000;
 
-/// The largest body of a request, in bytes. The largest valid one, 100 uploads with long names and metadata, is
-/// smaller even with every character escaped. API Gateway would pass on 6 MB.
+/// The largest request body, in bytes. The largest valid one has 100 uploads with long names and
+/// metadata. It is smaller than this even with every character escaped. API Gateway accepts up to 6
+/// MB.
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 
-/// The largest answer of a function, in bytes, as it is sent to Lambda: there the body is a string within JSON, with
-/// its quotes and backslashes escaped. Lambda allows 6 MiB (6,291,456), and drops a larger answer after the work is done.
+/// The largest response of a function, in bytes, as it is sent to Lambda. The body is a string
+/// within JSON there, with its quotes and backslashes escaped. Lambda allows 6 MiB (6,291,456), and
+/// drops a larger response after the work is done.
 pub const MAX_ANSWER_BYTES: usize = 6_000_000;
 
 /// The longest id that a request may name, in characters. Ours have 36.
 pub const MAX_ID_CHARS: usize = 64;
 
-/// How many rows a filtered page looks at before it ends short.
+/// The number of rows that a filtered page examines before it ends early.
 pub const MAX_FILTERED_ROWS: u32 = 10_000;
 
-/// How large a file may be in this deployment, in bytes.
+/// The maximum file size of this deployment, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct SizeLimits {
     max_upload: u64,
@@ -103,7 +106,7 @@ impl SizeLimits {
         if size <= self.max_upload {
             return Ok(());
         }
-        // Over what one PUT can carry, and yet within what this deployment takes in parts.
+        // Larger than one PUT can be, but within the limit for multipart uploads.
         if size > MAX_PUT_BYTES && size <= self.max_multipart {
             return Err(Error::new(
                 Code::UseMultipart,
@@ -121,7 +124,8 @@ impl SizeLimits {
         Err(too_large(size, self.max_multipart))
     }
 
-    /// The limit for an object with `etag` that is there already: without a declared length nothing could stop it earlier.
+    /// The limit for an existing object with `etag`. Without a declared length, nothing could have
+    /// enforced it earlier.
     #[must_use]
     pub fn max_stored(&self, etag: &str) -> u64 {
         if is_multipart(etag) {
@@ -132,19 +136,19 @@ impl SizeLimits {
     }
 }
 
-/// `USER_QUOTA_BYTES`, `None` where users have no quota.
+/// `USER_QUOTA_BYTES`; `None` if users have no quota.
 pub fn quota_bytes(env: &Environment) -> Result<Option<u64>, ConfigError> {
-    // Postgres keeps it as a bigint.
+    // Postgres stores it as a bigint.
     let max = i64::MAX.unsigned_abs();
     env.optional("USER_QUOTA_BYTES")
         .map(|_| env.number("USER_QUOTA_BYTES", max, 0, max))
         .transpose()
 }
 
-/// Fails with `quota_exceeded` if `wanted` bytes do not fit next to those `used` and those `pending`, which unfinished
-/// uploads will need.
+/// Fails with `quota_exceeded` if `wanted` bytes do not fit next to the `used` bytes and the
+/// `pending` bytes of unfinished uploads.
 ///
-/// An early, kind refusal: the record step is the exact one.
+/// This check refuses early. The exact check is in the record step.
 pub fn check_quota(wanted: u64, used: u64, pending: u64, quota: u64) -> Result<(), Error> {
     let left = quota.saturating_sub(used).saturating_sub(pending);
     if wanted <= left {

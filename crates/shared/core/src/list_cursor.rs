@@ -1,11 +1,11 @@
 //! Cursors of lists of files, which belong to one order and one set of filters.
 //!
 //! A cursor holds a position and a tag. The tag hashes the position together with the list's order
-//! and filters, so a cursor that is used with other parameters is refused like one that was
-//! mistyped. Otherwise a page would silently skip files: a position in one list says nothing about
+//! and filters. A cursor that is used with other parameters is therefore refused like a mistyped
+//! one. Otherwise a page would silently skip files, because a position in one list means nothing in
 //! another. As in [`Cursor`], the tag is not a secret.
 //!
-//! Versions before the lists by name answered a [`Cursor`], whatever the filter `contentType` was.
+//! Versions before the lists by name returned a [`Cursor`], whatever the filter `contentType` was.
 //! Newest-first lists with that filter, or without any, still accept those, so that a client's list
 //! survives an upgrade.
 
@@ -22,7 +22,7 @@ use crate::name_order::NamePosition;
 const TAG_BYTES: usize = 5;
 const ID_BYTES: usize = 16;
 
-/// The filter that lists had when they answered a [`Cursor`].
+/// The filter that lists had when they returned a [`Cursor`].
 const OLD_FILTER: &str = "contentType";
 
 /// The order of a list of files.
@@ -52,7 +52,8 @@ impl ListCursors {
         context.update(&[order.byte()]);
         for (name, value) in filters {
             for text in [name, value] {
-                // With its length, so that no two lists of filters are one text.
+                // The length is included, so that two different lists of filters never have the
+                // same text.
                 context.update(&text.len().to_be_bytes());
                 context.update(text.as_bytes());
             }
@@ -65,7 +66,7 @@ impl ListCursors {
         }
     }
 
-    /// The cursor behind the file `last` of a newest-first list.
+    /// The cursor after the file `last` of a newest-first list.
     #[must_use]
     pub fn after(&self, last: FileId) -> String {
         self.encode(last.uuid(), "")
@@ -77,7 +78,7 @@ impl ListCursors {
         self.encode(position.id(), position.name())
     }
 
-    /// The last file of the page before, in a newest-first list.
+    /// The last file of the previous page, in a newest-first list.
     pub fn newest(&self, text: &str) -> Result<FileId, Error> {
         if self.accepts_old
             && let Ok(Cursor(id)) = Cursor::decode(text)
@@ -90,7 +91,7 @@ impl ListCursors {
             .ok_or_else(not_ours)
     }
 
-    /// Where the page begins, in a list by name.
+    /// The start of the page, in a list by name.
     pub fn by_name(&self, text: &str) -> Result<NamePosition, Error> {
         self.decode(text).ok_or_else(not_ours)
     }
@@ -112,7 +113,7 @@ impl ListCursors {
             return None;
         }
         let (id, name) = position.get(1..)?.split_at_checked(ID_BYTES)?;
-        // Postgres has no NUL in a text, and a forged cursor must not be an error of ours.
+        // Postgres cannot store a NUL in a text, and a forged cursor must not cause a server error.
         let name = str::from_utf8(name)
             .ok()
             .filter(|name| !name.contains('\0'))?;
@@ -200,7 +201,7 @@ mod tests {
         assert!(newest(&[("rule", "avatar")]).newest(&old).is_err());
         assert!(newest(&[("q", "a")]).newest(&old).is_err());
         assert!(by_name(ALL).by_name(&old).is_err());
-        // And lists of uploads, which have no filters, refuse those of files.
+        // Lists of uploads, which have no filters, refuse the cursors of files.
         assert!(Cursor::decode(&newest(ALL).after(id)).is_err());
     }
 
@@ -224,7 +225,7 @@ mod tests {
         let list = by_name(ALL);
         let forged = list.encode(Uuid::nil(), "a\0b");
         assert!(list.by_name(&forged).is_err());
-        // A position by name is none in a newest-first list, even with its tag.
+        // A position by name is invalid in a newest-first list, even with its tag.
         let forged = newest(ALL).encode(FileId::new().uuid(), "a");
         assert!(newest(ALL).newest(&forged).is_err());
         let forged = newest(ALL).encode(Uuid::nil(), "");

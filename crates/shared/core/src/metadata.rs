@@ -25,7 +25,7 @@ impl Metadata {
     /// allows.
     pub const MAX_BYTES: usize = 640;
 
-    /// Whether there is no entry.
+    /// Returns whether there are no entries.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -80,7 +80,7 @@ impl Metadata {
         serde_json::from_slice(json).ok()
     }
 
-    /// Adds an entry, or says what is wrong with it.
+    /// Adds an entry, or returns what is wrong with it.
     fn add(&mut self, key: String, value: String) -> Result<(), String> {
         if !is_key(&key) {
             return Err(format!(
@@ -133,7 +133,7 @@ impl<'de> Deserialize<'de> for Metadata {
     }
 }
 
-/// Reads entry by entry, because a map type would keep the last of two equal keys without a word.
+/// Reads entry by entry, because a map type would silently keep the last of two equal keys.
 struct Entries;
 
 impl<'de> Visitor<'de> for Entries {

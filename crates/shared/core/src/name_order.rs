@@ -23,20 +23,20 @@ pub struct NamePosition {
 }
 
 impl NamePosition {
-    /// In front of every name that begins with `prefix`.
+    /// The position before every name that begins with `prefix`.
     #[must_use]
     pub fn at_prefix(prefix: &str) -> Self {
         // No file has the nil UUID, so a file whose whole name is `prefix` follows.
         Self::new(prefix.to_owned(), Uuid::nil())
     }
 
-    /// Behind `file`.
+    /// The position after `file`.
     #[must_use]
     pub fn after_file(file: &FileRow) -> Self {
         Self::new(file.file_name.clone(), file.id.uuid())
     }
 
-    /// Behind every name in `folder`, which ends with [`DELIMITER`].
+    /// The position after every name in `folder`, which ends with [`DELIMITER`].
     #[must_use]
     pub fn after_folder(folder: &str) -> Self {
         let mut name = folder.strip_suffix(DELIMITER).unwrap_or(folder).to_owned();
@@ -44,7 +44,7 @@ impl NamePosition {
         Self::new(name, Uuid::nil())
     }
 
-    /// Behind `name` and `id`.
+    /// The position after `name` and `id`.
     #[must_use]
     pub const fn new(name: String, id: Uuid) -> Self {
         Self { name, id }
@@ -63,7 +63,7 @@ impl NamePosition {
     }
 }
 
-/// The first text behind every name that begins with `prefix`. `None` if there is none, as for the
+/// The first text after every name that begins with `prefix`. `None` if there is none, as for the
 /// empty prefix.
 #[must_use]
 pub fn end_of_prefix(prefix: &str) -> Option<String> {

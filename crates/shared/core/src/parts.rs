@@ -19,7 +19,8 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// Parts of the requested size, or of the default size; larger if there would be more than 10,000.
+    /// Parts of the requested size, or of the default size; larger if there would be more than
+    /// 10,000.
     ///
     /// Fails with `invalid_request` for an empty file, and for a part size that S3 does not accept.
     pub fn plan(size: u64, asked: Option<u64>) -> Result<Self, Error> {
@@ -76,8 +77,8 @@ impl Parts {
         Some(left.min(self.part_size))
     }
 
-    /// Fails with `parts_missing` unless `there` (numbers and lengths) contains every part with its exact length. The error names the
-    /// missing ones.
+    /// Fails with `parts_missing` unless `there` (numbers and lengths) contains every part with its
+    /// exact length. The error names the missing parts.
     pub fn check(self, there: impl IntoIterator<Item = (u16, u64)>) -> Result<(), Error> {
         let mut missing = vec![true; usize::from(self.count())];
         for (number, size) in there {

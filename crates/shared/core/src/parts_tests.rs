@@ -1,4 +1,4 @@
-//! Whatever is planned can be uploaded: S3's limits hold, and the parts are the file.
+//! Every plan can be uploaded: S3's limits hold, and the parts add up to the file.
 
 use proptest::prelude::*;
 
@@ -21,7 +21,7 @@ fn plans() {
     assert_eq!(plan(10_000 * 16 * MIB + 1, None), (17 * MIB, 9412));
     assert_eq!(plan(DEFAULT_MULTIPART_BYTES, None), (525 * MIB, 9987));
     assert_eq!(plan(MAX_MULTIPART_BYTES, None), (5 * 1024 * MIB, 10_000));
-    // What is asked for is honoured to the byte, unless it would be too many.
+    // The requested part size is kept to the byte, unless there would be too many parts.
     assert_eq!(plan(20 * MIB, Some(5 * MIB + 1)), (5 * MIB + 1, 4));
     assert_eq!(plan(10_000 * 5 * MIB, Some(5 * MIB)), (5 * MIB, 10_000));
     assert_eq!(plan(10_000 * 5 * MIB + 1, Some(5 * MIB)), (6 * MIB, 8334));
@@ -110,7 +110,7 @@ proptest! {
         prop_assert_eq!(parts.size_of(0), None);
         prop_assert_eq!(parts.size_of(count + 1), None);
         prop_assert_eq!(Parts::planned(size, part_size), Some(parts));
-        // Only what would be too many is raised, and by no more than it takes.
+        // A part size is raised only if there would be too many parts, and only as far as needed.
         match asked {
             Some(asked) if part_size != asked => {
                 prop_assert!(size.div_ceil(asked) > 10_000 && part_size > asked);

@@ -1,10 +1,11 @@
-//! AWS partitions, as far as host names need them: the domain under which the endpoints of a region are.
+//! AWS partitions, as far as host names need them: the DNS suffix of the endpoints of a region.
 //!
-//! Signing must not link the AWS SDK, so its partition data is repeated here. A test of `slipway-s3-urls` reads the
-//! SDK's own data, and holds this table to it for every partition, every region and regions that do not exist yet.
+//! Signing must not link the AWS SDK, so its partition data is repeated here. A test of
+//! `slipway-s3-urls` compares this table with the SDK's own data for every partition, every region
+//! and regions that do not exist yet.
 
-/// Prefixes of region names (`prefix-place-number`) and the domain of their partition. All other regions, `us-gov` among
-/// them, have `amazonaws.com`.
+/// Prefixes of region names (`prefix-place-number`) and the DNS suffix of their partition. All
+/// other regions, `us-gov` included, have `amazonaws.com`.
 const DOMAINS: [(&str, &str); 6] = [
     ("cn", "amazonaws.com.cn"),
     ("eusc-de", "amazonaws.eu"),
@@ -34,7 +35,7 @@ fn partition(region: &str) -> Option<&str> {
     fits.then_some(prefix)
 }
 
-/// Whether `region` can stand in a host name.
+/// Returns whether `region` is valid within a host name.
 #[must_use]
 pub fn is_host_label(region: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';

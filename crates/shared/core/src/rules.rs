@@ -60,7 +60,7 @@ impl fmt::Display for RuleName {
     }
 }
 
-/// What one rule allows. Every field is optional.
+/// The limits of one rule. Every field is optional.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Rule {
@@ -76,13 +76,13 @@ impl Rule {
         self.content_types.as_ref()
     }
 
-    /// The largest file that it allows, in bytes; `None`: what the deployment allows.
+    /// The largest file that it allows, in bytes; `None`: the limit of the deployment.
     #[must_use]
     pub const fn max_bytes(&self) -> Option<u64> {
         self.max_bytes
     }
 
-    /// Whether an upload URL works once while the object exists.
+    /// Whether an upload URL works only once while the object exists.
     #[must_use]
     pub fn write_once(&self) -> bool {
         self.write_once.unwrap_or_default()
@@ -116,7 +116,7 @@ impl UploadRules {
     /// The most rules.
     pub const MAX_RULES: usize = 32;
 
-    /// Reads `UPLOAD_RULES`. The error names what is wrong, so that init fails with a reason.
+    /// Reads `UPLOAD_RULES`. The error names the problem, so that init fails with a reason.
     pub fn from_env(env: &Environment) -> Result<Self, ConfigError> {
         let Some(json) = env.optional(VARIABLE) else {
             return Ok(Self::default());
@@ -131,7 +131,7 @@ impl UploadRules {
         serde_json::from_str(json).map_err(|error| format!("is not as expected: {error}"))
     }
 
-    /// Whether none are configured.
+    /// Whether no rules are configured.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -178,8 +178,7 @@ impl<'de> Deserialize<'de> for UploadRules {
     }
 }
 
-/// Reads rule by rule, because a map type would keep the last of two rules with one name without a
-/// word.
+/// Reads rule by rule, because a map type would silently keep the last of two rules with one name.
 struct Entries;
 
 impl<'de> Visitor<'de> for Entries {

@@ -2,7 +2,8 @@
 
 use crate::env::{ConfigError, Environment};
 
-/// The scan result of one object, stored in `s3_files.scan_status`. Null means that there is no result yet.
+/// The scan result of one object, stored in `s3_files.scan_status`. Null means that there is no
+/// result yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ScanStatus {
     /// No threat was found.
@@ -91,10 +92,10 @@ impl UrlBlocked {
     }
 }
 
-/// `REQUIRE_SCAN`: whether files are read only once a scanner has found nothing in them.
+/// `REQUIRE_SCAN`: whether files are readable only after a scanner has found nothing in them.
 ///
-/// Fails where that could not be kept: where the bytes behind a URL may change after they were scanned, or where
-/// they are read without asking us.
+/// Fails if the deployment cannot enforce this: if the bytes behind a URL may change after the
+/// scan, or if they can be read without a request to our functions.
 pub fn require_scan(env: &Environment) -> Result<bool, ConfigError> {
     let required = env.flag("REQUIRE_SCAN")?;
     if required && !env.flag("WRITE_ONCE")? {

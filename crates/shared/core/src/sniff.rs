@@ -5,8 +5,9 @@ pub const SNIFF_BYTES: usize = 512;
 
 /// The type of a file that starts with `head`; `None` for plain text and for unknown types.
 ///
-/// Markup is checked first, because browsers execute it and libraries detect it less strictly than browsers do. The
-/// patterns for HTML are those of the WHATWG MIME Sniffing standard. SVG is added, with or without a prolog.
+/// Markup is checked first, because browsers execute it and libraries detect it less strictly than
+/// browsers do. The patterns for HTML are those of the WHATWG MIME Sniffing standard. SVG is added,
+/// with or without a prolog.
 #[must_use]
 pub fn detect(head: &[u8]) -> Option<&'static str> {
     markup(head).or_else(|| infer::get(head).map(|kind| kind.mime_type()))
@@ -61,8 +62,8 @@ fn opens(tag: &str, name: &str) -> bool {
     })
 }
 
-/// The ASCII characters of `head` in lower case, without a byte order mark and without the zero bytes of UTF-16, so that
-/// an encoding cannot hide markup.
+/// The ASCII characters of `head` in lower case, without a byte order mark and without the zero
+/// bytes of UTF-16, so that an encoding cannot hide markup.
 fn as_ascii(head: &[u8]) -> String {
     head.iter()
         .filter(|byte| byte.is_ascii() && **byte != 0)

@@ -11,7 +11,8 @@ use ring::digest::{SHA256, digest};
 pub struct UserId(String);
 
 impl UserId {
-    /// The longest `sub`, in bytes. Escaping makes it at most three times as long, which still fits into an object key.
+    /// The longest `sub`, in bytes. Escaping makes it at most three times as long, which still fits
+    /// into an object key.
     pub const MAX_BYTES: usize = 255;
 
     /// `None` if `sub` is empty, too long, or holds a NUL.
@@ -28,8 +29,9 @@ impl UserId {
         &self.0
     }
 
-    /// The form for logs: the first 16 hex digits of the SHA-256 of the `sub`, which may be an e-mail address or a name. It
-    /// distinguishes users, and an operator can compute it for a given user.
+    /// The form for logs: the first 16 hex digits of the SHA-256 of the `sub`, which may be an
+    /// e-mail address or a name. It distinguishes users, and an operator can compute it for a given
+    /// user.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         let digest = digest(&SHA256, self.0.as_bytes());

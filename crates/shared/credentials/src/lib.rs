@@ -38,7 +38,8 @@ impl fmt::Debug for Found {
 }
 
 impl Found {
-    /// Looks for what the environment does not set: credentials without `AWS_ACCESS_KEY_ID`, and a region without `AWS_REGION`.
+    /// Finds the settings that the environment lacks: credentials without `AWS_ACCESS_KEY_ID`, and
+    /// a region without `AWS_REGION`.
     pub async fn from_env(env: &Environment) -> Result<Self, ConfigError> {
         let (has_keys, has_region) = (
             env.optional(ACCESS_KEY).is_some(),
@@ -62,7 +63,8 @@ impl Found {
         Ok(Self { region, session })
     }
 
-    /// The variable, if it was found. The credentials are those of the moment: enough for a command's first requests.
+    /// The value of the variable, if it was found. The credentials are the current ones, which last
+    /// for a command's first requests.
     #[must_use]
     pub fn get(&self, variable: &str) -> Option<String> {
         let credentials = self.session.as_ref().map(|(credentials, _)| credentials);

@@ -1,4 +1,5 @@
-//! Where the database is and how to reach it, read from `DATABASE_URL` as people paste it.
+//! The address of the database and the settings for connecting, read from `DATABASE_URL` as users
+//! paste it.
 
 mod json;
 mod keyword;
@@ -18,39 +19,41 @@ use socket2::TcpKeepalive;
 /// The variable that holds the connection string.
 pub const VARIABLE: &str = "DATABASE_URL";
 
-/// Everything that a connection needs. It never shows what it holds.
+/// All settings of a connection. Its `Debug` output contains no secret.
 #[derive(Clone)]
 pub struct Config {
     pub(crate) servers: Vec<Server>,
-    /// Who logs in to what, and whether by TLS; its hosts are not used.
+    /// The user, the database and the TLS mode. Its hosts are not used.
     pub(crate) login: tokio_postgres::Config,
     /// The certificates to trust instead of the system's.
     pub(crate) root_certificates: Option<PathBuf>,
-    /// Whether only a server that takes writes will do.
+    /// Whether the server must accept writes.
     pub(crate) writable: bool,
     pub(crate) tcp_user_timeout: Option<Duration>,
     pub(crate) keepalive: Option<TcpKeepalive>,
     pub(crate) limits: Limits,
 }
 
-/// One place where the database may answer.
+/// One possible server of the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Server {
     /// The name that its certificate must hold.
     pub(crate) host: String,
-    /// Where it is, if the name is not to be looked up.
+    /// Its address, if the name must not be looked up.
     pub(crate) address: Option<IpAddr>,
     pub(crate) port: u16,
 }
 
-/// How long things may take. A call ends by `call`, whatever happens.
+/// The time limits. A call always ends within `call`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// One connection: name, TCP, TLS, login. 5 s, which lets a sleeping Neon wake up; or `connect_timeout`.
+    /// One connection: name lookup, TCP, TLS and login. 5 s, which lets a sleeping Neon wake up, or
+    /// `connect_timeout`.
     pub connect: Duration,
     /// One transaction on a connection: 5 s, of which it may wait for a lock for 4.
     pub statement: Duration,
-    /// A whole call, with its one retry and its wait for the connection: 15 s, half of what API Gateway allows.
+    /// A whole call, with its one retry and its wait for the connection: 15 s, half of API
+    /// Gateway's limit.
     pub call: Duration,
 }
 
@@ -65,12 +68,13 @@ impl Default for Limits {
 }
 
 impl Config {
-    /// Reads `DATABASE_URL`. Errors name what is wrong in it, never what it holds.
+    /// Reads `DATABASE_URL`. Errors name the problem, never the value.
     pub fn from_env(env: &Environment) -> Result<Self, ConfigError> {
         Self::parse(VARIABLE, &env.required(VARIABLE)?)
     }
 
-    /// Reads a connection string, `postgres://…` or `host=… user=…`, or a secret of RDS, that came in `variable`.
+    /// Parses the value of `variable`: a connection string, `postgres://…` or `host=… user=…`, or a
+    /// secret of RDS.
     pub fn parse(variable: &'static str, text: &str) -> Result<Self, ConfigError> {
         let text = unwrapped(text);
         let parsed = match (url::scheme(text), placeholder::problem(text)) {
@@ -93,8 +97,9 @@ impl Config {
     }
 }
 
-/// Without what comes along when a line is copied: blanks, the `psql` or `export DATABASE_URL=` in front of it, the
-/// quotes of a `.env` file or a shell, which `docker run --env-file` keeps, and a semicolon behind it.
+/// Strips characters that are copied along with the value: blanks, a `psql` or
+/// `export DATABASE_URL=` prefix, the quotes of a `.env` file or a shell, which
+/// `docker run --env-file` keeps, and a trailing semicolon.
 fn unwrapped(mut text: &str) -> &str {
     const QUOTES: [(char, char); 6] = [
         ('"', '"'),
@@ -126,7 +131,7 @@ fn unwrapped(mut text: &str) -> &str {
     }
 }
 
-/// What is behind `NAME=`. The options of `host=… user=…` are in lower case.
+/// The value after `NAME=`. The options of `host=… user=…` are in lower case.
 fn assigned(text: &str) -> Option<&str> {
     let (name, value) = text.split_once('=')?;
     let is_name = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';

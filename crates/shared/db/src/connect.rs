@@ -1,4 +1,5 @@
-//! Opens the connection: name lookup, TCP, TLS and login under one deadline, one host after another.
+//! Opens the connection: name lookup, TCP, TLS and login under one deadline, one host after
+//! another.
 
 use std::net::SocketAddr;
 use std::time::Duration;

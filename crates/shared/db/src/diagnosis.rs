@@ -1,4 +1,5 @@
-//! Diagnoses a database: finds what prevents the functions from working with it, as a stable name and a sentence.
+//! Diagnoses a database: finds what prevents the functions from working with it, and reports it as
+//! a stable name and a sentence.
 
 use std::time::Duration;
 
@@ -36,10 +37,11 @@ pub enum State {
 /// The tables with rows of users.
 const TABLES: [&str; 3] = ["s3_files", "user_usage", "multipart_uploads"];
 
-/// The roles as which statements run.
+/// The roles that statements run as.
 const ROLES: [&str; 2] = ["slipway_app", "slipway_maintain"];
 
-/// Whether the login can see rows at all: an owner and a superuser can, other logins have no policy.
+/// Returns whether the login can read rows at all. An owner and a superuser can. Other logins have
+/// no policy.
 const HISTORY: &str = "\
 SELECT has_table_privilege(oid, 'SELECT') AND NOT row_security_active(oid) FROM pg_class
 WHERE oid = to_regclass('slipway_migrations')";
@@ -47,7 +49,8 @@ WHERE oid = to_regclass('slipway_migrations')";
 const BYPASSING: &str = "\
 SELECT rolname::text FROM pg_roles WHERE rolname = $1 AND (rolsuper OR rolbypassrls)";
 
-/// Tables that show a role the rows of other users: row-level security is off, or the role owns the table.
+/// Finds tables that show a role the rows of other users: row-level security is off, or the role
+/// owns the table.
 const OPEN: &str = "\
 SELECT t.name FROM unnest($1) AS t (name) JOIN pg_class AS c ON c.oid = to_regclass(t.name)
 WHERE NOT c.relrowsecurity OR c.relowner IN (SELECT oid FROM pg_roles WHERE rolname = ANY ($2))";
@@ -65,7 +68,8 @@ INSERT INTO user_usage AS u (user_id, files, bytes) VALUES ($1, 0, 0)
 ON CONFLICT (user_id) DO UPDATE SET files = u.files";
 
 impl Db {
-    /// Runs all checks in the order of their dependencies. Changes nothing: the writes of one check are rolled back.
+    /// Runs all checks in the order of their dependencies. Changes nothing: the writes of one check
+    /// are rolled back.
     pub async fn diagnose(&self) -> Vec<Finding> {
         let session = match self.connect().await {
             Ok(session) => session,
@@ -226,13 +230,13 @@ async fn row_security(client: &Client) -> Result<Finding, Failure> {
     ))
 }
 
-/// Whether a row can be written, and then a megabyte that nothing has room for yet. On a full disk reads go on, and so do
-/// writes into pages that have room.
+/// Checks that a row can be written, and then a megabyte of new pages. On a full disk, reads still
+/// work, and so do writes into pages with free space.
 async fn writes(client: &Client) -> Result<Finding, Failure> {
     let found = |state, said: String| Ok(finding("writes", state, said));
     let user = "slipway-doctor";
     client.batch_execute("BEGIN").await?;
-    // Before the role is taken: a role of ours may not make tables.
+    // Before the role is taken, because our roles may not create tables.
     let mut room = client.batch_execute(ROOM).await;
     if room.is_err() {
         client.batch_execute("ROLLBACK; BEGIN").await?;
@@ -275,7 +279,7 @@ async fn writes(client: &Client) -> Result<Finding, Failure> {
     }
 }
 
-/// Whether the connection failed, as opposed to the statement.
+/// Returns whether the connection failed, as opposed to the statement.
 fn is_cut(error: &tokio_postgres::Error) -> bool {
     let cause = std::error::Error::source(error);
     error.is_closed() || cause.is_some_and(<dyn std::error::Error>::is::<std::io::Error>)

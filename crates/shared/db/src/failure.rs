@@ -1,4 +1,4 @@
-//! What went wrong on the way to an answer: whether to try again, and what to tell.
+//! Failures of a database call: whether to retry, and which error to report.
 
 use std::fmt;
 
@@ -7,17 +7,17 @@ use tokio_postgres::error::{DbError, SqlState};
 
 use crate::tls::distrust;
 
-/// Why a transaction has no result.
+/// The reason why a transaction has no result.
 pub(crate) enum Failure {
-    /// No socket.
+    /// The socket could not be opened.
     Connect(std::io::Error),
-    /// The server takes no writes, and writes were asked for.
+    /// The server is read-only, but the configuration requires one that accepts writes.
     ReadOnly,
-    /// TLS or login, other than by the server's word.
+    /// TLS or login failed without an error from the server.
     Handshake(tokio_postgres::Error),
-    /// Connection or statement, or the server's word at login.
+    /// The connection or a statement failed, or the server sent an error at login.
     Postgres(tokio_postgres::Error),
-    /// Time ran out while …
+    /// The time limit ended while …
     Timeout(&'static str),
 }
 
@@ -28,7 +28,8 @@ impl From<tokio_postgres::Error> for Failure {
 }
 
 impl Failure {
-    /// Why there is no session: what the server said itself is told as such.
+    /// Classifies a failed login: errors sent by the server become `Postgres`, all others become
+    /// `Handshake`.
     pub(crate) fn at_login(error: tokio_postgres::Error) -> Self {
         if error.as_db_error().is_some() {
             Self::Postgres(error)
@@ -37,7 +38,7 @@ impl Failure {
         }
     }
 
-    /// Whether a new connection may do better.
+    /// Returns whether a retry on a new connection may succeed.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
             Self::Connect(_) | Self::Handshake(_) | Self::Timeout(_) | Self::ReadOnly => true,
@@ -48,12 +49,13 @@ impl Failure {
         }
     }
 
-    /// Whether the connection is as good as before: the server has refused a statement, no more.
+    /// Returns whether the connection stays usable, because the server has only refused a
+    /// statement.
     pub(crate) fn leaves_connection(&self) -> bool {
         matches!(self, Self::Postgres(error) if error.as_db_error().is_some_and(|error| !is_ending(error.code())))
     }
 
-    /// The CHECK, index or key that a statement ran against.
+    /// The CHECK, index or key that the statement violated.
     pub(crate) fn constraint(&self) -> Option<&str> {
         self.refusal()?.constraint()
     }
@@ -65,7 +67,7 @@ impl Failure {
         }
     }
 
-    /// For the boundary: `step` names what was being done.
+    /// The error for callers outside this crate. `step` names the operation that failed.
     pub(crate) fn into_error(self, step: &'static str) -> Error {
         let timed_out = match &self {
             Self::Timeout(_) => true,
@@ -86,7 +88,8 @@ impl Failure {
     }
 }
 
-/// Not the details, which may hold a user's data: the SQLSTATE, the sentence, the constraint.
+/// Omit the details, which may contain a user's data. Use the SQLSTATE, the message and the
+/// constraint.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -111,7 +114,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Why the server's certificate was refused, if it was.
+/// The reason why the server's certificate was refused, if it was.
 fn distrusted(error: &tokio_postgres::Error) -> Option<String> {
     distrust(&std::error::Error::source(error)?.to_string())
 }
@@ -123,7 +126,7 @@ fn with_cause(f: &mut fmt::Formatter<'_>, error: &tokio_postgres::Error) -> fmt:
     }
 }
 
-/// The same: logs are written with it too.
+/// The same text, because logs use this format too.
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -132,10 +135,12 @@ impl fmt::Debug for Failure {
 
 impl std::error::Error for Failure {}
 
-/// The server is gone or going, not up yet, or two transactions met.
+/// Returns whether the code means that the server is shutting down, is not up yet, or that two
+/// transactions conflicted.
 ///
-/// A duplicate key is such a meeting too. Our keys hold their ids, so `ON CONFLICT (id)` sees every duplicate, but
-/// while a delete moves a row within its indexes, a look into one of them may miss it.
+/// A duplicate key is such a conflict too. Our keys contain their ids, so `ON CONFLICT (id)`
+/// detects every duplicate. However, while a delete moves a row within its indexes, a lookup in one
+/// of them may miss it.
 fn is_transient(code: &SqlState) -> bool {
     is_ending(code)
         || *code == SqlState::T_R_SERIALIZATION_FAILURE
@@ -152,7 +157,8 @@ fn is_time(code: &SqlState) -> bool {
     *code == SqlState::QUERY_CANCELED
 }
 
-/// Another transaction kept a lock for longer than we wait. Nothing was done, which a timeout would leave open.
+/// Another transaction held a lock for longer than the lock timeout. Nothing was done. After a
+/// timeout of the client this would be unknown.
 fn is_locked(code: &SqlState) -> bool {
     *code == SqlState::LOCK_NOT_AVAILABLE
 }
@@ -162,7 +168,7 @@ fn is_exhausted(code: &SqlState) -> bool {
     code.code().starts_with("53")
 }
 
-/// Whether the connection broke, as far as the client can tell from itself.
+/// Returns whether the connection broke, as far as the client can tell.
 fn is_broken(error: &tokio_postgres::Error) -> bool {
     error.is_closed()
         || std::error::Error::source(error)

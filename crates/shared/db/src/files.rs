@@ -30,7 +30,7 @@ pub struct ObjectAddress<'a> {
     pub file_url: &'a str,
 }
 
-/// What became of an object that was to be recorded.
+/// The result of recording an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Recorded {
@@ -38,19 +38,19 @@ pub enum Recorded {
     Created(FileRow),
     /// Its row described an earlier upload under the same key, and describes this one now.
     Updated(FileRow),
-    /// Its row stays as it was: it says the same, or describes a later upload.
+    /// Its row is unchanged: it describes the same object, or a later upload.
     Unchanged(FileRow),
     /// The file is a tombstone, now or before, and stays one: remove the object.
     Tombstoned(Tombstone),
-    /// The row describes another upload of the same second, so nothing tells which is the later
-    /// one. Ask S3 again, and pass this row as `seen`.
+    /// The row describes another upload of the same second, so the later one is unknown. Repeat the
+    /// HEAD, and pass this row as `seen`.
     Stale(FileRow),
 }
 
 /// Which files are listed. A filter that is `None` accepts all.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// How the content type begins, in any case.
+    /// The prefix of the content type, case-insensitive.
     pub content_type_prefix: Option<String>,
     /// The rule that the file was uploaded under.
     pub rule: Option<RuleName>,
@@ -59,7 +59,7 @@ pub struct Filter {
 /// Which page of a list, newest first.
 #[derive(Clone, Debug, Default)]
 pub struct Page {
-    /// How many files at most.
+    /// The maximum number of files.
     pub limit: u32,
     /// The last id of the page before.
     pub before: Option<FileId>,
@@ -79,7 +79,7 @@ pub struct FilePage {
 /// Which page of a list by name.
 #[derive(Clone, Debug)]
 pub struct NamePage {
-    /// How many files at most.
+    /// The maximum number of files.
     pub limit: u32,
     /// Only names that begin with this; empty for all.
     pub prefix: String,
@@ -101,7 +101,7 @@ pub struct NamedFiles {
 /// Which page of the contents of a folder.
 #[derive(Clone, Debug)]
 pub struct FolderPage {
-    /// How many entries at most.
+    /// The maximum number of entries.
     pub limit: u32,
     /// Only names that begin with this; empty for the root.
     pub prefix: String,
@@ -114,11 +114,11 @@ pub struct FolderPage {
 pub struct FolderEntries {
     /// Its entries.
     pub entries: Vec<Entry>,
-    /// Whether there are entries behind the last one.
+    /// Whether there are entries after the last one.
     pub more: bool,
 }
 
-/// What is directly in a folder.
+/// A direct entry of a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "most entries are files")]
 pub enum Entry {
@@ -139,14 +139,14 @@ impl Entry {
     }
 }
 
-/// What is known of an id.
+/// The state of an id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
     clippy::large_enum_variant,
     reason = "made once a call and taken apart at once"
 )]
 pub enum FileState {
-    /// Nothing: it never was, it is somebody else's, or its tombstone is gone.
+    /// No row: the id never existed, belongs to another user, or its tombstone was dropped.
     Unknown,
     /// It is there.
     Live(FileRow),

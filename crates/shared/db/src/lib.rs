@@ -58,7 +58,8 @@ pub use usage::{Holdings, Usage};
 use session::Session;
 use tls::Tls;
 
-/// The longest time for a connection during init, whatever `connect_timeout` says. Lambda aborts an init after 10 s.
+/// The longest time for a connection during init, whatever `connect_timeout` says. Lambda aborts an
+/// init after 10 s.
 const WARM_UP: Duration = Duration::from_secs(4);
 
 /// The database: one connection, opened on first use and kept until it breaks.

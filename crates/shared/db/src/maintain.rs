@@ -1,6 +1,6 @@
-//! What `maintain` asks of the table: everybody's rows, as the role `slipway_maintain`.
+//! The queries of `maintain`: the rows of all users, as the role `slipway_maintain`.
 //!
-//! The policies of that role let it see every row, and nothing lets it step around them.
+//! The policies of that role let it see every row. The role cannot bypass the policies.
 
 mod checkpoint;
 mod record;

@@ -1,7 +1,8 @@
 //! The schema: numbered SQL files, each applied once, in a transaction of its own.
 //!
-//! A migration is written so that the code before it and the code after it both work with it: expand, deploy,
-//! contract. It may be run again. One that was applied is never edited: its checksum is kept.
+//! The code before a migration and the code after it must both work with it: expand, deploy,
+//! contract. A migration may be run again. An applied migration is never edited, because its
+//! checksum is stored.
 
 mod apply;
 mod error;
@@ -23,7 +24,7 @@ use ring::digest::{SHA256, digest};
 pub struct Migration {
     /// Its place in the order.
     pub version: i32,
-    /// What it is about.
+    /// The subject of the migration.
     pub name: &'static str,
     sql: &'static str,
 }
@@ -56,7 +57,8 @@ pub const MIGRATIONS: &[Migration] = &[
 ];
 
 impl Migration {
-    /// Hex SHA-256 of the file, whose line ends a checkout may have changed.
+    /// Hex SHA-256 of the file. It must not depend on line endings, which a checkout may have
+    /// changed.
     #[must_use]
     pub fn checksum(&self) -> String {
         let text = self.sql.replace("\r\n", "\n");

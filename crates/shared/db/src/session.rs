@@ -1,13 +1,15 @@
 //! One connection to Postgres, and the check that it is alive.
 //!
-//! Lambda freezes an execution environment between requests. A server or a pooler may close the connection in the
-//! meantime, and `tokio_postgres` notices that only when its task has run again: right after a freeze,
-//! `Client::is_closed()` found 0 of 20 closed connections. The first statement would be sent into a dead socket, and
-//! whether it was executed would be unknown.
+//! Lambda freezes an execution environment between requests. A server or a pooler may close the
+//! connection in the meantime. `tokio_postgres` notices that only after its task has run again:
+//! right after a freeze, `Client::is_closed()` found 0 of 20 closed connections. The first
+//! statement would be sent into a dead socket, and the client could not know whether it was
+//! executed.
 //!
-//! So the socket is checked before use. A healthy idle connection has nothing to read. A server that closed it has
-//! sent an error message or the end of the stream, which waits in the socket. A non-blocking `peek` on a duplicate of
-//! the socket sees either without taking it from the connection's task, and found 20 of 20.
+//! The socket is therefore checked before use. A healthy idle connection has nothing to read. A
+//! server that closed the connection has sent an error message or the end of the stream, which
+//! waits in the socket. A non-blocking `peek` on a duplicate of the socket detects both without
+//! consuming data from the connection's task, and found 20 of 20.
 
 use std::io::ErrorKind;
 use std::net::TcpStream as StdTcpStream;
@@ -20,10 +22,10 @@ use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 use crate::failure::Failure;
 use crate::tls::Tls;
 
-/// A connection that is logged in. Dropping it closes it at once, whatever was under way.
+/// A logged-in connection. Dropping it closes it at once, even during a statement.
 pub(crate) struct Session {
     pub(crate) client: Client,
-    /// A duplicate of the socket, to peek at it.
+    /// A duplicate of the socket, for the `peek`.
     socket: StdTcpStream,
     task: JoinHandle<()>,
 }
@@ -61,7 +63,7 @@ impl Session {
         })
     }
 
-    /// Whether an idle connection can still be used: it has nothing to read.
+    /// Returns whether an idle connection is still usable: there is nothing to read.
     pub(crate) fn is_usable(&self) -> bool {
         let nothing_to_read = self
             .socket

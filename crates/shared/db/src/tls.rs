@@ -1,4 +1,4 @@
-//! Whom to trust, read once.
+//! The trusted certificates, read once.
 
 use std::path::Path;
 
@@ -32,8 +32,8 @@ impl Tls {
     }
 }
 
-/// A connector that trusts these roots and no others, if given, and names the protocol where a server listens for
-/// several: with `sslnegotiation=direct`, Postgres insists on that.
+/// A connector that trusts only these roots, if given. It sends the protocol name (ALPN) for
+/// servers that listen for several protocols: with `sslnegotiation=direct`, Postgres requires it.
 fn own(roots: Option<&[Certificate]>, is_direct: bool) -> native_tls::Result<TlsConnector> {
     let mut builder = TlsConnector::builder();
     if let Some(roots) = roots {
@@ -48,10 +48,10 @@ fn own(roots: Option<&[Certificate]>, is_direct: bool) -> native_tls::Result<Tls
     builder.build()
 }
 
-/// Why a certificate was refused, in a sentence; `None` if that is not what `error` is about.
+/// The reason why a certificate was refused, as a sentence; `None` if `error` has another cause.
 ///
-/// `native-tls` has no type for it, so its words must do: those of OpenSSL and of AWS-LC, with the reason of the
-/// verification in parentheses.
+/// `native-tls` has no type for it, so the message is parsed: that of OpenSSL and of AWS-LC, with
+/// the reason of the verification in parentheses.
 pub(crate) fn distrust(error: &str) -> Option<String> {
     let error = error.to_ascii_lowercase();
     if !error.contains("certificate verify failed") && !error.contains("certificate_verify_failed")

@@ -1,4 +1,4 @@
-//! Running statements in one transaction: a round trip, a deadline, one retry.
+//! Runs statements in one transaction: one round trip, one deadline, one retry.
 
 use futures_util::future::{join_all, join4};
 use slipway_core::{FileId, UserId};
@@ -10,7 +10,8 @@ use crate::Db;
 use crate::failure::Failure;
 use crate::session::Session;
 
-/// A value, and its type: nobody asks the server.
+/// A value and its type. The type is given here, so that the client does not have to query the
+/// server for it.
 pub(crate) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 
 /// A statement and its parameters.
@@ -18,18 +19,19 @@ pub(crate) type Step<'a> = (&'static str, &'a [Param<'a>]);
 
 /// A statement for one user, and the parameters that follow the caller's `$1`.
 pub(crate) struct Statement<'a> {
-    /// Its text: `user_id = $1` is spelled so wherever it asks for the caller's rows.
+    /// Its text. Every filter on the caller's rows is spelled exactly `user_id = $1`.
     pub(crate) sql: &'static str,
     pub(crate) params: &'a [Param<'a>],
-    /// The file that no other such statement may add, change or drop meanwhile.
+    /// The file that no other statement with this lock may add, change or drop at the same time.
     pub(crate) lock: Option<FileId>,
 }
 
-/// Local to the transaction, so that poolers hand nothing on. The time limits come first: they hold for
-/// the wait for the lock as well.
+/// Local to the transaction, so that poolers do not carry the settings over to the next client. The
+/// time limits come first, so that they also apply to the wait for the lock.
 ///
-/// A lock may be waited for four fifths of the time of a statement. So Postgres ends the wait, and says that it was one,
-/// before our own clock ends the statement: that would close the connection and try again, and wait twice as long.
+/// The lock timeout is four fifths of the statement timeout. Postgres therefore ends the wait, and
+/// reports it as a lock timeout, before the client's own timeout ends the statement. The client's
+/// timeout would close the connection and retry, which waits twice as long.
 pub(crate) const SETTINGS: &str = "\
     SELECT set_config('statement_timeout', $2, true), \
            set_config('lock_timeout', ($2::int * 4 / 5)::text, true), \
@@ -37,7 +39,8 @@ pub(crate) const SETTINGS: &str = "\
            set_config('role', 'slipway_app', true), \
            set_config('app.user_id', $1, true)";
 
-/// The same, and a lock: taken before the statement, which then sees what its predecessor did.
+/// The same, and a lock. It is taken before the statement, which then sees the changes of the
+/// previous holder.
 const SETTINGS_AND_LOCK: &str = "\
     SELECT set_config('statement_timeout', $2, true), \
            set_config('lock_timeout', ($2::int * 4 / 5)::text, true), \
@@ -46,9 +49,9 @@ const SETTINGS_AND_LOCK: &str = "\
            set_config('app.user_id', $1, true), \
            pg_advisory_xact_lock(hashtextextended($3, 0))";
 
-/// The same as [`SETTINGS`] for statements that take their order from an index. Postgres believes that a user has few
-/// files until it has gathered statistics, and would then rather read all of them and sort. Of a million that takes
-/// seconds.
+/// The same as [`SETTINGS`], for statements that take their order from an index. Until Postgres has
+/// gathered statistics, it assumes that a user has few files, and prefers to read and sort all of
+/// them. With a million files that takes seconds.
 pub(crate) const SETTINGS_UNSORTED: &str = "\
     SELECT set_config('statement_timeout', $2, true), \
            set_config('lock_timeout', ($2::int * 4 / 5)::text, true), \
@@ -102,8 +105,8 @@ impl Db {
             .await
     }
 
-    /// Runs `first` and then `statement` for `user` in one transaction. `statement` sees what others did before `first`,
-    /// which may take locks, was done.
+    /// Runs `first` and then `statement` for `user` in one transaction. `first` may take locks.
+    /// `statement` sees all changes that others committed before `first` was done.
     pub(crate) async fn run_after(
         &self,
         first: Step<'_>,
@@ -118,10 +121,11 @@ impl Db {
             .await
     }
 
-    /// Runs `steps` in one transaction after `settings`, which say as whom, and answers the rows of the last; all of
-    /// it once more on a new connection if the first attempt broke.
+    /// Runs `steps` in one transaction after `settings`, which set the role and the user. Returns
+    /// the rows of the last step. If the connection breaks, runs the whole transaction once more on
+    /// a new one.
     ///
-    /// All of it is safe to repeat, since a lost answer may be that of a COMMIT.
+    /// All steps must be safe to repeat, because the lost response may be that of a COMMIT.
     pub(crate) async fn run_as(
         &self,
         settings: Step<'_>,
@@ -164,7 +168,8 @@ impl Db {
         result
     }
 
-    /// What the settings tell the server: how long one transaction may take, in milliseconds.
+    /// The statement timeout for the settings: the longest time of one transaction, in
+    /// milliseconds.
     pub(crate) fn statement_limit(&self) -> String {
         self.config.limits.statement.as_millis().to_string()
     }
@@ -176,7 +181,8 @@ async fn transact(
     steps: &[Step<'_>],
 ) -> Result<Vec<Row>, Failure> {
     let client = &session.client;
-    // Each sends when it is first polled, and `join4` polls in this order (`tokio::join!` does not).
+    // Each future sends when it is first polled, and `join4` polls in this order (`tokio::join!`
+    // does not).
     let (begin, settings, answers, commit) = join4(
         client.batch_execute("BEGIN"),
         client.execute_typed(settings_sql, settings),
@@ -188,7 +194,7 @@ async fn transact(
         client.batch_execute("COMMIT"),
     )
     .await;
-    // COMMIT answers well even after an error: the first error is the cause.
+    // COMMIT succeeds even after an error, so the first error is the cause.
     begin?;
     settings?;
     let mut last = Vec::new();

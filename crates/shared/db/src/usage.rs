@@ -1,5 +1,5 @@
-//! The table `user_usage`: the number of files and bytes of each user. It always equals the sum over the live rows.
-//! Uploads in parts that are not files yet are summed up when they are asked for.
+//! The table `user_usage`: the number of files and bytes of each user. It always equals the sum
+//! over the live rows. Unfinished multipart uploads are summed up when they are requested.
 
 use slipway_core::{Error, UserId};
 use tokio_postgres::Row;
@@ -8,7 +8,7 @@ use crate::Db;
 use crate::failure::Failure;
 use crate::transaction::Statement;
 
-/// What a user has stored. Deleted files do not count.
+/// The usage of a user. Deleted files do not count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// The number of files.
@@ -17,10 +17,10 @@ pub struct Usage {
     pub bytes: u64,
 }
 
-/// What a user has stored, and what unfinished uploads will add to it.
+/// The usage of a user, and the bytes that unfinished uploads will add to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Holdings {
-    /// What is stored.
+    /// The current usage.
     pub stored: Usage,
     /// The declared sizes of the open multipart uploads together.
     pub pending_bytes: u64,
@@ -28,8 +28,9 @@ pub struct Holdings {
 
 const USAGE: &str = "SELECT files, bytes FROM user_usage WHERE user_id = $1";
 
-/// An upload is open until it is aborted or its file is recorded, and then counts as that. Users without files have no row of
-/// usage. The sum of uploads from before their number was limited may be over what a bigint holds.
+/// An upload is open until it is aborted or its file is recorded. A recorded file then counts as a
+/// file. Users without files have no usage row. The sum of uploads from before their number was
+/// limited may exceed a bigint.
 const HOLDINGS: &str = "\
 SELECT coalesce((SELECT files FROM user_usage WHERE user_id = $1), 0) AS files,
        coalesce((SELECT bytes FROM user_usage WHERE user_id = $1), 0) AS bytes,
@@ -41,7 +42,7 @@ WHERE user_id = $1 AND aborted_at IS NULL
 const STEP: &str = "reading the usage";
 
 impl Db {
-    /// What `user` has stored: zero for a user without files.
+    /// Returns the usage of `user`: zero for a user without files.
     pub async fn usage(&self, user: &UserId) -> Result<Usage, Error> {
         let statement = Statement {
             sql: USAGE,
@@ -55,7 +56,7 @@ impl Db {
         rows.first().map_or_else(|| Ok(Usage::default()), usage)
     }
 
-    /// The same, and what `user`'s unfinished uploads will add.
+    /// Returns the same, and the bytes that `user`'s unfinished uploads will add.
     pub async fn holdings(&self, user: &UserId) -> Result<Holdings, Error> {
         let statement = Statement {
             sql: HOLDINGS,

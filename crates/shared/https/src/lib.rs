@@ -31,7 +31,8 @@ pub type Client<B> = legacy::Client<Connector, B>;
 
 /// TLS with the system's certificate authorities, or those in `SSL_CERT_FILE`.
 ///
-/// The certificates are parsed once per process: the bundle of a Linux distribution takes tens of milliseconds.
+/// The certificates are parsed once per process, because the bundle of a Linux distribution takes
+/// tens of milliseconds.
 pub fn tls() -> Result<TlsConnector, native_tls::Error> {
     static TLS: OnceLock<TlsConnector> = OnceLock::new();
     if let Some(tls) = TLS.get() {
@@ -63,7 +64,8 @@ pub struct Answer {
     pub body: Bytes,
 }
 
-/// Why there is no response. It does not contain the URL, which may be signed and so a secret.
+/// The reason why there is no response. It does not contain the URL, which may be signed and so a
+/// secret.
 #[derive(Debug)]
 pub enum Error {
     /// The URL is not allowed: only `https`, or `http` on loopback.
@@ -90,7 +92,8 @@ fn failed(step: &'static str) -> impl FnOnce(&dyn fmt::Display) -> Error {
     move |error| Error::Failed(step, error.to_string())
 }
 
-/// Sends `request`, which has an absolute URI, and returns the response that arrives within `limit`.
+/// Sends `request`, which has an absolute URI, and returns the response that arrives within
+/// `limit`.
 ///
 /// `https` verifies the certificate chain and the host. `http` is allowed on loopback only.
 pub async fn send(request: Request<Bytes>, limit: Duration) -> Result<Answer, Error> {

@@ -1,4 +1,5 @@
-//! Signs requests to AWS with SigV4 in their headers. Source: "Create a signed AWS API request", IAM User Guide.
+//! Signs requests to AWS with SigV4 in their headers. Source: "Create a signed AWS API request",
+//! IAM User Guide.
 
 use std::fmt::Write as _;
 
@@ -31,9 +32,10 @@ pub struct Signer<'a> {
 impl Signer<'_> {
     /// Adds the headers that every request needs, and signs all headers.
     ///
-    /// The URI must be absolute and encoded as it is sent, with parameters in order, and `=` after a parameter without a
-    /// value. Each header must occur once, without spaces around its value. The path is signed as sent. Only S3 expects
-    /// that: other services encode it twice, so use `/` as their path.
+    /// The URI must be absolute and encoded as it is sent, with parameters in order, and `=` after
+    /// a parameter without a value. Each header must occur once, without spaces around its value.
+    /// The path is signed as sent. Only S3 expects that: other services encode it twice, so use `/`
+    /// as their path.
     pub fn sign(
         &self,
         request: &mut Request<Bytes>,

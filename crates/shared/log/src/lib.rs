@@ -21,17 +21,18 @@ pub use line::NAMESPACE;
 
 use crate::line::{Lines, SpanFields};
 
-/// Starts the log of this process: `LOG_LEVEL` (`info`) says how much, `METRICS` (`true`) whether lines carry metrics.
+/// Starts the log of this process. `LOG_LEVEL` (`info`) is the level, and `METRICS` (`true`) adds
+/// metrics to the lines.
 ///
-/// Other crates never speak below warning, whatever `LOG_LEVEL` says: `tokio_postgres` writes parameters
-/// and HTTP clients write signed URLs at debug.
+/// Other crates log only warnings and errors, whatever `LOG_LEVEL` is: `tokio_postgres` logs
+/// parameters and HTTP clients log signed URLs at debug level.
 pub fn init(env: &Environment) -> Result<(), ConfigError> {
-    // An error only says that a log is there already, as in tests.
+    // The only error is that a subscriber is already set, as in tests.
     let _ = subscriber(env, std::io::stdout)?.try_init();
     Ok(())
 }
 
-/// What [`init`] starts, writing elsewhere.
+/// The subscriber that [`init`] installs, with another writer.
 pub fn subscriber<W>(
     env: &Environment,
     writer: W,

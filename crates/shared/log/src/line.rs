@@ -1,11 +1,14 @@
 //! One event as one JSON line, and its metrics in CloudWatch's Embedded Metric Format.
 //!
-//! A field `metric.Name` becomes the metric `Name` in the namespace `Slipway`, by `function`, and where the line has a
-//! `code`, by `function` and `code` as well. CloudWatch reads them out of the log, so no call is made for them.
-//! A field `json.name` holds JSON, and becomes the field `name` with that value, so that queries reach into it.
+//! A field `metric.Name` becomes the metric `Name` in the namespace `Slipway`, with the dimension
+//! `function`. If the line has a `code`, the metric is also recorded by `function` and `code`.
+//! CloudWatch extracts metrics from the log, so no API call is made.
 //!
-//! The fields of the spans around an event are part of its line: an invocation is a span with its `requestId`, so every
-//! line that it writes carries the id, whichever crate writes it.
+//! A field `json.name` contains JSON and becomes the field `name` with that value, so that queries
+//! can use its members.
+//!
+//! A line includes the fields of the spans around its event. An invocation is a span with its
+//! `requestId`, so every line of the invocation has the id, whichever crate writes it.
 //!
 //! Source of the form: "Specification: Embedded metric format", Amazon CloudWatch User Guide.
 
@@ -24,21 +27,21 @@ use tracing_subscriber::fmt::FormattedFields;
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
 use tracing_subscriber::registry::{LookupSpan, Scope};
 
-/// Where the metrics are found.
+/// The namespace of the metrics.
 pub const NAMESPACE: &str = "Slipway";
 
-/// What a metric's field begins with.
+/// The prefix of a metric's field.
 const METRIC: &str = "metric.";
 
-/// What a field begins with whose text is JSON already.
+/// The prefix of a field whose text is already JSON.
 const JSON: &str = "json.";
 
 /// Writes events as lines.
 #[derive(Debug)]
 pub(crate) struct Lines {
-    /// Whose lines they are.
+    /// The name of the function.
     pub(crate) function: String,
-    /// Whether CloudWatch shall make metrics of them.
+    /// Set if CloudWatch extracts metrics from the lines.
     pub(crate) metrics: bool,
 }
 
@@ -70,7 +73,7 @@ where
             line.spans = line.json.len();
         }
         event.record(&mut line);
-        // Where it was said helps with what should not have happened.
+        // The source location helps to investigate warnings and errors.
         if *meta.level() <= Level::WARN {
             line.put("target", meta.target());
         }
@@ -78,13 +81,13 @@ where
             line.put("function", &self.function);
             line.put_metrics(now);
         }
-        // Nothing but JSON was written to it.
+        // The buffer contains only JSON.
         writer.write_str(str::from_utf8(&line.json).map_err(|_| fmt::Error)?)?;
         writer.write_str("}\n")
     }
 }
 
-/// Writes the fields of a span as what follows in its lines: `,"a":1`.
+/// Writes the fields of a span in the form that its lines repeat: `,"a":1`.
 #[derive(Debug)]
 pub(crate) struct SpanFields;
 
@@ -108,13 +111,14 @@ impl<'w> FormatFields<'w> for SpanFields {
     }
 }
 
-/// A line that is being written: `{"a":1,"b":2`. Every value goes straight to its place: a line is written for every
-/// request.
+/// A line while it is written: `{"a":1,"b":2`. Values are written straight into the buffer, because
+/// every request writes a line.
 #[derive(Default)]
 struct Line {
     json: Vec<u8>,
-    /// How much of `json` must not be repeated by a field of the event: code below a request may name what the
-    /// request's span has named. Lines of requests themselves repeat nothing, and are not searched.
+    /// The length of the part of `json` whose field names the event must not repeat: code inside a
+    /// request may set a field that the request's span has set. Lines of requests themselves repeat
+    /// no field and are not searched.
     spans: usize,
     has_code: bool,
     metrics: Vec<(&'static str, u64)>,
@@ -131,7 +135,7 @@ impl Line {
 
     fn write(&mut self, value: impl Serialize) {
         let before = self.json.len();
-        // Strings and numbers always serialize, and a Vec takes all there is.
+        // Strings and numbers always serialize, and writing to a Vec cannot fail.
         if serde_json::to_writer(&mut self.json, &value).is_err() {
             self.json.truncate(before);
             self.json.extend(b"null");
@@ -145,7 +149,7 @@ impl Line {
         }
     }
 
-    /// Within a text the quotes would be escaped, so this finds nothing but the name of a field.
+    /// In a string value the quotes would be escaped, so this matches only field names.
     fn is_in_spans(&self, name: &str) -> bool {
         if self.spans == 0 {
             return false;
@@ -230,7 +234,7 @@ impl Visit for Line {
         let json = field.name().strip_prefix(JSON);
         match json.map(|name| (name, serde_json::from_str::<&RawValue>(value))) {
             Some((name, Ok(json))) => self.put(name, json),
-            // Not JSON after all: better as text than not at all.
+            // Invalid JSON is written as text.
             Some((name, Err(_))) => self.put(name, value),
             None => self.field(field, value),
         }

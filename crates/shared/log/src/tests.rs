@@ -1,4 +1,4 @@
-//! What reaches the log, and in which form.
+//! The content and the format of log lines.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -21,7 +21,7 @@ impl io::Write for Buffer {
     }
 }
 
-/// The lines that `say` leaves in a log with these settings.
+/// The lines that `say` logs with these settings.
 fn lines(settings: &[(&str, &str)], say: impl FnOnce()) -> Result<Vec<Value>, ConfigError> {
     let buffer = Buffer::default();
     let writer = buffer.clone();

@@ -1,9 +1,9 @@
-//! The same step for many keys of one user, as a client confirms them: S3 is asked some keys at a
-//! time, and Postgres a bounded number of times, however many keys there are.
+//! The record step for many keys of one user, as a client confirms them. Requests to S3 run a few
+//! at a time. The number of requests to Postgres is bounded, whatever the number of keys.
 //!
-//! One statement records all objects of a round. Usually there is one round. Keys whose object
-//! changed within the second of their row go through another one, and so do two keys with one id,
-//! of which at most one is a file of ours.
+//! One statement records all objects of a round. Usually there is one round. Another round follows
+//! for keys whose object changed within the second of their row. Two keys with the same id also
+//! take two rounds, because at most one of them is a file of ours.
 //!
 //! With a quota the statement changes nothing if the objects do not fit together. Then the usage
 //! and the rows are read, the objects that fit are selected in the order of the keys, and the
@@ -21,15 +21,16 @@ use tokio::time::{Instant, timeout_at};
 use crate::terms::Broken;
 use crate::{LOOKS, Next, Outcome, Recorder};
 
-/// How many keys S3 is asked about at the same time.
+/// The number of concurrent HEAD requests.
 const AT_ONCE: usize = 16;
 
-/// How often objects that fit into a quota are selected: the usage may grow after it was read.
+/// The maximum number of selections of objects that fit into a quota: the usage may grow after it
+/// was read.
 const SELECTIONS: u32 = 3;
 
 /// A key whose object is known.
 struct Found {
-    /// Its place among the keys.
+    /// Its index in the keys.
     at: usize,
     object: StoredObject,
     seen: Option<FileRow>,
@@ -53,8 +54,8 @@ impl Found {
         }
     }
 
-    /// By how many bytes the usage grows if the object is recorded, or refused, over what `state`
-    /// says.
+    /// The growth of the usage in bytes, compared with `state`, if the object is recorded or
+    /// refused.
     fn growth(&self, state: Option<&FileState>) -> i128 {
         let (object, is_refused) = (&self.object, self.refused().is_some());
         let size = i128::from(object.size);
@@ -79,11 +80,11 @@ impl Found {
 }
 
 impl Recorder<'_> {
-    /// Makes the table say what S3 has under each of `keys`, which are different and all of `user`.
-    /// The outcomes are in their order.
+    /// Updates the table to what S3 has under each of `keys`, which are different and all of
+    /// `user`. The outcomes are in the order of `keys`.
     ///
-    /// A fault of S3 fails its key alone, and so does a key that S3 does not answer before `until`.
-    /// Fails as a whole if Postgres does not answer.
+    /// A fault of S3 fails only its key, as does a key for which S3 does not respond before
+    /// `until`. The call fails as a whole if Postgres does not respond.
     pub async fn confirm(
         &self,
         user: &UserId,
@@ -132,7 +133,7 @@ impl Recorder<'_> {
             }
         }
         for (at, seen) in pending {
-            // As for one file: the row describes what S3 had a moment ago.
+            // As for one file: the row describes the object of a moment ago.
             let outcome = seen.map(Outcome::Existing).ok_or_else(changing);
             outcomes[at] = Some(outcome.map_err(|error| error.of_file(&keys[at])));
         }
@@ -217,17 +218,18 @@ impl Recorder<'_> {
         Ok(())
     }
 
-    /// Removes objects whose tombstones stand. Those that remain at `until` are left to `maintain`.
+    /// Removes objects that have a tombstone. Those that remain at `until` are left to `maintain`.
     async fn remove_before(&self, until: Instant, keys: Vec<ObjectKey>) {
         let removals = stream::iter(keys).map(async |key| {
-            // The result is that of the clock alone; a failed removal is logged where it fails.
+            // The result only shows whether time ran out. A failed removal is logged where it
+            // fails.
             let _ = timeout_at(until, self.remove(&key)).await;
         });
         Box::pin(removals.buffer_unordered(AT_ONCE).collect::<()>()).await;
     }
 }
 
-/// The first of those with the same id, and the others.
+/// Splits off all but the first of the objects with the same id.
 fn one_for_each_id(found: Vec<Found>) -> (Vec<Found>, Vec<Found>) {
     let mut ids = HashSet::new();
     found

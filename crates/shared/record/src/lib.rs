@@ -4,7 +4,7 @@
 //! all run this step. It works the same in any order and any number of times, because it takes
 //! nothing from its caller but the key:
 //!
-//! 1. A HEAD (and a ranged GET of the first bytes) asks S3 what is there.
+//! 1. A HEAD (and a ranged GET of the first bytes) reads the object from S3.
 //! 2. One statement compares that with the row and writes it. The statement decides: a newer object
 //!    wins, a duplicate changes nothing, a tombstone is final. Usage moves by what the statement
 //!    has changed.
@@ -12,7 +12,7 @@
 //!    removes it.
 //!
 //! S3 reports times in whole seconds. If the row and the HEAD have the same second and differ, the
-//! step repeats the HEAD after it has read the row: that answer is known to be the later one.
+//! step repeats the HEAD after it has read the row: that response is known to be the later one.
 //!
 //! Limits, rules and quota refuse only what is new, larger than its row, or of another type than
 //! its row. A limit that was lowered, or a bucket that was restored by a copy, never removes a file
@@ -38,26 +38,26 @@ pub use many::Swept;
 pub use stores::Stores;
 pub use terms::Listing;
 
-/// How often an object that changes while it is looked at is looked at again.
+/// The maximum number of attempts to record an object that keeps changing.
 const LOOKS: u32 = 5;
 
-/// What became of a key.
+/// The result of the record step for a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was recorded now.
+    /// The file was recorded now.
     Created(FileRow),
-    /// It had been recorded, and the row says what S3 has.
+    /// The file had a row, which now describes what S3 has.
     Existing(FileRow),
     /// There is no object under the key.
     Missing,
-    /// The file was deleted: an upload that came later is removed again.
+    /// The file was deleted. A later upload is removed again.
     Deleted,
-    /// The object was refused for its size, its type or the owner's quota, now or before, and
-    /// removed; the error says which.
+    /// The object was refused and removed, now or before, for its size, its type or the owner's
+    /// quota. The error has the reason.
     Refused(Refusal),
 }
 
-/// Why an object was refused.
+/// The reason for refusing an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// Larger than this deployment accepts, in bytes.
@@ -71,14 +71,14 @@ pub enum Refusal {
     WasTooLarge,
     /// Its rule does not allow its type.
     TypeNotAllowed,
-    /// Its bytes are not those of the checksum that the client gave at completion.
+    /// Its bytes do not match the checksum that the client sent at completion.
     ChecksumMismatch,
     /// The owner's quota has no room for it.
     OverQuota,
 }
 
 impl Refusal {
-    /// The refusal that a tombstone is left of; `None` if the owner deleted the file.
+    /// The refusal that a tombstone records. `None` if the owner deleted the file.
     #[must_use]
     pub const fn of(tombstone: Tombstone) -> Option<Self> {
         match tombstone {
@@ -115,16 +115,16 @@ impl From<Refusal> for Error {
     }
 }
 
-/// What became of an object that may have been left undecided.
+/// The result for an object that may be left undecided.
 #[derive(Debug)]
 #[expect(
     clippy::large_enum_variant,
     reason = "made once a call and taken apart at once"
 )]
 enum Settled {
-    /// It was decided.
+    /// The record step has decided.
     As(Outcome),
-    /// It would be refused for this, and nothing was changed.
+    /// It would be refused for this reason, and nothing was changed.
     Refusable(Tombstone),
 }
 
@@ -135,7 +135,7 @@ pub struct Settings {
     limits: SizeLimits,
     rules: UploadRules,
     quota_bytes: Option<u64>,
-    /// Whether the step reads the first bytes of an object to detect its type.
+    /// Set if the step reads the first bytes of an object to detect its type.
     detects: bool,
 }
 
@@ -176,7 +176,7 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// The same for maintenance. An object that no upload URL can have written recently was
+    /// A recorder for maintenance. An object that no upload URL can have written recently was
     /// accepted once, so it is recorded whatever the limits and the quota are now.
     #[must_use]
     pub const fn for_maintenance(self) -> Self {
@@ -186,7 +186,7 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// The same, and nothing is refused.
+    /// A recorder that refuses nothing.
     #[must_use]
     pub const fn lenient(self) -> Self {
         Self {
@@ -202,14 +202,14 @@ impl<'a> Recorder<'a> {
         self.stores.location.public_url(public.as_ref(), key)
     }
 
-    /// Makes the table say what S3 has under `key`.
+    /// Updates the table to what S3 has under `key`.
     pub async fn record(&self, key: &ObjectKey) -> Result<Outcome, Error> {
         let recorded = self.record_seen(key, None).await;
         recorded.map_err(|error| error.of_file(key))
     }
 
-    /// The same where the row says something else than S3: S3 is right, even if its object is the
-    /// older one, as when a later version of it was removed.
+    /// Updates a row that differs from S3. S3 is right even if its object is older than the row,
+    /// for example after a later version was removed.
     pub async fn refresh(&self, key: &ObjectKey) -> Result<Outcome, Error> {
         let refreshed = async {
             let seen = self.stores.db.find_file(key.owner(), key.id()).await?;
@@ -218,25 +218,25 @@ impl<'a> Recorder<'a> {
         refreshed.await.map_err(|error: Error| error.of_file(key))
     }
 
-    /// `seen` is a row that S3 is asked after: S3 tells times in whole seconds, so of two uploads
-    /// in one second only that order says which is the later one.
+    /// `seen` is a row that was read before the HEAD. S3 reports times in whole seconds, so of two
+    /// uploads in one second only that order shows which one is later.
     async fn record_seen(&self, key: &ObjectKey, seen: Option<FileRow>) -> Result<Outcome, Error> {
         let Some(object) = self.look(key).await? else {
             return Ok(Outcome::Missing);
         };
         match self.settle(object, seen, true).await? {
             Settled::As(outcome) => Ok(outcome),
-            // It refuses, and so leaves nothing to be refused.
+            // This call refuses, so it leaves nothing undecided.
             Settled::Refusable(_) => {
                 Err(Error::internal("record the file", "it was left undecided"))
             }
         }
     }
 
-    /// Records `object`, which was looked at after the row `seen`, and looks again for as long as
-    /// it changes.
+    /// Records `object`, whose HEAD was sent after the row `seen` was read. Repeats the HEAD while
+    /// the object changes.
     ///
-    /// Unless `refuses`, an object that would be refused is left as it is.
+    /// Unless `refuses` is set, an object that would be refused is left as it is.
     async fn settle(
         &self,
         mut object: StoredObject,
@@ -295,8 +295,8 @@ impl<'a> Recorder<'a> {
             };
             object = again;
         }
-        // Its owner keeps replacing it. The row says what S3 had a moment ago, and the last
-        // upload's event is to come.
+        // The owner keeps replacing the object. The row describes what S3 had a moment ago, and the
+        // event of the last upload will arrive.
         seen.map(|row| Settled::As(Outcome::Existing(row)))
             .ok_or_else(|| {
                 Error::unavailable(
@@ -306,7 +306,7 @@ impl<'a> Recorder<'a> {
             })
     }
 
-    /// What S3 has under `key`, and what its bytes are, unless nobody wants to know.
+    /// Reads the object under `key`, and detects its type if that is configured.
     async fn look(&self, key: &ObjectKey) -> Result<Option<StoredObject>, Error> {
         if self.settings.detects {
             self.stores.bucket.head_and_detect(key).await
@@ -315,8 +315,7 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// Lets go of a live row whose object is gone, as when somebody removed it from the bucket by
-    /// hand.
+    /// Drops a live row whose object is missing, for example because it was removed by hand.
     pub async fn forget(&self, key: &ObjectKey) -> Result<bool, Error> {
         let forgotten = self.forget_missing(key).await;
         forgotten.map_err(|error| error.of_file(key))
@@ -326,16 +325,15 @@ impl<'a> Recorder<'a> {
         let Some(row) = self.stores.db.find_file(key.owner(), key.id()).await? else {
             return Ok(false);
         };
-        // The row was read first: a HEAD after it that finds nothing is newer than what the row
-        // says.
+        // The row was read first, so a 404 from a later HEAD is newer than the row.
         if self.stores.bucket.head(key).await?.is_some() {
             return Ok(false);
         }
         self.stores.db.forget_missing(key, &row).await
     }
 
-    /// Refuses the file `row` after it was recorded, unless it was replaced since: whether it is
-    /// refused now.
+    /// Refuses the recorded file `row`, unless it was replaced since. Returns whether it is refused
+    /// now.
     pub async fn refuse(&self, row: &FileRow, why: Tombstone) -> Result<bool, Error> {
         let refused = self.stores.db.refuse_recorded(row, why).await?;
         if refused {
@@ -344,7 +342,7 @@ impl<'a> Recorder<'a> {
         Ok(refused)
     }
 
-    /// Removes an object whose tombstone stands; if S3 fails now, `maintain` finishes it.
+    /// Removes an object that has a tombstone. If S3 fails now, `maintain` removes it.
     async fn remove(&self, key: &ObjectKey) {
         if let Err(error) = self.stores.bucket.delete(key).await {
             tracing::warn!(

@@ -1,5 +1,5 @@
-//! The same step for many keys at once, for sweeps. It refuses nothing by itself: what it would
-//! refuse is handed back, so that a sweep can count it before anything is removed.
+//! The record step for many keys at once, for sweeps. It refuses nothing by itself: it returns the
+//! objects that it would refuse, so that a sweep can count them before anything is removed.
 
 use std::collections::HashSet;
 
@@ -9,15 +9,15 @@ use slipway_db::maintain::NewFile;
 
 use crate::{Outcome, Recorder, Settled};
 
-/// What became of many keys.
+/// The results for many keys.
 #[derive(Debug, Default)]
 pub struct Swept {
-    /// Those that had no row and have one now, by the one statement for all.
+    /// Keys that had no row and have one now, written by one statement.
     pub created: Vec<ObjectKey>,
-    /// What became of each of the others.
+    /// The outcomes of the other keys.
     pub others: Vec<(ObjectKey, Result<Outcome, Error>)>,
-    /// Those that would be refused, and why: nothing was changed. [`Recorder::refresh`] refuses
-    /// them, if that is still so.
+    /// Keys that would be refused, with the reason. Nothing was changed. [`Recorder::refresh`]
+    /// refuses them, if the reason still holds.
     pub refusable: Vec<(ObjectKey, Tombstone)>,
 }
 
@@ -32,13 +32,12 @@ impl Swept {
 }
 
 impl Recorder<'_> {
-    /// Records `keys`, which seem to have no row, of which `at_once` are looked at at the same
-    /// time.
+    /// Records `keys`, which seem to have no row, with `at_once` concurrent HEADs.
     ///
-    /// Those without a row get one by one statement for all. The others, and all where a quota has
-    /// no room for all, follow one by one in the order of `keys`: which of them fit must not depend
-    /// on chance. More than a few hundred keys are more locks than Postgres may have. Fails as a
-    /// whole where Postgres does not answer.
+    /// One statement creates the rows of all keys without one. The other keys follow one by one in
+    /// the order of `keys`, and so do all keys if a quota has no room for all: the selection must
+    /// be deterministic. Do not pass more than a few hundred keys, because each is a lock in
+    /// Postgres. Fails as a whole if Postgres does not respond.
     pub async fn record_many(&self, keys: Vec<ObjectKey>, at_once: usize) -> Result<Swept, Error> {
         let (mut swept, mut strict, mut kept) = (Swept::default(), Vec::new(), Vec::new());
         let mut looks = stream::iter(keys)
@@ -70,7 +69,7 @@ impl Recorder<'_> {
         Ok(swept)
     }
 
-    /// Makes rows of those that have none, counts them, and answers the others.
+    /// Creates the missing rows, counts them, and returns the other keys.
     async fn put_new(
         &self,
         objects: Vec<StoredObject>,
@@ -91,7 +90,7 @@ impl Recorder<'_> {
             .await;
         let made = match made {
             Ok(made) => made,
-            // One of them is more than Postgres can take: that one alone shall fail.
+            // Postgres cannot store one of them. Only that one must fail.
             Err(error) if error.code() == Code::Internal => {
                 let cause = error.causes();
                 tracing::warn!(files = objects.len(), cause, "recording one by one");
@@ -107,10 +106,10 @@ impl Recorder<'_> {
         Ok(others)
     }
 
-    /// Makes the rows of `keys` say what S3 has, as [`Recorder::refresh`] does for one.
+    /// Updates the rows of `keys` to what S3 has, as [`Recorder::refresh`] does for one.
     ///
-    /// Those that grow under a quota come last and in the order of `keys`: which of them fit must
-    /// not depend on chance.
+    /// Keys that grow under a quota come last and in the order of `keys`, so that the selection is
+    /// deterministic.
     pub async fn refresh_many(&self, keys: Vec<ObjectKey>, at_once: usize) -> Swept {
         let mut swept = Swept::default();
         let mut growing = Vec::new();
@@ -149,7 +148,7 @@ impl Recorder<'_> {
     }
 }
 
-/// How far one of [`Recorder::refresh_many`] came.
+/// The state of one key of [`Recorder::refresh_many`].
 #[expect(
     clippy::large_enum_variant,
     reason = "made once a call and taken apart at once"

@@ -1,4 +1,4 @@
-//! What a recorded object asks for next.
+//! The next action for a recorded object.
 
 use slipway_core::{FileRow, StoredObject, Tombstone};
 use slipway_db::Recorded;
@@ -6,18 +6,19 @@ use slipway_db::Recorded;
 use crate::terms::Broken;
 use crate::{Outcome, Refusal};
 
-/// What follows a statement that recorded an object.
+/// The next action after a statement that recorded an object.
 pub(crate) enum Next {
-    /// Nothing.
+    /// No further action.
     Done(Outcome),
-    /// The object is removed.
+    /// Remove the object.
     Remove(Outcome),
-    /// S3 is asked again, after this row was read.
+    /// Repeat the HEAD, now that this row was read.
     Again(FileRow),
 }
 
 impl Next {
-    /// `is_first`: no row had been read when S3 was asked for `object`, which breaks `broken`.
+    /// `is_first`: no row had been read before the HEAD of `object`, which breaks the limit or rule
+    /// `broken`.
     pub(crate) fn after(
         recorded: Recorded,
         is_first: bool,

@@ -38,7 +38,7 @@ impl Stores {
         })
     }
 
-    /// How long this process has waited for each store.
+    /// The time that this process has waited for each store.
     #[must_use]
     pub fn spent(&self) -> Spent {
         Spent {

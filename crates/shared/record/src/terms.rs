@@ -1,4 +1,4 @@
-//! What may be refused, and of which age.
+//! Limits, rules and quota, and the age of the objects that they apply to.
 
 use slipway_core::limits::UPLOAD_ENDS_AFTER;
 use slipway_core::rules::Rule;
@@ -7,18 +7,18 @@ use time::OffsetDateTime;
 
 use crate::Recorder;
 
-/// Which objects a recorder refuses if they are too large or over the quota.
+/// The objects that a recorder refuses if they are too large or over the quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refuses {
-    /// Every one, as clients' calls and events do.
+    /// All objects, for client calls and events.
     All,
-    /// Those that an upload URL may have written lately, as maintenance does.
+    /// Objects that an upload URL may have written recently, for maintenance.
     Young,
-    /// None, as for files that are to be deleted.
+    /// No object, for files that will be deleted.
     Nothing,
 }
 
-/// What an object breaks.
+/// The limit or rule that an object breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Broken {
     /// It has more than this many bytes: the smaller limit of the deployment and its rule.
@@ -37,7 +37,7 @@ impl Broken {
     }
 }
 
-/// What S3's list says of an object, and how large its live row is, if it has one.
+/// An object in S3's list, and the size of its live row, if it has one.
 #[derive(Clone, Copy, Debug)]
 pub struct Listing<'a> {
     /// The object's length in bytes.
@@ -51,9 +51,9 @@ pub struct Listing<'a> {
 }
 
 impl Recorder<'_> {
-    /// What `object` breaks, if it may be refused for that.
+    /// The limit or rule that `object` breaks, if it may be refused for that.
     ///
-    /// A rule that does not exist any more leaves the limits of the deployment.
+    /// If its rule does not exist any more, only the limits of the deployment apply.
     pub(crate) fn broken(&self, object: &StoredObject) -> Option<Broken> {
         if !self.may_refuse(object.last_modified) {
             return None;
@@ -86,8 +86,9 @@ impl Recorder<'_> {
         }
     }
 
-    /// Whether the record step would refuse a listed object for its size, with its live row `seen`
-    /// if it has one. `None` where only the type and the rule that a HEAD reports can decide.
+    /// Returns whether the record step would refuse a listed object for its size, with its live row
+    /// `seen` if it has one. `None` if only the type and the rule, which a HEAD reports, can
+    /// decide.
     #[must_use]
     pub fn refuses_listed(&self, listed: &Listing<'_>) -> Option<bool> {
         if !self.may_refuse(listed.last_modified) {
@@ -101,8 +102,8 @@ impl Recorder<'_> {
         (is_over && grows).then_some(true)
     }
 
-    /// The code that the record step would refuse `object` with, with its live row `seen` if it has
-    /// one.
+    /// The reason for which the record step would refuse `object`, with its live row `seen` if it
+    /// has one.
     #[must_use]
     pub fn refuses(&self, object: &StoredObject, seen: Option<&FileRow>) -> Option<Tombstone> {
         let broken = self.broken(object)?;

@@ -15,7 +15,7 @@ pub struct Credentials {
     pub secret_access_key: String,
     /// The token of a temporary session, as every Lambda role has.
     pub session_token: Option<String>,
-    /// When the session ends, where that is known. A URL ends with it, whatever its own expiry says.
+    /// The end of the session, if known. A URL expires with it, whatever its own expiry.
     pub expires_at: Option<OffsetDateTime>,
 }
 
@@ -39,8 +39,8 @@ impl Credentials {
         })
     }
 
-    /// The keys that sign read URLs: `SIGNING_ACCESS_KEY_ID` and `SIGNING_SECRET_ACCESS_KEY` where set,
-    /// so that every execution environment makes the same URL; else the function's own.
+    /// The keys that sign read URLs: `SIGNING_ACCESS_KEY_ID` and `SIGNING_SECRET_ACCESS_KEY` if
+    /// set, so that every execution environment creates the same URL. Otherwise the function's own.
     pub fn for_reading(env: &Environment) -> Result<Self, ConfigError> {
         let Some(access_key_id) = env.optional("SIGNING_ACCESS_KEY_ID") else {
             return Self::from_env(env);

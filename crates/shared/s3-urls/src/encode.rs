@@ -14,8 +14,9 @@ pub(crate) fn write_encoded(text: &str, out: &mut Vec<u8>) {
         out.extend_from_slice(bytes);
         return;
     }
-    // Write four bytes every time and advance by the encoded length (1 or 3). The loop then has no branch that depends on the
-    // data. This halves the time for the longest name (3.2 to 1.6 µs; `cargo dev bench signer` has the whole URL).
+    // Write four bytes every time and advance by the encoded length (1 or 3). The loop then has no
+    // branch that depends on the data. This halves the time for the longest name (3.2 to 1.6 µs;
+    // `cargo dev bench signer` has the whole URL).
     let mut at = out.len();
     out.resize(at + 3 * bytes.len() + 1, 0);
     for &byte in bytes {

@@ -3,13 +3,14 @@
 //! Providers show their address with the bucket in the path (`https://host/bucket`), with the
 //! bucket in the host (`https://bucket.host`), or without it. A signed URL is only valid for the
 //! host and the path that the server sees, so a wrong guess shows up as `SignatureDoesNotMatch` or
-//! `NoSuchBucket` at the first upload. Everything that has one meaning is normalised here; the rest
-//! fails at init with the value to use. A bucket in the host is refused, because a server may well
-//! be named like its bucket: `https://files.example.com/files` says that it is.
+//! `NoSuchBucket` at the first upload. Addresses with one meaning are normalised here. All others
+//! fail at init with the value to use. A bucket in the host is refused, because a server may be
+//! named like its bucket. The address of such a server must include the bucket:
+//! `https://files.example.com/files`.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// What an address looks like, where there is nothing to suggest.
+/// The form of an address, if there is no better suggestion.
 const FORM: &str = "https://host[:port]";
 
 /// A normalised endpoint: without the bucket, a default port, or a trailing slash.
@@ -23,7 +24,7 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// Reads the address of the server that has `bucket`. An error says what to use instead.
+    /// Parses the address of the server of `bucket`. An error contains the value to use instead.
     pub(crate) fn parse(text: &str, bucket: &str) -> Result<Self, String> {
         let text = text.trim();
         let Some((scheme, rest)) = text.split_once("://") else {
@@ -38,7 +39,8 @@ impl Endpoint {
             return Err(problem(&format!("{scheme}://{text}")));
         };
         let scheme = scheme.to_ascii_lowercase();
-        // First of all: no message below may repeat a secret. A secret may contain a slash.
+        // This check comes first, because no message below may repeat a secret. A secret may
+        // contain a slash.
         if let Some((_, address)) = rest.rsplit_once('@') {
             let scheme = if scheme == "http" { "http" } else { "https" };
             let instead = problem(&format!("{scheme}://{address}"));
@@ -127,8 +129,8 @@ fn is_address(host: &str) -> bool {
     address(host).is_some()
 }
 
-/// Whether `host` is loopback or in a private network: a name without a dot, as Docker has them, or
-/// under a suffix that public DNS never has (RFC 6761, 6762, 8375 and ICANN's `internal`).
+/// Returns whether `host` is loopback or in a private network: a name without a dot, as in Docker,
+/// or under a suffix that public DNS never has (RFC 6761, 6762, 8375 and ICANN's `internal`).
 fn is_private(host: &str) -> bool {
     match address(host) {
         Some(IpAddr::V4(v4)) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
@@ -175,7 +177,7 @@ mod tests {
             ("https://s3.example.com:9000", "https://s3.example.com:9000"),
             ("http://127.0.0.1:80", "http://127.0.0.1"),
             ("http://[::1]:9000/", "http://[::1]:9000"),
-            // As consoles show it, with the bucket in the path; the case of a path counts.
+            // As consoles show it, with the bucket in the path. Paths are case-sensitive.
             (
                 "https://0a1b.r2.cloudflarestorage.com/photos",
                 "https://0a1b.r2.cloudflarestorage.com",
@@ -189,7 +191,7 @@ mod tests {
                 "https://x.supabase.co/storage/v1/s3",
             ),
             ("https://example.com/Photos", "https://example.com/Photos"),
-            // A server that is named like its bucket, and one that only begins like it.
+            // A server that is named like its bucket, and one whose name starts with the bucket's.
             (
                 "https://photos.example.com/photos",
                 "https://photos.example.com",

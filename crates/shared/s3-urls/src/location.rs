@@ -1,4 +1,4 @@
-//! Where the bucket is, and the addresses of its objects.
+//! The location of the bucket, and the addresses of its objects.
 
 use std::borrow::Cow;
 
@@ -8,12 +8,11 @@ use slipway_core::region::{dns_suffix, is_host_label};
 
 use crate::endpoint::Endpoint;
 
-/// The variables that name an S3-compatible server, the first that is set first. The last two are
-/// the SDKs' own.
+/// The variables for the endpoint of an S3-compatible server, in order of precedence. The last two
+/// are those of the SDKs.
 pub const ENDPOINTS: [&str; 3] = ["S3_ENDPOINT", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
 
-/// A bucket and how to reach it: at AWS by a host name of its own, elsewhere by a path at the
-/// endpoint.
+/// A bucket and its address: at AWS a host name of its own, elsewhere a path at the endpoint.
 #[derive(Clone, Debug)]
 pub struct Location {
     /// The bucket's name.
@@ -49,7 +48,7 @@ impl Location {
     #[must_use]
     pub fn at_aws(bucket: String, region: String) -> Self {
         let service = format!("s3.{region}.{}", dns_suffix(&region));
-        // The certificate covers one label: a bucket with dots is reached by path.
+        // The certificate covers one label, so a bucket with dots is addressed by path.
         let (host, base_path) = if bucket.contains('.') {
             (service, format!("/{bucket}/"))
         } else {
@@ -65,7 +64,7 @@ impl Location {
         }
     }
 
-    /// The bucket at another server that speaks S3, by path; an error names `variable`.
+    /// The bucket at another S3-compatible server, by path. An error names `variable`.
     pub fn at_endpoint(
         bucket: String,
         region: String,
@@ -101,7 +100,7 @@ impl Location {
         out.extend_from_slice(encoded(key).as_bytes());
     }
 
-    /// What the table keeps as `file_url`, and presigning answers as `publicFileUrl`.
+    /// The URL that the table stores as `file_url` and presigning returns as `publicFileUrl`.
     #[must_use]
     pub fn public_url(&self, public: Option<&PublicBase>, key: &ObjectKey) -> String {
         public.map_or_else(|| self.object_url(key), |base| base.object_url(key))
@@ -120,12 +119,12 @@ impl Location {
     }
 }
 
-/// The address that files are publicly readable under, where they are: a public bucket or a CDN.
+/// The address under which files are publicly readable: a public bucket or a CDN.
 #[derive(Clone, Debug)]
 pub struct PublicBase(String);
 
 impl PublicBase {
-    /// Reads `PUBLIC_BASE_URL`; `None` where files are private.
+    /// Reads `PUBLIC_BASE_URL`. `None` if files are private.
     pub fn from_env(env: &Environment) -> Result<Option<Self>, ConfigError> {
         let Some(base) = env.optional("PUBLIC_BASE_URL") else {
             return Ok(None);
@@ -150,7 +149,7 @@ impl PublicBase {
     }
 }
 
-/// The key as it stands in a path: of all that a key of ours may hold, only `@` is to be encoded.
+/// The key in a path. Of the characters in a valid key, only `@` needs encoding.
 fn encoded(key: &ObjectKey) -> Cow<'_, str> {
     let key = key.as_str();
     if key.contains('@') {
@@ -184,7 +183,7 @@ mod tests {
         let error = from("eu-central-1 ", None).expect_err("a space");
         assert!(error.to_string().contains("AWS_REGION"), "{error}");
         assert!(from("eusc-de-east-1", None).is_ok());
-        // Elsewhere it only stands in signatures.
+        // At other servers the region only appears in signatures.
         assert!(from("my region", Some("http://127.0.0.1:9000")).is_ok());
     }
 
@@ -227,7 +226,7 @@ mod tests {
         ] {
             assert!(at(bad).is_err(), "{bad}");
         }
-        // What requests of the SDK are sent to has no bucket either.
+        // The endpoint of the SDK's requests has no bucket either.
         let normalised = Location::at_endpoint(
             "b".into(),
             "auto".into(),

@@ -22,7 +22,8 @@ pub struct ReadUrls {
     requires_scan: bool,
 }
 
-/// The time at which read URLs are signed: now, rounded down to a window, so that URLs repeat within it.
+/// The time at which read URLs are signed: now, rounded down to a window, so that URLs repeat
+/// within it.
 #[derive(Clone, Debug)]
 pub struct Window {
     start: OffsetDateTime,
@@ -40,7 +41,8 @@ impl ReadUrls {
         })
     }
 
-    /// The window of `now`. A window is half the lifetime of a URL, so every URL is valid for at least the other half.
+    /// The window of `now`. A window is half the lifetime of a URL, so every URL is valid for at
+    /// least the other half.
     #[must_use]
     pub fn window(&self, now: OffsetDateTime) -> Window {
         let length = (self.seconds / 2).max(1);
@@ -53,7 +55,8 @@ impl ReadUrls {
         }
     }
 
-    /// The URL of the file and its expiry (`None` if files are public), or the reason why there is no URL.
+    /// The URL of the file and its expiry (`None` if files are public), or the reason why there is
+    /// no URL.
     ///
     /// The response is an attachment if `download` is set, or if a browser could execute the type.
     pub fn get(
@@ -91,7 +94,7 @@ impl ReadUrls {
     }
 }
 
-/// Whether both the content type in S3 and the type of the first bytes are inert.
+/// Returns whether both the content type in S3 and the type of the first bytes are inert.
 fn shown_inline(file: &FileRow) -> bool {
     is_inert(&file.content_type) && file.detected_type.as_deref().is_none_or(is_inert)
 }

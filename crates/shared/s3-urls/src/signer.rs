@@ -1,7 +1,9 @@
-//! SigV4 in the query string, by hand: every byte is written once and copied once; the key of the day is kept.
+//! SigV4 in the query string, implemented directly: every byte is written once and copied once, and
+//! the key of the day is cached.
 //!
-//! Source of every rule: "Authenticating Requests: Using Query Parameters (AWS Signature Version 4)",
-//! Amazon S3 API Reference. The order of the parameters is the AWS SDK's, so that URLs are equal byte for byte.
+//! Source of every rule: "Authenticating Requests: Using Query Parameters (AWS Signature Version
+//! 4)", Amazon S3 API Reference. The order of the parameters is the AWS SDK's, so that URLs are
+//! equal byte for byte.
 
 use std::ops::Range;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -14,7 +16,7 @@ use crate::credentials::Credentials;
 use crate::encode::{write_encoded, write_hex, write_number, write_two_digits};
 use crate::location::Location;
 
-/// What a URL is to allow, once.
+/// The request that a URL allows.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     /// `GET` or `PUT`.
@@ -23,22 +25,23 @@ pub struct Request<'a> {
     pub key: &'a ObjectKey,
     /// The operation's name, which the SDK sends as `x-id`.
     pub operation: &'a str,
-    /// Query parameters, unencoded, in ascending order of their names, which begin in lower case and sort before `x-id`.
+    /// Query parameters, unencoded, in ascending order of their names, which begin in lower case
+    /// and sort before `x-id`.
     pub query: &'a [(&'a str, &'a str)],
     /// Headers the client must send, by lower-case name, in ascending order, without `host`.
     pub headers: &'a [(&'a str, &'a str)],
-    /// When the signature begins to hold.
+    /// The start of the signature's validity.
     pub at: OffsetDateTime,
-    /// For how long it holds, in seconds.
+    /// The validity in seconds.
     pub seconds: u64,
 }
 
-/// A URL and when it ends.
+/// A URL and its expiry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedUrl {
-    /// The whole URL. A secret until it ends: it is never logged.
+    /// The whole URL. It is a secret until it expires, so it is never logged.
     pub url: String,
-    /// The earlier of its own expiry and, where known, that of the session that signed it.
+    /// The earlier of its own expiry and the end of the session that signed it, if known.
     pub expires_at: OffsetDateTime,
 }
 
@@ -52,13 +55,13 @@ pub struct Signer {
     day: RwLock<Option<Arc<Day>>>,
 }
 
-/// What only changes at midnight UTC.
+/// The parts that only change at midnight UTC.
 #[derive(Debug)]
 struct Day {
     date: Date,
     /// The query from `X-Amz-Algorithm` to the day in `X-Amz-Date`.
     query: Vec<u8>,
-    /// The string to sign as far as the day.
+    /// The string to sign up to the day.
     to_sign: Vec<u8>,
     /// The string to sign between the time and the hash.
     scope: Vec<u8>,
@@ -94,7 +97,7 @@ impl Signer {
         let at = request.at.to_offset(UtcOffset::UTC);
         let day = self.day(at.date());
 
-        // The canonical request; what the URL repeats of it is remembered.
+        // The canonical request. The ranges that the URL repeats are stored.
         let mut text = Vec::with_capacity(1024 + self.token.len());
         text.extend_from_slice(request.method.as_bytes());
         text.push(b'\n');
@@ -124,7 +127,7 @@ impl Signer {
         self.write_names(request, b";", &mut text);
         text.extend_from_slice(b"\nUNSIGNED-PAYLOAD");
 
-        // The string to sign, behind it.
+        // The string to sign, appended to the same buffer.
         let hash = digest::digest(&digest::SHA256, &text);
         let to_sign = written(&mut text, |text| {
             text.extend_from_slice(&day.to_sign);
@@ -148,7 +151,7 @@ impl Signer {
         write_hex(signature.as_ref(), &mut url);
         url.extend_from_slice(&self.token);
         SignedUrl {
-            // It was put together from text.
+            // The URL consists of text only, so this cannot fail.
             url: String::from_utf8(url).unwrap_or_default(),
             expires_at: self.expires_at(request),
         }
@@ -160,11 +163,11 @@ impl Signer {
             .credentials
             .expires_at
             .map_or(own, |session_end| own.min(session_end));
-        // `X-Amz-Date` has whole seconds, so the URL ends at one.
+        // `X-Amz-Date` has whole seconds, so the expiry has, too.
         end.replace_nanosecond(0).unwrap_or(end)
     }
 
-    /// The headers that are signed, in order: the request's, and `host` among them.
+    /// The signed headers in order: the request's headers, with `host` among them.
     fn headers<'a>(&'a self, request: &Request<'a>) -> impl Iterator<Item = (&'a str, &'a str)> {
         let at = request.headers.partition_point(|(name, _)| *name < "host");
         let (before, after) = request.headers.split_at(at);
@@ -238,14 +241,14 @@ impl Day {
     }
 }
 
-/// What `write` has appended.
+/// The range that `write` has appended.
 fn written(text: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) -> Range<usize> {
     let start = text.len();
     write(text);
     start..text.len()
 }
 
-/// `THHMMSSZ`, behind the day.
+/// Appends `THHMMSSZ`, the time after the day.
 fn write_time(at: OffsetDateTime, out: &mut Vec<u8>) {
     let (hour, minute, second) = at.to_hms();
     out.push(b'T');
@@ -255,7 +258,7 @@ fn write_time(at: OffsetDateTime, out: &mut Vec<u8>) {
     out.push(b'Z');
 }
 
-/// `name:value`, runs of spaces as one, as the canonical form wants.
+/// Appends `name:value` in canonical form, which replaces runs of spaces by one.
 fn write_header(name: &str, value: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(name.as_bytes());
     out.push(b':');

@@ -1,4 +1,5 @@
-//! Every URL of ours equals the SDK's byte for byte; where the SDK cannot make it, that of `aws-sigv4` used directly.
+//! Every signed URL equals the SDK's byte for byte. For URLs that the SDK cannot create, the
+//! reference is `aws-sigv4` used directly.
 
 use std::time::{Duration, SystemTime};
 
@@ -77,12 +78,13 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
         .block_on(future)
 }
 
-/// Whatever there may be, and what a path encodes of it.
+/// Any text without NUL, and subs with characters that a path encodes.
 fn any_sub() -> impl Strategy<Value = String> {
     prop_oneof!["[^\0]{1,60}", "[a-z.@|~]{1,60}"]
 }
 
-/// Parameters with everything that browsers may write, so that runs of spaces are at the ends, inside and in quotes.
+/// Content types with all parameters that browsers may send, with runs of spaces at the ends,
+/// inside and in quotes.
 fn any_type() -> impl Strategy<Value = String> {
     prop_oneof![
         Just("text/plain".to_owned()),
@@ -211,7 +213,7 @@ proptest! {
         seconds in 1_u64..=43_200,
         number in 1_u16..=10_000,
         size in 1_u64..=5_368_709_120,
-        // As AWS makes them, and whatever another server may.
+        // Upload ids as AWS creates them, and any that another server may create.
         upload_id in prop_oneof!["[A-Za-z0-9._-]{60,140}", "[ -~]{1,60}"],
     ) {
         let key = key(&sub, "a b.txt");
@@ -228,7 +230,8 @@ proptest! {
     }
 }
 
-/// What `aws-sigv4` makes of a PUT that carries `metadata` in its query, which the SDK cannot.
+/// The URL from `aws-sigv4` for a PUT that carries `metadata` in its query, which the SDK cannot
+/// create.
 fn sigv4_put(
     signer: &Signer,
     key: &ObjectKey,

@@ -1,4 +1,4 @@
-//! Upload URLs: everything the upload may be, inside one signature.
+//! Upload URLs: one signature covers all properties of the upload.
 
 use slipway_core::env::{ConfigError, Environment};
 use slipway_core::limits::MAX_URL_SECONDS;
@@ -9,42 +9,43 @@ use time::OffsetDateTime;
 use crate::location::PublicBase;
 use crate::signer::{Request, SignedUrl, Signer};
 
-/// What a client wants to put.
+/// An upload that a client requests.
 #[derive(Clone, Copy, Debug)]
 pub struct Upload<'a> {
-    /// Where to.
+    /// The object key.
     pub key: &'a ObjectKey,
-    /// Its name, which travels as `x-amz-meta-name`.
+    /// The file name, sent as `x-amz-meta-name`.
     pub file_name: &'a FileName,
-    /// Its type: a signed header.
+    /// The content type: a signed header.
     pub content_type: &'a ContentType,
-    /// Its exact length in bytes, if known: a signed header then.
+    /// The exact length in bytes, if known: then a signed header.
     pub size: Option<u64>,
-    /// Its checksum, if known: a signed header then, and S3 verifies the bytes.
+    /// The checksum, if known: then a signed header, and S3 verifies the bytes.
     pub checksum: Option<Sha256>,
-    /// The application's fields, which travel as `x-amz-meta-data` unless there are none.
+    /// The application's fields, sent as `x-amz-meta-data` unless there are none.
     pub metadata: &'a Metadata,
-    /// The rule that it is uploaded under, which travels as `x-amz-meta-rule`.
+    /// The rule of the upload, sent as `x-amz-meta-rule`.
     pub rule: Option<&'a RuleName>,
-    /// Whether the rule makes the URL write-once.
+    /// Set if the rule makes the URL write-once.
     pub write_once: bool,
 }
 
-/// A URL for one PUT, and what must be sent with it.
+/// A URL for one PUT, and the headers to send with it.
 #[derive(Clone, Debug)]
 pub struct UploadUrl {
-    /// The URL and its end.
+    /// The URL and its expiry.
     pub signed: SignedUrl,
-    /// The headers the client must send; never `Content-Length`, which browsers set themselves.
+    /// The headers that the client must send. Never `Content-Length`, which browsers set
+    /// themselves.
     pub headers: Vec<(&'static str, String)>,
     /// The object's plain address.
     pub public_url: String,
 }
 
-/// What a client wants to put as one part of a multipart upload.
+/// A part of a multipart upload that a client requests.
 #[derive(Clone, Copy, Debug)]
 pub struct UploadPart<'a> {
-    /// Where the whole will be.
+    /// The key of the complete object.
     pub key: &'a ObjectKey,
     /// S3's id of the upload.
     pub upload_id: &'a str,
@@ -54,7 +55,7 @@ pub struct UploadPart<'a> {
     pub size: u64,
 }
 
-/// Makes upload URLs.
+/// Creates upload URLs.
 #[derive(Debug)]
 pub struct UploadUrls {
     signer: Signer,
@@ -64,8 +65,8 @@ pub struct UploadUrls {
 }
 
 impl UploadUrls {
-    /// Reads `UPLOAD_URL_SECONDS`, `WRITE_ONCE` and `PUBLIC_BASE_URL`, which must go with
-    /// `REQUIRE_SCAN`.
+    /// Reads `UPLOAD_URL_SECONDS`, `WRITE_ONCE` and `PUBLIC_BASE_URL`, which must be consistent
+    /// with `REQUIRE_SCAN`.
     pub fn from_env(env: &Environment, signer: Signer) -> Result<Self, ConfigError> {
         require_scan(env)?;
         Ok(Self {
@@ -142,14 +143,14 @@ impl UploadUrls {
         })
     }
 
-    /// The plain address of what is put under `key`.
+    /// The plain address of the object under `key`.
     #[must_use]
     pub fn public_url(&self, key: &ObjectKey) -> String {
         self.signer.location().public_url(self.public.as_ref(), key)
     }
 }
 
-/// The header as a client writes it, unless browsers set it themselves.
+/// The header as a client writes it. `None` if browsers set it themselves.
 fn shown(name: &str) -> Option<&'static str> {
     match name {
         "content-type" => Some("Content-Type"),

@@ -1,4 +1,4 @@
-//! What a person should know after a run, in sentences.
+//! Sentences for the operator after a run: why it stopped, and the next command.
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -6,12 +6,12 @@ use time::format_description::well_known::Rfc3339;
 use super::Command;
 use crate::{Count, Maintain, Report, Summary, allowance};
 
-/// What the sentences are about.
+/// The result of a run, from which the sentences are made.
 pub(super) struct Advice<'a> {
     pub(super) command: &'a Command,
     pub(super) summary: &'a Summary,
     pub(super) report: &'a Report,
-    /// By a signal.
+    /// Set if a signal (Ctrl-C) stopped the run.
     pub(super) was_stopped: bool,
 }
 
@@ -78,7 +78,7 @@ impl Advice<'_> {
     }
 }
 
-/// To the second.
+/// Formats a time as RFC 3339, to the second.
 fn moment(at: OffsetDateTime) -> String {
     let at = at.replace_nanosecond(0).unwrap_or(at);
     at.format(&Rfc3339).unwrap_or_default()

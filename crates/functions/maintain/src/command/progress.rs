@@ -1,4 +1,4 @@
-//! Progress on stderr: a bar on a terminal, and a line every ten seconds elsewhere, as in a log of CI or `nohup`.
+//! Progress on stderr: a bar on a terminal, otherwise (CI, `nohup`) a line every ten seconds.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
@@ -7,23 +7,23 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{Count, Maintain, Options, Report};
 
-/// How often a line is written where there is no terminal.
+/// The interval between lines if stderr is not a terminal.
 const EVERY: Duration = Duration::from_secs(10);
 
-/// How far a run is.
+/// The progress of one run.
 pub(super) struct Progress {
     bar: Option<ProgressBar>,
-    /// About how many objects there are; 0 where that is not known.
+    /// The estimated number of objects. 0 if unknown.
     total: u64,
     started: Instant,
     written: Instant,
-    /// How many objects had been seen when the total became known: a rebuild samples the bucket first.
+    /// Set for a rebuild. Its total is unknown until it has sampled the bucket.
     rebuilds: bool,
 }
 
 impl Progress {
-    /// The total is Postgres' own estimate of the rows: millions are not counted for this. A rebuild has no rows yet, and
-    /// reports an estimate of its own.
+    /// The total is the planner's row estimate, because counting millions of rows takes too long.
+    /// A rebuild has no rows yet and estimates the total from its sample of the bucket.
     pub(super) async fn new(maintain: &Maintain, options: &Options) -> Self {
         let total = if options.rebuild {
             0
@@ -40,11 +40,11 @@ impl Progress {
         }
     }
 
-    /// Shows where the run is, if it is time to.
+    /// Updates the bar, or writes a line if the last one is older than `EVERY`.
     pub(super) fn show(&mut self, report: &Report) {
         if self.rebuilds && self.total == 0 && report.expected() > 0 {
             self.total = report.expected();
-            // What the sample took is not the rebuild's rate.
+            // Exclude the time of the sampling from the rate.
             self.started = Instant::now();
         }
         let seen = report.get(Count::Objects);

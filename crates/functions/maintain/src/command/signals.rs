@@ -1,10 +1,10 @@
-//! The signals that ask a process to end.
+//! Signals that request a process to terminate.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Ctrl-C, `kill`, and a terminal that goes away.
+/// SIGINT (Ctrl-C), SIGTERM (`kill`) and SIGHUP (a closed terminal).
 pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
@@ -12,7 +12,8 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    /// From now on, none of them ends the process by itself.
+    /// Installs the handlers. From then on, none of these signals terminates the process by
+    /// default.
     pub(super) fn listen() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
@@ -21,7 +22,7 @@ impl Signals {
         })
     }
 
-    /// The name of the next one.
+    /// Waits for the next signal and returns its name.
     pub(super) async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.interrupt.recv() => "interrupt",

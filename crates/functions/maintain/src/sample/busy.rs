@@ -1,21 +1,21 @@
-//! About how many files an owner has, and where, from the times in their ids.
+//! Estimates the number and distribution of an owner's files from the times in their ids.
 
 use slipway_core::{Error, ObjectKey};
 use slipway_s3::Bucket;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-/// A stretch of time, in milliseconds: what is known of its keys, and how many are expected after that.
+/// A period of time in milliseconds, with the keys listed in it and an estimate of the others.
 struct Stretch {
-    /// The last key that was listed of it.
+    /// The last key listed in the period.
     last: String,
-    /// How many were listed.
+    /// The number of keys listed.
     known: usize,
-    /// Up to where they were listed.
+    /// The time of the last key listed.
     listed_to: u64,
-    /// Its end.
+    /// The end of the period.
     to: u64,
-    /// How many a millisecond the end of the page had.
+    /// Keys per millisecond at the end of the page.
     rate: f64,
 }
 
@@ -26,8 +26,8 @@ impl Stretch {
     }
 }
 
-/// Points for the keys that begin with `owner`. It reads up to `pages` pages, each in the middle of the stretch for which most
-/// keys are only expected.
+/// Points for the keys that begin with `owner`. It reads up to `pages` pages, each from the middle
+/// of the period with the highest estimate of unlisted keys.
 pub(super) async fn estimate(
     bucket: &Bucket,
     owner: &str,
@@ -53,7 +53,8 @@ pub(super) async fn estimate(
         let next = read(bucket, owner, &after, to, page).await?;
         let half = &mut stretches[at];
         half.to = middle;
-        // An empty second half says that the first one has fewer than its page showed; both are as known as they get.
+        // An empty second half means that the first half has fewer keys than its page suggested.
+        // More pages would not improve either.
         if let Some(next) = next {
             stretches.insert(at + 1, next);
         }
@@ -64,7 +65,8 @@ pub(super) async fn estimate(
         .collect())
 }
 
-/// The page after `after`, as the beginning of a stretch that ends with `to`. `None` where it holds no key of it.
+/// Reads the page after `after`, as the start of a period that ends at `to`. `None` if the page has
+/// no key of that period.
 async fn read(
     bucket: &Bucket,
     owner: &str,
@@ -84,7 +86,8 @@ async fn read(
         return Ok(None);
     };
     let is_all = keys.len() < listed.objects.len() || !listed.more;
-    // The rate is that of the page's end: a page may begin in a quiet time and end in an import.
+    // The rate is taken from the end of the page, because a page may begin in a quiet period and
+    // end in an import.
     let tail = keys
         .get(keys.len() - keys.len().div_ceil(4))
         .unwrap_or(first);
@@ -101,7 +104,8 @@ async fn read(
     }))
 }
 
-/// What was listed is one point; what is expected after it, a few, evenly spread over its time.
+/// One point for the listed keys, and points for the estimated ones, spread evenly over their
+/// period.
 fn points(owner: &str, stretch: &Stretch) -> Vec<(String, f64)> {
     const PARTS: u64 = 64;
     #[expect(clippy::cast_precision_loss, reason = "at most a page")]
@@ -126,7 +130,7 @@ fn millis(key: &str) -> Option<u64> {
     Some(seconds * 1000 + u64::from(nanos / 1_000_000))
 }
 
-/// The smallest UUIDv7 of a moment.
+/// The smallest UUIDv7 of a time.
 fn id_at(millis: u64) -> Uuid {
     uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid()
 }

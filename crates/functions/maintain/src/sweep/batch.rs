@@ -24,7 +24,7 @@ pub(super) struct Refusable {
 }
 
 impl Refusable {
-    /// What it counts as if it is not refused after all.
+    /// The count for an object that is not refused in the end.
     pub(super) const fn written(&self) -> Count {
         if self.pair.row_size.is_some() {
             Count::Refreshed
@@ -39,7 +39,7 @@ pub(super) struct BatchWorker<'a> {
     pub(super) maintain: &'a Maintain,
     pub(super) options: &'a Options,
     report: &'a Report,
-    /// How many removals the run may still make.
+    /// The number of removals that the run may still make.
     allowance: &'a Allowance<'a>,
     /// The changes of usage that a dry run would have made.
     pub(super) ledger: &'a mut Ledger,
@@ -234,11 +234,12 @@ impl<'a> BatchWorker<'a> {
         let what = match outcome {
             Ok(Outcome::Created(_)) => Count::Recorded,
             Ok(Outcome::Existing(_)) if written == Count::Refreshed => written,
-            // Another caller was faster, or the object is gone: the next sweep sees what is left.
+            // Another caller was faster, or the object is missing. The next sweep processes the
+            // remaining difference.
             Ok(Outcome::Existing(_) | Outcome::Missing) => return Ok(()),
             Ok(Outcome::Deleted) => Count::Removed,
             Ok(Outcome::Refused(_)) => Count::Refused,
-            // A key with the id of another file, which none of our functions makes.
+            // A key with the id of another file. No function of ours creates such a key.
             Err(error) if error.code() == Code::InvalidKey => Count::Foreign,
             Err(error) => return self.failed(error, &[key]),
         };
@@ -267,13 +268,13 @@ impl<'a> BatchWorker<'a> {
                 Err(error) => self.failed(error, &[row.key])?,
             }
         }
-        // The first rows in the order of keys are dropped, which are the ones that a dry run lists.
+        // The first rows in the order of keys are dropped: the same ones that a dry run lists.
         gone.sort_by(|a, b| a.key.as_str().cmp(b.key.as_str()));
         Ok(gone)
     }
 
-    /// Drops as many rows as the allowance grants. Each row is read again, and then S3 is asked
-    /// again. A row that has changed since is kept.
+    /// Drops as many rows as the allowance grants. Each row is read again, followed by another
+    /// HEAD. A row that has changed since is kept.
     async fn forget(&mut self, mut gone: Vec<Missing>) -> Result<(), Error> {
         let grant = self.allowance.take(gone.len()).await?;
         let withheld = gone.split_off(grant.removals.min(gone.len()));
@@ -307,8 +308,8 @@ impl<'a> BatchWorker<'a> {
     /// Audits owners whose keys have all been compared: their usage must equal the sum of their
     /// rows.
     pub(super) async fn audit(&mut self, owners: &[slipway_core::UserId]) -> Result<(), Error> {
-        // A rebuild of an empty table drops the usages first, and a dry run of it only says that it
-        // would.
+        // A rebuild of an empty table drops the usages first, and a dry run of it only reports that
+        // it would.
         self.ledger.close(owners);
         if owners.is_empty() || (self.ledger.is_empty() && !self.options.apply) {
             return Ok(());

@@ -1,8 +1,7 @@
-//! What a batch would do. A dry run evaluates limits and quota as the record step does, and adds up
-//! what its changes would make of usages, so that it says the same numbers as a run on the same
-//! state.
+//! Simulates a batch. A dry run evaluates limits and quota as the record step does and accumulates
+//! the changes of usage, so that it reports the same counts as a run on the same state.
 //!
-//! The list tells size, `ETag` and time, so S3 is asked only where the type or a rule decides.
+//! The list has size, `ETag` and time, so a HEAD is sent only if the type or a rule decides.
 
 use std::collections::HashMap;
 
@@ -12,11 +11,11 @@ use super::batch::{BatchWorker, Refusable};
 use super::merge::Pair;
 use crate::report::Count;
 
-/// By how many bytes the usage of each user would be higher, or lower.
+/// The change of each user's usage, in bytes.
 #[derive(Debug)]
 pub(super) struct Ledger {
     moved: HashMap<UserId, i64>,
-    /// Whether the table is empty and is rebuilt: usages that are left of before go first.
+    /// Set if an empty table is rebuilt: remaining usages are dropped first.
     is_empty: bool,
 }
 
@@ -42,7 +41,7 @@ impl Ledger {
         self.moved.get(user).copied().unwrap_or_default()
     }
 
-    /// Keys come in the order of their owners, so nothing is to come of these.
+    /// Drops the entries of `owners`. Keys are sorted by owner, so no key of theirs follows.
     pub(super) fn close(&mut self, owners: &[UserId]) {
         for owner in owners {
             self.moved.remove(owner);
@@ -51,13 +50,13 @@ impl Ledger {
 }
 
 impl BatchWorker<'_> {
-    /// Objects that would be refused; the others are counted as recorded.
+    /// Returns the objects that would be refused. The others are counted as recorded.
     pub(super) async fn would_record(&mut self, pairs: Vec<Pair>) -> Result<Vec<Refusable>, Error> {
         let pairs = self.without_foreign(pairs, |pair| &pair.key).await?;
         self.would_put(pairs, Count::Recorded).await
     }
 
-    /// The same for objects that their rows do not describe.
+    /// Like [`Self::would_record`], for objects that differ from their rows.
     pub(super) async fn would_refresh(
         &mut self,
         pairs: Vec<Pair>,
@@ -65,8 +64,8 @@ impl BatchWorker<'_> {
         self.would_put(pairs, Count::Refreshed).await
     }
 
-    /// In the order of the record step: what a limit refuses, what needs no room in a quota, and
-    /// then the others.
+    /// Follows the order of the record step: objects that a limit refuses, then objects that need
+    /// no room in a quota, then the others.
     async fn would_put(
         &mut self,
         pairs: Vec<Pair>,
@@ -82,7 +81,7 @@ impl BatchWorker<'_> {
                 self.put(&pair, written);
             }
         }
-        // What must fit into a quota comes after what need not.
+        // Objects that must fit into a quota come last.
         growing.sort_by_key(|pair| self.quota_for(pair).is_some());
         for pair in growing {
             if self.has_room(&pair).await? {
@@ -134,7 +133,7 @@ impl BatchWorker<'_> {
         Ok(bytes + i128::from(pair.grows_by()) <= i128::from(quota))
     }
 
-    /// What [`BatchWorker::refuse`] would come to: room may have become free.
+    /// Simulates [`BatchWorker::refuse`]: room in the quota may have become free.
     pub(super) async fn would_be_refused(&mut self, one: &Refusable) -> Result<(), Error> {
         if one.why == Tombstone::OverQuota && self.has_room(&one.pair).await? {
             self.put(&one.pair, one.written());
@@ -148,7 +147,7 @@ impl BatchWorker<'_> {
 }
 
 impl Pair {
-    /// By how many bytes its owner's usage would grow.
+    /// The growth of its owner's usage in bytes.
     fn grows_by(&self) -> i64 {
         signed(self.listing().size) - signed(self.row_size.unwrap_or_default())
     }

@@ -1,5 +1,5 @@
-//! Bucket and table side by side, in the order of their keys: a merge join that holds a page of
-//! each.
+//! Compares bucket and table in key order: a merge join that holds at most one page of each in
+//! memory.
 
 use std::cmp::Ordering;
 use std::collections::VecDeque;
@@ -13,33 +13,32 @@ use time::OffsetDateTime;
 use crate::report::{Count, Tally};
 use crate::{Maintain, Pace};
 
-/// What is to be done about some keys that follow each other.
+/// Consecutive keys, grouped by the action they need.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     /// The last of those keys.
     pub(crate) until: String,
-    /// Whether the range ends here.
+    /// Set if the range ends here.
     pub(crate) is_last: bool,
-    /// What was looked at, and what is only counted.
+    /// Counts of the objects and rows compared.
     pub(crate) tally: Tally,
-    /// Keys that are only counted, and as what.
+    /// Keys that need no action, with the count they add to.
     pub(crate) noted: Vec<(Count, String)>,
     /// Objects without a row.
     pub(crate) unrecorded: Vec<Pair>,
-    /// Objects that their rows do not describe.
+    /// Objects that differ from their row in size, ETag or Last-Modified.
     pub(crate) differing: Vec<Pair>,
-    /// Live rows that describe their object, and say that it is in another bucket or under another
-    /// URL.
+    /// Live rows that describe their object correctly but name another bucket or another URL.
     pub(crate) moved: Vec<Relocated>,
     /// Objects of deleted files.
     pub(crate) deleted: Vec<ObjectKey>,
-    /// Rows without an object, as it seems.
+    /// Live rows for which S3 listed no object. A HEAD decides.
     pub(crate) missing: Vec<Missing>,
-    /// Owners whose last key was passed.
+    /// Owners with no more keys in this range, ready for the audit of their usage.
     pub(crate) owners: Vec<UserId>,
 }
 
-/// A live row without an object, as it seems.
+/// A live row for which S3 listed no object.
 #[derive(Debug)]
 pub(crate) struct Missing {
     pub(crate) key: ObjectKey,
@@ -68,13 +67,13 @@ impl Pair {
 }
 
 impl Batch {
-    /// How many keys want something done by themselves.
+    /// The number of keys that need a request of their own.
     fn work(&self) -> usize {
         self.unrecorded.len() + self.differing.len() + self.deleted.len() + self.missing.len()
     }
 }
 
-/// Where the two sides are.
+/// The positions in the bucket and in the table.
 pub(crate) struct Merge<'a> {
     maintain: &'a Maintain,
     pace: Pace,
@@ -85,7 +84,7 @@ pub(crate) struct Merge<'a> {
     owner: Option<UserId>,
 }
 
-/// What was read of one side and not yet looked at, and how far it was read.
+/// Entries read from one side and not yet compared, and the key up to which it was read.
 struct Side<T> {
     ahead: VecDeque<T>,
     read_to: String,
@@ -101,14 +100,14 @@ impl<'a> Merge<'a> {
             to: sweep.range.to.clone(),
             objects: Side::from(&sweep.position),
             rows: Side::from(&sweep.position),
-            // Somebody's keys may have ended just where the run before stopped.
+            // The previous run may have stopped at an owner's last key, before auditing the owner.
             owner: ObjectKey::parse(&sweep.position)
                 .ok()
                 .map(|key| key.owner().clone()),
         }
     }
 
-    /// The next keys: a page of them, or fewer where many want something done.
+    /// Returns the next batch: a page of keys, or fewer if many need a request of their own.
     pub(crate) async fn next(&mut self) -> Result<Batch, Error> {
         let mut batch = Batch::default();
         for _ in 0..self.pace.page {
@@ -137,8 +136,8 @@ impl<'a> Merge<'a> {
         Ok(batch)
     }
 
-    /// The list is read before the rows: who uploads and is recorded in between is a row too many,
-    /// which a HEAD clears up, and who deletes in between is a tombstone.
+    /// Reads the list before the rows. An upload recorded in between appears as a row without an
+    /// object, which a HEAD resolves. A delete in between appears as a tombstone.
     async fn read_ahead(&mut self) -> Result<(), Error> {
         let side = &mut self.objects;
         if side.ahead.is_empty() && !side.is_all {
@@ -241,7 +240,7 @@ impl<'a> Merge<'a> {
     }
 }
 
-/// Whether S3 lists the object that the row describes.
+/// Returns `true` if S3 lists the object that the row describes.
 fn agree(object: &Listed, row: &KeptRow) -> bool {
     (object.size, &object.etag, object.last_modified) == (row.size, &row.etag, row.uploaded_at)
 }

@@ -1,4 +1,4 @@
-//! The program as people and Lambda run it.
+//! The built binaries: `maintain` as a command, and `maintain-function` on the Lambda runtime API.
 
 use std::process::Output;
 use std::time::Duration;
@@ -103,7 +103,7 @@ async fn as_a_lambda_it_does_what_the_event_says() {
         (&numbers["removed"], &numbers["recorded"]),
         (&json!(1), &json!(0))
     );
-    // A schedule's own event is everything.
+    // The default event of an EventBridge schedule runs all tasks.
     let schedule =
         json!({ "source": "aws.events", "detail-type": "Scheduled Event", "resources": [] });
     let numbers = done(schedule).await;
@@ -114,7 +114,7 @@ async fn as_a_lambda_it_does_what_the_event_says() {
     world.check().await;
     let shard = done(json!({ "task": "reconcile", "shard": 1, "shards": 2 })).await;
     assert_eq!(shard["failed"], 0);
-    // Failures are failures of the function, so that its alarm tells.
+    // A failed run fails the invocation, so that the alarm on the function's errors fires.
     for event in [json!({ "task": "tidy" }), json!({ "shard": 9 })] {
         assert!(matches!(invoke(event).await, InvocationResult::Failed(_)));
     }
@@ -128,7 +128,7 @@ async fn as_a_lambda_it_does_what_the_event_says() {
         panic!("it wants force");
     };
     assert!(error.to_string().contains("force"), "{error}");
-    // Too little time: it stops before its deadline, and says that there is more.
+    // Too little time: the run stops before its deadline and returns `finished: false`.
     let InvocationResult::Answered(numbers) =
         lambda.invoke(&json!({}), Duration::from_secs(5)).await
     else {
@@ -208,7 +208,7 @@ async fn arguments_that_do_not_fit_are_refused() {
     assert!(said.contains("-dosh"), "{said}");
 }
 
-/// As many tasks as there are stop for the same reason, which is said once.
+/// Every task stops with the same error, and stderr reports it once.
 #[tokio::test]
 async fn a_missing_bucket_is_named_once() {
     let world = World::new().await;

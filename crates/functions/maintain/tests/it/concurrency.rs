@@ -1,4 +1,4 @@
-//! Several at work: on shards, on one shard, and while users upload and delete.
+//! Concurrent workers on several shards and on one shard, and sweeps during uploads and deletes.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -27,7 +27,7 @@ async fn shards_cover_every_key_once() {
             ..options
         };
         assert_eq!(world.run(&dry).await.numbers(), mess.numbers());
-        // One after the other, as so many functions: the first plans for all.
+        // One run per shard, as separate invocations would. The first plans the ranges of all.
         let (maintain, mut objects) = (world.maintain(&[]).await, 0);
         for shard in 0..shards {
             let one = Options {
@@ -63,7 +63,7 @@ async fn a_shard_is_one_workers_at_a_time() {
     let busy = world.run(&force()).await;
     assert_eq!(busy.numbers(), "busy 1");
     assert!(!busy.summary.finished);
-    // Nothing was heard of it for long.
+    // The worker has not renewed its lease, which expires.
     world.expire_leases().await;
     assert!(world.run(&force()).await.summary.finished);
     mess.check_healed(&world).await;
@@ -126,7 +126,7 @@ async fn uploads_and_deletes_during_sweeps_lose_nothing() {
         let mut kept = Vec::new();
         for at in 0..25 {
             let key = world.object(&owner).await;
-            // Some never say, some overwrite, some delete; some deletes leave the object.
+            // Some are never confirmed, some overwritten, some deleted with the object left.
             if at % 3 != 0 {
                 recorder.record(&key).await.unwrap();
             }

@@ -1,4 +1,4 @@
-//! A run that ends anywhere: at its deadline, or as if the machine had gone.
+//! Runs that are interrupted at any point, by the deadline or by a crash.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ fn everything() -> Options {
     })
 }
 
-/// The run is dropped at whatever it waits for: a moment later each time, until one comes through.
+/// Drops the run at some await point, each time a little later, until a run finishes.
 #[tokio::test]
 async fn a_crash_between_any_two_steps_costs_nothing() {
     let world = World::new().await;
@@ -59,7 +59,7 @@ async fn a_run_stops_at_its_deadline_and_the_next_goes_on_there() {
     let total = Report::default();
     let runs = in_pieces(&maintain, &options, &total).await;
     assert!(runs > 1);
-    // What a batch had begun when time ran out is looked at again, and no more than that.
+    // Only the batches that were running at a deadline are read again.
     let objects = total.get(Count::Objects);
     assert!(
         objects <= (mess.objects() + 7 * runs) as u64,
@@ -78,7 +78,7 @@ async fn a_run_stops_at_its_deadline_and_the_next_goes_on_there() {
         row.get::<_, bool>(0),
         "a finished sweep begins at the beginning"
     );
-    // An object that a batch removed before it was cut short is not seen again.
+    // An object that was removed by an interrupted batch is not listed again.
     let counted: usize = row.get::<_, String>(1).parse().unwrap();
     let all = mess.objects();
     assert!((all - 12..=all).contains(&counted), "{counted} of {all}");
@@ -99,6 +99,6 @@ async fn a_sweep_begins_no_sooner_than_asked() {
         .sql("UPDATE maintenance SET started_at = now() - interval '25 hours'")
         .await;
     assert_eq!(world.run(&daily).await.numbers(), "objects 1, rows 1");
-    // Without it, every run is a sweep.
+    // Without `every`, each run is a full sweep.
     assert_eq!(world.run(&reconcile()).await.numbers(), "objects 1, rows 1");
 }

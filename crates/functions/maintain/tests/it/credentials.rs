@@ -1,4 +1,5 @@
-//! Where a command gets its credentials from: what a person has, and what a container or an instance is given.
+//! The sources of the command's credentials: those of an operator, and those of a container or an
+//! instance.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
@@ -30,7 +31,7 @@ async fn maintain(world: &World, args: &[&str], variables: &[(&str, &str)]) -> O
         .envs(environment)
         .env("HOME", home.path())
         .env("PATH", "/usr/bin:/bin")
-        // There is no instance to ask.
+        // The test host has no instance metadata.
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .envs(variables.iter().copied())
         .output()
@@ -40,7 +41,7 @@ async fn maintain(world: &World, args: &[&str], variables: &[(&str, &str)]) -> O
     output
 }
 
-/// A session of the bucket's key that ends in so many seconds.
+/// A session of the bucket's key that expires after `seconds`.
 fn session(number: usize, seconds: i64) -> String {
     let ends = OffsetDateTime::now_utc() + Duration::seconds(seconds);
     let ends = ends.format(&Rfc3339).unwrap();
@@ -49,7 +50,8 @@ fn session(number: usize, seconds: i64) -> String {
     )
 }
 
-/// What ECS and EKS offer: each answer is a new session, of which the first few end so soon that they are renewed.
+/// The credentials endpoint of ECS and EKS: each response is a new session. The first few expire so
+/// soon that they are renewed.
 async fn container() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -79,7 +81,7 @@ async fn a_containers_role_is_renewed_while_the_command_runs() {
     let fault = HttpProxy::before(&world.endpoint()).await;
     let seen: Arc<Mutex<BTreeSet<String>>> = Arc::default();
     let sessions = Arc::clone(&seen);
-    // A request without a session of the container is refused.
+    // A request without a session of the container fails.
     fault.fail_by_head(move |head, _| {
         let head = head.to_ascii_lowercase();
         let token = head

@@ -1,11 +1,11 @@
-//! Deletes that finish, and stay.
+//! Deletes finish, and a deleted file never comes back.
 
 use slipway_maintain::TOMBSTONE_AGE;
 use slipway_record::Outcome;
 
 use crate::world::{World, deletes, reconcile};
 
-/// Moves every tombstone to just before, or just after, the age at which it may go.
+/// Sets the age of every tombstone to `TOMBSTONE_AGE` plus `seconds`, which may be negative.
 pub(crate) async fn age(world: &World, seconds: i64) {
     let age = i64::try_from(TOMBSTONE_AGE.as_secs()).unwrap() + seconds;
     world
@@ -25,7 +25,7 @@ async fn an_object_goes_at_once_and_its_tombstone_when_no_url_can_bring_it_back(
 
     assert_eq!(world.run(&deletes()).await.numbers(), "removed 1");
     assert_eq!(world.keys().await, [kept.as_str()]);
-    // It is known to be gone: another DELETE would only be another delete marker in a versioned bucket.
+    // The removal is recorded. In a versioned bucket a second DELETE would add a delete marker.
     assert_eq!(world.run(&deletes()).await.numbers(), "");
     age(&world, -60).await;
     assert_eq!(world.run(&deletes()).await.numbers(), "");
@@ -43,19 +43,19 @@ async fn an_upload_after_the_delete_stays_deleted() {
     world.delete(&key).await;
     assert_eq!(world.run(&deletes()).await.numbers(), "removed 1");
 
-    // Through a URL that still holds; the event is lost, and the sweep finds it.
+    // Upload through a URL that is still valid. The event is lost, and the sweep finds the object.
     world.put(&key, "again", b"again").await;
     assert_eq!(
         world.run(&reconcile()).await.numbers(),
         "objects 1, removed 1, rows 1"
     );
     assert!(world.keys().await.is_empty());
-    // The same, and the event comes.
+    // The same upload, but the event arrives.
     world.put(&key, "again", b"again").await;
     let outcome = world.recorder().await.record(&key).await.unwrap();
     assert_eq!(outcome, Outcome::Deleted);
     assert!(world.keys().await.is_empty());
-    // A PUT so slow that nobody noticed it: the tombstone stays until a HEAD says 404.
+    // A PUT that ends after the purge age: the tombstone stays until HEAD returns 404.
     world.put(&key, "again", b"again").await;
     age(&world, 60).await;
     assert_eq!(world.run(&deletes()).await.numbers(), "removed 1");
@@ -97,7 +97,7 @@ async fn thousands_go_by_the_thousand() {
             key.id()
         ))
         .await;
-    // All of one moment, as one call of the function leaves them: pages part them by their ids.
+    // All have the same `deleted_at`, as after one batch delete, so pages are ordered by id.
     let ran = world.run(&deletes()).await;
     assert_eq!(ran.numbers(), "purged 2500, removed 2501");
     assert!(world.keys().await.is_empty());

@@ -1,4 +1,4 @@
-//! All files of one user go, and nobody else's.
+//! An erasure deletes all files of one user, and no files of other users.
 
 use serde_json::json;
 use slipway_core::UserId;
@@ -17,7 +17,7 @@ async fn erase(world: &World, user: &str, apply: bool) -> Ran {
 #[tokio::test]
 async fn nothing_of_the_user_is_left() {
     let world = World::new().await;
-    // Neighbours in the order of keys, and one whose sub begins alike.
+    // Neighbours in key order, and a user whose sub has the same prefix.
     let mut kept = Vec::new();
     for other in ["alicf", "alice2", "alice-", "alic", "Alice"] {
         kept.push(world.file(other).await.as_str().to_owned());
@@ -44,7 +44,7 @@ async fn nothing_of_the_user_is_left() {
     assert_eq!(world.live().await, kept);
     world.check().await;
 
-    // Tombstones stand while an upload URL may hold, and a second run forgets the user.
+    // Tombstones remain while an upload URL may be valid. A second run drops the user's usage.
     world.sql("UPDATE s3_files SET deleted_at = now() - interval '37 hours' WHERE deleted_at IS NOT NULL").await;
     world.run(&deletes()).await;
     assert_eq!(erase(&world, "alice", true).await.numbers(), "");
@@ -112,7 +112,7 @@ async fn an_upload_that_ends_after_it_is_found_by_the_next_run() {
         erase(&world, "alice", true).await.numbers(),
         "erased 1, removed 1"
     );
-    // And once more, through the same URL: its tombstone stands.
+    // Another upload through the same URL: the tombstone is still there.
     world.put(&late, "late.txt", b"late").await;
     assert_eq!(erase(&world, "alice", true).await.numbers(), "");
     assert!(world.keys().await.is_empty());

@@ -1,11 +1,11 @@
-//! A deployment that works on a copy of its bucket from now on.
+//! Failover: a deployment switches to a replica of its bucket.
 
 use slipway_maintain::{Options, Task};
 
 use crate::deletes::age;
 use crate::world::{World, deletes, key, reconcile, small};
 
-/// Replication keeps Last-Modified, so the rows differ in the bucket's name and URL alone.
+/// Replication keeps Last-Modified, so only bucket and URL of the rows are outdated.
 #[tokio::test]
 async fn rows_of_the_other_bucket_are_mended_once() {
     let world = World::new().await;
@@ -39,7 +39,7 @@ async fn rows_of_the_other_bucket_are_mended_once() {
     world.check().await;
 }
 
-/// What was deleted before the failover is finished and forgotten, so that nobody's `sub` stays for ever.
+/// Deletes from before the failover finish. Their tombstones are purged, and with them user ids.
 #[tokio::test]
 async fn tombstones_of_the_other_bucket_are_finished() {
     let world = World::new().await;
@@ -57,7 +57,7 @@ async fn tombstones_of_the_other_bucket_are_finished() {
     world.remove_object(gone.as_str()).await;
     world.sql("UPDATE s3_files SET bucket = 'before'").await;
     age(&world, 60).await;
-    // While the newest file is elsewhere this may be the wrong bucket, and the tombstones are the right one's.
+    // The live rows name another bucket, so this one may be wrong: tombstones are kept.
     assert_eq!(world.run(&deletes()).await.numbers(), "");
     world.run(&all).await;
     assert_eq!(
@@ -69,7 +69,7 @@ async fn tombstones_of_the_other_bucket_are_finished() {
     world.check().await;
 }
 
-/// Nobody is left who could be in another bucket.
+/// Without live rows, no row suggests that this is the wrong bucket.
 #[tokio::test]
 async fn the_last_users_tombstones_are_finished_as_well() {
     let world = World::new().await;
@@ -82,7 +82,7 @@ async fn the_last_users_tombstones_are_finished_as_well() {
     assert!(world.rows("s3_files").await.is_empty() && world.keys().await.is_empty());
 }
 
-/// A live row of another bucket is never dropped: whether its object is there, this bucket cannot say.
+/// A live row that names another bucket is never dropped, because its object may exist there.
 #[tokio::test]
 async fn a_row_whose_object_was_not_copied_is_kept() {
     let world = World::new().await;
@@ -104,7 +104,7 @@ async fn a_row_whose_object_was_not_copied_is_kept() {
     assert_eq!(world.live().await, live);
 }
 
-/// The rest of what a row says is compared as well.
+/// The record step also compares the file name, not only the ETag and the time.
 #[tokio::test]
 async fn another_name_for_the_same_bytes_is_recorded() {
     let world = World::new().await;
@@ -112,7 +112,7 @@ async fn another_name_for_the_same_bytes_is_recorded() {
     let key = key("alice", "a.txt");
     let recorder = world.recorder().await;
     for name in ["a.txt", "b.txt", "c.txt"] {
-        // The same ETag in the same second, as after a copy onto itself.
+        // Same ETag within one second, as after CopyObject onto the same key.
         world.put(&key, name, b"the same").await;
         recorder.record(&key).await.unwrap();
         let rows = world.rows("s3_files").await;

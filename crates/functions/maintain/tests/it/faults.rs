@@ -1,4 +1,5 @@
-//! S3 and Postgres on a bad day: nothing is taken for missing that is only not answered, and nothing is forgotten.
+//! Faults of S3 and Postgres: a failed request never counts as a missing object, and no key is
+//! skipped.
 
 use slipway_maintain::{Count, Maintain, Options};
 use slipway_testkit::{HttpProxy, TcpFault, TcpProxy};
@@ -30,7 +31,7 @@ async fn only_a_404_is_missing() {
         let ran = run(&maintain, &force()).await;
         assert_eq!(ran.numbers(), "failed 1, rows 1", "{status}");
         assert!(!ran.summary.is_ok() && !ran.summary.finished, "{status}");
-        // Credentials that S3 refuses end the run; a fault of one object does not.
+        // Refused credentials stop the run. A fault of one object does not.
         assert_eq!(ran.summary.stopped.is_some(), status < 500, "{status}");
         assert_eq!(world.rows("s3_files").await, before, "{status}");
     }
@@ -51,7 +52,7 @@ async fn a_bucket_that_is_not_there_is_not_an_empty_one() {
         .await;
     let other = world.file("bob").await;
     let before = world.rows("s3_files").await;
-    // Whatever its name, all rows of ours are of the bucket that is configured.
+    // All rows name the configured bucket, so its name does not show that it is missing.
     let fault = HttpProxy::before(&world.endpoint()).await;
     let maintain = behind(&world, &fault).await;
     let no_bucket = "<Error><Code>NoSuchBucket</Code></Error>";
@@ -83,7 +84,7 @@ async fn a_bucket_that_is_not_there_is_not_an_empty_one() {
     world.check().await;
 }
 
-/// Answers with a 4xx that mean "not now".
+/// 4xx responses that mean "try again later".
 #[tokio::test]
 async fn what_passes_is_unavailable_and_what_does_not_is_not() {
     let world = World::new().await;
@@ -110,7 +111,7 @@ async fn what_s3_does_not_remove_is_removed_by_the_next_run() {
     let (stuck, other) = (world.file("alice").await, world.file("alice").await);
     world.delete(&stuck).await;
     world.delete(&other).await;
-    // S3 removes the other, and says in its 200 that one is left.
+    // S3 removes the other object, and reports in its 200 that one remains.
     let world_s3 = world.endpoint();
     let text = stuck.as_str().to_owned();
     fault.respond(move |line, body| {
@@ -172,7 +173,7 @@ async fn one_object_that_s3_does_not_show_holds_nothing_up() {
         (line.starts_with("HEAD") && line.contains(path.as_str())).then(|| (501, String::new()))
     });
     let ran = run(&maintain, &small(force())).await;
-    // Everything else is done, and the sweep is not over before that one is.
+    // All other keys are processed. The sweep is not finished before that one is.
     assert!(!ran.summary.finished && !ran.summary.is_ok() && ran.summary.stopped.is_none());
     assert_eq!(ran.report.get(Count::Failed), 1);
     let done = world.live().await;
@@ -195,7 +196,7 @@ async fn a_sweep_stops_where_s3_does_and_goes_on_there() {
     let mess = mess::make(&world, 8).await;
     let fault = HttpProxy::before(&world.endpoint()).await;
     let maintain = behind(&world, &fault).await;
-    // The list fails from the fourth page on.
+    // The list fails from the fourth page.
     let pages = std::sync::atomic::AtomicU32::new(0);
     fault.respond(move |line, _| {
         let list = line.starts_with("GET") && line.contains("list-type=2");
@@ -239,7 +240,8 @@ async fn postgres_that_breaks_at_any_time_costs_no_file() {
             world.expire_leases().await;
         }
     };
-    // A sweep that is slower than the breaks never ends: what is asked is that nothing is lost, not that it does.
+    // A sweep that is slower than the interval between faults never finishes. The test requires
+    // that nothing is lost, not that the sweep finishes.
     let both = async {
         tokio::select! {
             () = breaks => {}
@@ -248,19 +250,19 @@ async fn postgres_that_breaks_at_any_time_costs_no_file() {
     };
     let _ = tokio::time::timeout(std::time::Duration::from_secs(10), both).await;
     proxy.set(TcpFault::None);
-    // The sweep that was dropped holds its lease.
+    // The dropped sweep still holds its lease.
     world.expire_leases().await;
     let last = run(&maintain, &force()).await;
     assert!(last.summary.finished, "{last:?}");
     mess.check_healed(&world).await;
 }
 
-/// S3's answer to credentials that it does not take any more.
+/// S3's response to expired credentials.
 fn expired() -> (u16, String) {
     (400, "<Error><Code>ExpiredToken</Code></Error>".to_owned())
 }
 
-/// The session ends in the middle of a rebuild: the rebuild stops there, and has everything once it was resumed.
+/// The session expires during a rebuild. The rebuild stops, and is complete after it was resumed.
 #[tokio::test]
 async fn a_session_that_expires_costs_a_rebuild_no_file() {
     let world = World::new().await;
@@ -274,7 +276,7 @@ async fn a_session_that_expires_costs_a_rebuild_no_file() {
         let count = std::sync::atomic::AtomicU32::new(0);
         fault.respond(move |line, _| {
             let refused = count.fetch_add(1, std::sync::atomic::Ordering::SeqCst) >= after;
-            // The answer to a HEAD has no body.
+            // A response to a HEAD has no body.
             let (status, body) = expired();
             let body = if line.starts_with("HEAD") {
                 String::new()
@@ -298,7 +300,7 @@ async fn a_session_that_expires_costs_a_rebuild_no_file() {
     world.check().await;
 }
 
-/// LIST works and the objects may not be read: a missing permission, or a key of KMS.
+/// LIST is allowed and the objects are not readable: a missing permission, or a KMS key.
 #[tokio::test]
 async fn objects_that_may_not_be_read_stop_a_sweep_at_once() {
     let world = World::new().await;
@@ -328,7 +330,7 @@ async fn objects_that_may_not_be_read_stop_a_sweep_at_once() {
     world.check().await;
 }
 
-/// The same of what a delete, an upload and an erasure ask for.
+/// The same for the requests of a delete, an upload and an erasure.
 #[tokio::test]
 async fn refused_credentials_stop_every_task() {
     let world = World::new().await;
@@ -342,7 +344,7 @@ async fn refused_credentials_stop_every_task() {
             .await;
     }
     world.file("alice").await;
-    // Each object by itself, inside a 200.
+    // One error per object, inside a 200.
     fault.respond(|line, body| {
         let key = body.split_once("<Key>")?.1.split_once("</Key>")?.0;
         line.starts_with("POST").then(|| {

@@ -1,10 +1,10 @@
-//! Many rows without an object look like a wrong bucket: they go only by force.
+//! Many rows without an object suggest a wrong bucket, so they are dropped only with `--force`.
 
 use slipway_maintain::{Count, Options, Report};
 
 use crate::world::{World, in_pieces, reconcile, run, small};
 
-/// So many rows of files that nobody has ever uploaded.
+/// Inserts `count` rows of files that were never uploaded.
 async fn rows_without_objects(world: &World, count: u32) {
     world
         .sql(&format!(
@@ -52,7 +52,7 @@ async fn no_more_than_a_thousand_go_without_force() {
     assert_eq!(ran.numbers(), "forgotten 1000, rows 100500, withheld 99500");
 }
 
-/// A schedule that goes on where it stopped must not drop its share each time.
+/// A schedule that resumes at its checkpoint must not drop a full allowance each time.
 #[tokio::test]
 async fn a_sweep_has_one_allowance_however_many_runs_it_takes() {
     let world = World::new().await;
@@ -60,13 +60,13 @@ async fn a_sweep_has_one_allowance_however_many_runs_it_takes() {
     let (maintain, total) = (world.maintain(&[]).await, Report::default());
     let runs = in_pieces(&maintain, &small(reconcile()), &total).await;
     assert!(runs > 1);
-    // What was allowed and then cut short is used up.
+    // Removals that were granted before an interruption count as used.
     let forgotten = total.get(Count::Forgotten);
     assert!(forgotten <= 3, "{forgotten}");
     assert!(world.live().await.len() >= 297);
 }
 
-/// A schedule, or a person who repeats the command, must not wear the table away.
+/// A schedule, or an operator who repeats the command, must not empty the table step by step.
 #[tokio::test]
 async fn the_allowance_is_for_a_day_and_not_for_a_sweep() {
     let world = World::new().await;
@@ -78,7 +78,7 @@ async fn the_allowance_is_for_a_day_and_not_for_a_sweep() {
     let four = "forgotten 4, rows 400, withheld 396";
     assert_eq!(world.run(&dry).await.numbers(), four);
     assert_eq!(world.run(&reconcile()).await.numbers(), four);
-    // Whatever the shards, and in as many runs as there are.
+    // The limit holds for any number of shards and runs.
     for shards in [1, 4, 1] {
         for options in [dry, reconcile()] {
             let options = Options { shards, ..options };
@@ -88,7 +88,7 @@ async fn the_allowance_is_for_a_day_and_not_for_a_sweep() {
         }
     }
     assert_eq!(world.live().await.len(), 396);
-    // By Postgres' clock, a day later.
+    // One day later on Postgres' clock.
     world
         .sql("UPDATE maintenance_removals SET reserved_at = reserved_at - interval '24 hours'")
         .await;
@@ -96,7 +96,7 @@ async fn the_allowance_is_for_a_day_and_not_for_a_sweep() {
         world.run(&reconcile()).await.numbers(),
         "forgotten 3, rows 396, withheld 393"
     );
-    // What a person has looked at is not counted.
+    // Removals with `--force` are not counted.
     let force = Options {
         force: true,
         ..reconcile()
@@ -106,7 +106,7 @@ async fn the_allowance_is_for_a_day_and_not_for_a_sweep() {
     assert!(forced.summary.is_ok() && forced.summary.finished);
 }
 
-/// Shards share one allowance, whoever asks first.
+/// Shards share one allowance, in any order.
 #[tokio::test]
 async fn shards_at_the_same_time_have_one_allowance() {
     let world = World::new().await;
@@ -120,7 +120,7 @@ async fn shards_at_the_same_time_have_one_allowance() {
     assert_eq!(world.live().await.len(), 990);
 }
 
-/// One file that was removed by hand is no catastrophe, however few there are.
+/// One object that was removed by hand does not exceed the limit, however few files there are.
 #[tokio::test]
 async fn one_row_may_always_go() {
     let world = World::new().await;

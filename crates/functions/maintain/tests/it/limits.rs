@@ -1,4 +1,5 @@
-//! Limits and quotas that were lowered: what was accepted once is never refused, and what is refused is counted first.
+//! Lowered limits and quotas: a file that was accepted once is never refused, and refusals count
+//! before they are made.
 
 use slipway_core::ObjectKey;
 use slipway_maintain::{Maintain, Options};
@@ -12,7 +13,7 @@ fn dry(options: Options) -> Options {
     }
 }
 
-/// What a dry run says first, and a run then does.
+/// Runs dry and then for real, and asserts that both report the same.
 async fn said_and_done(maintain: &Maintain, options: Options) -> String {
     let said = run(maintain, &dry(options)).await.numbers();
     let ran = run(maintain, &options).await;
@@ -20,14 +21,15 @@ async fn said_and_done(maintain: &Maintain, options: Options) -> String {
     said
 }
 
-/// A file of so many bytes.
+/// A file of `size` bytes.
 async fn file(world: &World, owner: &str, size: usize) -> ObjectKey {
     let key = world.sized(owner, size).await;
     world.recorder().await.record(&key).await.unwrap();
     key
 }
 
-/// A bucket that was restored by copy, or moved to another region: every object has another Last-Modified.
+/// A bucket that was restored by copy, or moved to another region: the Last-Modified of every
+/// object has changed.
 #[tokio::test]
 async fn a_restored_bucket_keeps_files_over_a_limit_or_quota_of_today() {
     let lowered = [[("MAX_UPLOAD_BYTES", "30")], [("USER_QUOTA_BYTES", "100")]];
@@ -77,7 +79,8 @@ async fn a_lost_table_keeps_files_over_a_limit_or_quota_of_today() {
     }
 }
 
-/// An object without a row that a URL may have written lately is refused as an event would refuse it.
+/// An object without a row is refused as an event would refuse it, if an upload URL may have
+/// written it recently.
 #[tokio::test]
 async fn the_age_of_an_object_without_a_row_decides() {
     let world = World::new().await;
@@ -93,7 +96,7 @@ async fn the_age_of_an_object_without_a_row_decides() {
     world.check().await;
 }
 
-/// A list tells neither type nor rule, so a dry run asks S3 for them.
+/// A list has neither type nor rule, so a dry run sends a HEAD for them.
 #[tokio::test]
 async fn a_rule_refuses_young_objects_without_a_row() {
     let rules = [(
@@ -115,7 +118,7 @@ async fn a_rule_refuses_young_objects_without_a_row() {
     }
 }
 
-/// Only one that is larger, or of another type.
+/// Only an object that is larger or of another type is refused.
 #[tokio::test]
 async fn a_rule_that_was_narrowed_refuses_no_file() {
     let world = World::new().await;
@@ -154,7 +157,7 @@ async fn a_young_file_that_was_replaced_by_a_larger_one_is_refused() {
     world.check().await;
 }
 
-/// What a run refuses counts under the limit of what it may drop.
+/// Refusals count towards the limit of removals.
 #[tokio::test]
 async fn no_more_is_refused_without_force_than_rows_are_dropped() {
     let world = World::new().await;
@@ -193,7 +196,8 @@ async fn no_more_is_refused_without_force_than_rows_are_dropped() {
     world.check_usage().await;
 }
 
-/// Which of several fit into a quota must not depend on chance, nor a dry run say another number.
+/// The selection of files that fit into a quota must be deterministic, and a dry run must report
+/// the same number.
 #[tokio::test]
 async fn a_dry_run_counts_a_quota_as_a_run_does() {
     let world = World::new().await;
@@ -201,7 +205,8 @@ async fn a_dry_run_counts_a_quota_as_a_run_does() {
     for owner in ["alice", "bob", "carol"] {
         for (at, size) in sizes.into_iter().enumerate() {
             let key = key(owner, "a.txt");
-            // Some were smaller when they were recorded, some larger, and some are gone.
+            // Some files were smaller when they were recorded, some were larger, and some objects
+            // are missing.
             match at % 4 {
                 0 => {}
                 1 => {

@@ -1,4 +1,4 @@
-//! Maintenance on a real Postgres and a real S3 protocol: what it promises, and what it leaves alone.
+//! `maintain` against a real Postgres and the emulated S3: its guarantees and its limits.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod command;

@@ -1,10 +1,11 @@
-//! Everything that can be wrong at once, and what a run makes of it.
+//! A bucket and a table with every kind of difference, and the state after a run.
 
 use slipway_core::ObjectKey;
 
 use crate::world::World;
 
-/// Keys of a bucket that somebody else uses as well. Some hold what XML cannot, and all sort among ours.
+/// Keys of other applications in the same bucket. Some contain characters that XML cannot
+/// represent, and all sort among ours.
 const FOREIGN: [&str; 6] = [
     "0-backup/dump.sql",
     "alice/notes.txt",
@@ -14,11 +15,11 @@ const FOREIGN: [&str; 6] = [
     "ü/ø",
 ];
 
-/// What a mess was made of.
+/// The differences that [`make`] creates.
 pub(crate) struct Mess {
     /// Keys that must have live rows in the end.
     pub(crate) live: Vec<String>,
-    /// How many there are of each kind.
+    /// The number of files of each kind.
     pub(crate) each: usize,
 }
 
@@ -33,20 +34,20 @@ pub(crate) async fn make(world: &World, each: usize) -> Mess {
     };
     for at in 0..each {
         let owner = ["alice", "bob@example.com", "auth0|5f7c", "~", "Zoë"][at % 5];
-        // As it should be.
+        // No difference.
         live.push(file(owner).await);
-        // No row: the event was lost, and the client never said.
+        // No row: the event was lost, and the client did not confirm.
         live.push(world.object(owner).await);
-        // No object: somebody removed it by hand.
+        // No object: it was removed by hand.
         let lost = file(owner).await;
         world.remove_object(lost.as_str()).await;
-        // Another object than the row says: overwritten, and nobody told.
+        // Another object than the one in the row: it was overwritten, and no event arrived.
         let other = file(owner).await;
         world
             .put(&other, "other", format!("{at} other bytes").as_bytes())
             .await;
         live.push(other);
-        // A row that is later than what S3 has: a version was removed.
+        // A row that is newer than its object: a version was removed.
         let later = file(owner).await;
         world
             .sql(&format!(
@@ -55,10 +56,10 @@ pub(crate) async fn make(world: &World, each: usize) -> Mess {
             ))
             .await;
         live.push(later);
-        // Deleted, and the object remains.
+        // A tombstone whose object remains.
         let deleted = file(owner).await;
         world.delete(&deleted).await;
-        // Deleted, and all is done.
+        // A tombstone without an object.
         let done = file(owner).await;
         world.delete(&done).await;
         world.remove_object(done.as_str()).await;
@@ -82,12 +83,12 @@ impl Mess {
         FOREIGN.len()
     }
 
-    /// How many objects there are at first.
+    /// The initial number of objects.
     pub(crate) const fn objects(&self) -> usize {
         self.each * 5 + FOREIGN.len()
     }
 
-    /// The numbers of a whole sweep.
+    /// The counts of a full sweep.
     pub(crate) fn numbers(&self) -> String {
         let (each, twice) = (self.each, self.each * 2);
         let (objects, rows, foreign) = (self.objects(), each * 6, FOREIGN.len());
@@ -96,7 +97,7 @@ impl Mess {
         )
     }
 
-    /// Nothing is lost, nothing comes back, and what is not ours is as it was.
+    /// Asserts that no file is lost, no deleted file is restored, and foreign keys are unchanged.
     pub(crate) async fn check_healed(&self, world: &World) {
         assert_eq!(world.live().await, self.live);
         world.check().await;
@@ -107,7 +108,7 @@ impl Mess {
     }
 }
 
-/// A key of ours that has an object, with the id of another file.
+/// A valid key with an object and with the id of another file.
 pub(crate) async fn impostor(world: &World, of: &ObjectKey) -> ObjectKey {
     let key = ObjectKey::parse(&format!("mallory/{}/a.txt", of.id())).unwrap();
     world.put(&key, "a", b"mine").await;

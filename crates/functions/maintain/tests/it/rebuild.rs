@@ -1,4 +1,4 @@
-//! The table is an index of the bucket: it can be made again from it.
+//! The table is an index of the bucket, so it can be rebuilt from the bucket alone.
 
 use std::time::{Duration, Instant};
 
@@ -8,12 +8,12 @@ use slipway_maintain::{Count, Deadline, Options, Report};
 
 use crate::world::{World, in_pieces, key, rebuild, reconcile, run, small};
 
-/// Everything about a file that can be told.
+/// All rows of `s3_files` with all their columns.
 async fn files(world: &World) -> Vec<String> {
     world.rows("s3_files").await
 }
 
-/// Files of all kinds, recorded.
+/// Uploads `count` files of several owners, with difficult names, and records them.
 async fn fill(world: &World, count: usize) {
     let owners = ["alice", "bob@example.com", "auth0|5f7c", "Zoë", "."];
     let names = [
@@ -62,7 +62,7 @@ async fn an_empty_table_is_filled_from_the_bucket_alone() {
     world.check().await;
 }
 
-/// The drill of `docs/operate.md` on a live system: between the dry run and the rebuild an upload arrives.
+/// The drill of `docs/operate.md` on a live system: an upload arrives before the rebuild.
 #[tokio::test]
 async fn a_table_is_rebuilt_while_uploads_go_on() {
     let world = World::new().await;
@@ -105,12 +105,12 @@ async fn a_rebuild_that_was_interrupted_goes_on() {
     assert!(runs > 1);
     assert_eq!(files(&world).await, before);
     world.check().await;
-    // And that one was the end of it.
+    // The rebuild is complete: the next one finds every row.
     assert_eq!(world.run(&options).await.numbers(), "objects 80, rows 80");
 }
 
-/// Limits that were lowered since, or a quota that is new, must not remove files that were accepted once: not by a
-/// rebuild, and not by a schedule that meets the lost table first.
+/// A lowered limit or a new quota must not remove files that were accepted before, neither in a
+/// rebuild nor in a scheduled reconcile that runs before it.
 #[tokio::test]
 async fn nothing_is_refused_that_was_accepted_before() {
     let limits = [("MAX_UPLOAD_BYTES", "10"), ("USER_QUOTA_BYTES", "5")];
@@ -131,7 +131,7 @@ async fn nothing_is_refused_that_was_accepted_before() {
     }
 }
 
-/// What the issue asks for: the whole table of 10,000 files, dropped and brought back.
+/// Drops the tables of 10,000 files and rebuilds them, identical, from the bucket.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slow_ten_thousand_files_come_back_as_they_were() {
     const FILES: usize = 10_000;

@@ -1,4 +1,4 @@
-//! Bucket and table are made to agree, both ways.
+//! Reconciles bucket and table in both directions.
 
 use slipway_maintain::Options;
 
@@ -17,7 +17,7 @@ async fn every_kind_of_disagreement_is_healed_in_one_sweep() {
     assert_eq!(ran.numbers(), mess.numbers());
     assert!(ran.summary.finished && ran.summary.is_ok());
     mess.check_healed(&world).await;
-    // The next one finds nothing to do.
+    // The next run changes nothing.
     let again = world.run(&reconcile()).await.numbers();
     let (objects, rows) = (5 * 4 + Mess::foreign(), 5 * 6);
     assert_eq!(
@@ -100,7 +100,7 @@ async fn usage_that_drifted_is_repaired() {
              INSERT INTO user_usage VALUES ('nobody', 1, 1, NULL), ('somebody', 0, 0, NULL)",
         )
         .await;
-    // A quota that the true sum is over must not stand in the way.
+    // A quota below the true sum must not prevent the correction.
     world
         .sql("UPDATE user_usage SET bytes = 1, quota_bytes = 1 WHERE user_id = 'bob'")
         .await;
@@ -109,8 +109,9 @@ async fn usage_that_drifted_is_repaired() {
         ..reconcile()
     });
     let ran = world.run(&options).await;
-    // Dave is met by his tombstone, and again as one whose usage is that of nothing, at whatever time. And each of
-    // the two bounds between shards may part the keys of one user, whom both sides find.
+    // Dave is counted once through his tombstone, and again as a user with a usage and no rows, at
+    // any time. Each of the two bounds between shards may split the keys of one user, who is then
+    // found on both sides.
     let drifted = ran.report.get(slipway_maintain::Count::Drifted);
     assert!((5..=8).contains(&drifted), "{}", ran.numbers());
     world.check_usage().await;

@@ -1,10 +1,10 @@
-//! What `docs/operate.md` says to do after a disaster, done.
+//! The recovery procedures of `docs/operate.md`.
 
 use slipway_core::ObjectKey;
 
 use crate::world::{World, deletes, reconcile};
 
-/// Every row as it stands, to be put back later.
+/// Saves every row, to restore it later.
 async fn dump(world: &World) {
     world
         .sql("CREATE TABLE dump_files AS TABLE s3_files; CREATE TABLE dump_usage AS TABLE user_usage")
@@ -57,18 +57,18 @@ async fn a_bucket_that_was_restored_to_an_earlier_moment() {
         world.delete(key).await;
     }
     world.run(&deletes()).await;
-    // The tombstone of the one is gone by now.
+    // The tombstone of this file has been purged.
     let purge = format!("DELETE FROM s3_files WHERE id = '{}'", long_ago.id());
     world.sql(&purge).await;
     let after = world.file("alice").await;
 
-    // Both are there again, and what came later is not.
+    // Both files exist again, and the later one does not.
     world.put(&lately, "lately", b"lately").await;
     world.put(&long_ago, "long ago", b"long ago").await;
     world.remove_object(after.as_str()).await;
     let ran = world.run(&reconcile()).await;
     assert!(ran.summary.is_ok() && ran.summary.finished);
-    // A delete holds as long as its tombstone does.
+    // A delete is effective while its tombstone exists.
     assert_eq!(world.live().await, sorted(&[&kept, &long_ago]));
     world.check().await;
 }
@@ -76,7 +76,7 @@ async fn a_bucket_that_was_restored_to_an_earlier_moment() {
 #[tokio::test]
 async fn a_queue_that_was_dropped() {
     let world = World::new().await;
-    // Nobody confirmed these, and their events are gone.
+    // No client confirmed these uploads, and their events are lost.
     for _ in 0..20 {
         world.object("alice").await;
     }

@@ -1,4 +1,5 @@
-//! Everybody's rows are seen by one role, through its policies alone, although the tests' login could see them anyway.
+//! One role sees the rows of every user, through its policies alone. The tests' login would see
+//! them without policies.
 
 use tokio_postgres::error::SqlState;
 
@@ -11,7 +12,8 @@ async fn it_sees_what_the_policies_of_its_role_let_it_see() {
     world
         .sql("ALTER POLICY slipway_maintain ON s3_files USING (user_id <> 'alice')")
         .await;
-    // Her object seems to have no row, her usage to be that of nothing: both are set right by what sees her row.
+    // Her object seems to have no row, and her usage to have no files. Both are corrected by the
+    // role that sees her row.
     let hidden = world.run(&reconcile()).await.numbers();
     assert_eq!(hidden, "drifted 1, objects 1");
     world

@@ -1,4 +1,4 @@
-//! How evenly `--shards` splits the keys of a bucket whose table is lost, and how such a rebuild is resumed.
+//! `--shards` of a rebuild: ranges of even size from a sample of the bucket, and resuming.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::world::{World, rebuild, run, small};
 
 const SHARDS: u32 = 4;
 
-/// A key whose id is of a moment this long ago.
+/// A key with a UUIDv7 from `ago` before now.
 fn key(owner: &str, ago: Duration) -> ObjectKey {
     let at = OffsetDateTime::now_utc() - ago;
     let millis = u64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap();
@@ -25,13 +25,13 @@ fn key(owner: &str, ago: Duration) -> ObjectKey {
     )
 }
 
-/// So many files over the last year, evenly.
+/// `files` keys of one owner, spread evenly over the last year.
 fn year(owner: &str, files: u32) -> impl Iterator<Item = ObjectKey> {
     let step = Duration::from_hours(24 * 365) / files;
     (0..files).map(move |at| key(owner, step * at))
 }
 
-/// A bucket with more pages than a sample may read.
+/// Limits so low that the bucket has more pages than a sample may read.
 fn few_pages() -> Sampling {
     Sampling {
         page: 16,
@@ -127,7 +127,7 @@ async fn ranges_of_an_empty_table_are_even_whatever_the_owners_are_called() {
     }
 }
 
-/// A few keys are split as well, and none is left out.
+/// With fewer keys than shards, every key is still recorded.
 #[tokio::test]
 async fn fewer_keys_than_shards() {
     for count in [0, 1, 3] {
@@ -164,7 +164,7 @@ async fn a_rebuild_continues_whatever_shards_says_then() {
     let before = world.live().await.len();
     assert!(before < 120, "it came to the end at once");
     for shards in [8, 1] {
-        // Time for nothing: it only looks for what is under way.
+        // No time to sweep: the run only reads the sweeps under way.
         let at_once = Deadline::after(Duration::ZERO);
         let summary = maintain
             .run(&with(shards), at_once, &Report::default())
@@ -180,7 +180,7 @@ async fn a_rebuild_continues_whatever_shards_says_then() {
     assert_eq!(shards.len(), 4, "{shards:?}");
 }
 
-/// The table is lost once more while a rebuild is under way: what its checkpoints say is done is not.
+/// The table is lost again during a rebuild. Its checkpoints are invalid, so it must start over.
 #[tokio::test]
 async fn a_table_that_is_lost_again_is_rebuilt_from_the_beginning() {
     let world = filled(year("alice", 80).collect()).await;

@@ -1,4 +1,4 @@
-//! A command that is told to end, and one that is killed.
+//! A command that receives SIGTERM, and one that is killed.
 
 use std::process::{Output, Stdio};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Multipart uploads that nobody finished end, and rows of those that are over go.
+//! Abandoned multipart uploads are aborted, and rows of ended uploads are dropped.
 
 use slipway_maintain::{ABORTED_AGE, Options, UPLOAD_AGE};
 use slipway_testkit::HttpProxy;
@@ -34,18 +34,18 @@ async fn what_nobody_finished_within_a_week_is_ended() {
 #[tokio::test]
 async fn rows_of_what_is_over_go() {
     let world = World::new().await;
-    // Recorded by an event, and never completed by its client.
+    // Recorded from an event. The client never called complete.
     let recorded = key("alice", "recorded");
     let id = world.begin(&recorded, "1 minute").await;
     world.finish(&recorded, &id).await;
     world.recorder().await.record(&recorded).await.unwrap();
-    // The same, and deleted since.
+    // The same, and then deleted.
     let deleted = key("alice", "deleted");
     let id = world.begin(&deleted, "1 minute").await;
     world.finish(&deleted, &id).await;
     world.recorder().await.record(&deleted).await.unwrap();
     world.delete(&deleted).await;
-    // Ended by a lifecycle rule: neither an upload nor an object.
+    // Aborted by a lifecycle rule: neither an upload nor an object exists.
     let ended = key("bob", "ended");
     let id = world.begin(&ended, OLD).await;
     let abort = world.s3.abort_multipart_upload().bucket("uploads");
@@ -65,7 +65,7 @@ async fn a_file_that_nobody_heard_of_is_recorded_first() {
     let world = World::new().await;
     let key = key("alice", "a");
     let id = world.begin(&key, OLD).await;
-    // Completed at the last moment, and no event came.
+    // Completed at the last moment, without an event.
     world.finish(&key, &id).await;
     assert_eq!(
         world.run(&uploads()).await.numbers(),
@@ -79,7 +79,7 @@ async fn a_file_that_nobody_heard_of_is_recorded_first() {
 async fn what_was_given_up_is_remembered_for_a_day() {
     let world = World::new().await;
     assert_eq!(ABORTED_AGE.as_secs(), 24 * 3600);
-    // S3 failed when it was given up: it is still there.
+    // S3 failed at the abort, so the upload still exists.
     for hours in [23, 25] {
         let id = world.begin(&key("alice", "a"), "2 days").await;
         world
@@ -92,7 +92,7 @@ async fn what_was_given_up_is_remembered_for_a_day() {
     assert_eq!(world.rows("multipart_uploads").await.len(), 1);
 }
 
-/// S3 lists these as begun so long ago; everything else it does itself.
+/// A proxy that answers `ListMultipartUploads` with `listed` and forwards all other requests to S3.
 async fn listing(world: &World, listed: &[(&str, &str, &str)]) -> HttpProxy {
     let fault = HttpProxy::before(&world.endpoint()).await;
     let mut list = "<ListMultipartUploadsResult><IsTruncated>false</IsTruncated>".to_owned();
@@ -167,12 +167,12 @@ async fn no_row_goes_before_s3_has_answered() {
             "{begin} {status}"
         );
     }
-    // A bucket that is not there has neither uploads nor objects, and proves nothing.
+    // A missing bucket has neither uploads nor objects, so its responses prove nothing.
     let wrong = world.maintain(&[("S3_BUCKET_NAME", "wrong")]).await;
     assert!(run(&wrong, &uploads()).await.summary.stopped.is_some());
     assert_eq!(world.rows("multipart_uploads").await.len(), 1);
     fault.heal();
-    // The HEAD was asked after S3 had given it up.
+    // S3 had aborted the upload before it answered the HEAD with 403.
     assert_eq!(run(&maintain, &uploads()).await.numbers(), "closed 1");
     assert!(!world.s3_uploads().await.contains(&old));
 }

@@ -1,4 +1,4 @@
-//! A bucket, a database, and maintenance of both.
+//! A bucket, a database, and maintenance of both, for the tests.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,11 +20,11 @@ use tempfile::TempDir;
 use time::OffsetDateTime;
 
 pub(crate) const BUCKET: &str = "uploads";
-/// The administrator's.
+/// The administrator's access key.
 const ACCESS_KEY: &str = "AKIATESTS";
 const SECRET_KEY: &str = "the secret of the tests";
 
-/// What a test has.
+/// The context of a test.
 pub(crate) struct World {
     pub(crate) database: TestDatabase,
     pub(crate) s3: Client,
@@ -33,7 +33,7 @@ pub(crate) struct World {
     _root: TempDir,
 }
 
-/// How a run ended, and its numbers.
+/// The result of a run and its counts.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) summary: Summary,
@@ -41,7 +41,7 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
-    /// The numbers that are not zero, such as `objects 3, recorded 1`.
+    /// The counts that are not zero, such as `objects 3, recorded 1`.
     pub(crate) fn numbers(&self) -> String {
         let numbers = self.report.to_json();
         let shown = |(name, value): (&String, &serde_json::Value)| {
@@ -84,7 +84,7 @@ pub(crate) fn rebuild() -> Options {
     }
 }
 
-/// Small pages and batches, so that few objects are many.
+/// Small pages and batches, so that few objects need several of them.
 pub(crate) fn small(mut options: Options) -> Options {
     options.pace.page = 7;
     options.pace.batch = 3;
@@ -97,7 +97,7 @@ pub(crate) fn key(owner: &str, name: &str) -> ObjectKey {
     ObjectKey::new(owner, FileId::new(), &FileName::parse(name).unwrap())
 }
 
-/// A recorder with connections of its own, as clients' calls and events use it.
+/// A recorder with its own connections, as client calls and events use it.
 pub(crate) struct OwnRecorder {
     stores: Stores,
     settings: Settings,
@@ -148,13 +148,13 @@ impl World {
         self.server.endpoint()
     }
 
-    /// From now on, what is uploaded was uploaded so many hours ago.
+    /// Makes S3 date all later uploads `hours` hours back.
     pub(crate) fn upload_hours_ago(&self, hours: i64) {
         let then = OffsetDateTime::now_utc() - time::Duration::hours(hours);
         self.server.stop_clock(then);
     }
 
-    /// The variables of this world, and these besides.
+    /// The variables of this world, and those in `more`.
     pub(crate) fn variables(&self, more: &[(&str, &str)]) -> BTreeMap<String, String> {
         capture::environment(self.env.iter().map(|(n, v)| (n.as_str(), v.as_str())));
         let mut env = self.env.clone();
@@ -175,12 +175,12 @@ impl World {
         }
     }
 
-    /// Runs to the end.
+    /// Runs without a deadline.
     pub(crate) async fn run(&self, options: &Options) -> Ran {
         run(&self.maintain(&[]).await, options).await
     }
 
-    /// Puts an object as a client of ours does.
+    /// Puts an object as a client does.
     pub(crate) async fn put(&self, key: &ObjectKey, name: &str, bytes: &[u8]) {
         self.s3
             .put_object()
@@ -197,21 +197,21 @@ impl World {
             .unwrap();
     }
 
-    /// An object that nobody has recorded.
+    /// An object without a row.
     pub(crate) async fn object(&self, owner: &str) -> ObjectKey {
         let key = key(owner, "Über.txt");
         self.put(&key, "Über.txt", owner.as_bytes()).await;
         key
     }
 
-    /// An object of so many bytes that nobody has recorded.
+    /// An object of `size` bytes without a row.
     pub(crate) async fn sized(&self, owner: &str, size: usize) -> ObjectKey {
         let key = key(owner, "a.txt");
         self.put(&key, "a.txt", &vec![b'x'; size]).await;
         key
     }
 
-    /// A file: an object, and its row.
+    /// A file: an object and its row.
     pub(crate) async fn file(&self, owner: &str) -> ObjectKey {
         let key = self.object(owner).await;
         let outcome = self.recorder().await.record(&key).await.unwrap();
@@ -219,7 +219,7 @@ impl World {
         key
     }
 
-    /// Begins an upload of one byte, with its row of so long ago; answers S3's id of it.
+    /// Starts a multipart upload of one byte, with a row of the age `ago`. Returns S3's upload id.
     pub(crate) async fn begin(&self, key: &ObjectKey, ago: &str) -> String {
         let create = self.s3.create_multipart_upload().bucket(BUCKET);
         let created = create.key(key.as_str()).send().await.unwrap();
@@ -234,7 +234,7 @@ impl World {
         id
     }
 
-    /// Makes an upload the object.
+    /// Completes a multipart upload.
     pub(crate) async fn finish(&self, key: &ObjectKey, id: &str) {
         let part = self.s3.upload_part().bucket(BUCKET).key(key.as_str());
         let part = part.upload_id(id).part_number(1).body(b"x".to_vec().into());
@@ -246,7 +246,7 @@ impl World {
         complete.multipart_upload(parts).send().await.unwrap();
     }
 
-    /// S3's ids of its open uploads.
+    /// The ids of S3's open uploads.
     pub(crate) async fn s3_uploads(&self) -> Vec<String> {
         let list = self.s3.list_multipart_uploads().bucket(BUCKET);
         let list = list.send().await.unwrap();
@@ -256,7 +256,7 @@ impl World {
             .collect()
     }
 
-    /// Deletes as the function does where S3 fails then: the object remains.
+    /// Deletes as the function does if S3 then fails: the object remains.
     pub(crate) async fn delete(&self, key: &ObjectKey) {
         let db = self.database.db();
         assert_eq!(
@@ -282,7 +282,7 @@ impl World {
             .unwrap();
     }
 
-    /// Makes every worker look as if nothing had been heard of it for long.
+    /// Expires the lease of every worker.
     pub(crate) async fn expire_leases(&self) {
         self.sql("UPDATE maintenance SET held_until = now() - interval '1 second' WHERE held_by IS NOT NULL")
             .await;
@@ -298,7 +298,7 @@ impl World {
     /// The keys in the bucket, in order.
     pub(crate) async fn keys(&self) -> Vec<String> {
         let list = self.s3.list_objects_v2().bucket(BUCKET);
-        // Some keys hold what XML cannot.
+        // Some keys contain characters that XML cannot represent.
         let list = list.encoding_type(EncodingType::Url);
         let (mut pages, mut keys) = (list.into_paginator().send(), Vec::new());
         while let Some(page) = pages.next().await {
@@ -318,7 +318,8 @@ impl World {
         rows.iter().map(|row| row.get(0)).collect()
     }
 
-    /// What always holds: a live row for each object of ours, as S3 describes it, and usage is their sum.
+    /// Checks the invariants: each object with a valid key has a live row that describes it as S3
+    /// does, and usage is the sum of the rows.
     pub(crate) async fn check(&self) {
         let mut ours = self.keys().await;
         ours.retain(|key| ObjectKey::parse(key).is_ok());
@@ -363,14 +364,14 @@ pub(crate) async fn run(maintain: &Maintain, options: &Options) -> Ran {
     Ran { summary, report }
 }
 
-/// Runs again and again, for a moment longer each time, until one comes to the end; answers how many it took.
+/// Repeats the run with a longer deadline each time until one finishes. Returns the number of runs.
 pub(crate) async fn in_pieces(maintain: &Maintain, options: &Options, report: &Report) -> usize {
     let mut time = Duration::from_millis(5);
     for runs in 1.. {
         let deadline = Deadline::after(time);
         let summary = maintain.run(options, deadline, report).await;
         assert!(summary.stopped.is_none(), "{summary:?}");
-        // It left nothing behind that the next one would have to wait for.
+        // It left no lease that would block the next run.
         assert_eq!(report.get(Count::Busy), 0);
         if summary.finished {
             return runs;

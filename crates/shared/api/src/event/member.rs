@@ -1,5 +1,5 @@
-//! Reads one member of a JSON object. The name is known only at run time, so `derive` cannot do it; a map of all members
-//! would allocate for each claim of each request.
+//! Reads one member of a JSON object. The name is known only at run time, so `derive` cannot do it.
+//! A map of all members would allocate for each claim of each request.
 
 use std::fmt;
 
@@ -43,7 +43,7 @@ impl<'de> Visitor<'de> for Member<'_> {
     }
 }
 
-/// Whether the next key is this name.
+/// Returns whether the next key has this name.
 struct Named<'n>(&'n str);
 
 impl<'de> DeserializeSeed<'de> for Named<'_> {

@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// What both parsers return for an event: method, path, query, the header with the token, and the body.
+/// The result of both parsers for an event: method, path, query, the header with the token, and the
+/// body.
 type Said = (String, String, Vec<(String, String)>, Vec<String>, Vec<u8>);
 
 fn owner_claim(name: &str) -> OwnerClaim {

@@ -1,13 +1,15 @@
-//! Whether the claims of a verified token hold here. The signature is good, so each refusal names its claim.
+//! Checks the claims of a verified token. The signature is valid at this point, so each refusal
+//! names its claim.
 
 use serde_json::{Map, Value};
 use slipway_core::env::{ConfigError, Environment};
 use time::OffsetDateTime;
 
-/// How far `nbf` and `iat` may lie in the future, in seconds, since clocks differ. `exp` has no leeway.
+/// The tolerance for an `nbf` or `iat` in the future, in seconds, because clocks differ. `exp` has
+/// no leeway.
 const LEEWAY: f64 = 60.0;
 
-/// What the claims must say.
+/// The required claims.
 pub(super) struct Expected {
     issuer: String,
     audience: String,
@@ -22,13 +24,13 @@ impl Expected {
         })
     }
 
-    /// Checks issuer, audience and times, or says what is wrong in a sentence for the client.
+    /// Checks issuer, audience and times, or returns what is wrong as a sentence for the client.
     pub(super) fn check(
         &self,
         claims: &Map<String, Value>,
         now: OffsetDateTime,
     ) -> Result<(), String> {
-        // One string (RFC 7519, section 4.1.1), not a list that holds the right one.
+        // One string (RFC 7519, section 4.1.1), not a list that contains the right one.
         if text(claims, "iss")? != self.issuer {
             return Err("The token's issuer (iss) is not the one expected here.".to_owned());
         }
@@ -60,7 +62,7 @@ fn text<'a>(claims: &'a Map<String, Value>, name: &str) -> Result<&'a str, Strin
     claim.as_str().ok_or_else(|| not_a_string(name, claim))
 }
 
-/// What is wrong with a claim that must be a string.
+/// The error for a claim that must be a string.
 pub(crate) fn not_a_string(name: &str, claim: &Value) -> String {
     format!(
         "The token's {name} claim must be a string, not {}.",
@@ -68,7 +70,7 @@ pub(crate) fn not_a_string(name: &str, claim: &Value) -> String {
     )
 }
 
-/// A claim that must be there.
+/// A required claim.
 fn required<'a>(claims: &'a Map<String, Value>, name: &str) -> Result<&'a Value, String> {
     claims
         .get(name)

@@ -1,4 +1,5 @@
-//! Reads and writes DER (X.690), as far as public keys need it: values in a row, each with a tag and a length.
+//! Reads and writes DER (X.690), as far as public keys need it: values in a row, each with a tag
+//! and a length.
 
 pub(super) const INTEGER: u8 = 0x02;
 pub(super) const BIT_STRING: u8 = 0x03;
@@ -42,7 +43,7 @@ impl<'a> Der<'a> {
         let (length, rest) = if *length < 0x80 {
             (usize::from(*length), rest)
         } else {
-            // Longer ones first say how many bytes their length has.
+            // Longer values first state the number of bytes of their length.
             let (length, rest) = rest.split_at_checked(usize::from(length & 0x7f))?;
             let length = length.iter().try_fold(0_usize, |sum, byte| {
                 sum.checked_mul(256)?.checked_add(usize::from(*byte))
@@ -58,7 +59,7 @@ impl<'a> Der<'a> {
 /// The bits of the modulus of an `RSAPublicKey` (RFC 8017, appendix A.1.1).
 pub(super) fn modulus_bits(key: &[u8]) -> Option<usize> {
     let modulus = Der(key).sequence()?.next(INTEGER)?;
-    // A zero in front says that the number is not negative.
+    // A leading zero marks the number as not negative.
     let first = modulus.iter().position(|byte| *byte != 0)?;
     let digits = modulus.get(first..)?;
     Some(digits.len() * 8 - digits.first()?.leading_zeros() as usize)

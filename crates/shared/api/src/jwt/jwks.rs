@@ -1,12 +1,14 @@
-//! `JWT_KEYS`: several public keys as an inline JWK Set (RFC 7517), so that an issuer can rotate its key.
+//! `JWT_KEYS`: several public keys as an inline JWK Set (RFC 7517), so that an issuer can rotate
+//! its key.
 //!
-//! The set is read once, at init, and never fetched: a function that verifies tokens needs no network, and no answer of
-//! another server decides who is calling. To rotate, deploy the old and the new key side by side, sign with the new one,
-//! and deploy without the old one when its last token has expired.
+//! The set is read once, at init, and never fetched. A function that verifies tokens therefore
+//! needs no network, and authentication does not depend on another server. To rotate a key, deploy
+//! the old and the new key together, sign with the new one, and deploy without the old one when its
+//! last token has expired.
 //!
-//! Issuers publish keys here that are for encryption, or for algorithms that we do not verify. Those are skipped, so that a
-//! published set can be pasted as it is. Secrets are different: a private key or a symmetric one (`oct`) in this variable
-//! is a leak in the making, so the function does not start.
+//! Issuers also publish keys for encryption, or for algorithms that we do not verify. Those are
+//! skipped, so that a published set can be pasted unchanged. Secrets are different: a private key
+//! or a symmetric one (`oct`) in this variable is likely to leak, so the function does not start.
 
 use jsonwebtoken::Algorithm;
 use serde::Deserialize;
@@ -19,7 +21,8 @@ use super::key::{Curve, Key, is_named};
 /// Lambda allows 4 KB for all variables of a function together.
 const MAX_BYTES: usize = 2048;
 
-/// A token without `kid` is tried against every key of its algorithm, so their number bounds the work.
+/// A token without `kid` is tried against every key of its algorithm, so their number bounds the
+/// work.
 const MAX_KEYS: usize = 16;
 
 #[derive(Deserialize)]
@@ -27,7 +30,7 @@ struct Set {
     keys: Vec<Box<RawValue>>,
 }
 
-/// One key. A member that occurs twice is an error, so that none of them is skipped unseen.
+/// One key. A duplicate member is an error, so that neither value is silently ignored.
 #[derive(Deserialize)]
 struct Jwk {
     kty: String,
@@ -41,7 +44,7 @@ struct Jwk {
     y: Option<String>,
     n: Option<String>,
     e: Option<String>,
-    // What only private and symmetric keys have.
+    // The members that only private and symmetric keys have.
     d: Option<IgnoredAny>,
     p: Option<IgnoredAny>,
     q: Option<IgnoredAny>,
@@ -91,7 +94,7 @@ fn parse(text: &str) -> Result<Vec<Key>, String> {
 }
 
 impl Jwk {
-    /// `None` for a key that is for something else.
+    /// Returns `None` for a key with another use.
     fn key(&self) -> Result<Option<Key>, &'static str> {
         if self.kty == "oct" || self.k.is_some() {
             return Err("is a symmetric key (oct); give public keys, or one secret in JWT_SECRET");
@@ -109,7 +112,8 @@ impl Jwk {
             ("OKP", Some("Ed25519")) => Algorithm::EdDSA,
             _ => return Ok(None),
         };
-        // Before the key is read, so that one for another algorithm need not be one of ours in any other way.
+        // Check the algorithm before the key is parsed, so that a key for another algorithm may
+        // have any form.
         let named = self.alg.as_deref();
         if !named.is_none_or(|name| is_named(algorithm, name)) {
             return Ok(None);

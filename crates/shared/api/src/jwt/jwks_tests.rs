@@ -103,7 +103,7 @@ fn verifier(jwks: &[&Value]) -> Verifier {
 fn accepts(verifier: &Verifier, token: &str) -> bool {
     match subject(verifier, token) {
         Ok(user) => user == "alice",
-        // The answer tells nothing about which keys there are.
+        // The response reveals nothing about the configured keys.
         Err(refusal) => {
             assert_eq!(refusal, UNVERIFIED);
             false
@@ -133,7 +133,8 @@ fn every_kind_of_key_verifies() {
     }
 }
 
-/// Its issuer may use either name, and a key that names one takes tokens of the other: it is the same algorithm.
+/// The issuer may use either name, and a key with one name accepts tokens with the other: it is the
+/// same algorithm.
 #[test]
 fn ed25519_has_two_names() {
     let pair = ed25519();

@@ -1,8 +1,9 @@
-//! One key and the only algorithm it is used with. The key fixes the algorithm, never the token.
+//! One key and the only algorithm it is used with. The key determines the algorithm, never the
+//! token.
 //!
-//! The kind of a key is read from its object identifiers (PEM) or its `kty` and `crv` (JWK), and never guessed from lengths:
-//! P-256, secp256k1 and brainpoolP256r1 have points of one length, and a key on the wrong curve would refuse every token
-//! without a reason.
+//! The type of a key is read from its object identifiers (PEM) or its `kty` and `crv` (JWK). It is
+//! never guessed from lengths: P-256, secp256k1 and brainpoolP256r1 have points of the same length,
+//! and a key on the wrong curve would refuse every token without a reason.
 
 use std::ops::RangeInclusive;
 
@@ -18,7 +19,7 @@ use super::der::{CONTEXT_0, Der, OBJECT_IDENTIFIER, modulus_bits, rsa_public_key
 /// RFC 7518, section 3.2: a key for HS256 must be at least as long as the hash.
 const MIN_SECRET_BYTES: usize = 32;
 
-/// RFC 7518, section 3.3, asks for 2048 at least; `ring` verifies up to 8192.
+/// RFC 7518, section 3.3, requires at least 2048; `ring` verifies up to 8192.
 const RSA_BITS: RangeInclusive<usize> = 2048..=8192;
 
 /// 1.2.840.113549.1.1.1 (RFC 8017).
@@ -86,11 +87,13 @@ impl Key {
 
     /// An RSA key of its modulus and public exponent.
     pub(super) fn rsa_components(n: &[u8], e: &[u8]) -> Result<Self, &'static str> {
-        // `ring` refuses an even modulus as it refuses every other number that no key has: at each token.
+        // `ring` refuses an even modulus only when it verifies a token, like every other invalid
+        // modulus. Refuse it at init instead.
         if n.last().is_none_or(|last| last % 2 == 0) {
             return Err("is an RSA key whose n is even");
         }
-        // `ring` takes odd exponents from 3 to 2^33 - 1, and would refuse every token of another.
+        // `ring` accepts odd exponents from 3 to 2^33 - 1, and would refuse every token of another
+        // key.
         let exponent = e
             .iter()
             .try_fold(0_u64, |value, byte| {
@@ -102,7 +105,8 @@ impl Key {
         Self::rsa(&rsa_public_key(n, &exponent.to_be_bytes()))
     }
 
-    /// An EC key of the coordinates of its point, which have their full length (RFC 7518, section 6.2.1.2).
+    /// An EC key from the coordinates of its point, which have their full length (RFC 7518, section
+    /// 6.2.1.2).
     pub(super) fn ec_coordinates(curve: Curve, x: &[u8], y: &[u8]) -> Result<Self, &'static str> {
         if x.len() != curve.bytes() || y.len() != curve.bytes() {
             return Err(
@@ -135,8 +139,8 @@ impl Key {
 
     /// The claims of a token that this key signed, unchecked.
     ///
-    /// The library's `decode` would check some of them as well, and report a list where it expects a number as a token
-    /// that is malformed.
+    /// The library's `decode` would check some of them as well, and would report a list in place of
+    /// a number as a malformed token.
     pub(super) fn open(&self, token: &str) -> Option<Map<String, Value>> {
         let (message, signature) = token.rsplit_once('.')?;
         let signed = verify(
@@ -152,7 +156,7 @@ impl Key {
     }
 
     fn from_pem(text: &str) -> Result<Self, &'static str> {
-        // Consoles and templates hold one line: line breaks then come as two characters.
+        // Consoles and templates store one line, in which line breaks are two characters (`\n`).
         let text = text.replace("\\r", "").replace("\\n", "\n");
         let mut blocks = text.split("-----BEGIN ").skip(1);
         let block = blocks.next().ok_or(KINDS)?;
@@ -191,7 +195,7 @@ impl Key {
     }
 
     fn rsa(key: &[u8]) -> Result<Self, &'static str> {
-        // Others would be taken here, and every token refused.
+        // Other keys would be accepted here, and every token refused.
         if !modulus_bits(key).is_some_and(|bits| RSA_BITS.contains(&bits)) {
             return Err(
                 "is an RSA key of fewer than 2048 or more than 8192 bits; make one of 2048 (RFC 7518, section 3.3)",
@@ -200,7 +204,7 @@ impl Key {
         Ok(Self::new(DecodingKey::from_rsa_der(key), Algorithm::RS256))
     }
 
-    /// `curve` is absent where the key spells its curve out in numbers.
+    /// `curve` is absent if the key gives its curve as explicit parameters.
     fn ec(curve: Option<&[u8]>, point: &[u8]) -> Result<Self, &'static str> {
         let curve = match curve {
             Some(P256) => Curve::P256,
@@ -228,7 +232,8 @@ pub(super) fn base64url(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
 }
 
-/// Whether `name` is that algorithm. `EdDSA` on Ed25519 has a name of its own since RFC 9864.
+/// Returns whether `name` is that algorithm. `EdDSA` on Ed25519 also has its own name since RFC
+/// 9864.
 pub(super) fn is_named(algorithm: Algorithm, name: &str) -> bool {
     match algorithm {
         Algorithm::HS256 => name == "HS256",
@@ -246,7 +251,8 @@ fn is_private(block: &str) -> bool {
         .is_some_and(|(label, _)| label.ends_with("PRIVATE KEY"))
 }
 
-/// The `SubjectPublicKeyInfo` in a certificate: the sixth field, behind a version that may be absent.
+/// The `SubjectPublicKeyInfo` in a certificate: the sixth field, after a version that may be
+/// absent.
 fn certified(der: &[u8]) -> Option<Der<'_>> {
     let mut fields = Der(der).sequence()?.sequence()?;
     let _version = fields.next(CONTEXT_0);

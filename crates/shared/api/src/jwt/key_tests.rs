@@ -1,4 +1,4 @@
-//! Keys as issuers and consoles hand them out, and keys that could verify nothing.
+//! Keys as issuers and consoles provide them, and keys that could verify nothing.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -95,7 +95,8 @@ fn keys_that_could_verify_nothing_fail_at_init_with_a_sentence() {
     }
 }
 
-/// As issuers and consoles hand it out: a certificate, PKCS #1, one line, spaces for line breaks, text around it.
+/// Forms in which issuers and consoles provide a key: a certificate, PKCS #1, one line, spaces for
+/// line breaks, text around it.
 #[test]
 fn one_key_has_many_forms() {
     let pem = include_str!("testdata/rsa_public.pem");

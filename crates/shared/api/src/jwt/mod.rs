@@ -1,7 +1,8 @@
-//! Verifying a token where no authorizer did: the signature first, then what the claims say.
+//! Verifies a token if no authorizer did: first the signature, then the claims.
 //!
-//! Until the signature is verified, every refusal has the same words, so that a client that guesses learns nothing.
-//! After that, the client holds a token of the configured key's owner, and the refusal names the claim that is wrong.
+//! Until the signature is verified, every refusal has the same message, so that a client that
+//! guesses learns nothing. After that, the client holds a token of the configured key's owner, and
+//! the refusal names the wrong claim.
 
 mod claims;
 mod der;
@@ -25,7 +26,8 @@ const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
 const UNVERIFIED: &str = "The token cannot be verified: it is malformed, or not signed with the key and algorithm that are configured here.";
 
-/// What is used of a token's header (RFC 7515, section 4.1). Until the signature is verified, it only selects keys.
+/// The used members of a token's header (RFC 7515, section 4.1). Until the signature is verified,
+/// they only select keys.
 #[derive(Deserialize)]
 struct Header {
     alg: String,
@@ -43,7 +45,8 @@ impl Header {
 /// Checks signature, issuer, audience, expiry and not-before of tokens.
 pub(crate) struct Verifier {
     keys: Vec<Key>,
-    /// Whether a token's `kid` selects the key. A key that is configured alone has no name, and takes tokens of any `kid`.
+    /// Returns whether a token's `kid` selects the key. A single configured key has no `kid`, and
+    /// accepts tokens with any `kid`.
     by_kid: bool,
     expected: Expected,
 }
@@ -77,7 +80,7 @@ impl Verifier {
         }))
     }
 
-    /// The claims of a good token, or a sentence for the client.
+    /// The claims of a valid token, or an error message for the client.
     pub(crate) fn claims(
         &self,
         token: &str,

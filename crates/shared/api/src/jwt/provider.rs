@@ -1,4 +1,5 @@
-//! The cryptography of `jsonwebtoken`, on `ring`. It signs our URLs already, so no second crypto library is linked.
+//! The cryptography of `jsonwebtoken`, on `ring`. It signs our URLs already, so no second crypto
+//! library is linked.
 
 use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{ErrorKind, Result};

@@ -1,4 +1,4 @@
-//! Tokens, good and forged.
+//! Valid and forged tokens.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -11,7 +11,7 @@ use super::*;
 
 pub(super) const SECRET: &str = "a secret of at least thirty-two bytes";
 
-/// When all tokens are looked at.
+/// The current time for all tokens.
 const NOW: i64 = 1_800_000_000;
 
 pub(super) fn subject(verifier: &Verifier, token: &str) -> Result<String, String> {
@@ -160,7 +160,7 @@ fn clocks_may_differ_by_a_minute_but_not_about_the_end() {
     }
 }
 
-/// A client that cannot sign learns nothing from the answer.
+/// A client that cannot sign learns nothing from the response.
 #[test]
 fn before_the_signature_is_verified_every_refusal_is_the_same() {
     let mut expired = claims();
@@ -206,7 +206,7 @@ fn the_key_fixes_the_algorithm_not_the_token() {
         ),
         Ok("alice".to_owned())
     );
-    // Signed with the public key as if it were a secret: the classic confusion.
+    // Signed with the public key as an HMAC secret: the classic algorithm confusion.
     for secret in [public.as_bytes(), pair.public_key().as_ref()] {
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
         let forged = token(&json!({ "alg": "HS256" }), &claims(), |message| {
@@ -248,7 +248,7 @@ fn ec_keys_verify() {
         EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).expect("a key");
     let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref(), &random)
         .expect("a key");
-    // One line with two-character breaks, as consoles hold it.
+    // One line with two-character line breaks (`\n`), as consoles store it.
     let public = pem(P256_SPKI, pair.public_key().as_ref()).replace('\n', "\\n");
     let verifier = with(&[("JWT_PUBLIC_KEY", &public)])
         .expect("a configuration")

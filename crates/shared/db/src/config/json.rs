@@ -1,4 +1,5 @@
-//! The secret that RDS and Aurora keep in Secrets Manager: `{"username": …, "password": …, "host": …, "port": 5432}`.
+//! The secret that RDS and Aurora keep in Secrets Manager:
+//! `{"username": …, "password": …, "host": …, "port": 5432}`.
 
 use serde_json::{Map, Value};
 
@@ -7,12 +8,12 @@ use super::options::Options;
 /// The database that every RDS instance has.
 const DATABASE: &str = "postgres";
 
-/// Whether `text` is JSON rather than a connection string.
+/// Returns whether `text` is JSON rather than a connection string.
 pub(super) fn is_json(text: &str) -> bool {
     text.starts_with('{')
 }
 
-/// The options in a secret of RDS. What else it holds, such as `dbInstanceIdentifier`, does not matter here.
+/// The options in a secret of RDS. Other members, such as `dbInstanceIdentifier`, are ignored.
 pub(super) fn options(text: &str) -> Result<Options, String> {
     let secret: Map<String, Value> =
         serde_json::from_str(text).map_err(|_| "begins with { and is not JSON")?;

@@ -1,4 +1,4 @@
-//! What each option of a connection string means here. What is not known is refused by its name.
+//! The supported options of a connection string. An unknown option is refused by its name.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -36,7 +36,7 @@ struct Draft {
     login: tokio_postgres::Config,
 }
 
-/// The configuration that `options` make, or what is wrong with them.
+/// Builds the configuration from `options`, or returns what is wrong with them.
 pub(super) fn config(options: Options) -> Result<Config, String> {
     let mut draft = Draft::default();
     for (key, value) in options.0 {
@@ -45,11 +45,11 @@ pub(super) fn config(options: Options) -> Result<Config, String> {
     draft.finish()
 }
 
-/// A key that is not known, or whose value makes no sense.
+/// An unknown key, or an invalid value.
 struct Unknown;
 
 fn refusal(key: &str) -> String {
-    // What looks like a key may be half a password: show only what could be one.
+    // An unknown key may be a fragment of a password, so show it only if it looks like an option.
     let shown = key.len() <= 40 && key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
     if shown {
         format!(
@@ -98,9 +98,9 @@ impl Draft {
             "keepalives_idle" | "keepalives_interval" | "keepalives_count" => {
                 self.keep(key, &value)?;
             }
-            // One host is as good as another to us.
+            // All hosts are equivalent here.
             "load_balance_hosts" if matches!(value.as_str(), "disable" | "random") => {}
-            // What we do anyway.
+            // This is our default.
             "sslnegotiation" if value == "postgres" => {}
             "sslnegotiation" if value == "direct" => {
                 self.login.ssl_negotiation(SslNegotiation::Direct);
@@ -114,7 +114,8 @@ impl Draft {
             "schema" if value == "public" => {}
             "sslsni" if flag(&value)? => {}
             "sslaccept" if value == "strict" => {}
-            // Hints for pools and caches that we do not have: every statement here suits a transaction pooler.
+            // Hints for pools and caches that we do not have: every statement here suits a
+            // transaction pooler.
             "pgbouncer"
             | "connection_limit"
             | "pool_timeout"
@@ -167,8 +168,8 @@ impl Draft {
         self.login.ssl_mode(match self.ssl_mode {
             None if here => SslMode::Disable,
             Some(mode) if here || mode == SslMode::Disable => mode,
-            // `prefer` is only safe without an attacker in between: an attacker on the network
-            // answers "no TLS" and then asks for the password in clear text.
+            // `prefer` is only safe without an attacker on the network, who could answer "no TLS"
+            // and then request the password in clear text.
             _ => SslMode::Require,
         });
         let limits = Limits::default();
@@ -288,7 +289,7 @@ fn flag(value: &str) -> Result<bool, Unknown> {
     }
 }
 
-/// A number; nothing where libpq takes zero or less for "no limit".
+/// A number; `None` where libpq reads zero or less as "no limit".
 fn positive(value: &str) -> Result<Option<u64>, Unknown> {
     let number: i64 = value.parse().map_err(|_| Unknown)?;
     Ok(u64::try_from(number).ok().filter(|number| *number > 0))

@@ -1,4 +1,4 @@
-//! What consoles, `.env` files, integrations and secrets hold.
+//! Values as users copy them from consoles, `.env` files, integrations and secrets.
 
 use tokio_postgres::config::{SslMode, SslNegotiation};
 

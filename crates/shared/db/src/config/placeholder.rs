@@ -1,6 +1,7 @@
-//! What a console shows in place of a password, and documents in place of a host.
+//! Detects passwords that a console masks, and placeholders from documentation.
 
-/// What stands in brackets of documents: `[YOUR-PASSWORD]`, `<password>`, `{your_password}`, `${{Postgres.PGPASSWORD}}`.
+/// Words in the placeholders of documentation: `[YOUR-PASSWORD]`, `<password>`, `{your_password}`,
+/// `${{Postgres.PGPASSWORD}}`.
 const WORDS: [&str; 10] = [
     "your", "password", "passwd", "project", "region", "host", "user", "database", "endpoint",
     "dbname",
@@ -8,7 +9,7 @@ const WORDS: [&str; 10] = [
 
 const BRACKETS: [(char, char); 3] = [('[', ']'), ('<', '>'), ('{', '}')];
 
-/// Why `text` is a template rather than a connection string, if it is one.
+/// Returns why `text` is a template rather than a connection string, if it is one.
 pub(super) fn problem(text: &str) -> Option<&'static str> {
     if ["****", "••••", "●●●●"]
         .iter()
@@ -26,7 +27,7 @@ pub(super) fn problem(text: &str) -> Option<&'static str> {
         )
 }
 
-/// Whether `rest`, which follows a bracket, is a name that documents use, and ends with `close`.
+/// Returns whether `rest`, the text after a bracket, is a placeholder name that ends with `close`.
 fn names(rest: &str, close: char) -> bool {
     let Some((inner, _)) = rest.split_once(close) else {
         return false;

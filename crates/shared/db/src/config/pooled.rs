@@ -5,7 +5,7 @@ use super::Config;
 impl Config {
     /// The same database without Neon's pooler: `ep-x-pooler.region…` becomes `ep-x.region…`.
     ///
-    /// Other hosts stay as they are. Give migrations an unpooled URL of their own there.
+    /// Other hosts are returned unchanged. For those, configure an unpooled URL for migrations.
     #[must_use]
     pub fn direct(mut self) -> Self {
         for server in &mut self.servers {

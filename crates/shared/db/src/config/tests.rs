@@ -232,7 +232,8 @@ proptest! {
         }
     }
 
-    /// Passwords as they are, without any encoding: taken whole or refused with advice, never cut or shown.
+    /// Unencoded passwords are accepted whole or refused with advice. They are never truncated or
+    /// shown.
     #[test]
     fn a_raw_password_is_whole_or_refused(password in "[a-z0-9!$&'()*+,;=:@/?#\\[\\]-]{8,20}") {
         match Config::parse("DATABASE_URL", &format!("postgres://user:{password}@db.example/x")) {

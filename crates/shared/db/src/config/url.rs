@@ -19,13 +19,14 @@ pub(super) fn scheme(text: &str) -> Option<&str> {
     matches!(scheme, "postgres" | "postgresql").then_some(rest)
 }
 
-/// Whether `text` is a URL with another scheme. A password may contain `://` as well.
+/// Returns whether `text` is a URL with another scheme. A password may contain `://` as well.
 pub(super) fn is_other(text: &str) -> bool {
     text.split_once("://")
         .is_some_and(|(scheme, _)| !scheme.contains('='))
 }
 
-/// The problem, and how people came to it who copied the URL of a Java program: such a URL often has no user.
+/// The error, with advice for users who copied the URL of a Java program: such a URL often has no
+/// user.
 pub(super) fn hinted(text: &str, problem: String) -> String {
     if text.starts_with("jdbc:") {
         return format!(
@@ -39,7 +40,8 @@ pub(super) fn hinted(text: &str, problem: String) -> String {
 pub(super) fn options(rest: &str) -> Result<Options, String> {
     let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (authority, dbname) = place.split_once('/').unwrap_or((place, ""));
-    // An unescaped slash or question mark in a password would end it early, and the rest would be read as host and options.
+    // An unescaped slash or question mark in a password would end it early, and the rest would be
+    // parsed as host and options.
     if dbname.contains('@') || query.contains('@') {
         return Err(format!("has an @ where none belongs{SPECIAL}"));
     }

@@ -9,10 +9,11 @@ use super::row::{file_id, object_key};
 use crate::Db;
 use crate::transaction::Statement;
 
-/// Locks the rows in the order of their ids, turns live ones into tombstones, and subtracts them from the usage.
+/// Locks the rows in the order of their ids, turns live ones into tombstones, and subtracts them
+/// from the usage.
 ///
-/// `$3` is the time of this call. If the answer to the first attempt was lost, the second one finds rows with exactly
-/// that time and reports them as well, because this call has deleted them.
+/// `$3` is the time of this call. If the response to the first attempt was lost, the second attempt
+/// finds rows with exactly that time. It reports them as well, because this call has deleted them.
 const DELETE: &str = "\
 WITH mine AS (
     SELECT id, object_key, deleted_at FROM s3_files

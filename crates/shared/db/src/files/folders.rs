@@ -24,8 +24,8 @@ use crate::transaction::Statement;
 
 /// Takes `$6` steps from `$2` and `$3` on, at most to `$4`. `$5` is the prefix.
 ///
-/// The files are fetched one by one, by LATERAL with LIMIT: as an ordinary join Postgres read all
-/// files of a user whom its statistics did not know yet.
+/// The files are fetched one by one, by LATERAL with LIMIT. With an ordinary join, Postgres read
+/// all files of a user without statistics.
 pub(super) const WALK: &str = concat!(
     "WITH RECURSIVE walk (number, folder, file, at_name, at_id) AS (
     SELECT 0::bigint, NULL::text COLLATE \"C\", NULL::uuid, $2::text COLLATE \"C\", $3::uuid
@@ -54,7 +54,7 @@ WHERE number > 0"
 );
 
 impl Db {
-    /// One page of what is directly below a prefix.
+    /// Returns one page of the direct entries below a prefix.
     pub async fn list_folder(
         &self,
         user: &UserId,

@@ -19,9 +19,11 @@ WITH gone AS (
 SELECT size FROM gone";
 
 impl Db {
-    /// Drops the live row of `key` if it has not changed since `seen`, which was read before a HEAD found no object.
+    /// Drops the live row of `key` if it has not changed since `seen`, which was read before a HEAD
+    /// found no object.
     ///
-    /// Returns whether this call dropped it. After a lost answer, the second attempt finds no row and returns false.
+    /// Returns whether this call dropped it. After a lost response, the second attempt finds no row
+    /// and returns false.
     pub async fn forget_missing(&self, key: &ObjectKey, seen: &FileRow) -> Result<bool, Error> {
         let statement = Statement {
             sql: FORGET,

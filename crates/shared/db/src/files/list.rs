@@ -62,8 +62,8 @@ impl Db {
 }
 
 impl Filter {
-    /// How the content type begins, in lower case. `None` if no type begins so: Postgres cannot
-    /// store a NUL.
+    /// The prefix of the content type, in lower case. `None` if no type can have it: Postgres
+    /// cannot store a NUL.
     pub(super) fn stored_type_prefix(&self) -> Option<String> {
         let prefix = self.content_type_prefix.as_deref().unwrap_or_default();
         (!prefix.contains('\0')).then(|| prefix.to_ascii_lowercase())
@@ -74,10 +74,10 @@ impl Filter {
     }
 }
 
-/// The matching files of `rows`, at most `limit`, and the row at which the page ends if there may
-/// be a next one.
+/// Returns the matching files of `rows`, at most `limit`, and the row at which the page ends if
+/// there may be a next one.
 ///
-/// Statements return one row more than `limit`, and mark the last row that they have looked at.
+/// Statements return one row more than `limit`, and mark the last row that they have examined.
 pub(super) fn matching<'a>(
     rows: &'a [Row],
     limit: u32,

@@ -1,8 +1,9 @@
-//! The plans of the lists, with row-level security on: each reads what it returns and little more.
+//! Tests the plans of the lists, with row-level security on: each reads little more than it
+//! returns.
 //!
-//! Postgres chooses a plan by what it believes of the table. So each statement is tried where a
-//! user has few of many files, where others have the newest ones, and where the user came after the
-//! statistics were gathered.
+//! Postgres chooses a plan by its statistics of the table. Each statement is therefore tested with
+//! a user who has few of many files, with other users who have the newest files, and with a user
+//! who was added after the statistics were gathered.
 
 use slipway_testkit::{TestDatabase, database};
 use tokio_postgres::types::Type;
@@ -62,7 +63,7 @@ impl Table {
         admin.batch_execute(sql).await.expect(sql);
     }
 
-    /// One of 50 users, in a table that Postgres knows.
+    /// One of 50 users, in a table with statistics.
     async fn of_fifty(named: &str) -> Self {
         let mut table = Self::new();
         table.insert("'user' || n % 50", "false", named).await;
@@ -70,7 +71,7 @@ impl Table {
         table
     }
 
-    /// Someone with a third of the old half, and none of the newer half.
+    /// A user with a third of the old half, and none of the newer half.
     async fn idle(named: &str) -> Self {
         let mut table = Self::new();
         let owner = "CASE WHEN n <= 10000 THEN 'user7' ELSE 'user' || n % 6 END";
@@ -79,8 +80,8 @@ impl Table {
         table
     }
 
-    /// 20,000 users with a file each, and a newcomer with as many, whom Postgres believes to have
-    /// one.
+    /// 20,000 users with a file each, and a new user with as many files. Postgres estimates that
+    /// the new user has one.
     async fn newcomer(named: &str) -> Self {
         let mut table = Self::new();
         table
@@ -181,7 +182,7 @@ async fn deleted_files_are_not_walked_over() {
 }
 
 /// A backward scan of the primary key would read 10,000 files of other users first, which the
-/// planner does not know.
+/// planner cannot estimate.
 #[tokio::test]
 async fn newer_files_of_others_are_not_walked_over() {
     let plan = Table::idle("'a'").await.newest().await;
@@ -225,8 +226,8 @@ async fn folders_cost_what_is_shown() {
     }
 }
 
-/// Long names make the index of names a level higher than the others. For a newcomer with what
-/// Postgres believes to be one file, reading them by another index and sorting is then cheaper.
+/// Long names make the index of names one level higher than the others. For a new user whose files
+/// Postgres estimates as one, reading them by another index and sorting is then cheaper.
 #[tokio::test]
 async fn nothing_is_sorted_although_it_seems_cheaper() {
     let mut table = Table::new();
@@ -263,8 +264,8 @@ async fn a_search_walks_as_the_list_does() {
     }
 }
 
-/// One descent for each file found, although Postgres believes that reading all of the user's is
-/// cheaper.
+/// One descent for each file found, although Postgres estimates that reading all of the user's
+/// files is cheaper.
 #[tokio::test]
 async fn files_found_are_fetched_one_by_one() {
     let table = Table::newcomer("'a'").await;

@@ -21,11 +21,11 @@ use crate::transaction::Statement;
 /// An object that is to be recorded.
 #[derive(Clone, Copy, Debug)]
 pub struct Looked<'a> {
-    /// What S3 reported.
+    /// The object as S3 reported it.
     pub object: &'a StoredObject,
     /// The unsigned URL.
     pub file_url: &'a str,
-    /// The row that was read before S3 was asked, as in [`Db::record_file`].
+    /// The row that was read before the HEAD, as in [`Db::record_file`].
     pub seen: Option<&'a FileRow>,
     /// Why the object is refused, as in [`Db::tombstone_refused`].
     pub refused: Option<Tombstone>,
@@ -112,10 +112,11 @@ SELECT *, deleted_at IS NOT NULL AS deleted FROM s3_files WHERE user_id = $1 AND
 const STEP: &str = "recording files";
 
 impl Db {
-    /// Makes the rows of `user` say what S3 said of these objects, of which no two have one id. The
-    /// outcomes are in the order of `files`.
+    /// Updates the rows of `user` to what S3 reported of these objects, which have distinct ids.
+    /// The outcomes are in the order of `files`.
     ///
-    /// `None`: together they do not fit into `quota_bytes`, and nothing was changed.
+    /// Returns `None` if the objects together do not fit into `quota_bytes`. Nothing was changed
+    /// then.
     pub async fn try_record_files(
         &self,
         user: &UserId,
@@ -208,7 +209,7 @@ fn by_id(rows: &[Row]) -> Result<HashMap<FileId, &Row>, Error> {
         .collect()
 }
 
-/// What S3 reported, one array for each column.
+/// The objects as S3 reported them, one array for each column.
 struct Columns<'a> {
     ids: Vec<Uuid>,
     keys: Vec<&'a str>,
@@ -261,7 +262,7 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// The rows that were read before S3 was asked, one array for each column.
+/// The rows that were read before the HEAD, one array for each column.
 struct Seen<'a> {
     etags: Vec<Option<&'a str>>,
     times: Vec<Option<OffsetDateTime>>,

@@ -7,7 +7,7 @@ use super::row::value;
 use crate::Db;
 use crate::transaction::Statement;
 
-/// After a lost answer, the second attempt finds the tombstone that the first one made.
+/// After a lost response, the second attempt finds the tombstone that the first one made.
 const REFUSE: &str = "\
 WITH gone AS (
     UPDATE s3_files SET deleted_at = now(), refused = $6

@@ -19,7 +19,7 @@ macro_rules! file_columns {
 
 pub(super) use file_columns;
 
-/// Reads a row that has every column of a [`FileRow`]; `step` names what was being done.
+/// Reads a row that has every column of a [`FileRow`]. `step` names the operation for errors.
 pub(crate) fn file_row(row: &Row, step: &'static str) -> Result<FileRow, Error> {
     let text = |column| value::<String>(row, column, step);
     let checksum: Option<Vec<u8>> = value(row, "checksum_sha256", step)?;

@@ -18,10 +18,11 @@ pub enum Scanned {
     Stale,
 }
 
-/// For one ETag, the result with the higher rank below is kept, in whatever order they arrive. `threats` is final, and a failed scan
-/// never replaces a completed one.
+/// For one ETag, the result with the higher rank below is kept, in whatever order the results
+/// arrive. `threats` is final, and a failed scan never replaces a completed one.
 ///
-/// The ETag is compared in the row that is updated, so that a result never applies to the bytes of an overwrite.
+/// The ETag is compared in the row that is updated, so that a result never applies to the bytes of
+/// an overwrite.
 const SET: &str = "\
 WITH weights AS (
     SELECT ARRAY['failed', 'unsupported', 'no_threats', 'threats'] AS ascending
@@ -36,7 +37,8 @@ WITH weights AS (
 SELECT EXISTS (SELECT FROM scanned) AS is_set FROM file WHERE etag = $4";
 
 impl Db {
-    /// Stores the scan result of the object with `key` and `etag`, if the row describes that object.
+    /// Stores the scan result of the object with `key` and `etag`, if the row describes that
+    /// object.
     pub async fn set_scan_status(
         &self,
         key: &ObjectKey,

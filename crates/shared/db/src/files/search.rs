@@ -10,12 +10,13 @@ use super::{FilePage, Page};
 use crate::Db;
 use crate::transaction::Statement;
 
-/// How many rows each statement looks at, until the page is full: few at first, since common words
-/// are found soon. Together as many as any filtered page looks at.
+/// The number of rows that each statement examines, until the page is full. The first steps are
+/// small, because common words are found soon. Together the steps examine as many rows as any
+/// filtered page.
 const STEPS: [u32; 3] = [200, 1800, MAX_FILTERED_ROWS - 2000];
 
-/// Ids and names, newest first, by the same walk as the list. The last row that it has looked at is
-/// returned in any case.
+/// Ids and names, newest first, by the same walk as the list. The last row that was examined is
+/// always returned.
 pub(super) const NAMES: &str = "\
 SELECT id, CASE WHEN matches THEN file_name END AS name, last_looked_at
 FROM (
@@ -29,8 +30,8 @@ FROM (
 WHERE matches OR last_looked_at
 ORDER BY deleted_at DESC, id DESC";
 
-/// The live files of `$2`, one by one: as an ordinary join Postgres read all files of a user whom
-/// its statistics did not know yet.
+/// Fetches the live files of `$2` one by one. With an ordinary join, Postgres read all files of a
+/// user without statistics.
 pub(super) const FILES: &str = concat!(
     "SELECT ",
     file_columns!(),
@@ -40,11 +41,11 @@ CROSS JOIN LATERAL (SELECT * FROM s3_files WHERE user_id = $1 AND id = file AND 
 );
 
 impl Db {
-    /// One page of `user`'s live files for whose name `matches` is true. It may be short and still
-    /// have a next one.
+    /// Returns one page of `user`'s live files for whose name `matches` is true. A short page may
+    /// still have a next one.
     ///
-    /// Only ids and names are read of the files that do not match, so `matches` may follow rules
-    /// that Postgres does not know.
+    /// For files that do not match, only ids and names are read. `matches` may therefore follow
+    /// rules that Postgres does not have.
     pub async fn search_files(
         &self,
         user: &UserId,
@@ -69,8 +70,8 @@ impl Db {
         Ok(FilePage { files, next })
     }
 
-    /// Adds the matching ids of `rows` files behind `before`. Returns the last one that was looked
-    /// at, if there may be more.
+    /// Adds the matching ids of `rows` files after `before`. Returns the last row that was
+    /// examined, if there may be more.
     async fn scan(
         &self,
         user: &UserId,

@@ -1,4 +1,4 @@
-//! How far each sweep has come, and who is at it.
+//! The progress of each sweep, and the lease of the worker that runs it.
 
 use std::time::Duration;
 
@@ -11,23 +11,23 @@ use super::KeyRange;
 use crate::Db;
 use crate::files::value;
 
-/// A sweep that is under way.
+/// A sweep that is running.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sweep {
-    /// The keys it is about.
+    /// Its range of keys.
     pub range: KeyRange,
-    /// The last key that is done.
+    /// The last key that was processed.
     pub position: String,
     /// When it began.
     pub started_at: OffsetDateTime,
-    /// What it has found and done so far, as JSON.
+    /// Its counters so far, as JSON.
     pub counters: String,
 }
 
-/// What came of asking for a sweep.
+/// The result of requesting a sweep.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Hold {
-    /// It is the caller's.
+    /// The caller holds it.
     Held(Sweep),
     /// Another worker holds it.
     Busy(Lease),
@@ -35,32 +35,33 @@ pub enum Hold {
     NotDue,
 }
 
-/// Until when another worker holds a sweep, by Postgres' clock.
+/// The lease of another worker on a sweep, by Postgres' clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
     /// The sweep's name, such as `reconcile 2/4`.
     pub shard: String,
     /// When the lease ends, unless the worker renews it.
     pub until: OffsetDateTime,
-    /// How many seconds that is from now.
+    /// The number of seconds from now until then.
     pub seconds: u64,
 }
 
-/// Who works at which sweep.
+/// The worker of a sweep.
 #[derive(Clone, Debug)]
 pub struct Checkpoint {
     /// The sweep's name, such as `reconcile 2/4`.
     pub shard: String,
     /// The worker, new for each run.
     pub worker: Uuid,
-    /// How long the sweep stays the worker's without a word from it.
+    /// The time after which the lease expires, unless the worker renews it.
     pub lease: Duration,
 }
 
-/// Held by whoever plans or takes, one after the other.
+/// Serializes transactions that plan or take sweeps.
 const LOCK: &str = "SELECT count(pg_advisory_xact_lock(hashtextextended('slipway maintain', 0)))";
 
-/// The sweeps of all shards begin together, so that their ranges always fit, and only once all before them ended.
+/// Starts the sweeps of all shards together, so that their ranges always fit. Starts them only
+/// after all previous sweeps have ended.
 const PLAN: &str = "\
 INSERT INTO maintenance AS m (shard, range_from, range_to, position, started_at)
 SELECT s.shard, s.range_from, s.range_to, s.range_from, now()
@@ -72,7 +73,7 @@ ON CONFLICT (shard) DO UPDATE SET
     range_from = excluded.range_from, range_to = excluded.range_to, position = excluded.position,
     started_at = excluded.started_at, counters = '{}', held_by = NULL, held_until = NULL";
 
-/// A shard that is done may begin again within its old range while others are still at theirs.
+/// A finished shard may restart within its old range while other shards are still running.
 const TAKE: &str = "\
 UPDATE maintenance SET
     held_by = $2, held_until = now() + make_interval(secs => $3),
@@ -112,7 +113,7 @@ RETURNING shard";
 const STEP: &str = "keeping the checkpoint";
 
 impl Db {
-    /// Begins sweeps over `shards`, unless one is under way or one began less than `every` ago.
+    /// Begins sweeps over `shards`, unless one is running or one began less than `every` ago.
     pub async fn plan_sweeps(
         &self,
         shards: &[(String, KeyRange)],
@@ -149,7 +150,8 @@ impl Db {
         rows.iter().map(|row| value(row, "shard", STEP)).collect()
     }
 
-    /// Puts the sweeps of `task` that are under way, and that no worker holds, back to the beginning of their ranges.
+    /// Resets the unfinished sweeps of `task` that no worker holds to the beginning of their
+    /// ranges.
     pub async fn restart_sweeps(&self, task: &str) -> Result<(), Error> {
         let prefix = format!("{task} ");
         self.run_maintain(&[(LOCK, &[]), (RESTART, &[(&prefix, Type::TEXT)])])
@@ -158,7 +160,7 @@ impl Db {
         Ok(())
     }
 
-    /// Takes a planned sweep, or one that somebody has left.
+    /// Takes a planned sweep, or one whose lease was released or has expired.
     pub async fn take_sweep(&self, own: &Checkpoint, every: Duration) -> Result<Hold, Error> {
         let take: &[_] = &[
             (&own.shard as _, Type::TEXT),
@@ -196,7 +198,8 @@ impl Db {
         }))
     }
 
-    /// Notes that everything up to `position` is done. False: the sweep is not this worker's any more.
+    /// Records that all keys up to `position` are done. Returns false if the worker has lost the
+    /// sweep.
     pub async fn save_sweep(
         &self,
         own: &Checkpoint,
@@ -216,7 +219,7 @@ impl Db {
         .await
     }
 
-    /// Notes that the sweep is done: the next one begins at the beginning.
+    /// Records that the sweep is done. The next one starts at the beginning of the range.
     pub async fn finish_sweep(&self, own: &Checkpoint, counters: &str) -> Result<bool, Error> {
         self.checkpoint((
             FINISH,
@@ -229,7 +232,7 @@ impl Db {
         .await
     }
 
-    /// Leaves the sweep where it stands, for whoever comes next.
+    /// Releases the sweep at its position, so that another worker can continue it.
     pub async fn release_sweep(&self, own: &Checkpoint) -> Result<bool, Error> {
         self.checkpoint((
             RELEASE,

@@ -13,7 +13,7 @@ use crate::files::file_id;
 /// An object that had no row when the caller looked.
 #[derive(Clone, Debug)]
 pub struct NewFile {
-    /// What S3 reported.
+    /// The object as S3 reported it.
     pub object: StoredObject,
     /// The unsigned URL.
     pub file_url: String,

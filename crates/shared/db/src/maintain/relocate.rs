@@ -1,4 +1,4 @@
-//! Rows whose object is where they say no longer: the bucket was failed over to, or files have another public URL.
+//! Updates rows whose object has moved: the bucket failed over, or files have another public URL.
 
 use std::collections::HashSet;
 
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::Db;
 use crate::files::file_id;
 
-/// A live row whose object S3 has just listed as the row describes it, in this bucket.
+/// A live row whose object S3 has just listed in this bucket, as the row describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relocated {
     /// The object's key.
@@ -25,8 +25,9 @@ pub struct Relocated {
     pub uploaded_at: OffsetDateTime,
 }
 
-/// Changes neither what the row says of the object nor any usage, so the file's lock is not needed. The rows are locked
-/// in the order of their ids, as a delete locks them, so that neither waits for the other in a circle.
+/// This changes neither the row's description of the object nor any usage, so the file's lock is
+/// not needed. The rows are locked in the order of their ids, as a delete locks them, so that the
+/// two cannot deadlock.
 const RELOCATE: &str = "\
 WITH listed AS (
     SELECT * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::bigint[], $6::timestamptz[])
@@ -42,7 +43,8 @@ WHERE f.id = mine.id AND f.deleted_at IS NULL
 RETURNING f.id";
 
 impl Db {
-    /// Makes these rows name `bucket` and their URL, unless they have changed since. Returns those that do now.
+    /// Sets `bucket` and the URL of these rows, unless they have changed since. Returns the rows
+    /// that have them now.
     pub async fn relocate_files(
         &self,
         files: &[Relocated],

@@ -1,7 +1,8 @@
-//! The allowance of removals: at most a share of the live rows, and at most a fixed number, in any 24 hours.
+//! The removal limit: in any 24 hours, at most a share of the live rows and at most a fixed number.
 //!
-//! A schedule must not wear the table away one sweep after the other, so what was removed is kept in a table and not
-//! in the sweep. Postgres' clock decides, and one advisory lock orders concurrent shards.
+//! Repeated scheduled sweeps must not empty the table. The number of removals is therefore stored
+//! in a table and not in the sweep. Postgres' clock decides, and one advisory lock orders
+//! concurrent shards.
 
 use slipway_core::Error;
 use time::OffsetDateTime;
@@ -11,27 +12,28 @@ use uuid::Uuid;
 use crate::Db;
 use crate::files::value;
 
-/// How many removals 24 hours allow.
+/// The limit on removals in 24 hours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RemovalLimit {
     /// One of this many live rows. One removal is always allowed.
     pub one_of: u32,
-    /// And at most this many.
+    /// The maximum, whatever the share is.
     pub most: u32,
 }
 
-/// What is left of the allowance.
+/// The remaining allowance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RemovalsLeft {
-    /// How many removals are still allowed.
+    /// The number of removals that are still allowed.
     pub left: u64,
-    /// How many were counted in the last 24 hours.
+    /// The number of removals in the last 24 hours.
     pub removed: u64,
     /// When the oldest of them stops counting.
     pub more_at: Option<OffsetDateTime>,
 }
 
-/// The share is that of the rows before the removals. No more rows are counted than the largest allowance needs.
+/// The share applies to the rows before the removals. The count stops at the number of rows that
+/// the largest allowance needs.
 macro_rules! allowance {
     () => {
         "\
@@ -55,13 +57,14 @@ const LEFT: &str = concat!(
     " SELECT \"left\", removed, more_at FROM allowance"
 );
 
-/// Held until the reservation is committed: of two shards that ask at once, the second counts the first.
+/// Held until the reservation is committed. If two shards reserve at once, the second one counts
+/// the first one's reservation.
 const LOCK: &str = "SELECT count(pg_advisory_xact_lock(hashtextextended('slipway removals', 0)))";
 
 const FORGET: &str =
     "DELETE FROM maintenance_removals WHERE reserved_at <= now() - interval '24 hours'";
 
-/// The statement may run twice after a broken connection: the batch's own row does not count against it.
+/// The statement may run twice after a broken connection, so it does not count the batch's own row.
 const RESERVE: &str = concat!(
     "WITH ",
     allowance!(),
@@ -77,7 +80,7 @@ const SETTLE: &str = "UPDATE maintenance_removals SET removals = least(removals,
 const STEP: &str = "counting removals";
 
 impl Db {
-    /// What is left of the allowance.
+    /// Returns the remaining allowance.
     pub async fn removals_left(&self, limit: RemovalLimit) -> Result<RemovalsLeft, Error> {
         let rows = self
             .run_maintain(&[(
@@ -125,7 +128,8 @@ impl Db {
         Ok(granted.unsigned_abs())
     }
 
-    /// Notes how many of its reserved removals `batch` has made. The others are free again.
+    /// Records how many of its reserved removals `batch` has made. The others become available
+    /// again.
     pub async fn settle_removals(&self, batch: Uuid, made: u64) -> Result<(), Error> {
         let made = i64::try_from(made).unwrap_or(i64::MAX);
         self.run_maintain(&[(SETTLE, &[(&batch, Type::UUID), (&made, Type::INT8)])])

@@ -1,4 +1,4 @@
-//! Everybody's rows in the order of their keys, which is that of S3's lists.
+//! The rows of all users in the order of their keys, which is the order of S3's lists.
 
 use std::collections::HashSet;
 
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::Db;
 use crate::files::{file_id, value};
 
-/// What a sweep needs to know of a row.
+/// The columns that a sweep needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptRow {
     /// The key, as it is in the table: it may not be one of ours.
@@ -40,7 +40,7 @@ const TAKEN: &str = "\
 SELECT f.id FROM unnest($1::uuid[], $2::text[]) AS w (id, object_key)
 JOIN s3_files AS f ON f.id = w.id AND f.object_key <> w.object_key";
 
-/// As the planner has it, which need not count: -1 where it does not know.
+/// The planner's estimate, which needs no count. It is -1 if there is none.
 const ESTIMATE: &str = "\
 SELECT reltuples::bigint AS rows FROM pg_class WHERE oid = to_regclass('s3_files')";
 
@@ -49,7 +49,7 @@ const EMPTY: &str = "SELECT NOT EXISTS (SELECT FROM s3_files) AS empty";
 const STEP: &str = "reading rows in the order of their keys";
 
 impl Db {
-    /// At most `limit` rows, live or not, whose keys come after `after` and not after `to`.
+    /// Returns at most `limit` rows, live or not, whose keys are after `after` and not after `to`.
     pub async fn rows_after(
         &self,
         after: &str,
@@ -82,7 +82,7 @@ impl Db {
             .collect()
     }
 
-    /// The ids of those keys whose id belongs to a file under another key.
+    /// Returns the ids of those keys whose id belongs to a file under another key.
     pub async fn taken_ids(&self, keys: &[&ObjectKey]) -> Result<HashSet<FileId>, Error> {
         let ids: Vec<Uuid> = keys.iter().map(|key| key.id().uuid()).collect();
         let keys: Vec<&str> = keys.iter().map(|key| key.as_str()).collect();
@@ -96,12 +96,12 @@ impl Db {
         rows.iter().map(|row| file_id(row, STEP)).collect()
     }
 
-    /// About how many rows there are: 0 where nobody has counted yet.
+    /// Returns an estimate of the number of rows: 0 if Postgres has no statistics yet.
     pub async fn estimate_rows(&self) -> Result<u64, Error> {
         self.number(&[(ESTIMATE, &[])]).await
     }
 
-    /// Whether there is no row at all, not even a tombstone.
+    /// Returns whether the table is empty, tombstones included.
     pub async fn has_no_rows(&self) -> Result<bool, Error> {
         let rows = self
             .run_maintain(&[(EMPTY, &[])])

@@ -1,4 +1,4 @@
-//! Cutting the keys into ranges of about as many rows each.
+//! Splits the keys into ranges of about the same number of rows.
 
 use slipway_core::Error;
 use tokio_postgres::types::Type;
@@ -36,7 +36,8 @@ const SAMPLED_PAGES: f64 = 500.0;
 const STEP: &str = "cutting the keys into ranges";
 
 impl Db {
-    /// `shards - 1` keys that part a sample of the rows evenly; fewer where the sample has too few.
+    /// Returns `shards - 1` keys that split a sample of the rows evenly; fewer if the sample is too
+    /// small.
     pub async fn sample_bounds(&self, shards: u32) -> Result<Vec<String>, Error> {
         let failed = |failure: crate::failure::Failure| failure.into_error(STEP);
         let rows = self.run_maintain(&[(PAGES, &[])]).await.map_err(failed)?;

@@ -1,4 +1,4 @@
-//! Tombstones: those whose object may remain, and those that nobody needs any more.
+//! Tombstones whose object may still exist, and tombstones that are not needed any more.
 
 use std::time::Duration;
 
@@ -11,17 +11,17 @@ use uuid::Uuid;
 use crate::Db;
 use crate::files::{file_id, object_key, value};
 
-/// A deleted file whose row still stands.
+/// A deleted file whose row still exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TombstoneRow {
     /// The file's id.
     pub id: FileId,
-    /// Where its bytes were.
+    /// The key of its object.
     pub key: ObjectKey,
     deleted_at: OffsetDateTime,
 }
 
-/// How far a walk over the tombstones has come.
+/// The position of a walk over the tombstones.
 #[derive(Clone, Copy, Debug)]
 pub struct TombstoneCursor(OffsetDateTime, Uuid);
 
@@ -37,12 +37,14 @@ impl From<&TombstoneRow> for TombstoneCursor {
     }
 }
 
-/// The index on `deleted_at` serves both walks; the second part of the order only tells apart what was deleted at once.
+/// The index on `deleted_at` serves both walks. The second part of the order only separates rows
+/// that were deleted at the same time.
 ///
-/// Tombstones that name another bucket are finished too once the ten newest live files are in this bucket, as after a
-/// failover, or if no file is live: otherwise the ids and names of their owners would never be deleted. Until then a run
-/// with a wrong bucket must not drop them: their objects may still be in the right one, and would come back as files.
-/// One live file is not enough to decide it: a single upload through a wrongly configured deployment makes one.
+/// Tombstones that name another bucket are also finished if the ten newest live files are in this
+/// bucket, as after a failover, or if no file is live. Otherwise the ids and names of their owners
+/// would never be deleted. Until then a run with a wrong bucket must not drop them: their objects
+/// may still be in the right bucket, and would come back as files. One live file is not enough to
+/// decide this, because a single upload through a wrongly configured deployment creates one.
 const UNREMOVED: &str = "\
 SELECT id, object_key, deleted_at FROM s3_files
 WHERE deleted_at >= $1 AND (deleted_at, id) > ($1, $2) AND removed_at IS NULL
@@ -64,7 +66,7 @@ const REMOVED: &str = "\
 UPDATE s3_files SET removed_at = now()
 WHERE id = ANY($1) AND deleted_at IS NOT NULL AND removed_at IS NULL RETURNING id";
 
-/// While a multipart upload is open under the id, its completion could still bring an object.
+/// While a multipart upload is open under the id, its completion could still create an object.
 const PURGE: &str = "\
 DELETE FROM s3_files AS f
 WHERE f.id = ANY($1) AND f.deleted_at < now() - make_interval(secs => $2)
@@ -74,8 +76,8 @@ RETURNING f.id";
 const STEP: &str = "walking over tombstones";
 
 impl Db {
-    /// At most `limit` tombstones after `after` that are `bucket`'s to finish, oldest first, whose objects nobody has
-    /// removed for sure.
+    /// Returns at most `limit` tombstones after `after`, oldest first, that a run on `bucket` must
+    /// finish and whose objects are not known to be removed.
     pub async fn unremoved_tombstones(
         &self,
         bucket: &str,
@@ -97,7 +99,8 @@ impl Db {
         rows.iter().map(tombstone).collect()
     }
 
-    /// The same with those that are older than `age`, whatever is known of their objects.
+    /// Returns the same, but of all tombstones older than `age`, whether or not their objects are
+    /// known to be removed.
     pub async fn old_tombstones(
         &self,
         bucket: &str,
@@ -121,7 +124,7 @@ impl Db {
         rows.iter().map(tombstone).collect()
     }
 
-    /// Notes that S3 has removed the objects of these.
+    /// Records that S3 has removed the objects of these tombstones.
     pub async fn mark_removed(&self, ids: &[FileId]) -> Result<usize, Error> {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
         let rows = self
@@ -131,7 +134,8 @@ impl Db {
         Ok(rows.len())
     }
 
-    /// Drops those of these tombstones that are older than `age`, and returns them. Their objects must be gone.
+    /// Drops those of these tombstones that are older than `age`, and returns them. Their objects
+    /// must be removed already.
     pub async fn purge_tombstones(
         &self,
         ids: &[FileId],

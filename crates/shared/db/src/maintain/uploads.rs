@@ -44,8 +44,8 @@ const DROP_OF: &str = "DELETE FROM multipart_uploads WHERE user_id = $1 RETURNIN
 const STEP: &str = "walking over uploads";
 
 impl Db {
-    /// At most `limit` uploads after the id `after` that are recorded, older than `age`, or were aborted more than
-    /// `aborted` ago.
+    /// Returns at most `limit` uploads after the id `after` that are recorded, are older than
+    /// `age`, or were aborted more than `aborted` ago.
     pub async fn old_uploads(
         &self,
         after: Option<FileId>,
@@ -107,7 +107,8 @@ impl Db {
         Ok(rows.len())
     }
 
-    /// Drops the rows of all uploads of `user`, and returns their number. S3 must have no parts of them.
+    /// Drops the rows of all uploads of `user`, and returns their number. S3 must have no parts of
+    /// them.
     pub async fn drop_uploads_of(&self, user: &UserId) -> Result<usize, Error> {
         let rows = self
             .run_maintain(&[(DROP_OF, &[(&user.as_str(), Type::TEXT)])])

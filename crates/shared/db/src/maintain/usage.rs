@@ -1,4 +1,4 @@
-//! Whether `user_usage` is the sum of the live rows, and making it so.
+//! Compares `user_usage` with the sum of the live rows, and repairs it.
 
 use slipway_core::{Error, UserId};
 use tokio_postgres::types::Type;
@@ -9,15 +9,16 @@ use crate::files::value;
 /// A user whose usage is not the sum of the live rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UsageDrift {
-    /// Who.
+    /// The user's id.
     pub user: String,
-    /// How many files too many the usage has, or too few.
+    /// The number of files by which the usage exceeds the sum. Negative if it is too low.
     pub files: i64,
-    /// How many bytes.
+    /// The number of bytes by which the usage exceeds the sum. Negative if it is too low.
     pub bytes: i64,
 }
 
-/// One snapshot of both tables: whoever changes a row changes the usage in the same transaction.
+/// Reads both tables in one snapshot. This is exact, because every transaction that changes a row
+/// also updates the usage.
 const DRIFT: &str = "\
 SELECT w.user_id,
        coalesce(u.files, 0) - sums.files AS files, coalesce(u.bytes, 0) - sums.bytes AS bytes
@@ -34,11 +35,13 @@ INSERT INTO user_usage (user_id, files, bytes)
 SELECT user_id, 0, 0 FROM unnest($1::text[]) AS w (user_id) ORDER BY user_id COLLATE \"C\"
 ON CONFLICT (user_id) DO NOTHING";
 
-/// Whoever records or deletes a file of theirs now waits here, with its own row not yet to be seen.
+/// Blocks other transactions that record or delete a file of these users. Their own rows are not
+/// visible yet.
 const LOCK: &str = "\
 SELECT user_id FROM user_usage WHERE user_id = ANY($1) ORDER BY user_id FOR UPDATE";
 
-/// A quota that the true sum is over cannot stand; the next upload that grows the sum writes it again.
+/// Clears a quota that the true sum exceeds. The next upload that increases the sum writes the
+/// quota again.
 const REPAIR: &str = "\
 UPDATE user_usage AS u SET
     files = sums.files, bytes = sums.bytes,
@@ -49,17 +52,18 @@ FROM unnest($1::text[]) AS w (user_id) CROSS JOIN LATERAL (
 ) AS sums
 WHERE u.user_id = w.user_id COLLATE \"C\"";
 
-/// Who has a usage, and whether it is that of nothing: such a user is not met by a walk over keys.
+/// Lists users with a usage. `suspect` marks a user with a nonzero usage and without a live row,
+/// because a walk over keys does not visit such a user.
 const USERS: &str = "\
 SELECT u.user_id,
        (u.files <> 0 OR u.bytes <> 0) AND NOT EXISTS (
            SELECT FROM s3_files AS f WHERE f.user_id = u.user_id AND f.deleted_at IS NULL) AS suspect
 FROM user_usage AS u WHERE u.user_id > $1 ORDER BY u.user_id LIMIT $2";
 
-/// What is left of users when `s3_files` was emptied behind our back.
+/// Deletes all usage rows after `s3_files` was emptied outside this program.
 const FORGET: &str = "DELETE FROM user_usage WHERE NOT EXISTS (SELECT FROM s3_files)";
 
-/// What is left of a user of whom there is nothing else.
+/// Deletes the zero usage of a user without rows in `s3_files`.
 const FORGET_USER: &str = "\
 DELETE FROM user_usage
 WHERE user_id = $1 AND files = 0 AND bytes = 0 AND NOT EXISTS (SELECT FROM s3_files WHERE user_id = $1)";
@@ -72,7 +76,7 @@ SELECT EXISTS (SELECT FROM s3_files WHERE user_id = $1)
 const STEP: &str = "auditing usage";
 
 impl Db {
-    /// Those of `users` whose usage is not the sum of their live rows.
+    /// Returns the entries of `users` whose usage is not the sum of their live rows.
     pub async fn usage_drift(&self, users: &[UserId]) -> Result<Vec<UsageDrift>, Error> {
         let users: Vec<&str> = users.iter().map(UserId::as_str).collect();
         let rows = self
@@ -90,7 +94,7 @@ impl Db {
             .collect()
     }
 
-    /// Whether any table has a row of `user`, tombstones included.
+    /// Returns whether any table has a row of `user`, tombstones included.
     pub async fn knows_user(&self, user: &UserId) -> Result<bool, Error> {
         let rows = self
             .run_maintain(&[(KNOWS, &[(&user.as_str(), Type::TEXT)])])
@@ -100,7 +104,7 @@ impl Db {
             .map_or(Ok(false), |row| value(row, "known", STEP))
     }
 
-    /// Makes the usage of these users the sum of their live rows, whatever happens at the same time.
+    /// Sets the usage of these users to the sum of their live rows. Safe under concurrent changes.
     pub async fn repair_usage(&self, drifted: &[UsageDrift]) -> Result<(), Error> {
         let users: Vec<&str> = drifted.iter().map(|drift| drift.user.as_str()).collect();
         let params: &[_] = &[(&users as _, Type::TEXT_ARRAY)];
@@ -110,7 +114,8 @@ impl Db {
         Ok(())
     }
 
-    /// At most `limit` users that have a usage, after `after`, and whether theirs is that of nothing.
+    /// Returns at most `limit` users with a usage, after `after`. The flag is true if the usage is
+    /// not zero and the user has no live row.
     pub async fn users_after(&self, after: &str, limit: u32) -> Result<Vec<(UserId, bool)>, Error> {
         let rows = self
             .run_maintain(&[(
@@ -128,7 +133,7 @@ impl Db {
             .collect()
     }
 
-    /// Forgets `user`, of whom there is no row any more, not even a tombstone.
+    /// Deletes the usage of `user`, who must have no rows left, not even a tombstone.
     pub async fn forget_user(&self, user: &UserId) -> Result<(), Error> {
         self.run_maintain(&[(FORGET_USER, &[(&user.as_str(), Type::TEXT)])])
             .await
@@ -136,7 +141,7 @@ impl Db {
         Ok(())
     }
 
-    /// Forgets everybody's usage, if there is no row at all.
+    /// Deletes the usage of all users if `s3_files` is empty.
     pub async fn forget_usage_of_nothing(&self) -> Result<(), Error> {
         self.run_maintain(&[(FORGET, &[])])
             .await

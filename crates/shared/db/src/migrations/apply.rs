@@ -1,4 +1,5 @@
-//! Applying what is missing, one at a time, under a lock that lasts as long as its transaction.
+//! Applies the missing migrations, one at a time, under a lock that lasts as long as its
+//! transaction.
 
 use std::time::Duration;
 
@@ -12,10 +13,10 @@ use crate::Db;
 use crate::failure::Failure;
 use crate::session::Session;
 
-/// Longer than anybody waits for a deployment; a lock that somebody else holds ends earlier.
+/// Longer than any deployment waits. A wait for another session's lock ends earlier.
 const LIMIT: Duration = Duration::from_mins(10);
 
-/// What has been applied, and what has not.
+/// The applied and the missing migrations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
     /// In the order of their versions.
@@ -46,7 +47,8 @@ CREATE TABLE IF NOT EXISTS slipway_migrations (
     applied_at timestamptz NOT NULL DEFAULT now()
 )";
 
-/// The login must be able to take the roles. From Postgres 16 on a role's maker may grant it, but not yet take it.
+/// The login must be able to SET ROLE to both roles. From Postgres 16 on, the creator of a role may
+/// grant it, but cannot SET ROLE to it yet.
 const GRANT_ROLES: &str = "\
 DO $$
 DECLARE
@@ -69,7 +71,8 @@ const APPLIED: &str = "SELECT version, name, checksum FROM slipway_migrations OR
 const RECORD: &str = "INSERT INTO slipway_migrations (version, name, checksum) VALUES ($1, $2, $3)";
 
 impl Db {
-    /// Applies what is missing, and answers the names of what was applied. Safe to run twice, also at once.
+    /// Applies the missing migrations, and returns the names of those that it applied. Safe to run
+    /// twice, also concurrently.
     pub async fn migrate(&self) -> Result<Vec<&'static str>, MigrateError> {
         let session = self.direct_session().await?;
         let mut applied = Vec::new();
@@ -88,7 +91,7 @@ impl Db {
         }
     }
 
-    /// What has been applied, without changing anything.
+    /// Returns the status of all migrations, without changing anything.
     pub async fn migration_status(&self) -> Result<Status, MigrateError> {
         let session = self.direct_session().await?;
         within(async {
@@ -124,7 +127,7 @@ impl Db {
     }
 }
 
-/// Applies the next migration; none is missing when this answers none.
+/// Applies the next migration. Returns `None` if none is missing.
 async fn step(client: &Client) -> Result<Option<&'static Migration>, MigrateError> {
     begin(client).await?;
     let version = applied(client).await?;
@@ -142,7 +145,7 @@ async fn step(client: &Client) -> Result<Option<&'static Migration>, MigrateErro
         apply(client, migration).await?;
     }
     if next.is_none() {
-        // Every time, since the login may be another than the one that made the roles.
+        // Every time, because the login may differ from the one that created the roles.
         execute(client, "granting the roles", GRANT_ROLES).await?;
     }
     execute(client, "committing", "COMMIT").await?;
@@ -166,7 +169,8 @@ async fn apply(client: &Client, migration: &Migration) -> Result<(), MigrateErro
     Ok(())
 }
 
-/// The newest version in the database; fails if it is not what this program would have made.
+/// The newest version in the database. Fails if it differs from what this program would have
+/// created.
 pub(crate) async fn applied(client: &Client) -> Result<i32, MigrateError> {
     let failed = |error| MigrateError::database("reading slipway_migrations", error);
     let mut newest = 0;

@@ -1,15 +1,15 @@
-//! Why the schema was left as it is, in words that say what to do.
+//! The errors of migrations, each with a message that says how to fix it.
 
 use std::fmt;
 
 use crate::failure::Failure;
 
-/// Why migrating stopped. What was applied before stays.
+/// The reason why migrating stopped. Migrations that were applied before stay applied.
 #[derive(Debug)]
 pub enum MigrateError {
     /// Postgres did not answer, or refused a step.
     Database {
-        /// What was being done.
+        /// The step that failed.
         step: String,
         /// Why it failed.
         reason: String,
@@ -27,23 +27,23 @@ pub enum MigrateError {
     Newer {
         /// The newest version in the database.
         version: i32,
-        /// The newest that this program knows.
+        /// The newest version that this program contains.
         known: i32,
     },
-    /// There is no table of a tutorial to import.
+    /// There is no tutorial table to import.
     NothingToImport,
     /// The login may neither make the two roles nor grant them to itself.
     Roles {
-        /// What was being done, and what Postgres said.
+        /// The step that failed, and the error of Postgres.
         said: String,
         /// The login.
         login: String,
-        /// Whether the roles have to be made, too.
+        /// Whether the roles must also be created.
         missing: bool,
     },
     /// It stopped at a later migration than the first that was missing.
     Stopped {
-        /// What was applied before, and stays.
+        /// The migrations that were applied before, and stay applied.
         applied: Vec<&'static str>,
         /// Why it stopped.
         why: Box<MigrateError>,
@@ -51,11 +51,12 @@ pub enum MigrateError {
 }
 
 impl MigrateError {
-    /// The same error, with the way out where `login` lacks CREATEROLE.
+    /// The same error, with instructions if `login` lacks CREATEROLE.
     pub(super) fn explained(self, login: &str) -> Self {
         match self {
-            // Only what is done with roles is refused in these words: "permission denied to create role", "must have
-            // admin option on role", and from Postgres 16 on "permission denied to grant role".
+            // Postgres uses these messages only for statements about roles: "permission denied to
+            // create role", "must have admin option on role", and from Postgres 16 on "permission
+            // denied to grant role".
             Self::Database { step, reason }
                 if reason.starts_with("42501") && reason.contains("role") =>
             {
@@ -69,7 +70,8 @@ impl MigrateError {
         }
     }
 
-    /// The same error, after `applied`. A database that is ahead stays [`Self::Newer`], which callers match.
+    /// The same error, after `applied`. A database that is ahead stays [`Self::Newer`], which
+    /// callers match.
     pub(super) fn after(self, applied: Vec<&'static str>) -> Self {
         if applied.is_empty() || matches!(self, Self::Newer { .. }) {
             return self;

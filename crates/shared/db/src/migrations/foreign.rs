@@ -1,10 +1,10 @@
-//! Whose `s3_files` is it? Tutorials make one of the same name.
+//! Classifies an existing table `s3_files`, because tutorials create a table of the same name.
 
 use tokio_postgres::Client;
 
 use super::MigrateError;
 
-/// What stands where our table belongs.
+/// The kind of table that has the name of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
     Nothing,
@@ -18,7 +18,7 @@ SELECT coalesce(string_agg(a.attname || ' ' || format_type(a.atttypid, NULL), ',
 FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid
 WHERE c.oid = to_regclass('s3_files') AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped";
 
-/// What every version of our table has.
+/// The columns that every version of our table has.
 const OURS: [&str; 5] = [
     "id uuid",
     "object_key text",

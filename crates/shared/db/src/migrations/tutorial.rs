@@ -1,15 +1,17 @@
-//! Imports the rows of an `s3_files` table from a tutorial (`id SERIAL PRIMARY KEY, object_key, file_url, user_id,
-//! upload_timestamp`).
+//! Imports the rows of an `s3_files` table from a tutorial (`id SERIAL PRIMARY KEY, object_key,
+//! file_url, user_id, upload_timestamp`).
 //!
-//! Such a row cannot be converted. Its key does not contain its owner and its id, and the size, ETag and type of the
-//! object are unknown: a row made up from it would violate the invariants. The bucket is the truth here, so the import
-//! copies the objects:
+//! Such a row cannot be converted. Its key does not contain its owner and its id, and the size,
+//! ETag and type of the object are unknown. A row with invented values would violate the
+//! invariants. The bucket is the source of truth, so the import copies the objects:
 //!
-//! 1. The table is renamed to `s3_files_tutorial` and stays readable. Our table is created next to it.
-//! 2. Each row gets the id (a UUIDv7 of its `upload_timestamp`, so that lists keep their order) and the key that its object
-//!    will have, in two new columns, `slipway_id` and `slipway_key`.
-//! 3. `migrate --tutorial-copies BUCKET` prints the copy to make in S3 for each row that has none yet. A copied
-//!    object is recorded like any other, from what S3 says of it: by its event, or by `maintain`.
+//! 1. The table is renamed to `s3_files_tutorial` and stays readable. Our table is created next to
+//!    it.
+//! 2. Each row gets the id (a UUIDv7 of its `upload_timestamp`, so that lists keep their order) and
+//!    the key that its object will have, in two new columns, `slipway_id` and `slipway_key`.
+//! 3. `migrate --tutorial-copies BUCKET` prints the copy to make in S3 for each row that has none
+//!    yet. A copied object is recorded like any other, from S3's description of it: by its event,
+//!    or by `maintain`.
 //!
 //! Every step can be repeated. The old objects and rows stay until their owner removes them.
 
@@ -29,7 +31,8 @@ use crate::Db;
 pub struct TutorialImport {
     /// The number of rows.
     pub rows: i64,
-    /// The number of rows whose user or name cannot be part of a key (empty, too long, control characters).
+    /// The number of rows whose user or name cannot be part of a key (empty, too long, control
+    /// characters).
     pub without_key: i64,
 }
 
@@ -89,7 +92,8 @@ WHERE t.slipway_key IS NOT NULL AND t.slipway_id > $1
 ORDER BY t.slipway_id LIMIT 1000";
 
 impl Db {
-    /// Renames the tutorial's table, creates ours, and assigns each old row the key that its object will have.
+    /// Renames the tutorial's table, creates ours, and assigns each old row the key that its object
+    /// will have.
     pub async fn import_tutorial_table(&self) -> Result<TutorialImport, MigrateError> {
         let session = self.direct_session().await?;
         let client = &session.client;
@@ -116,7 +120,8 @@ impl Db {
         .await
     }
 
-    /// The next copies to make in S3, after the one to `after`: at most 1000, and none when all are recorded.
+    /// Returns the next copies to make in S3, after the copy to `after`: at most 1000, and none
+    /// when all are recorded.
     pub async fn tutorial_copies(
         &self,
         after: Option<FileId>,

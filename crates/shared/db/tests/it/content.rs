@@ -1,4 +1,4 @@
-//! What is known of a file's bytes: their type, and what a scanner said of them.
+//! The detected type and the scan result of a file's bytes.
 
 use slipway_core::{FileName, ObjectKey, ScanStatus, StoredObject};
 use slipway_db::maintain::NewFile;
@@ -35,14 +35,14 @@ async fn the_type_goes_with_the_bytes() {
     let html = Some("text/html");
     for (etag, second, detected, expected) in [
         ("a", 1, html, html),
-        // The same bytes again, by somebody who does not look at them.
+        // The same bytes again, recorded without detection.
         ("a", 1, None, html),
         ("a", 2, None, html),
-        // Others.
+        // Other bytes.
         ("b", 3, Some("image/png"), Some("image/png")),
         ("c", 4, None, None),
         ("d", 5, html, html),
-        // News that come late.
+        // An event that arrives late.
         ("b", 3, Some("image/png"), html),
     ] {
         let _ = record(&db, &of_type(object(&key, 5, etag, second), detected)).await;
@@ -71,7 +71,7 @@ async fn many_at_once_have_their_types() {
     }
 }
 
-/// Of any two words on the same bytes the same one stays, whichever came first.
+/// Of any two results for the same bytes the same one is kept, in either order.
 #[tokio::test]
 async fn the_order_of_verdicts_makes_no_difference() {
     let database = database();
@@ -118,7 +118,7 @@ async fn a_verdict_is_on_the_bytes_of_its_etag() {
     let _ = record(&db, &object(&key, 5, "a", 1)).await;
     let _ = record(&db, &object(&key, 5, "a", 2)).await;
     assert_eq!(known(&db, &key).await.1, Some(clean));
-    // Others have not been scanned, whatever was said of the first, even a threat.
+    // Other bytes have not been scanned, whatever the result for the first ones was, even a threat.
     assert_eq!(set(&db, &key, "a", ScanStatus::Threats).await, Scanned::Set);
     let Recorded::Updated(row) = record(&db, &object(&key, 5, "b", 3)).await else {
         panic!("updated");
@@ -132,14 +132,15 @@ async fn a_verdict_is_on_the_bytes_of_its_etag() {
     let threats = ScanStatus::Threats;
     assert_eq!(set(&db, &other, "b", threats).await, Scanned::Stale);
     assert_eq!(known(&db, &key).await.1, Some(clean));
-    // Nor is there anything to say of a file that is deleted.
+    // A deleted file accepts no scan result either.
     db.delete_files(&user("alice"), &[key.id()])
         .await
         .expect("deleted");
     assert_eq!(set(&db, &key, "b", threats).await, Scanned::Stale);
 }
 
-/// With key and owner made to fit anything on the way to the server, what is left is row-level security.
+/// The conditions on key and owner are rewritten to match any row on the way to the server. Only
+/// row-level security is left.
 #[tokio::test]
 async fn nobody_speaks_of_anothers_file() {
     let database = database();
@@ -158,7 +159,7 @@ async fn nobody_speaks_of_anothers_file() {
     assert_eq!(set(&db, &mine, "a", threats).await, Scanned::Stale);
     assert!(proxy.rewrites() >= 1, "the statement was changed");
     assert_eq!(known(&database.db(), &theirs).await.1, None);
-    // The same statement does reach one's own file.
+    // The same statement does change the caller's own file.
     let bobs = FileName::parse("a.txt").expect("a name");
     let bobs = ObjectKey::new(user("bob"), theirs.id(), &bobs);
     assert_eq!(set(&db, &bobs, "a", threats).await, Scanned::Set);

@@ -1,4 +1,4 @@
-//! Deleting: at once, for good, one's own only.
+//! Deleting: at once, permanently, and only the caller's own files.
 
 use slipway_core::{FileId, Tombstone};
 use slipway_db::{Db, FileState, Usage};
@@ -57,7 +57,8 @@ async fn a_thousand_at_once() {
     assert_eq!(checked_usage(&database, "alice").await, Usage::default());
 }
 
-/// Overlapping batches in opposite orders: each file is reported by exactly one call, and nothing deadlocks.
+/// Overlapping batches in opposite orders: each file is reported by exactly one call, and nothing
+/// deadlocks.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn concurrent_deletes_share_the_files_out() {
     let database = database();
@@ -81,9 +82,9 @@ async fn concurrent_deletes_share_the_files_out() {
     assert_eq!(checked_usage(&database, "alice").await, Usage::default());
 }
 
-/// A delete moves the row within its indexes while an overwrite looks for it there: the overwrite must neither fail
-/// nor bring the file back. A look into one index may miss the row then, and Postgres reports the key as a duplicate of
-/// the other; that costs a retry.
+/// A delete moves the row within its indexes while an overwrite looks it up there. The overwrite
+/// must neither fail nor restore the file. A lookup in one index may then miss the row, and
+/// Postgres reports the key as a duplicate in the other index. That costs a retry.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_overwrite_and_a_delete_that_meet_end_in_a_tombstone() {
     let database = database();

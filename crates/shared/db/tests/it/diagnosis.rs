@@ -1,10 +1,10 @@
-//! What is wrong with a database is found by name, and what is well is not complained about.
+//! A faulty database is reported by the name of its fault, and a healthy one has no findings.
 
 use slipway_db::diagnosis::State;
 use slipway_db::{Config, Db};
 use slipway_testkit::{TcpFault, TcpProxy, TestDatabase, database, empty_database};
 
-/// What is wrong at `url`.
+/// The faults of the database at `url`.
 async fn faults(url: &str) -> Vec<&'static str> {
     let config = Config::parse("DATABASE_URL", url).expect("a URL");
     let findings = Db::new(config).expect("no TLS").diagnose().await;
@@ -106,7 +106,8 @@ async fn tables_without_row_security_are_named() {
     assert_eq!(faults(&database.url()).await, ["row_security_off"]);
 }
 
-/// Providers make a database read-only when its disk is full, and some say so by this setting alone.
+/// Providers make a database read-only when its disk is full, and some signal it by this setting
+/// alone.
 #[tokio::test]
 async fn a_database_that_takes_no_writes_is_named() {
     let database = database();
@@ -118,7 +119,7 @@ async fn a_database_that_takes_no_writes_is_named() {
     assert_eq!(faults(&database.url()).await, ["database_read_only"]);
 }
 
-/// What Postgres says when it cannot make a table longer.
+/// The error of Postgres when it cannot extend a table.
 #[tokio::test]
 async fn a_full_disk_is_named_although_everything_can_be_read() {
     let full = "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS

@@ -14,10 +14,10 @@ const SHORT: Limits = Limits {
     call: Duration::from_millis(1200),
 };
 
-/// Longer than a call with those limits takes on any machine, and shorter than the limits that it has by default.
+/// Longer than a call with those limits takes on any machine, and shorter than the default limits.
 const LONG: Duration = Duration::from_secs(10);
 
-/// What `attempt` returns once it succeeds.
+/// Retries `attempt` until it returns a value.
 async fn eventually<T>(mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
     loop {
         if let Some(value) = attempt().await {
@@ -40,7 +40,7 @@ async fn proxied(database: &TestDatabase) -> (TcpProxy, Db) {
     (proxy, db)
 }
 
-/// The server has committed, and nobody heard it.
+/// The server has committed, but the response was lost.
 const COMMITTED: TcpFault = TcpFault::LoseResponse(b"COMMIT\0");
 
 #[tokio::test]
@@ -95,7 +95,8 @@ async fn a_refusal_whose_answer_was_lost_refuses_still() {
     let database = database();
     let (proxy, db) = proxied(&database).await;
     let object = object(&key("alice"), 5, "a", 1);
-    // The first COMMIT is that of the record, which the CHECK has undone; lose that of the tombstone.
+    // The first COMMIT is that of the record, which the CHECK rolled back. Lose the response to the
+    // COMMIT of the tombstone.
     proxy.set(COMMITTED);
     let recorded = db
         .record_file(&object, &HERE, Some(1), None)
@@ -124,7 +125,7 @@ async fn a_blackhole_ends_by_the_deadline_and_leaves_no_trace() {
     let database = database();
     let proxy = TcpProxy::start(database.server().port()).await;
     let db = through(&proxy, &database, SHORT).await;
-    // Around the proxy and without its limits, which a busy machine may exceed.
+    // Connects without the proxy and without the short limits, which a busy machine may exceed.
     let row = file(&database.db(), "alice", 5).await;
     proxy.set(TcpFault::Blackhole);
     let begun = Instant::now();
@@ -164,7 +165,8 @@ async fn a_slow_network_is_only_slow() {
     proxy.set(TcpFault::Delay(Duration::from_millis(100)));
     let begun = Instant::now();
     let _ = file(&db, "alice", 5).await;
-    // There and back once. That it is not twice is counted on the wire, by `trips` in crates/tests/processes.
+    // The minimum is one round trip. `trips` in crates/tests/processes counts on the wire that
+    // there is not a second one.
     assert!(
         begun.elapsed() >= Duration::from_millis(200),
         "{:?}",
@@ -180,7 +182,7 @@ async fn who_does_not_let_us_in_is_unavailable() {
     let db = through(&proxy, &database, SHORT).await;
     let error = db.usage(&user("alice")).await.expect_err("refused");
     assert_eq!(error.code(), Code::Unavailable, "{error}");
-    // No port at all.
+    // Not a listening port.
     let nobody = slipway_emulators::postgres::free_port().expect("a port");
     let url = format!("postgres://postgres:secret@127.0.0.1:{nobody}/x");
     let db = Db::new(Config::parse("DATABASE_URL", &url).expect("a URL")).expect("a database");
@@ -264,7 +266,7 @@ async fn a_lock_that_is_not_let_go_ends_by_the_deadline_also_on_the_server() {
         "it waited once, and kept its connection"
     );
     let waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
-    // Its backend gives up by the limit that it was told.
+    // The backend ends by the time limit from the settings.
     eventually(async || {
         let waiting = holder.query(waiting, &[]).await.expect("looked");
         waiting.is_empty().then_some(())

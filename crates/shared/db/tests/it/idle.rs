@@ -1,4 +1,4 @@
-//! A connection that died while nobody looked is noticed before it is used.
+//! A connection that died while it was idle is detected before it is used.
 
 use std::thread;
 
@@ -44,8 +44,9 @@ async fn a_cut_or_half_closed_connection_is_replaced() {
     }
 }
 
-/// As after a freeze: the server has hung up, and our tasks have not run since. Nothing is sent into the void,
-/// so this needs no retry; `is_closed` alone would not have seen it.
+/// As after a freeze: the server has closed the connection, and the client's tasks have not run
+/// since. Nothing is sent into the dead socket, so no retry is needed. `is_closed` alone would not
+/// have detected it.
 #[tokio::test]
 async fn a_connection_that_ended_while_we_were_frozen_is_not_used() {
     let database = database();

@@ -1,4 +1,4 @@
-//! Lists: newest first and by name, page by page, bounded in what they look at.
+//! Lists: newest first and by name, page by page, with a bounded number of examined rows.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -84,7 +84,8 @@ async fn a_prefix_of_the_type_in_any_case() {
     assert_eq!(pages(&db, Some("a\0"), 5).await, [[]]);
 }
 
-/// A filtered page ends after 10,000 rows, wherever the matches are, and says where to go on.
+/// A filtered page ends after 10,000 rows, wherever the matches are, and returns the position of
+/// the next page.
 #[tokio::test]
 async fn a_filtered_page_looks_at_ten_thousand_rows() {
     let database = database();
@@ -125,7 +126,7 @@ async fn a_filtered_page_looks_at_ten_thousand_rows() {
         assert_eq!(listed.next.is_none(), found == [oldest]);
         page.after = listed.next;
     }
-    // A search calls for no more names than that.
+    // A search reads no more names than that.
     let mut page = Page {
         limit: 50,
         ..Page::default()
@@ -145,7 +146,8 @@ async fn a_filtered_page_looks_at_ten_thousand_rows() {
     }
 }
 
-/// A common word ends the search after its first step, and the next page continues behind the last match.
+/// A common word ends the search after its first step, and the next page continues after the last
+/// match.
 #[tokio::test]
 async fn a_search_ends_when_its_page_is_full() {
     let database = database();

@@ -1,4 +1,4 @@
-//! Migrations: once each, in order, and never over somebody else's table.
+//! Migrations run once each, in order, and never over a foreign table.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ async fn many_at_once_apply_each_once() {
     assert_eq!(counts.iter().sum::<usize>(), MIGRATIONS.len());
 }
 
-/// What was applied may be applied again: by a restore without its history, say.
+/// An applied migration may be applied again, for example after a restore without its history.
 #[tokio::test]
 async fn everything_can_be_run_again() {
     let database = database();
@@ -89,7 +89,8 @@ async fn until_waiting(admin: &Client, many: i64) {
         .expect("somebody waits");
 }
 
-/// Who waits to record has begun to read: a migration that made an index and then dropped one would wait for it in turn.
+/// A transaction that waits to record already holds a lock from reading. A migration that created
+/// one index and then dropped another would wait for it in turn.
 #[tokio::test]
 async fn an_index_is_replaced_while_files_are_recorded() {
     let database = database();
@@ -111,7 +112,8 @@ async fn an_index_is_replaced_while_files_are_recorded() {
     let _ = recorded.await.expect("recorded");
 }
 
-/// What docs/postgres.md tells an administrator of a large table to run before the upgrade.
+/// Runs the statements that docs/postgres.md gives to an administrator of a large table before the
+/// upgrade.
 #[tokio::test]
 async fn an_index_that_was_created_by_hand_is_found_and_a_broken_one_refused() {
     const NAMES: &str = "s3_files_user_id_file_name_id";
@@ -182,7 +184,7 @@ async fn a_newer_database_is_refused_by_name() {
         error.contains("version 99") && error.contains(&format!("up to {}", MIGRATIONS.len())),
         "{error}"
     );
-    // Functions go on: expanding never breaks the code that runs.
+    // Functions still work: expanding never breaks the running code.
     let _ = file(&database.db(), "alice", 5).await;
 }
 
@@ -208,7 +210,7 @@ async fn somebody_elses_table_is_left_alone() {
     }
 }
 
-/// A statement on a database that was never migrated says what to do.
+/// A statement on a database without migrations returns an error that says what to do.
 #[tokio::test]
 async fn a_missing_schema_is_named_in_the_log() {
     let database = empty_database();
@@ -237,7 +239,7 @@ async fn administer(server: &Postgres, sql: &str) {
     let _ = connection.await;
 }
 
-/// The SQL that an error tells an administrator to run.
+/// The SQL that an error recommends to an administrator.
 fn told(error: &MigrateError) -> String {
     let text = error.to_string();
     text.lines()
@@ -245,7 +247,7 @@ fn told(error: &MigrateError) -> String {
         .collect()
 }
 
-/// As where a company's administrators make all roles: a login that owns its database, and no more.
+/// As in a company whose administrators create all roles: the login only owns its database.
 #[tokio::test]
 async fn a_login_without_createrole_is_told_the_way_and_the_way_works() {
     // Its own server: the roles belong to the whole cluster.
@@ -274,7 +276,8 @@ async fn a_login_without_createrole_is_told_the_way_and_the_way_works() {
         "{error}"
     );
 
-    // Another login has created them: all migrations are applied, and this login cannot take the roles.
+    // Another login has created the roles: all migrations are applied, and this login cannot use
+    // the roles.
     let roles = "CREATE ROLE slipway_app NOLOGIN; CREATE ROLE slipway_maintain NOLOGIN";
     administer(&server, roles).await;
     let error = db("second").migrate().await.expect_err("it may not");
@@ -294,7 +297,7 @@ async fn a_login_without_createrole_is_told_the_way_and_the_way_works() {
     assert!(db("second").migrate().await.expect("migrated").is_empty());
     let _ = file(&db("second"), "alice", 5).await;
 
-    // And the first way, from nothing.
+    // The first way again, on an empty database.
     administer(
         &server,
         "DROP DATABASE second WITH (FORCE); DROP ROLE slipway_app; DROP ROLE slipway_maintain",

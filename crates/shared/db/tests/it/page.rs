@@ -1,4 +1,4 @@
-//! What `docs/postgres.md` tells an administrator to run.
+//! The statements that `docs/postgres.md` gives to an administrator.
 
 use slipway_testkit::database;
 

@@ -1,4 +1,5 @@
-//! Through `PgBouncer` in transaction mode, where each transaction may have another server connection.
+//! Runs through `PgBouncer` in transaction mode, where each transaction may use another server
+//! connection.
 
 use slipway_db::{Config, Db, Usage};
 use slipway_testkit::{PgBouncer, database, skips};
@@ -48,7 +49,7 @@ async fn many_users_share_two_connections_and_nothing_leaks() {
         );
         let _ = checked_usage(&database, &format!("user{client}")).await;
     }
-    // Also the migrations, where nobody has a direct URL.
+    // Migrations must work too, because a deployment may have no direct URL.
     let db = Db::new(Config::parse("DATABASE_URL", &url).expect("a URL")).expect("a database");
     assert!(db.migrate().await.expect("migrated").is_empty());
 }

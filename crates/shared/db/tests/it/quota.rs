@@ -1,4 +1,4 @@
-//! The quota: exact at the record step, and never in the way of less.
+//! The quota: exact at the record step, and never an obstacle to smaller usage.
 
 use slipway_core::{StoredObject, Tombstone};
 use slipway_db::{Db, FileState, Recorded, Usage};
@@ -161,7 +161,7 @@ async fn a_quota_can_be_raised_and_taken_away() {
     );
 }
 
-/// Two hundred uploads at once for room of fifty: exactly fifty fit.
+/// Two hundred concurrent uploads with room for fifty: exactly fifty fit.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_quota_is_exact_under_concurrency() {
     let database = database();

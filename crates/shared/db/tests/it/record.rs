@@ -72,7 +72,7 @@ async fn the_same_bytes_again_keep_an_upload_in_between_out() {
     let Recorded::Updated(row) = record(&db, &object(&key, 5, "a", 3)).await else {
         panic!("its time moves");
     };
-    // Its HEAD was made between the two, and its news comes last.
+    // Its HEAD was made between the two, and its event arrives last.
     let late = record(&db, &object(&key, 9, "b", 2)).await;
     assert_eq!(late, Recorded::Unchanged(row));
     assert_eq!(
@@ -173,7 +173,7 @@ async fn what_was_accepted_is_not_refused_later() {
         .await
         .expect("kept");
     assert_eq!(kept, Recorded::Unchanged(row));
-    // Or the news of a refused upload comes after that of a later, accepted one.
+    // The event of a refused upload arrives after that of a later, accepted one.
     let Recorded::Updated(row) = record(&db, &new).await else {
         panic!("updated");
     };
@@ -234,8 +234,8 @@ async fn a_live_file_is_refused_only_for_more_bytes_or_another_type() {
     }
 }
 
-/// A deployment that was failed over to another bucket, or has another public URL: one statement,
-/// and no second look.
+/// A deployment that failed over to another bucket, or has another public URL: one statement,
+/// without a second HEAD.
 #[tokio::test]
 async fn a_row_that_names_another_place_is_corrected() {
     let database = database();
@@ -259,7 +259,7 @@ async fn a_row_that_names_another_place_is_corrected() {
         let found: (&str, &str) = (row.get(0), row.get(1));
         assert_eq!(found, (there.bucket, there.file_url));
     }
-    // Another object of the same second is still looked at again before it is believed.
+    // Another object of the same second still needs another HEAD before it is recorded.
     let other = object(&file.key, 5, "b", 1);
     let stale = record(&db, &other).await;
     assert!(matches!(stale, Recorded::Stale(_)), "{stale:?}");
@@ -297,7 +297,7 @@ async fn a_row_without_an_object_is_forgotten_once() {
     let Recorded::Created(seen) = record(&db, &object(&key, 5, "a", 1)).await else {
         panic!("created");
     };
-    // It was uploaded anew after it was found missing.
+    // It was uploaded again after it was found missing.
     let Recorded::Updated(now) = record(&db, &object(&key, 6, "b", 2)).await else {
         panic!("updated");
     };

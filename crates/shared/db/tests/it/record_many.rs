@@ -1,4 +1,4 @@
-//! The record step for many files decides for each as the one for a single file does.
+//! The record step for many files decides for each file as the record step for one file does.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use slipway_testkit::database;
 
 use crate::support::{HERE, checked_usage, key, object, user};
 
-/// What happens to a file.
+/// One operation on a file.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each happens or not, whatever the others do"
@@ -35,8 +35,8 @@ struct Op {
     deleted: bool,
 }
 
-/// Most objects differ from the one before in little or nothing, because that is where the statements
-/// compare most.
+/// Most objects differ from the previous one in little or nothing, because the statements have most
+/// of their comparisons for that case.
 fn op() -> impl Strategy<Value = Op> {
     let some = || prop::bool::weighted(0.3);
     let rare = || prop::bool::weighted(0.1);
@@ -98,7 +98,7 @@ impl Op {
     }
 }
 
-/// What became of a file, without what differs between two owners.
+/// The result for a file, without the fields that differ between two owners.
 fn outline(recorded: &Recorded) -> String {
     let (what, row) = match recorded {
         Recorded::Created(row) => ("created", row),

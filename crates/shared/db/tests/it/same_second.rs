@@ -1,4 +1,4 @@
-//! Two uploads in one second: S3's clock does not tell which is the later one, S3 itself does.
+//! Two uploads in one second: the later one is unknown from S3's clock, and known from S3 itself.
 
 use slipway_core::{ObjectKey, StoredObject, Tombstone};
 use slipway_db::{Db, Recorded, Usage};
@@ -16,7 +16,7 @@ async fn another_etag_of_the_same_second_asks_for_another_look() {
     };
     let other = object(&key, 7, "b", 1);
     assert_eq!(record(&db, &other).await, Recorded::Stale(row.clone()));
-    // S3 was asked again, after the row was seen, and says the same: so it is the later one.
+    // A HEAD after the row was read reports the same object, so that object is the later one.
     let again = db
         .record_file(&other, &HERE, None, Some(&row))
         .await
@@ -70,7 +70,8 @@ async fn other_metadata_or_another_rule_asks_for_another_look() {
     }
 }
 
-/// A copy onto itself keeps the `ETag` of an object that was sent whole, and may fall into the second of its upload.
+/// A copy onto itself keeps the `ETag` of an object that was uploaded in a single PUT, and may
+/// happen in the second of its upload.
 #[tokio::test]
 async fn another_name_or_size_for_the_same_etag_asks_for_another_look() {
     let database = database();
@@ -87,12 +88,12 @@ async fn another_name_or_size_for_the_same_etag_asks_for_another_look() {
         panic!("updated");
     };
     assert_eq!(named.file_name, "renamed.txt");
-    // Who saw the row under its first name does not take the second one away.
+    // A caller that saw the row under its first name must not overwrite the second name.
     let mut third = renamed.clone();
     third.file_name = "third.txt".to_owned();
     let late = db.record_file(&third, &HERE, None, Some(&row)).await;
     assert_eq!(late.expect("answered"), Recorded::Stale(named.clone()));
-    // A size that was changed in the table becomes S3's again, and the usage follows.
+    // A size that was changed in the table is reset to S3's, and the usage follows.
     let larger = object(&key, 6, "a", 1);
     assert_eq!(record(&db, &larger).await, Recorded::Stale(named.clone()));
     let again = db.record_file(&larger, &HERE, None, Some(&named)).await;
@@ -128,7 +129,7 @@ async fn what_s3_says_after_the_row_was_seen_wins_even_if_it_is_older() {
     let Recorded::Created(seen) = record(&db, &object(&key, 5, "a", 2)).await else {
         panic!("created");
     };
-    // A versioned bucket whose newest version was removed has an older one again.
+    // In a versioned bucket, removing the newest version makes an older one current again.
     let back = object(&key, 4, "z", 1);
     assert_eq!(record(&db, &back).await, Recorded::Unchanged(seen.clone()));
     let back = db
@@ -159,7 +160,8 @@ async fn a_refused_upload_of_the_same_second_is_looked_at_again_too() {
     assert_eq!(refused, Recorded::Tombstoned(Tombstone::TooLarge));
 }
 
-/// The last of many uploads in one second is what the row says, whatever order their news comes in.
+/// After many uploads in one second, the row describes the last one, whatever the order of the
+/// events.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_uploads_in_one_second_end_as_what_s3_has() {
     let database = database();
@@ -182,7 +184,7 @@ async fn many_uploads_in_one_second_end_as_what_s3_has() {
     let _ = checked_usage(&database, "alice").await;
 }
 
-/// What a recorder does: look, record, look again while the answer is not sure.
+/// Behaves like a recorder: HEAD, record, and HEAD again while the result is stale.
 async fn look(db: &Db, bucket: &std::sync::Mutex<StoredObject>) {
     let mut seen = None;
     for _ in 0..50 {

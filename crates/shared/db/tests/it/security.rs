@@ -1,4 +1,4 @@
-//! Nobody sees another's rows: by the statements, and by row-level security alone.
+//! Users cannot see each other's rows: by the statements, and by row-level security alone.
 
 use slipway_core::{FileRow, NamePosition};
 use slipway_db::{
@@ -8,7 +8,7 @@ use slipway_testkit::{TcpProxy, TestDatabase, database};
 
 use crate::support::{checked_usage, file, key, object, record, upload, user};
 
-/// Alice lists and searches by name: everything, what Bob's names begin with, and from his files on.
+/// Alice lists and searches by name: all names, the prefixes of Bob's names, and from his files on.
 async fn names_show_nothing_of_bobs(db: &Db, mine: &FileRow, theirs: &FileRow) {
     let alice = user("alice");
     let mut his = object(&key("bob"), 7, "a", 1);
@@ -58,7 +58,7 @@ async fn names_show_nothing_of_bobs(db: &Db, mine: &FileRow, theirs: &FileRow) {
     assert_eq!(gone.expect("deleted").len(), 1);
 }
 
-/// Alice tries everything on Bob's file, on a connection that is the superuser's.
+/// Alice tries every operation on Bob's file, on a connection of the superuser.
 async fn alice_gets_nothing_of_bobs(database: &TestDatabase, db: &Db) {
     let alice = user("alice");
     let mine = file(db, "alice", 5).await;
@@ -117,8 +117,8 @@ async fn users_are_apart() {
     alice_gets_nothing_of_bobs(&database, &database.db()).await;
 }
 
-/// The same with every `WHERE user_id = $1` made true on the way to the server: what is left is row-level
-/// security, on a login that would bypass it.
+/// The same test with every `WHERE user_id = $1` rewritten to a true condition on the way to the
+/// server. Only row-level security is left, on a login that would bypass it.
 #[tokio::test]
 async fn users_are_apart_without_the_where() {
     let database = database();
@@ -150,7 +150,7 @@ async fn nobody_named_sees_nothing() {
             assert!(rows.is_empty(), "{table}");
         }
     }
-    // Where the setting was never made, it is null.
+    // If the setting was never made, it is null.
     let transaction = admin.transaction().await.expect("begins");
     transaction
         .batch_execute("SET LOCAL ROLE slipway_app")
@@ -186,7 +186,8 @@ async fn every_table_has_row_level_security() {
     assert!(open.is_empty(), "{open:?}");
 }
 
-/// As on RDS: the login is no superuser and owns the database; another one has made the roles.
+/// As on RDS: the login is not a superuser and owns the database. Another login has created the
+/// roles.
 #[tokio::test]
 async fn a_login_that_is_no_superuser_will_do() {
     let (_makes_the_roles, database) = (database(), slipway_testkit::empty_database());

@@ -1,4 +1,4 @@
-//! What these tests share: objects as S3 would describe them, and what the table must say.
+//! Shared helpers: objects as S3 would describe them, and the expected contents of the tables.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ use slipway_testkit::TestDatabase;
 use time::{Duration, OffsetDateTime};
 use tracing::instrument::WithSubscriber as _;
 
-/// Where every object of these tests is.
+/// The location of all objects in these tests.
 pub(crate) const HERE: ObjectAddress<'_> = ObjectAddress {
     bucket: "uploads",
     file_url: "https://uploads.example/a",
@@ -60,7 +60,7 @@ pub(crate) async fn file(db: &Db, owner: &str, size: u64) -> FileRow {
     }
 }
 
-/// The usage that is kept, after checking that it is what the rows add up to.
+/// Returns the stored usage, after checking that it equals the sum of the rows.
 pub(crate) async fn checked_usage(database: &TestDatabase, owner: &str) -> Usage {
     let rows = database
         .admin()
@@ -107,7 +107,7 @@ pub(crate) async fn try_add(db: &Db, key: &ObjectKey) -> Result<(), Error> {
     db.add_upload(&upload).await
 }
 
-/// What is logged while `work` runs, from debug on.
+/// Returns the log of `work`, from level debug on.
 pub(crate) async fn logged(work: impl Future<Output = ()>) -> String {
     let lines = Lines::default();
     let writer = lines.clone();

@@ -98,8 +98,8 @@ async fn a_connection_string_of_neons_works_as_pasted() {
     }
 }
 
-/// A server that speaks TLS from the first byte, as Postgres 17 does: the proxy answers no request for it, and wants the
-/// protocol named.
+/// A server that speaks TLS from the first byte, as Postgres 17 does. The proxy does not answer the
+/// client's `SSLRequest`, and requires the protocol name (ALPN).
 #[tokio::test]
 async fn tls_may_begin_without_a_request_for_it() {
     let authority = Authority::new();
@@ -136,8 +136,8 @@ fn certificates_to_trust_are_read_at_init() {
     }
 }
 
-/// Answers "no TLS" and then asks for the password in clear text; returns what it was sent first
-/// and what it was sent after that.
+/// Answers "no TLS" and then requests the password in clear text. Returns the first bytes of the
+/// client and all bytes after them.
 fn impostor(listener: &TcpListener) -> (Vec<u8>, Vec<u8>) {
     const NO_TLS: &[u8] = b"N";
     const CLEAR_TEXT_PASSWORD: &[u8] = b"R\0\0\0\x08\0\0\0\x03";
@@ -145,7 +145,7 @@ fn impostor(listener: &TcpListener) -> (Vec<u8>, Vec<u8>) {
     let mut first = [0; 8];
     stream.read_exact(&mut first).expect("a request for TLS");
     stream.write_all(NO_TLS).expect("an answer");
-    // Both writes fail where the client has hung up, which is what it should do.
+    // Both writes fail if the client has closed the connection, which is the correct behaviour.
     let _ = stream.write_all(CLEAR_TEXT_PASSWORD);
     let mut rest = Vec::new();
     let mut buffer = [0; 1024];
@@ -158,8 +158,8 @@ fn impostor(listener: &TcpListener) -> (Vec<u8>, Vec<u8>) {
     (first.to_vec(), rest)
 }
 
-/// What an impostor learns from a client that was given `options`, at an address that is not
-/// loopback by its number and reaches this machine all the same.
+/// Returns the bytes that an impostor receives from a client with `options`. Its address is not
+/// loopback by its number, but still reaches this machine.
 async fn given_away(options: &str) -> (Vec<u8>, Vec<u8>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     let port = listener.local_addr().expect("its address").port();

@@ -64,7 +64,7 @@ async fn an_import_keeps_every_row_and_plans_its_copy() {
         .await
         .expect("the tutorial's own columns");
     assert_eq!(kept.len(), 5);
-    // Nobody's size is known, so nobody has a file yet.
+    // The sizes are unknown, so no user has a file yet.
     assert_eq!(checked_usage(&database, "alice").await, Usage::default());
 
     let copies = db.tutorial_copies(None).await.expect("copies");

@@ -45,7 +45,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Another size is another `ETag`, so that a step says the same whenever it is taken.
+/// Another size gets another `ETag`, so that a step has the same result whenever it is executed.
 async fn take(db: &Db, keys: &[ObjectKey], step: &Step) {
     let owner = user("alice");
     match step {
@@ -115,7 +115,7 @@ fn runtime() -> tokio::runtime::Runtime {
         .expect("a runtime")
 }
 
-/// Histories of a few files, on six connections at once. On one connection the same would hide every race.
+/// Histories of a few files, on six connections at once. A single connection would hide every race.
 #[test]
 fn usage_is_exact_after_any_concurrent_history() {
     let database = database();
@@ -134,8 +134,8 @@ fn usage_is_exact_after_any_concurrent_history() {
         .expect("usage is the sum of the live rows");
 }
 
-/// A first insert and its overwrites at the same time: the case in which a statement's snapshot does not have
-/// the row that it runs into.
+/// A first insert and its overwrites at the same time. In this case a statement's snapshot does not
+/// contain the row that it conflicts with.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn usage_is_exact_when_first_uploads_and_overwrites_meet() {
     let database = database();
@@ -166,7 +166,8 @@ async fn usage_is_exact_when_first_uploads_and_overwrites_meet() {
     assert_eq!((usage.files, usage.bytes), (40, 40 * 16 * 7));
 }
 
-/// Hundreds of files of one user, each uploaded, delivered three times, overwritten and half of them deleted.
+/// Hundreds of files of one user, each uploaded, delivered three times, overwritten and half of
+/// them deleted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn usage_is_exact_under_load() {
     let database = database();

@@ -52,14 +52,14 @@ async fn run_cell(fault: Fault, function: &'static FaultyFunction, server: &Serv
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_fault_against_every_function() {
-    // Builds the binaries, if need be, before any deadline runs.
+    // Builds missing binaries before any deadline starts.
     for function in FUNCTIONS {
         assert!(slipway_processes::binary(function.binary).exists());
     }
     let mut matrix = Matrix::default();
     let mut server = Server::start().await;
     let shared = &server;
-    // The last ones first, since they take longest.
+    // The last faults run first, because they take longest.
     let cells = Fault::ALL.into_iter().rev().flat_map(|fault| {
         FUNCTIONS
             .iter()

@@ -82,7 +82,7 @@ impl Scene {
         json!({ "Records": records })
     }
 
-    /// The same in SQS messages, one for each file.
+    /// The same notifications as SQS messages, one for each file.
     pub(crate) fn messages(files: &[&File]) -> Value {
         let records: Vec<Value> = files
             .iter()

@@ -67,7 +67,7 @@ impl S3Server {
         Self::start_with(options, Policy::default()).await
     }
 
-    /// The same for a bucket with these settings.
+    /// Like [`S3Server::start`], for a bucket with these settings.
     pub async fn start_with(
         options: S3Options,
         policy: Policy,
@@ -204,7 +204,7 @@ async fn accept(
         // Removes finished connections, so that the set stays small.
         while connections.try_join_next().is_some() {}
         let Ok((stream, _)) = stream else {
-            // Probably out of file descriptors. Some will be free again.
+            // Probably out of file descriptors. Retry when connections have closed.
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };

@@ -20,7 +20,7 @@ pub struct Role {
 
 impl Role {
     /// The roles in this repository's template for `bucket`, with these parameters and defaults for
-    /// the others. Functions that the parameters leave out have roles too.
+    /// the others. It includes functions that the parameters disable.
     pub fn ours(bucket: &str, parameters: &[(&str, &str)]) -> Result<Vec<Self>, PolicyError> {
         Template::ours(bucket, parameters)?.roles()
     }
@@ -44,7 +44,7 @@ impl Template<'_> {
     }
 
     fn role_of(&self, properties: &Value) -> Result<Document, PolicyError> {
-        // SAM ignores them if there is a `Role`.
+        // SAM ignores `Policies` if the function has a `Role`.
         if !properties["Policies"].is_null() {
             return Err("Policies of a function are not known, only those of its Role".into());
         }
