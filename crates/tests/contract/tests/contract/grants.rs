@@ -114,7 +114,7 @@ async fn maintenance(world: &World) {
     let unrecorded = world.put_new("carol", "a.txt", "text/plain", BYTES).await;
     // A delete that S3 refused: the row is a tombstone, and the object still exists.
     let left = world.upload("carol", "b.txt", "text/plain", BYTES).await;
-    let broken = world.app(&[("AWS_SECRET_ACCESS_KEY", "another")]);
+    let broken = world.app(&[("AWS_SECRET_ACCESS_KEY", "0therSecretKeyOfThisTest")]);
     broken.delete("carol", id(&left)).await.expect(200);
     assert!(world.object(key(&left)).await.is_some());
     // A row and an upload in S3 that are older than the limit.

@@ -124,7 +124,7 @@ async fn lines() -> (Vec<Value>, String) {
     let file = world.upload("alice", "a.txt", "text/plain", b"hello").await;
     let id = file["id"].as_str().expect("an id").to_owned();
     let event = world.notifications().await.remove(0);
-    let broken = world.app(&[("AWS_SECRET_ACCESS_KEY", "another")]);
+    let broken = world.app(&[("AWS_SECRET_ACCESS_KEY", "0therSecretKeyOfThisTest")]);
     broken.save("alice", &file).await.expect(500);
     let events = json!({ "Records": [{ "eventSource": "aws:sqs", "messageId": "m", "body": event.to_string() }] });
     broken.deliver(events).await.expect("an answer");
