@@ -1,9 +1,10 @@
-//! `cargo dev test`: the checks that people and CI run.
+//! `cargo dev test`: the checks that people and CI run, in two lanes at the same time.
 //!
 //! The stage `build` compiles everything that the stages from `lint` to `stack` run, once and with
 //! one set of features. One more package or feature in a command would compile dependencies again
 //! (see `slipway-unify`), so the commands name the whole workspace even if they run one test.
 
+mod beside;
 mod cargo;
 mod patterns;
 mod release;
@@ -26,8 +27,9 @@ use crate::template;
 use crate::tools;
 use crate::workspace;
 
+use beside::Beside;
 use cargo::{forget, prepared};
-use stages::{STAGES, Stage, StageWork, names};
+use stages::{Lane, STAGES, Stage, StageWork, names};
 use times::Times;
 
 /// The options of `cargo dev test`.
@@ -50,24 +52,28 @@ pub(crate) struct TestOptions {
     examples: u32,
 }
 
-/// Runs the stages in order until one fails.
+/// Runs the stages of each lane in order until one fails.
 pub(crate) fn run(options: &TestOptions, state: &Path) -> io::Result<()> {
-    let (only, quick) = (&options.stages, options.quick);
-    let begin = STAGES
-        .iter()
-        .position(|stage| options.from.as_deref() == Some(stage.name));
-    let mut times = Times::default();
+    let mut times = Times::begin();
+    let stages = chosen(options, &mut times);
+    let artifacts = names_of(&stages, Lane::Artifacts);
+    let parallel = !artifacts.is_empty() && !names_of(&stages, Lane::Tests).is_empty();
+    let mut beside = None;
     let mut result = Ok(());
-    for stage in &STAGES[begin.unwrap_or_default()..] {
-        if !only.is_empty() && !only.iter().any(|name| name == stage.name) {
+    for stage in stages {
+        if parallel && stage.lane == Lane::Artifacts {
             continue;
         }
-        if only.is_empty() && matches!(stage.run, StageWork::Servers) {
-            continue;
+        if parallel && stage.lane == Lane::Tests && beside.is_none() {
+            beside = Some(Beside::start(&artifacts, state)?);
         }
-        if quick && stage.slow {
-            times.left_out(stage.name);
-            continue;
+        if stage.lane == Lane::Last
+            && let Some(beside) = beside.take()
+        {
+            result = times.of("beside", || beside.join());
+            if result.is_err() {
+                break;
+            }
         }
         say::part("stage", stage.name);
         let done = times.of(stage.name, || one(stage, options, state));
@@ -78,8 +84,38 @@ pub(crate) fn run(options: &TestOptions, state: &Path) -> io::Result<()> {
             break;
         }
     }
+    // After a failure, too: the other lane's result is worth its time.
+    if let Some(beside) = beside {
+        result = result.and(times.of("beside", || beside.join()));
+    }
     times.show();
     result
+}
+
+/// The stages that the options select, in order.
+fn chosen(options: &TestOptions, times: &mut Times) -> Vec<&'static Stage> {
+    let only = &options.stages;
+    let named = |stage: &Stage| only.iter().any(|name| name == stage.name);
+    let from = |stage: &Stage| options.from.as_deref() == Some(stage.name);
+    let begin = STAGES.iter().position(from).unwrap_or_default();
+    let mut stages = Vec::new();
+    for stage in &STAGES[begin..] {
+        let servers = matches!(stage.run, StageWork::Servers);
+        if only.is_empty() && servers || !only.is_empty() && !named(stage) {
+            continue;
+        }
+        if options.quick && stage.slow {
+            times.left_out(stage.name);
+            continue;
+        }
+        stages.push(stage);
+    }
+    stages
+}
+
+fn names_of(stages: &[&'static Stage], lane: Lane) -> Vec<&'static str> {
+    let of_lane = stages.iter().filter(|stage| stage.lane == lane);
+    of_lane.map(|stage| stage.name).collect()
 }
 
 fn one(stage: &Stage, options: &TestOptions, folder: &Path) -> io::Result<()> {

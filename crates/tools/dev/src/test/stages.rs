@@ -1,10 +1,25 @@
 //! The stages in their order.
 
-/// A stage: its name, its work, and whether `--quick` leaves it out.
+/// A stage: its name, its work, when it runs, and whether `--quick` leaves it out.
 pub(super) struct Stage {
     pub(super) name: &'static str,
     pub(super) run: StageWork,
+    pub(super) lane: Lane,
     pub(super) slow: bool,
+}
+
+/// When a stage runs. The stages of `Tests` wait for servers and timeouts half of their time, and
+/// those of `Artifacts` compile or run in a browser, so both lanes run at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lane {
+    /// One after another, before the others.
+    First,
+    /// One after another, after `First`.
+    Tests,
+    /// One after another, next to `Tests`, in a second process.
+    Artifacts,
+    /// One after another, after all others.
+    Last,
 }
 
 /// Arguments for cargo.
@@ -31,16 +46,18 @@ pub(super) enum StageWork {
     Servers,
 }
 
-/// Fast stages first. The release binaries take longest.
+/// Fast stages first. The release binaries take longest, and the stages of a lane follow each other.
 pub(super) const STAGES: [Stage; 12] = [
     Stage {
         name: "format",
         run: StageWork::Cargo(&[&["fmt", "--all", "--check"]]),
+        lane: Lane::First,
         slow: false,
     },
     Stage {
         name: "deny",
         run: StageWork::Deny,
+        lane: Lane::First,
         slow: false,
     },
     Stage {
@@ -71,6 +88,7 @@ pub(super) const STAGES: [Stage; 12] = [
                 "warnings",
             ],
         ]),
+        lane: Lane::First,
         slow: false,
     },
     Stage {
@@ -90,46 +108,55 @@ pub(super) const STAGES: [Stage; 12] = [
                 "release",
             ],
         ]),
+        lane: Lane::First,
         slow: false,
     },
     Stage {
         name: "test",
         run: StageWork::Cargo(&[&["test", "--workspace", "--no-fail-fast"]]),
+        lane: Lane::Tests,
         slow: false,
     },
     Stage {
         name: "faults",
         run: StageWork::Cargo(&[&["test", "--workspace", "--test", "faults"]]),
+        lane: Lane::Tests,
         slow: true,
     },
     Stage {
         name: "stack",
         run: StageWork::Stack,
+        lane: Lane::Tests,
         slow: true,
     },
     Stage {
         name: "web",
         run: StageWork::Web,
+        lane: Lane::Artifacts,
         slow: true,
     },
     Stage {
         name: "template",
         run: StageWork::Template,
+        lane: Lane::Artifacts,
         slow: true,
     },
     Stage {
         name: "release",
         run: StageWork::Release,
+        lane: Lane::Artifacts,
         slow: true,
     },
     Stage {
         name: "secrets",
         run: StageWork::Secrets,
+        lane: Lane::Last,
         slow: false,
     },
     Stage {
         name: "servers",
         run: StageWork::Servers,
+        lane: Lane::Last,
         slow: true,
     },
 ];

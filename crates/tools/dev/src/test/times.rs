@@ -9,19 +9,24 @@ use crate::say;
 const TICKS: f64 = 100.0;
 
 /// The measurements in order.
-#[derive(Default)]
 pub(super) struct Times {
     lines: Vec<String>,
-    total: f64,
+    begin: Instant,
 }
 
 impl Times {
+    pub(super) fn begin() -> Self {
+        Self {
+            lines: Vec::new(),
+            begin: Instant::now(),
+        }
+    }
+
     /// Runs a stage and records its time.
     pub(super) fn of<T>(&mut self, stage: &str, work: impl FnOnce() -> T) -> T {
         let (started, before) = (Instant::now(), processors());
         let result = work();
         let seconds = started.elapsed().as_secs_f64();
-        self.total += seconds;
         let busy = before.zip(processors());
         let busy = busy.map_or(String::new(), |(before, after)| {
             format!(", {:6.1} s of CPU", after - before)
@@ -38,7 +43,8 @@ impl Times {
         for line in &self.lines {
             say::part("time", line);
         }
-        say::part("time", &format!("{:<9}{:7.1} s", "all", self.total));
+        let all = self.begin.elapsed().as_secs_f64();
+        say::part("time", &format!("{:<9}{all:7.1} s", "all"));
     }
 }
 
