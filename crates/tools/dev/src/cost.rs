@@ -83,14 +83,14 @@ const LOG_BYTES: f64 = 1500.0;
 
 /// The metrics of a deployment in use, and the metrics of its alarms.
 const METRICS: f64 = 20.0;
-const ALARMS: f64 = 13.0;
+const ALARMS: f64 = 14.0;
 
 /// The compressed size of the page, and its number of files.
 const PAGE_GB: f64 = 100e3 / 1e9;
 const PAGE_FILES: f64 = 6.0;
 
-/// A month of 30 days of `maintain` every 15 minutes without work: 2 s each.
-const MAINTAIN_GB_SECONDS: f64 = 30.0 * 24.0 * 4.0 * 2.0 * 0.5;
+/// A month of 30 days of `maintain` every hour without work: 2 s each.
+const MAINTAIN_GB_SECONDS: f64 = 30.0 * 24.0 * 2.0 * 0.5;
 
 /// Reads the prices and returns the table.
 pub(crate) fn table(usage: &CostOptions) -> io::Result<String> {

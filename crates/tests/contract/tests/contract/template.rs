@@ -1,6 +1,7 @@
 //! `template.yaml` against the code: routes, functions, variables and permissions.
 
 mod configuration;
+mod deployment;
 mod iam;
 mod page;
 mod public;
@@ -145,24 +146,6 @@ fn every_route_agrees_with_the_router_and_openapi() {
         .map(|(path, method, _)| keyed(method, path))
         .collect();
     assert_eq!(routes.into_keys().collect::<BTreeSet<_>>(), described);
-}
-
-#[test]
-fn every_route_is_throttled_and_has_a_timeout() {
-    let stage = &template()["Resources"]["Stage"];
-    let routes: BTreeMap<_, _> = resources("AWS::ApiGatewayV2::Route")
-        .map(|(name, route)| (route["RouteKey"].as_str().expect("a key"), name))
-        .collect();
-    let settings = stage["Properties"]["RouteSettings"].as_object();
-    let throttled: BTreeSet<_> = settings
-        .expect("settings")
-        .keys()
-        .map(String::as_str)
-        .collect();
-    assert_eq!(throttled, routes.keys().copied().collect());
-    let waited = stage["DependsOn"].as_array().expect("names").iter();
-    let waited: BTreeSet<_> = waited.filter_map(Value::as_str).collect();
-    assert_eq!(waited, routes.values().copied().collect());
 }
 
 #[test]

@@ -3,13 +3,16 @@
 usage: transform.py TEMPLATE CASES FOLDER
 
 CASES is JSON, {"name of a case": {"Parameter": "value"}}. For each case FOLDER/NAME.json becomes a plain template without
-conditions: what would be deployed. Plain linting misses what only shows there, such as circular references.
-A case with {"refused": "a sentence"} is one that the template's own rules must refuse with that sentence.
+conditions: what would be deployed. Plain linting misses what only shows there, such as circular references. FOLDER/../whole.json
+is the template after the SAM transform alone, with its conditions and intrinsic functions: what CloudFormation reads.
+A case with {"refused": "a sentence"} is one that the template's own rules must refuse with that sentence, and one with
+{"invalid": "Parameter"} is one that the constraints of that parameter must refuse.
 """
 
 import json
 import logging
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -71,6 +74,10 @@ class Decided:
             return all([self.test(part) for part in argument])
         if kind == "Fn::Or":
             return any([self.test(part) for part in argument])
+        if kind == "Fn::Contains":
+            return self.value(argument[1]) in self.value(argument[0])
+        if kind == "Fn::EachMemberEquals":
+            return all(member == argument[1] for member in self.value(argument[0]))
         raise SystemExit(f"a condition by {kind} is not understood")
 
     def value(self, node):
@@ -108,6 +115,24 @@ class Decided:
             made[name] = self.prune(entry)
         return made
 
+    def invalid(self):
+        """The parameters whose values violate their constraints, as CloudFormation checks them first."""
+        found = []
+        for name, parameter in self.template["Parameters"].items():
+            value = self.values[name]
+            pattern = re.compile(parameter.get("AllowedPattern", ""))
+            allowed = [str(one) for one in parameter.get("AllowedValues", [])]
+            if isinstance(value, list):
+                valid = all(pattern.search(one) for one in value)
+            elif parameter["Type"] == "Number":
+                number = int(value)
+                valid = parameter.get("MinValue", number) <= number <= parameter.get("MaxValue", number)
+            else:
+                valid = pattern.search(value) and len(value) <= parameter.get("MaxLength", len(value))
+            if not valid or (allowed and value not in allowed):
+                found.append(name)
+        return found
+
     def rules(self):
         """The descriptions of the violated Rules."""
         refused = []
@@ -140,20 +165,29 @@ def main():
     for name, given in json.loads(Path(cases).read_text()).items():
         given = {**REQUIRED, **given}
         source = yaml_parse(Path(template).read_text())
-        refused = given.pop("refused", None)
+        refused, invalid = given.pop("refused", None), given.pop("invalid", None)
         # A place in S3: CloudFormation does not accept a local path.
         for resource in source["Resources"].values():
             properties = resource.get("Properties", {})
             for key in ("CodeUri", "ContentUri"):
                 if key in properties:
                     properties[key] = "s3://bucket/key"
+        unknown = set(given) - set(source["Parameters"])
+        if unknown:
+            raise SystemExit(f"{name}: the template has no parameter {unknown}")
         decided = Decided(source, given)
+        if (found := decided.invalid()) != ([invalid] if invalid else []):
+            raise SystemExit(f"{name}: the constraints refuse {found}, and not {invalid}")
+        if invalid:
+            continue
         if (found := decided.rules()) != ([refused] if refused else []):
             raise SystemExit(f"{name}: the rules refuse {found}, and not {refused}")
         if refused:
             continue
         values = {key: value if isinstance(value, str) else ",".join(value) for key, value in decided.values.items()}
         decided.template = transform(source, values, NoManagedPolicies())
+        if name == "default":
+            (folder.parent / "whole.json").write_text(json.dumps(decided.template, indent=1))
         (folder / f"{name}.json").write_text(json.dumps(decided.plain(), indent=1))
 
 

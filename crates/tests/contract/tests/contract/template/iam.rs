@@ -89,8 +89,8 @@ fn grants_of_other_services_are_those_that_are_needed() {
     }
 }
 
-/// The policies of a role in addition to its own. Only functions with a database need a VPC and its
-/// secret.
+/// The policies of a role in addition to its own. Each function decrypts its environment. Only
+/// functions with a database need a VPC and its secret.
 #[test]
 fn shared_permissions_are_for_who_has_a_database() {
     for function in functions() {
@@ -99,7 +99,10 @@ fn shared_permissions_are_for_who_has_a_database() {
             .expect("a role");
         let role = &template()["Resources"][role.trim_end_matches(".Arn")]["Properties"];
         let shared = |condition: &str, policy: &str| json!({ "Fn::If": [condition, { "Ref": policy }, { "Ref": "AWS::NoValue" }] });
-        let mut expected = vec![shared("Traced", "TracePolicy")];
+        let mut expected = vec![
+            json!({ "Ref": "EnvironmentPolicy" }),
+            shared("Traced", "TracePolicy"),
+        ];
         if depends(function.package, "db") {
             assert!(depends(function.package, "secret"), "{}", function.package);
             expected.push(shared("InVpc", "NetworkPolicy"));

@@ -36,7 +36,14 @@ fn the_page_may_call_the_api_and_sign_in_returns_to_it() {
     for list in [api, bucket, &public["AccessControlAllowOrigins"]["Items"]] {
         assert_eq!(list, &origins);
     }
-    let back = with_page("CognitoCallbackUrls", "/");
+    let page = json!({ "Fn::If": [
+        "HostsPageAtDomain",
+        { "Fn::Sub": ",https://${PageDomainName}/" },
+        { "Fn::Sub": ",https://${PageDistribution.DomainName}/" }
+    ] });
+    let page = json!({ "Fn::If": ["HostsPage", page, ""] });
+    let given = json!({ "Fn::Join": ["/,", { "Ref": "AllowedOrigins" }] });
+    let back = json!({ "Fn::Split": [",", { "Fn::Join": ["", [given, "/", page]] }] });
     for name in ["CallbackURLs", "LogoutURLs"] {
         assert_eq!(properties("UserPoolClient")[name], back, "{name}");
     }

@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
+use serde_json::Value;
 use slipway_api::Identity;
 use slipway_core::env::Environment;
 
-use super::functions;
+use super::{functions, template};
 
 /// Lambda sets these itself.
 const LAMBDAS: [&str; 7] = [
@@ -106,29 +107,50 @@ pub(super) async fn read_by(package: &str) -> BTreeSet<String> {
     std::mem::take(&mut read.lock().expect("notes"))
 }
 
+/// Settings whose default is right for every deployment on AWS, and a key that `JWT_KEYS` replaces.
+const WITHOUT_PARAMETER: [&str; 2] = ["DETECT_CONTENT", "JWT_PUBLIC_KEY"];
+
+/// Secrets are only in the environment of the functions that use them.
+const SECRETS: [&str; 5] = [
+    "DATABASE_URL",
+    "DATABASE_URL_UNPOOLED",
+    "JWT_SECRET",
+    "SIGNING_ACCESS_KEY_ID",
+    "SIGNING_SECRET_ACCESS_KEY",
+];
+
+fn names(variables: &Value) -> BTreeSet<String> {
+    let variables = variables.as_object().into_iter().flatten();
+    variables.map(|(name, _)| name.clone()).collect()
+}
+
+/// Settings of glibc, which the code does not read.
+fn of_glibc(name: &str) -> bool {
+    name.starts_with("MALLOC_")
+}
+
 #[tokio::test]
 async fn each_function_is_given_what_it_reads() {
+    let common = names(&template()["Globals"]["Function"]["Environment"]["Variables"]);
+    let mut read_by_some = BTreeSet::new();
     for function in functions() {
         let package = function.package;
-        let given = &function.properties["Environment"]["Variables"];
-        let given: BTreeSet<_> = given
-            .as_object()
-            .expect("variables")
-            .keys()
-            .cloned()
-            .collect();
+        let own = names(&function.properties["Environment"]["Variables"]);
         let mut expected = read_by(package).await;
-        for name in LAMBDAS.iter().chain(&ELSEWHERE) {
+        for name in LAMBDAS.iter().chain(&ELSEWHERE).chain(&WITHOUT_PARAMETER) {
             expected.remove(*name);
-        }
-        if package != "migrate" {
-            // They read it, but only migrate uses its value.
-            expected.remove("DATABASE_URL_UNPOOLED_SECRET_KEY");
         }
         if crate::rules::depends(package, "db") {
             // OpenSSL reads it.
             expected.extend(["SSL_CERT_DIR", "SSL_CERT_FILE"].map(str::to_owned));
         }
-        assert_eq!(given, expected, "{package}");
+        let (secret, plain): (BTreeSet<_>, BTreeSet<_>) = expected
+            .into_iter()
+            .partition(|name| SECRETS.contains(&name.as_str()));
+        assert_eq!(own, secret, "{package}");
+        assert!(plain.is_subset(&common), "{package}: {plain:?}");
+        read_by_some.extend(plain);
     }
+    let given: BTreeSet<_> = common.into_iter().filter(|it| !of_glibc(it)).collect();
+    assert_eq!(given, read_by_some);
 }
