@@ -158,7 +158,7 @@ impl Erase<'_> {
 
     /// Records each object without a row and then deletes it, so that a tombstone remains.
     async fn objects(&self, deadline: Deadline<'_>) -> Result<bool, Error> {
-        let recorder = self.maintain.recorder().lenient();
+        let recorder = self.maintain.silent_recorder().lenient();
         let prefix = ObjectKey::prefix_of(self.user);
         let mut after = prefix.clone();
         while !deadline.has_passed() {

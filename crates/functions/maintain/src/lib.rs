@@ -120,7 +120,8 @@ impl Default for Options {
 pub struct Maintain {
     stores: Stores,
     settings: Settings,
-    /// Postgres with the time limits of maintenance, and the policies that show every row.
+    /// Postgres with the time limits of maintenance, and the policies that show every row. It emits
+    /// no events.
     db: Db,
 }
 
@@ -157,5 +158,10 @@ impl Maintain {
 
     fn recorder(&self) -> Recorder<'_> {
         Recorder::new(&self.stores, &self.settings).for_maintenance()
+    }
+
+    /// A recorder for a rebuild or an erasure: the changes are no news for the application.
+    fn silent_recorder(&self) -> Recorder<'_> {
+        self.recorder().writing_to(&self.db)
     }
 }

@@ -16,11 +16,11 @@ use crate::session::Session;
 impl Db {
     /// Connects to the first server that answers and is suitable.
     pub(crate) async fn connect(&self) -> Result<Session, Failure> {
-        let deadline = Instant::now() + self.config.limits.connect;
+        let deadline = Instant::now() + self.shared.config.limits.connect;
         let mut failure = Failure::Timeout("connecting");
-        for (at, server) in self.config.servers.iter().enumerate() {
+        for (at, server) in self.shared.config.servers.iter().enumerate() {
             // A host that drops packets must leave time for the next ones.
-            let share = share(deadline, self.config.servers.len() - at);
+            let share = share(deadline, self.shared.config.servers.len() - at);
             failure = match timeout_at(share, self.connect_to(server, share)).await {
                 Ok(Ok(session)) => return Ok(session),
                 Ok(Err(failure)) => failure,
@@ -32,8 +32,14 @@ impl Db {
 
     async fn connect_to(&self, server: &Server, deadline: Instant) -> Result<Session, Failure> {
         let stream = self.tcp(server, deadline).await.map_err(Failure::Connect)?;
-        let session = Session::start(stream, &server.host, &self.tls, &self.config.login).await?;
-        if self.config.writable && session.is_read_only().await? {
+        let session = Session::start(
+            stream,
+            &server.host,
+            &self.shared.tls,
+            &self.shared.config.login,
+        )
+        .await?;
+        if self.shared.config.writable && session.is_read_only().await? {
             return Err(Failure::ReadOnly);
         }
         Ok(session)
@@ -61,12 +67,12 @@ impl Db {
     fn tuned(&self, stream: TcpStream) -> std::io::Result<TcpStream> {
         stream.set_nodelay(true)?;
         let socket = SockRef::from(&stream);
-        if let Some(keepalive) = &self.config.keepalive {
+        if let Some(keepalive) = &self.shared.config.keepalive {
             socket.set_tcp_keepalive(keepalive)?;
         }
         #[cfg(target_os = "linux")]
-        if self.config.tcp_user_timeout.is_some() {
-            socket.set_tcp_user_timeout(self.config.tcp_user_timeout)?;
+        if self.shared.config.tcp_user_timeout.is_some() {
+            socket.set_tcp_user_timeout(self.shared.config.tcp_user_timeout)?;
         }
         Ok(stream)
     }

@@ -75,7 +75,7 @@ impl Db {
             Ok(session) => session,
             Err(failure) => return vec![self.unreached(&failure)],
         };
-        let limit = self.config.limits.statement;
+        let limit = self.shared.config.limits.statement;
         let client = &session.client;
         let mut findings = vec![within(limit, "database", self.server(client)).await];
         let schema = within(limit, "schema", schema(client)).await;
@@ -97,7 +97,7 @@ impl Db {
         let fault = match failure {
             Failure::Connect(_) | Failure::Timeout(_) => "database_unreachable",
             Failure::ReadOnly => "database_read_only",
-            Failure::Handshake(error) if self.tls.0.is_none() || is_cut(error) => {
+            Failure::Handshake(error) if self.shared.tls.0.is_none() || is_cut(error) => {
                 "database_unreachable"
             }
             Failure::Handshake(_) => "database_tls",
@@ -115,7 +115,7 @@ impl Db {
         let version: String = row
             .first()
             .map_or(Ok(String::new()), |row| row.try_get(0))?;
-        let tls = if self.tls.0.is_some() {
+        let tls = if self.shared.tls.0.is_some() {
             "by TLS"
         } else {
             "without TLS"

@@ -18,7 +18,7 @@ mod search;
 use slipway_core::{FileId, FileRow, NamePosition, RuleName, Tombstone};
 
 pub use record_many::Looked;
-pub(crate) use row::{file_id, object_key, value};
+pub(crate) use row::{file_id, file_row, object_key, value};
 pub use scan::Scanned;
 
 /// The address of an object, apart from its key.

@@ -29,6 +29,7 @@
 pub mod config;
 mod connect;
 pub mod diagnosis;
+mod event;
 mod failure;
 pub mod files;
 pub mod maintain;
@@ -38,8 +39,10 @@ mod tls;
 mod transaction;
 pub mod uploads;
 pub mod usage;
+pub mod webhooks;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use slipway_core::BusyClock;
@@ -63,7 +66,16 @@ use tls::Tls;
 const WARM_UP: Duration = Duration::from_secs(4);
 
 /// The database: one connection, opened on first use and kept until it breaks.
+///
+/// Clones share the connection. They may differ in whether their changes emit events.
+#[derive(Clone)]
 pub struct Db {
+    shared: Arc<Shared>,
+    /// Whether a change inserts its event into `webhook_events`.
+    events: bool,
+}
+
+struct Shared {
     config: Config,
     tls: Tls,
     /// Taken out while in use, so that a call that is dropped early closes its connection.
@@ -75,22 +87,34 @@ impl Db {
     /// Parses the trusted certificates, which is the expensive part of TLS. It does not connect.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         Ok(Self {
-            tls: Tls::new(&config)?,
-            config,
-            session: Mutex::new(None),
-            clock: BusyClock::default(),
+            shared: Arc::new(Shared {
+                tls: Tls::new(&config)?,
+                config,
+                session: Mutex::new(None),
+                clock: BusyClock::default(),
+            }),
+            events: false,
         })
+    }
+
+    /// The same database, whose changes of files emit events for the webhook if `events` is true.
+    #[must_use]
+    pub fn with_events(&self, events: bool) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            events,
+        }
     }
 
     /// The time spent waiting for Postgres, including connecting.
     #[must_use]
-    pub const fn clock(&self) -> &BusyClock {
-        &self.clock
+    pub fn clock(&self) -> &BusyClock {
+        &self.shared.clock
     }
 
     /// Connects before the first request. A failure is only logged; the first request reports it.
     pub async fn warm_up(&self) {
-        let mut slot = self.session.lock().await;
+        let mut slot = self.shared.session.lock().await;
         if slot.is_some() {
             return;
         }

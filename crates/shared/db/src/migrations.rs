@@ -54,6 +54,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(11, "0011_fields"),
     migration!(12, "0012_open_uploads"),
     migration!(13, "0013_names"),
+    migration!(14, "0014_webhook_events"),
 ];
 
 impl Migration {

@@ -131,10 +131,10 @@ impl Db {
         settings: Step<'_>,
         steps: &[Step<'_>],
     ) -> Result<Vec<Row>, Failure> {
-        let _wait = self.clock.wait();
-        let deadline = Instant::now() + self.config.limits.call;
+        let _wait = self.shared.clock.wait();
+        let deadline = Instant::now() + self.shared.config.limits.call;
         let attempts = async {
-            let mut slot = self.session.lock().await;
+            let mut slot = self.shared.session.lock().await;
             match self.attempt(&mut slot, settings, steps).await {
                 Err(failure) if failure.is_transient() => {
                     tracing::debug!(reason = %failure, "trying once more");
@@ -158,7 +158,7 @@ impl Db {
             Some(session) => session,
             None => self.connect().await?,
         };
-        let limit = Instant::now() + self.config.limits.statement;
+        let limit = Instant::now() + self.shared.config.limits.statement;
         let result = timeout_at(limit, transact(&session, settings, steps))
             .await
             .unwrap_or(Err(Failure::Timeout("running a statement")));
@@ -171,7 +171,7 @@ impl Db {
     /// The statement timeout for the settings: the longest time of one transaction, in
     /// milliseconds.
     pub(crate) fn statement_limit(&self) -> String {
-        self.config.limits.statement.as_millis().to_string()
+        self.shared.config.limits.statement.as_millis().to_string()
     }
 }
 

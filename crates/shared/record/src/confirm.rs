@@ -184,7 +184,6 @@ impl Recorder<'_> {
             let files: Vec<Looked<'_>> = found.iter().map(Found::looked).collect();
             let bucket = &self.stores.location.bucket;
             let recorded = self
-                .stores
                 .db
                 .try_record_files(user, &files, bucket, self.settings.quota_bytes)
                 .await?;
@@ -205,9 +204,9 @@ impl Recorder<'_> {
     /// Marks the objects that the quota has no room for, in the order of the keys.
     async fn select(&self, user: &UserId, found: &mut [Found]) -> Result<(), Error> {
         let ids: Vec<FileId> = found.iter().map(|found| found.object.key.id()).collect();
-        let states: HashMap<FileId, FileState> = self.stores.db.file_states(user, &ids).await?;
+        let states: HashMap<FileId, FileState> = self.db.file_states(user, &ids).await?;
         let quota = self.settings.quota_bytes.map_or(i128::MAX, i128::from);
-        let mut total = i128::from(self.stores.db.usage(user).await?.bytes);
+        let mut total = i128::from(self.db.usage(user).await?.bytes);
         for one in found {
             let state = states.get(&one.object.key.id());
             one.is_over_quota = false;

@@ -28,7 +28,7 @@ use slipway_core::env::{ConfigError, Environment};
 use slipway_core::limits::{SizeLimits, quota_bytes, too_large};
 use slipway_core::scan::require_scan;
 use slipway_core::{Code, Error, FileRow, ObjectKey, StoredObject, Tombstone, UploadRules};
-use slipway_db::ObjectAddress;
+use slipway_db::{Db, ObjectAddress};
 use slipway_s3_urls::PublicBase;
 
 use next::Next;
@@ -160,6 +160,8 @@ impl Settings {
 #[derive(Clone, Copy, Debug)]
 pub struct Recorder<'a> {
     stores: &'a Stores,
+    /// The connection of `stores`, with or without events.
+    db: &'a Db,
     settings: &'a Settings,
     refuses: Refuses,
 }
@@ -171,6 +173,7 @@ impl<'a> Recorder<'a> {
     pub const fn new(stores: &'a Stores, settings: &'a Settings) -> Self {
         Self {
             stores,
+            db: &stores.db,
             settings,
             refuses: Refuses::All,
         }
@@ -195,6 +198,13 @@ impl<'a> Recorder<'a> {
         }
     }
 
+    /// A recorder that writes to `db`, which is the same database. It is for a rebuild and for an
+    /// erasure, which emit no events.
+    #[must_use]
+    pub const fn writing_to(self, db: &'a Db) -> Self {
+        Self { db, ..self }
+    }
+
     /// The plain URL of the object under `key`.
     #[must_use]
     pub fn file_url(&self, key: &ObjectKey) -> String {
@@ -212,7 +222,7 @@ impl<'a> Recorder<'a> {
     /// for example after a later version was removed.
     pub async fn refresh(&self, key: &ObjectKey) -> Result<Outcome, Error> {
         let refreshed = async {
-            let seen = self.stores.db.find_file(key.owner(), key.id()).await?;
+            let seen = self.db.find_file(key.owner(), key.id()).await?;
             self.record_seen(key, seen).await
         };
         refreshed.await.map_err(|error: Error| error.of_file(key))
@@ -256,28 +266,23 @@ impl<'a> Recorder<'a> {
                 if !refuses && seen.as_ref().is_none_or(|row| object.exceeds(row)) {
                     return Ok(Settled::Refusable(why));
                 }
-                let recorded =
-                    self.stores
-                        .db
-                        .tombstone_refused(&object, &location, why, seen.as_ref());
+                let recorded = self
+                    .db
+                    .tombstone_refused(&object, &location, why, seen.as_ref());
                 recorded.await?
             } else {
                 let quota = self.quota_for(object.last_modified);
-                let recorded =
-                    self.stores
-                        .db
-                        .try_record_file(&object, &location, quota, seen.as_ref());
+                let recorded = self
+                    .db
+                    .try_record_file(&object, &location, quota, seen.as_ref());
                 match recorded.await? {
                     Some(recorded) => recorded,
                     None if !refuses => return Ok(Settled::Refusable(Tombstone::OverQuota)),
                     None => {
                         let why = Tombstone::OverQuota;
-                        let recorded = self.stores.db.tombstone_refused(
-                            &object,
-                            &location,
-                            why,
-                            seen.as_ref(),
-                        );
+                        let recorded =
+                            self.db
+                                .tombstone_refused(&object, &location, why, seen.as_ref());
                         recorded.await?
                     }
                 }
@@ -322,20 +327,20 @@ impl<'a> Recorder<'a> {
     }
 
     async fn forget_missing(&self, key: &ObjectKey) -> Result<bool, Error> {
-        let Some(row) = self.stores.db.find_file(key.owner(), key.id()).await? else {
+        let Some(row) = self.db.find_file(key.owner(), key.id()).await? else {
             return Ok(false);
         };
         // The row was read first, so a 404 from a later HEAD is newer than the row.
         if self.stores.bucket.head(key).await?.is_some() {
             return Ok(false);
         }
-        self.stores.db.forget_missing(key, &row).await
+        self.db.forget_missing(key, &row).await
     }
 
     /// Refuses the recorded file `row`, unless it was replaced since. Returns whether it is refused
     /// now.
     pub async fn refuse(&self, row: &FileRow, why: Tombstone) -> Result<bool, Error> {
-        let refused = self.stores.db.refuse_recorded(row, why).await?;
+        let refused = self.db.refuse_recorded(row, why).await?;
         if refused {
             self.remove(&row.object_key).await;
         }

@@ -84,7 +84,6 @@ impl Recorder<'_> {
             object: object.clone(),
         });
         let made = self
-            .stores
             .db
             .record_new_files(files.collect(), &self.stores.location.bucket, quota)
             .await;
@@ -134,7 +133,7 @@ impl Recorder<'_> {
     }
 
     async fn refresh_unless_it_grows(&self, key: &ObjectKey) -> Result<Refreshed, Error> {
-        let seen = self.stores.db.find_file(key.owner(), key.id()).await?;
+        let seen = self.db.find_file(key.owner(), key.id()).await?;
         let Some(object) = self.look(key).await? else {
             return Ok(Refreshed::Settled(Settled::As(Outcome::Missing)));
         };

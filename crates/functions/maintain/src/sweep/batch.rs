@@ -4,7 +4,7 @@
 use futures_util::stream::{self, StreamExt as _};
 use slipway_core::{Code, Error, FileId, ObjectKey, Tombstone};
 use slipway_db::maintain::Relocated;
-use slipway_record::{Outcome, Swept};
+use slipway_record::{Outcome, Recorder, Swept};
 use slipway_s3::denied;
 
 use super::dry::Ledger;
@@ -98,6 +98,14 @@ impl<'a> BatchWorker<'a> {
         self.forget(gone).await
     }
 
+    fn recorder(&self) -> Recorder<'a> {
+        if self.options.rebuild {
+            self.maintain.silent_recorder()
+        } else {
+            self.maintain.recorder()
+        }
+    }
+
     fn check_transient(&self) -> Result<(), Error> {
         if self.transient > MOST_TRANSIENT {
             return Err(Error::unavailable("sweep", "too much of a batch failed"));
@@ -150,7 +158,7 @@ impl<'a> BatchWorker<'a> {
         }
         let keys = pairs.iter().map(|pair| pair.key.clone()).collect();
         let heads = self.options.pace.heads;
-        let swept = self.maintain.recorder().record_many(keys, heads).await?;
+        let swept = self.recorder().record_many(keys, heads).await?;
         self.count_all(Count::Recorded, &swept.created);
         let refusable = self.swept(swept, pairs, Count::Recorded)?;
         // A key with the id of another file is not refused, whatever its size.
@@ -160,7 +168,7 @@ impl<'a> BatchWorker<'a> {
     async fn refresh(&mut self, pairs: Vec<Pair>) -> Result<Vec<Refusable>, Error> {
         let keys = pairs.iter().map(|pair| pair.key.clone()).collect();
         let heads = self.options.pace.heads;
-        let swept = self.maintain.recorder().refresh_many(keys, heads).await;
+        let swept = self.recorder().refresh_many(keys, heads).await;
         self.swept(swept, pairs, Count::Refreshed)
     }
 
@@ -209,7 +217,7 @@ impl<'a> BatchWorker<'a> {
         let mut result = Ok(());
         for one in refusable {
             result = if self.options.apply {
-                let outcome = self.maintain.recorder().refresh(&one.pair.key).await;
+                let outcome = self.recorder().refresh(&one.pair.key).await;
                 let written = one.written();
                 self.outcome(one.pair.key, outcome, written)
             } else {
@@ -282,7 +290,7 @@ impl<'a> BatchWorker<'a> {
         let (mut made, mut result) = (0, Ok(()));
         for Missing { key, size } in gone {
             let forgotten = if self.options.apply {
-                self.maintain.recorder().forget(&key).await
+                self.recorder().forget(&key).await
             } else {
                 self.ledger.free(&key, size);
                 Ok(true)

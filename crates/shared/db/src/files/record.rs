@@ -4,12 +4,14 @@
 use slipway_core::{Code, Error, FileRow, RuleName, StoredObject, Tombstone};
 use tokio_postgres::Row;
 use tokio_postgres::types::{Json, Type};
+use uuid::Uuid;
 
 use super::row::{file_row, tombstone, value};
 use super::{ObjectAddress, Recorded};
 use crate::Db;
+use crate::event::insert_event;
 use crate::failure::Failure;
-use crate::transaction::Statement;
+use crate::transaction::{Param, Statement};
 
 /// Writes the row of an object.
 ///
@@ -33,7 +35,11 @@ use crate::transaction::Statement;
 /// - `moved` adds to the usage what RETURNING reports, so that a duplicate adds nothing. It writes
 ///   the quota, and so lets the CHECK enforce it, only if bytes grow: a user over a lowered quota
 ///   may still delete files and replace them by smaller ones.
-const RECORD: &str = "\
+/// - `event` is the change as the webhook gets it. It is absent without events.
+macro_rules! record {
+    ($event:expr) => {
+        concat!(
+            "\
 WITH new AS (
     SELECT $1::text AS user_id, $2::uuid AS id, $3::text AS object_key, $4::text AS bucket,
            $5::text AS file_url, $6::text AS file_name, $7::text AS content_type, $8::bigint AS size,
@@ -93,13 +99,28 @@ WITH new AS (
     ON CONFLICT (user_id) DO UPDATE SET
         files = u.files + excluded.files, bytes = u.bytes + excluded.bytes,
         quota_bytes = CASE WHEN excluded.bytes > 0 THEN excluded.quota_bytes ELSE u.quota_bytes END
-)
+",
+            $event,
+            ")
 SELECT CASE WHEN old.id IS NULL THEN 'created' ELSE 'updated' END AS outcome,
        put.deleted_at IS NOT NULL AS deleted, put.*
 FROM put LEFT JOIN old ON old.id = put.id
 UNION ALL
 SELECT CASE WHEN (SELECT is_behind FROM verdict) THEN 'gone' ELSE 'kept' END, old.deleted_at IS NOT NULL, old.*
-FROM old WHERE NOT EXISTS (SELECT FROM put)";
+FROM old WHERE NOT EXISTS (SELECT FROM put)"
+        )
+    };
+}
+
+const RECORD: &str = record!("");
+
+/// A correction of a row that describes the same object is not an event: the file is the same.
+const RECORD_WITH_EVENT: &str = record!(insert_event!(
+    "$26",
+    "CASE WHEN f.deleted_at IS NULL THEN 'file.recorded' ELSE 'file.refused' END",
+    "f.refused",
+    " FROM put AS f WHERE NOT coalesce((SELECT is_same FROM compared), false)"
+));
 
 const STEP: &str = "recording a file";
 
@@ -175,34 +196,41 @@ impl Db {
         let crc = object.checksum_crc64nvme.map(|crc| crc.0.to_vec());
         let rule = |rule: Option<&RuleName>| rule.map(|name| name.as_str().to_owned());
         let (is_refused, refused) = (refused.is_some(), refused.and_then(Tombstone::stored));
+        let params: [Param<'_>; 25] = [
+            (&object.key.id().uuid(), Type::UUID),
+            (&object.key.as_str(), Type::TEXT),
+            (&location.bucket, Type::TEXT),
+            (&location.file_url, Type::TEXT),
+            (&object.file_name, Type::TEXT),
+            (&object.content_type, Type::TEXT),
+            (&as_bigint(object.size), Type::INT8),
+            (&object.etag, Type::TEXT),
+            (&checksum, Type::BYTEA),
+            (&object.last_modified, Type::TIMESTAMPTZ),
+            (&object.detected_type, Type::TEXT),
+            (&is_refused, Type::BOOL),
+            (&refused, Type::TEXT),
+            (&quota, Type::INT8),
+            (&rule(object.rule.as_ref()), Type::TEXT),
+            (&Json(&object.metadata), Type::JSONB),
+            (&crc, Type::BYTEA),
+            (&seen.map(|row| row.etag.as_str()), Type::TEXT),
+            (&seen.map(|row| row.uploaded_at), Type::TIMESTAMPTZ),
+            (&seen.map(|row| row.file_name.as_str()), Type::TEXT),
+            (&seen.map(|row| row.content_type.as_str()), Type::TEXT),
+            (&seen.map(|row| as_bigint(row.size)), Type::INT8),
+            (&seen.and_then(|row| rule(row.rule.as_ref())), Type::TEXT),
+            (&seen.map(|row| Json(&row.metadata)), Type::JSONB),
+            (&Uuid::now_v7(), Type::UUID),
+        ];
         let statement = Statement {
-            sql: RECORD,
-            params: &[
-                (&object.key.id().uuid(), Type::UUID),
-                (&object.key.as_str(), Type::TEXT),
-                (&location.bucket, Type::TEXT),
-                (&location.file_url, Type::TEXT),
-                (&object.file_name, Type::TEXT),
-                (&object.content_type, Type::TEXT),
-                (&as_bigint(object.size), Type::INT8),
-                (&object.etag, Type::TEXT),
-                (&checksum, Type::BYTEA),
-                (&object.last_modified, Type::TIMESTAMPTZ),
-                (&object.detected_type, Type::TEXT),
-                (&is_refused, Type::BOOL),
-                (&refused, Type::TEXT),
-                (&quota, Type::INT8),
-                (&rule(object.rule.as_ref()), Type::TEXT),
-                (&Json(&object.metadata), Type::JSONB),
-                (&crc, Type::BYTEA),
-                (&seen.map(|row| row.etag.as_str()), Type::TEXT),
-                (&seen.map(|row| row.uploaded_at), Type::TIMESTAMPTZ),
-                (&seen.map(|row| row.file_name.as_str()), Type::TEXT),
-                (&seen.map(|row| row.content_type.as_str()), Type::TEXT),
-                (&seen.map(|row| as_bigint(row.size)), Type::INT8),
-                (&seen.and_then(|row| rule(row.rule.as_ref())), Type::TEXT),
-                (&seen.map(|row| Json(&row.metadata)), Type::JSONB),
-            ],
+            sql: if self.events {
+                RECORD_WITH_EVENT
+            } else {
+                RECORD
+            },
+            // Without events the last parameter does not exist.
+            params: &params[..params.len() - usize::from(!self.events)],
             lock: Some(object.key.id()),
         };
         self.run(object.key.owner(), &statement).await

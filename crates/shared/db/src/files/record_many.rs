@@ -16,7 +16,8 @@ use super::record::{as_bigint, outcome};
 use super::row::{file_id, file_row, tombstone, value};
 use super::{FileState, Recorded};
 use crate::Db;
-use crate::transaction::Statement;
+use crate::event::{event_ids, insert_event};
+use crate::transaction::{Param, Statement};
 
 /// An object that is to be recorded.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +37,10 @@ const LOCK: &str = "\
 SELECT count(pg_advisory_xact_lock(hashtextextended('slipway file ' || id, 0)))
 FROM (SELECT id FROM unnest($1::text[]) AS id ORDER BY id) AS ids";
 
-const RECORD: &str = "\
+macro_rules! record {
+    ($event:expr) => {
+        concat!(
+            "\
 WITH new AS (
     SELECT * FROM unnest($4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[], $10::text[], $11::bytea[],
                          $12::bytea[], $13::timestamptz[], $14::text[], $15::text[], $16::jsonb[], $17::text[])
@@ -97,6 +101,9 @@ WITH new AS (
     ON CONFLICT (user_id) DO UPDATE SET
         files = u.files + excluded.files, bytes = u.bytes + excluded.bytes,
         quota_bytes = CASE WHEN excluded.bytes > 0 THEN excluded.quota_bytes ELSE u.quota_bytes END
+",
+            $event,
+            "\
 )
 SELECT CASE WHEN old.id IS NULL THEN 'created' ELSE 'updated' END AS outcome,
        put.deleted_at IS NOT NULL AS deleted, put.*
@@ -104,7 +111,20 @@ FROM put LEFT JOIN old ON old.id = put.id
 UNION ALL
 SELECT CASE WHEN (SELECT is_behind FROM verdict WHERE verdict.id = old.id) THEN 'gone' ELSE 'kept' END,
        old.deleted_at IS NOT NULL, old.*
-FROM old WHERE NOT EXISTS (SELECT FROM put WHERE put.id = old.id)";
+FROM old WHERE NOT EXISTS (SELECT FROM put WHERE put.id = old.id)"
+        )
+    };
+}
+
+const RECORD: &str = record!("");
+
+const RECORD_WITH_EVENT: &str = record!(insert_event!(
+    "e.id",
+    "CASE WHEN f.deleted_at IS NULL THEN 'file.recorded' ELSE 'file.refused' END",
+    "f.refused",
+    " FROM put AS f JOIN unnest($4, $25::uuid[]) AS e (file_id, id) ON e.file_id = f.id
+    WHERE NOT EXISTS (SELECT FROM compared WHERE compared.id = f.id AND is_same)"
+));
 
 const STATES: &str = "\
 SELECT *, deleted_at IS NOT NULL AS deleted FROM s3_files WHERE user_id = $1 AND id = ANY ($2)";
@@ -128,33 +148,40 @@ impl Db {
         let new = Columns::of(files);
         let seen = Seen::of(files);
         let locks: Vec<String> = new.ids.iter().map(Uuid::to_string).collect();
+        let events = event_ids(new.ids.len());
+        let params: [Param<'_>; 24] = [
+            (&bucket, Type::TEXT),
+            (&quota, Type::INT8),
+            (&new.ids, Type::UUID_ARRAY),
+            (&new.keys, Type::TEXT_ARRAY),
+            (&new.urls, Type::TEXT_ARRAY),
+            (&new.names, Type::TEXT_ARRAY),
+            (&new.types, Type::TEXT_ARRAY),
+            (&new.sizes, Type::INT8_ARRAY),
+            (&new.etags, Type::TEXT_ARRAY),
+            (&new.checksums, Type::BYTEA_ARRAY),
+            (&new.crcs, Type::BYTEA_ARRAY),
+            (&new.times, Type::TIMESTAMPTZ_ARRAY),
+            (&new.detected, Type::TEXT_ARRAY),
+            (&new.rules, Type::TEXT_ARRAY),
+            (&new.metadata, Type::JSONB_ARRAY),
+            (&new.refused, Type::TEXT_ARRAY),
+            (&seen.etags, Type::TEXT_ARRAY),
+            (&seen.times, Type::TIMESTAMPTZ_ARRAY),
+            (&seen.names, Type::TEXT_ARRAY),
+            (&seen.types, Type::TEXT_ARRAY),
+            (&seen.sizes, Type::INT8_ARRAY),
+            (&seen.rules, Type::TEXT_ARRAY),
+            (&seen.metadata, Type::JSONB_ARRAY),
+            (&events, Type::UUID_ARRAY),
+        ];
         let statement = Statement {
-            sql: RECORD,
-            params: &[
-                (&bucket, Type::TEXT),
-                (&quota, Type::INT8),
-                (&new.ids, Type::UUID_ARRAY),
-                (&new.keys, Type::TEXT_ARRAY),
-                (&new.urls, Type::TEXT_ARRAY),
-                (&new.names, Type::TEXT_ARRAY),
-                (&new.types, Type::TEXT_ARRAY),
-                (&new.sizes, Type::INT8_ARRAY),
-                (&new.etags, Type::TEXT_ARRAY),
-                (&new.checksums, Type::BYTEA_ARRAY),
-                (&new.crcs, Type::BYTEA_ARRAY),
-                (&new.times, Type::TIMESTAMPTZ_ARRAY),
-                (&new.detected, Type::TEXT_ARRAY),
-                (&new.rules, Type::TEXT_ARRAY),
-                (&new.metadata, Type::JSONB_ARRAY),
-                (&new.refused, Type::TEXT_ARRAY),
-                (&seen.etags, Type::TEXT_ARRAY),
-                (&seen.times, Type::TIMESTAMPTZ_ARRAY),
-                (&seen.names, Type::TEXT_ARRAY),
-                (&seen.types, Type::TEXT_ARRAY),
-                (&seen.sizes, Type::INT8_ARRAY),
-                (&seen.rules, Type::TEXT_ARRAY),
-                (&seen.metadata, Type::JSONB_ARRAY),
-            ],
+            sql: if self.events {
+                RECORD_WITH_EVENT
+            } else {
+                RECORD
+            },
+            params: &params[..params.len() - usize::from(!self.events)],
             lock: None,
         };
         let lock: &[_] = &[(&locks as _, Type::TEXT_ARRAY)];

@@ -2,10 +2,12 @@
 
 use slipway_core::{Error, ObjectKey, ScanStatus};
 use tokio_postgres::types::Type;
+use uuid::Uuid;
 
 use super::row::value;
 use crate::Db;
-use crate::transaction::Statement;
+use crate::event::insert_event;
+use crate::transaction::{Param, Statement};
 
 /// The outcome of storing a scan result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +25,10 @@ pub enum Scanned {
 ///
 /// The ETag is compared in the row that is updated, so that a result never applies to the bytes of
 /// an overwrite.
-const SET: &str = "\
+macro_rules! set {
+    ($event:expr) => {
+        concat!(
+            "\
 WITH weights AS (
     SELECT ARRAY['failed', 'unsupported', 'no_threats', 'threats'] AS ascending
 ), file AS (
@@ -32,9 +37,24 @@ WITH weights AS (
     UPDATE s3_files AS f SET scan_status = $5 FROM weights
     WHERE user_id = $1 AND id = $2 AND object_key = $3 AND deleted_at IS NULL AND etag = $4
       AND coalesce(array_position(ascending, scan_status), 0) < array_position(ascending, $5)
-    RETURNING f.id
+    RETURNING f.*
+",
+            $event,
+            "\
 )
-SELECT EXISTS (SELECT FROM scanned) AS is_set FROM file WHERE etag = $4";
+SELECT EXISTS (SELECT FROM scanned) AS is_set FROM file WHERE etag = $4"
+        )
+    };
+}
+
+const SET: &str = set!("");
+
+const SET_WITH_EVENT: &str = set!(insert_event!(
+    "$6",
+    "'file.scanned'",
+    "f.scan_status",
+    " FROM scanned AS f"
+));
 
 impl Db {
     /// Stores the scan result of the object with `key` and `etag`, if the row describes that
@@ -46,14 +66,16 @@ impl Db {
         status: ScanStatus,
     ) -> Result<Scanned, Error> {
         const STEP: &str = "keeping what a scanner said";
+        let params: [Param<'_>; 5] = [
+            (&key.id().uuid(), Type::UUID),
+            (&key.as_str(), Type::TEXT),
+            (&etag, Type::TEXT),
+            (&status.as_str(), Type::TEXT),
+            (&Uuid::now_v7(), Type::UUID),
+        ];
         let statement = Statement {
-            sql: SET,
-            params: &[
-                (&key.id().uuid(), Type::UUID),
-                (&key.as_str(), Type::TEXT),
-                (&etag, Type::TEXT),
-                (&status.as_str(), Type::TEXT),
-            ],
+            sql: if self.events { SET_WITH_EVENT } else { SET },
+            params: &params[..params.len() - usize::from(!self.events)],
             // A concurrent record step relies on the row that it has read.
             lock: Some(key.id()),
         };

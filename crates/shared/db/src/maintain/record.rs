@@ -8,7 +8,9 @@ use tokio_postgres::types::{Json, Type};
 use uuid::Uuid;
 
 use crate::Db;
+use crate::event::{event_ids, insert_event};
 use crate::files::file_id;
+use crate::transaction::Param;
 
 /// An object that had no row when the caller looked.
 #[derive(Clone, Debug)]
@@ -26,7 +28,10 @@ FROM (SELECT id FROM unnest($1::text[]) AS id ORDER BY id) AS ids";
 
 /// Usage grows by what RETURNING reports, as in the record step. The users are written in the order
 /// of their ids, so that two of these statements never wait for each other.
-const RECORD: &str = "\
+macro_rules! record {
+    ($event:expr) => {
+        concat!(
+            "\
 WITH new AS (
     SELECT $1::text AS bucket, file.*
     FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[],
@@ -43,7 +48,7 @@ WITH new AS (
            checksum_sha256, upload_timestamp, detected_type, rule, metadata, checksum_crc64nvme
     FROM new
     ON CONFLICT DO NOTHING
-    RETURNING id, user_id, size
+    RETURNING *
 ), moved AS (
     INSERT INTO user_usage AS u (user_id, files, bytes, quota_bytes)
     SELECT user_id, count(*), sum(size)::bigint, (SELECT quota_bytes FROM quota)
@@ -51,8 +56,23 @@ WITH new AS (
     ON CONFLICT (user_id) DO UPDATE SET
         files = u.files + excluded.files, bytes = u.bytes + excluded.bytes,
         quota_bytes = CASE WHEN excluded.bytes > 0 THEN excluded.quota_bytes ELSE u.quota_bytes END
+",
+            $event,
+            "\
 )
-SELECT id FROM put";
+SELECT id FROM put"
+        )
+    };
+}
+
+const RECORD: &str = record!("");
+
+const RECORD_WITH_EVENT: &str = record!(insert_event!(
+    "e.id",
+    "'file.recorded'",
+    "NULL",
+    " FROM put AS f JOIN unnest($2, $17::uuid[]) AS e (file_id, id) ON e.file_id = f.id"
+));
 
 const STEP: &str = "recording files";
 
@@ -92,31 +112,34 @@ impl Db {
             columns.push(file);
         }
         let locks: Vec<String> = columns.ids.iter().map(Uuid::to_string).collect();
+        let events = event_ids(columns.ids.len());
+        let params: [Param<'_>; 17] = [
+            (&bucket, Type::TEXT),
+            (&columns.ids, Type::UUID_ARRAY),
+            (&columns.users, Type::TEXT_ARRAY),
+            (&columns.keys, Type::TEXT_ARRAY),
+            (&columns.urls, Type::TEXT_ARRAY),
+            (&columns.names, Type::TEXT_ARRAY),
+            (&columns.types, Type::TEXT_ARRAY),
+            (&columns.sizes, Type::INT8_ARRAY),
+            (&columns.etags, Type::TEXT_ARRAY),
+            (&columns.checksums, Type::BYTEA_ARRAY),
+            (&columns.times, Type::TIMESTAMPTZ_ARRAY),
+            (&columns.detected, Type::TEXT_ARRAY),
+            (&columns.rules, Type::TEXT_ARRAY),
+            (&columns.metadata, Type::JSONB_ARRAY),
+            (&columns.crcs, Type::BYTEA_ARRAY),
+            (&quota, Type::INT8),
+            (&events, Type::UUID_ARRAY),
+        ];
+        let sql = if self.events {
+            RECORD_WITH_EVENT
+        } else {
+            RECORD
+        };
+        let params = &params[..params.len() - usize::from(!self.events)];
         let rows = self
-            .run_maintain(&[
-                (LOCK, &[(&locks, Type::TEXT_ARRAY)]),
-                (
-                    RECORD,
-                    &[
-                        (&bucket, Type::TEXT),
-                        (&columns.ids, Type::UUID_ARRAY),
-                        (&columns.users, Type::TEXT_ARRAY),
-                        (&columns.keys, Type::TEXT_ARRAY),
-                        (&columns.urls, Type::TEXT_ARRAY),
-                        (&columns.names, Type::TEXT_ARRAY),
-                        (&columns.types, Type::TEXT_ARRAY),
-                        (&columns.sizes, Type::INT8_ARRAY),
-                        (&columns.etags, Type::TEXT_ARRAY),
-                        (&columns.checksums, Type::BYTEA_ARRAY),
-                        (&columns.times, Type::TIMESTAMPTZ_ARRAY),
-                        (&columns.detected, Type::TEXT_ARRAY),
-                        (&columns.rules, Type::TEXT_ARRAY),
-                        (&columns.metadata, Type::JSONB_ARRAY),
-                        (&columns.crcs, Type::BYTEA_ARRAY),
-                        (&quota, Type::INT8),
-                    ],
-                ),
-            ])
+            .run_maintain(&[(LOCK, &[(&locks, Type::TEXT_ARRAY)]), (sql, params)])
             .await;
         match rows {
             Ok(rows) => rows.iter().map(|row| file_id(row, STEP)).collect(),

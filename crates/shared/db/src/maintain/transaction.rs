@@ -17,7 +17,7 @@ const SETTINGS: &str = "\
 
 impl Db {
     /// Runs `steps` in one transaction, and returns the rows of the last one.
-    pub(super) async fn run_maintain(&self, steps: &[Step<'_>]) -> Result<Vec<Row>, Failure> {
+    pub(crate) async fn run_maintain(&self, steps: &[Step<'_>]) -> Result<Vec<Row>, Failure> {
         let limit = self.statement_limit();
         self.run_as((SETTINGS, &[(&limit, Type::TEXT)]), steps)
             .await

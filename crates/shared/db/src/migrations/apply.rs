@@ -85,7 +85,7 @@ impl Db {
         match done.await {
             Ok(()) => Ok(applied),
             Err(error) => {
-                let login = self.config.login.get_user().unwrap_or_default();
+                let login = self.shared.config.login.get_user().unwrap_or_default();
                 Err(error.explained(login).after(applied))
             }
         }

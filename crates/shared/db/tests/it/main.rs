@@ -8,6 +8,7 @@
 mod content;
 mod delete;
 mod diagnosis;
+mod events;
 mod faults;
 mod idle;
 mod list;
@@ -24,3 +25,4 @@ mod tls;
 mod tutorial;
 mod uploads;
 mod usage;
+mod webhooks;
