@@ -230,7 +230,19 @@ export interface paths {
         delete: operations["deleteFile"];
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Rename a file, or replace its metadata
+         * @description An omitted field stays as it is. `metadata` replaces all of the file's metadata. The request may be
+         *     repeated: a file that already has this name and metadata stays as it is.
+         *
+         *     The object is copied onto itself, so `uploadedAt` becomes the time of the copy. `objectKey`, `rule`
+         *     and the bytes stay. A file that was sent in parts, or is encrypted with a KMS key, gets another
+         *     `etag`, and with a malware scanner its `url` is null until it is scanned again. An upload URL that
+         *     is still valid, and not write-once, restores the old name and metadata if it is used again.
+         *
+         *     If two requests rename a file at the same time, one of them applies as a whole.
+         */
+        patch: operations["renameFile"];
         trace?: never;
     };
     "/files/delete": {
@@ -512,6 +524,15 @@ export interface components {
             /** @constant */
             success: true;
         };
+        RenameRequest: components["schemas"]["RenameFileRequest"] | components["schemas"]["ReplaceMetadataRequest"];
+        RenameFileRequest: {
+            fileName: components["schemas"]["FileName"];
+            metadata?: components["schemas"]["Metadata"];
+        };
+        ReplaceMetadataRequest: {
+            fileName?: components["schemas"]["FileName"];
+            metadata: components["schemas"]["Metadata"];
+        };
         DeleteFilesRequest: {
             ids: string[];
         };
@@ -695,7 +716,7 @@ export interface components {
          * @description Every `code`, for clients that handle all of them. Each operation lists the codes that it returns, and their status.
          * @enum {string}
          */
-        ErrorCode: "invalid_request" | "invalid_key" | "unauthenticated" | "forbidden" | "not_found" | "upload_not_found" | "parts_missing" | "checksum_mismatch" | "file_deleted" | "file_too_large" | "quota_exceeded" | "use_multipart" | "request_too_large" | "type_not_allowed" | "too_many_uploads" | "internal" | "unavailable" | "timeout";
+        ErrorCode: "invalid_request" | "invalid_key" | "unauthenticated" | "forbidden" | "not_found" | "upload_not_found" | "parts_missing" | "checksum_mismatch" | "file_changed" | "file_deleted" | "file_too_large" | "quota_exceeded" | "use_multipart" | "request_too_large" | "type_not_allowed" | "too_many_uploads" | "internal" | "unavailable" | "timeout";
         /** @description An error of API Gateway itself, before or instead of a response of a function. */
         GatewayError: {
             message: string | null;
@@ -777,6 +798,22 @@ export interface components {
             success: false;
             /** @enum {string} */
             code: "file_too_large" | "use_multipart" | "quota_exceeded" | "request_too_large";
+            /** @description What went wrong and what to do about it, for people. */
+            error: string;
+        };
+        RenameTooLargeError: {
+            /** @constant */
+            success: false;
+            /** @enum {string} */
+            code: "file_too_large" | "request_too_large";
+            /** @description What went wrong and what to do about it, for people. */
+            error: string;
+        };
+        FileChangedError: {
+            /** @constant */
+            success: false;
+            /** @enum {string} */
+            code: "file_changed";
             /** @description What went wrong and what to do about it, for people. */
             error: string;
         };
@@ -1827,6 +1864,100 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             413: components["responses"]["BodyTooLarge"];
+            429: components["responses"]["GatewayThrottled"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["Timeout"];
+        };
+    };
+    renameFile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The file's `id`. A value that is not the id of a file of the caller returns 404.
+                 * @example 01890a5d-ac96-774b-bcce-b302099a8057
+                 */
+                id: components["parameters"]["FileIdInPath"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenameRequest"];
+            };
+        };
+        responses: {
+            /** @description The file, with its new name and metadata. */
+            200: {
+                headers: {
+                    "Cache-Control": components["headers"]["NoStore"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": true,
+                     *       "file": {
+                     *         "id": "01890a5d-ac96-774b-bcce-b302099a8057",
+                     *         "objectKey": "alice/01890a5d-ac96-774b-bcce-b302099a8057/test-s3.txt",
+                     *         "fileName": "test-s3.txt",
+                     *         "contentType": "text/plain",
+                     *         "size": 5,
+                     *         "etag": "5d41402abc4b2a76b9719d911017c592",
+                     *         "checksumSha256": null,
+                     *         "checksumCrc64nvme": "rosUhgp5mIg=",
+                     *         "rule": null,
+                     *         "metadata": {},
+                     *         "uploadedAt": "2023-06-30T03:34:24Z",
+                     *         "url": "https://slipway-local.s3.us-east-1.amazonaws.com/alice/01890a5d-ac96-774b-bcce-b302099a8057/test-s3.txt?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20230630%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20230630T033000Z&X-Amz-Expires=900&X-Amz-SignedHeaders=host&response-cache-control=private%2C%20max-age%3D450&X-Amz-Signature=50d858e0985ecc7f60418aaf0cc5ab587f42c2570a884095a9e8ccacd0f6545c",
+                     *         "urlExpiresAt": "2023-06-30T03:45:00Z",
+                     *         "previewUrl": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["FileResponse"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /**
+             * @description `file_changed`: the file was replaced or renamed meanwhile. Read it again, and repeat the
+             *     request if you still mean it.
+             */
+            409: {
+                headers: {
+                    "Cache-Control": components["headers"]["NoStore"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "success": false,
+                     *       "code": "file_changed",
+                     *       "error": "The file was replaced or renamed meanwhile. Read it again, and repeat the request if you still mean it."
+                     *     }
+                     */
+                    "application/json": components["schemas"]["FileChangedError"];
+                };
+            };
+            /**
+             * @description - `file_too_large`: the file has more than 5 GiB, the maximum of one copy in S3.
+             *     - `request_too_large`: the body of the request is larger than 1 MiB.
+             *     - `{"message": …}`: the body is larger than 6 MB.
+             */
+            413: {
+                headers: {
+                    "Cache-Control": components["headers"]["NoStoreUnlessGateway"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RenameTooLargeError"] | components["schemas"]["GatewayError"];
+                };
+            };
             429: components["responses"]["GatewayThrottled"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];

@@ -123,7 +123,9 @@ pub(crate) const fn status(code: Code) -> u16 {
         Code::Unauthenticated => 401,
         Code::Forbidden => 403,
         Code::NotFound => 404,
-        Code::UploadNotFound | Code::PartsMissing | Code::ChecksumMismatch => 409,
+        Code::UploadNotFound | Code::PartsMissing | Code::ChecksumMismatch | Code::FileChanged => {
+            409
+        }
         Code::FileDeleted => 410,
         Code::FileTooLarge | Code::QuotaExceeded | Code::UseMultipart | Code::RequestTooLarge => {
             413

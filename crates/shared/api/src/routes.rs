@@ -15,11 +15,12 @@ pub struct Route {
 }
 
 /// Every route. No request matches two of them.
-pub const ROUTES: [Route; 13] = [
+pub const ROUTES: [Route; 14] = [
     route("POST", "/presign-upload", "presign"),
     route("POST", "/save-metadata", "save-metadata"),
     route("GET", "/files", "files"),
     route("GET", "/files/{id}", "files"),
+    route("PATCH", "/files/{id}", "rename"),
     route("DELETE", "/files/{id}", "delete"),
     route("POST", "/files/delete", "delete"),
     route("GET", "/usage", "files"),

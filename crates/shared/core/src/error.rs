@@ -25,6 +25,8 @@ pub enum Code {
     PartsMissing,
     /// The bytes in S3 do not have the checksum that the client sent.
     ChecksumMismatch,
+    /// The file was replaced, or renamed by another request, while this request ran.
+    FileChanged,
     /// The file was deleted, and stays deleted.
     FileDeleted,
     /// The file is larger than this deployment accepts.
@@ -49,7 +51,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, for the tests that hold `openapi.yaml` and the status table to this list.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::InvalidRequest,
         Self::InvalidKey,
         Self::Unauthenticated,
@@ -58,6 +60,7 @@ impl Code {
         Self::UploadNotFound,
         Self::PartsMissing,
         Self::ChecksumMismatch,
+        Self::FileChanged,
         Self::FileDeleted,
         Self::FileTooLarge,
         Self::QuotaExceeded,
@@ -82,6 +85,7 @@ impl Code {
             Self::UploadNotFound => "upload_not_found",
             Self::PartsMissing => "parts_missing",
             Self::ChecksumMismatch => "checksum_mismatch",
+            Self::FileChanged => "file_changed",
             Self::FileDeleted => "file_deleted",
             Self::FileTooLarge => "file_too_large",
             Self::QuotaExceeded => "quota_exceeded",

@@ -9,6 +9,9 @@ use crate::file::is_multipart;
 /// The largest object of one PUT: 5 GiB (S3).
 pub const MAX_PUT_BYTES: u64 = 5 * 1024 * 1024 * 1024;
 
+/// S3 copies at most this much with one `CopyObject`, so larger files cannot be renamed.
+pub const MAX_COPY_BYTES: u64 = 5 * 1024 * 1024 * 1024;
+
 /// The smallest part of a multipart upload, its last one excepted: 5 MiB (S3).
 pub const MIN_PART_BYTES: u64 = 5 * 1024 * 1024;
 

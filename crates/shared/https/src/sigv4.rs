@@ -90,9 +90,15 @@ fn canonical(request: &Request<Bytes>, hash: &str) -> (Vec<u8>, String) {
     let query = uri.query().unwrap_or_default();
     let mut canonical = format!("{}\n{}\n{query}\n", request.method(), uri.path()).into_bytes();
     for (name, value) in headers {
-        for part in [name.as_str().as_bytes(), b":", value.as_bytes(), b"\n"] {
-            canonical.extend_from_slice(part);
+        canonical.extend_from_slice(name.as_str().as_bytes());
+        canonical.push(b':');
+        // The canonical form has one space for each run of spaces.
+        for &byte in value.as_bytes() {
+            if byte != b' ' || canonical.last() != Some(&b' ') {
+                canonical.push(byte);
+            }
         }
+        canonical.push(b'\n');
     }
     for part in ["\n", &names, "\n", hash] {
         canonical.extend_from_slice(part.as_bytes());
@@ -188,6 +194,13 @@ mod tests {
                 Method::GET,
                 "/o/0/a",
                 Some(("range", "bytes=0-511")),
+                "",
+            ),
+            (
+                "s3",
+                Method::PUT,
+                "/o/0/a",
+                Some(("content-type", "text/plain;  charset=utf-8;   a=\"  b\"")),
                 "",
             ),
             ("s3", Method::DELETE, "/o/0/a", None, ""),

@@ -112,6 +112,13 @@ impl Location {
         [&*self.origin, &self.base_path].concat()
     }
 
+    /// The object as the source of a copy: bucket and key, encoded (S3 API reference,
+    /// `x-amz-copy-source`).
+    #[must_use]
+    pub fn copy_source(&self, key: &ObjectKey) -> String {
+        [&self.bucket, "/", &*encoded(key)].concat()
+    }
+
     /// The plain, unsigned URL of an object.
     #[must_use]
     pub fn object_url(&self, key: &ObjectKey) -> String {

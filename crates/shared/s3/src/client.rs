@@ -16,7 +16,7 @@ use slipway_s3_urls::{Credentials, Location};
 
 use crate::error::Failure;
 use crate::keys::Keys;
-use crate::retry::{CONNECT, SdkClassifier, sdk_retries, sdk_timeouts};
+use crate::retry::{CONNECT, Limits, SdkClassifier, sdk_retries, sdk_timeouts};
 use crate::s3::{Response, S3};
 use crate::sdk_http::Http;
 
@@ -71,8 +71,18 @@ impl Bucket {
         request: &Request<Bytes>,
         max_bytes: usize,
     ) -> Result<Response, Failure> {
+        self.send_within(request, max_bytes, Limits::USUAL).await
+    }
+
+    /// The same with other time limits.
+    pub(crate) async fn send_within(
+        &self,
+        request: &Request<Bytes>,
+        max_bytes: usize,
+        limits: Limits,
+    ) -> Result<Response, Failure> {
         let _wait = self.clock.wait();
-        self.s3.send(request, max_bytes).await
+        self.s3.send(request, max_bytes, limits).await
     }
 
     /// Waits for a call of the SDK, and measures the time.

@@ -36,9 +36,7 @@ impl Bucket {
         response: Result<Response, Failure>,
     ) -> Result<Option<StoredObject>, Error> {
         match response {
-            Ok(response) => described(key, &response.headers)
-                .map(Some)
-                .map_err(|error| error.of_file(key)),
+            Ok(response) => described(key, &response.headers).map(Some),
             // The response to a HEAD has no code. A code comes from the GET, and names a missing
             // bucket.
             Err(failure) if failure.status() == Some(404) && failure.code().is_none() => Ok(None),
@@ -70,8 +68,10 @@ fn encoded(headers: &HeaderMap) -> bool {
         .any(|encoding| !matches!(encoding, "" | "identity" | "aws-chunked"))
 }
 
-fn described(key: &ObjectKey, headers: &HeaderMap) -> Result<StoredObject, Error> {
-    let incomplete = |what: &str| Error::internal(STEP, format!("HeadObject without {what}"));
+/// The object that the headers of a response to a HEAD describe.
+pub(crate) fn described(key: &ObjectKey, headers: &HeaderMap) -> Result<StoredObject, Error> {
+    let incomplete =
+        |what: &str| Error::internal(STEP, format!("HeadObject without {what}")).of_file(key);
     let size = header(headers, "content-length")
         .and_then(|size| size.parse().ok())
         .ok_or_else(|| incomplete("a length"))?;
@@ -99,7 +99,8 @@ fn described(key: &ObjectKey, headers: &HeaderMap) -> Result<StoredObject, Error
         checksum_sha256: header(headers, "x-amz-checksum-sha256").and_then(Sha256::from_base64),
         checksum_crc64nvme: header(headers, "x-amz-checksum-crc64nvme")
             .and_then(Crc64Nvme::from_base64),
-        last_modified: http_date(modified).map_err(|error| Error::internal(STEP, error))?,
+        last_modified: http_date(modified)
+            .map_err(|error| Error::internal(STEP, error).of_file(key))?,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::request::Builder;
-use http::{Method, Request};
+use http::{HeaderMap, Method, Request};
 use ring::digest::{SHA256, digest};
 use slipway_core::{Error, ObjectKey, Sha256};
 
@@ -27,6 +27,20 @@ impl S3 {
         let range = format!("bytes=0-{}", count.saturating_sub(1));
         let request = self.request(Method::GET, key);
         with_body(request.header("range", range), Bytes::new())
+    }
+
+    /// Copies an object onto itself with `headers` as all of its metadata.
+    pub(crate) fn copy_object(
+        &self,
+        key: &ObjectKey,
+        headers: HeaderMap,
+    ) -> Result<Request<Bytes>, Error> {
+        let mut request = self.request(Method::PUT, key);
+        if let Some(all) = request.headers_mut() {
+            *all = headers;
+        }
+        let source = self.location.copy_source(key);
+        with_body(request.header("x-amz-copy-source", source), Bytes::new())
     }
 
     /// Deletes an object.

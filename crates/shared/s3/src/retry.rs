@@ -15,6 +15,32 @@ pub(crate) const CONNECT: Duration = Duration::from_secs(2);
 pub(crate) const ATTEMPT: Duration = Duration::from_secs(4);
 /// The limit for all attempts. A function has at most 30 s, and Postgres needs a part of them.
 pub(crate) const OPERATION: Duration = Duration::from_secs(10);
+/// The time limits of one request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// For one attempt.
+    pub(crate) attempt: Duration,
+    /// For all attempts.
+    pub(crate) operation: Duration,
+}
+
+impl Limits {
+    /// The limits of every request that S3 answers at once.
+    pub(crate) const USUAL: Self = Self {
+        attempt: ATTEMPT,
+        operation: OPERATION,
+    };
+
+    /// For a request that S3 may work on for as long as the caller can wait. An attempt without a
+    /// response is not repeated, because S3 may still work on it.
+    pub(crate) const fn of_one_attempt(limit: Duration) -> Self {
+        Self {
+            attempt: limit,
+            operation: limit,
+        }
+    }
+}
+
 /// The first attempt and two retries.
 pub(crate) const ATTEMPTS: u32 = 3;
 /// The longest pause before the first retry. It doubles with each retry.

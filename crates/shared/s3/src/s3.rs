@@ -1,5 +1,5 @@
-//! A client for the S3 operations that a user waits for: HEAD and the first bytes of an object, and
-//! deletes.
+//! A client for the S3 operations that a user waits for: HEAD and the first bytes of an object,
+//! copies, and deletes.
 //!
 //! It exists because the AWS SDK adds 2 MB to a function and a millisecond to its start
 //! (`docs/performance.md`). It signs, limits the time of each attempt, and retries as `retry` says.
@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::error::Failure;
 use crate::keys::Keys;
-use crate::retry::{ATTEMPT, ATTEMPTS, OPERATION, pause};
+use crate::retry::{ATTEMPTS, Limits, pause};
 use crate::xml;
 
 /// At most this much of an error response is read.
@@ -48,13 +48,14 @@ impl S3 {
         &self,
         request: &Request<Bytes>,
         max_bytes: usize,
+        limits: Limits,
     ) -> Result<Response, Failure> {
         // Before the time limit begins, because a profile or a role may take a while to renew them.
         let credentials = self.keys.current().await?;
-        let deadline = Instant::now() + OPERATION;
+        let deadline = Instant::now() + limits.operation;
         let mut attempts = 1;
         loop {
-            let limit = deadline.min(Instant::now() + ATTEMPT);
+            let limit = deadline.min(Instant::now() + limits.attempt);
             let attempt = timeout_at(limit, self.attempt(request, max_bytes, &credentials)).await;
             let failure = match attempt.unwrap_or(Err(Failure::Timeout)) {
                 Ok(response) => return Ok(response),

@@ -178,7 +178,7 @@ fn http_api() -> impl Strategy<Value = Value> {
         let pairs: Vec<String> = pairs.iter().map(|(a, b)| format!("{a}={b}")).collect();
         pairs.join("&")
     });
-    (select(vec!["GET", "POST", "DELETE"]), "(/[a-z0-9%.]{0,8}){0,4}", raw, text()).prop_map(
+    (select(vec!["GET", "POST", "PATCH", "DELETE"]), "(/[a-z0-9%.]{0,8}){0,4}", raw, text()).prop_map(
         |(method, path, query, body)| {
             json!({
                 "version": "2.0", "routeKey": "$default", "httpMethod": "GET", "rawPath": path, "rawQueryString": query,
@@ -192,7 +192,7 @@ fn http_api() -> impl Strategy<Value = Value> {
 
 fn rest_api() -> impl Strategy<Value = Value> {
     (
-        select(vec!["GET", "POST", "DELETE"]),
+        select(vec!["GET", "POST", "PATCH", "DELETE"]),
         "(/[a-z0-9%.]{0,8}){0,4}",
         btree_map(text(), vec(text(), 1..3), 0..3),
         vec(any::<u8>(), 0..40),

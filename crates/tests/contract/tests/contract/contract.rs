@@ -54,7 +54,7 @@ fn every_code_is_described_and_no_other() {
 }
 
 /// The table of the contract.
-const STATUSES: [(&str, &str); 18] = [
+const STATUSES: [(&str, &str); 19] = [
     ("invalid_request", "400"),
     ("invalid_key", "400"),
     ("unauthenticated", "401"),
@@ -63,6 +63,7 @@ const STATUSES: [(&str, &str); 18] = [
     ("upload_not_found", "409"),
     ("parts_missing", "409"),
     ("checksum_mismatch", "409"),
+    ("file_changed", "409"),
     ("file_deleted", "410"),
     ("file_too_large", "413"),
     ("quota_exceeded", "413"),

@@ -130,9 +130,9 @@ async fn the_other_requests() {
     send(&world, "apigw-v2-get-file")
         .await
         .refused(404, "not_found");
-    send(&world, "apigw-v2-delete-file")
-        .await
-        .refused(404, "not_found");
+    for name in ["apigw-v2-rename-file", "apigw-v2-delete-file"] {
+        send(&world, name).await.refused(404, "not_found");
+    }
 
     world.put_object(TEST_S3, "text/plain", b"hello").await;
     let saved = send(&world, "apigw-v2-save-metadata").await.expect(201);
@@ -155,6 +155,8 @@ async fn the_other_requests() {
     let usage = send(&world, "apigw-v2-usage").await.expect(200);
     assert_eq!((&usage["files"], &usage["bytes"]), (&json!(2), &json!(12)));
 
+    let renamed = send(&world, "apigw-v2-rename-file").await.expect(200);
+    assert_eq!(renamed["file"]["fileName"], "renamed.txt");
     send(&world, "apigw-v2-delete-file").await.expect(200);
     let done = send(&world, "apigw-v2-delete-files").await.expect(200);
     assert_eq!(

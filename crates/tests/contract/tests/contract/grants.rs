@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use aws_sdk_s3::types::{Tag, Tagging};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 use slipway_core::env::Environment;
@@ -51,6 +52,7 @@ async fn files(world: &World) {
     assert_eq!(world.read(&saved["url"]).await.status(), 200);
     let listed = world.list("alice").await;
     assert_eq!(world.read(&listed[0]["url"]).await.status(), 200);
+    renames(world, &saved).await;
     world.delete("alice", id(&saved)).await.expect(200);
 
     let another = world.upload("alice", "b.txt", "text/plain", BYTES).await;
@@ -70,6 +72,42 @@ async fn files(world: &World) {
     let strict = world.app(&[("MAX_UPLOAD_BYTES", "1")]);
     strict.save("alice", &large).await.expect(413);
     assert!(world.object(key(&large)).await.is_none());
+}
+
+/// Renaming: with tags, of a missing object, and of one that is refused.
+async fn renames(world: &World, saved: &Value) {
+    let tagging = world.s3().await.put_object_tagging().bucket(BUCKET);
+    let tag = Tag::builder().key("a").value("b").build().unwrap();
+    let tags = Tagging::builder().tag_set(tag).build().unwrap();
+    let tagging = tagging.key(key(saved)).tagging(tags);
+    Box::pin(tagging.send()).await.unwrap();
+    let body = json!({ "fileName": "renamed.txt" });
+    let renamed = world.patch("alice", id(saved), body.clone()).await;
+    assert_eq!(
+        world
+            .read(&renamed.expect(200)["file"]["url"])
+            .await
+            .status(),
+        200
+    );
+
+    let gone = world.upload("alice", "b.txt", "text/plain", BYTES).await;
+    world.remove_object(key(&gone)).await;
+    world
+        .patch("alice", id(&gone), body.clone())
+        .await
+        .refused(404, "not_found");
+
+    // Replaced by a larger one since, which the record step refuses.
+    let replaced = world.put_new("alice", "c.txt", "text/plain", BYTES).await;
+    world.save("alice", &replaced).await.expect(201);
+    world.put(&replaced, b"hello again").await;
+    let strict = world.app(&[("MAX_UPLOAD_BYTES", "5")]);
+    strict
+        .patch("alice", id(&replaced), body)
+        .await
+        .refused(409, "file_changed");
+    assert!(world.object(key(&replaced)).await.is_none());
 }
 
 async fn uploads_in_parts(world: &World) {
@@ -155,8 +193,8 @@ necessary. The following command writes this page:
 \"By URL\" is a request by a signed URL: S3 checks the role of the function that signed the URL.
 S3 answers a request for a missing object with 404 if the caller has `s3:ListBucket`, and with 403
 otherwise. *Objects* are keys of Slipway (`{owner}/{id}/{name}`) and no others. Versioning needs no
-more permissions: the functions name no version, and the lifecycle expires old ones. No function may
-tag objects.
+more permissions: the functions name no version, and the lifecycle expires old ones. Only `rename`
+may read and write tags, because S3 requires that to copy an object together with its tags.
 
 The local S3 server cannot check the grants of other services (`kms:GenerateDataKey` and
 `kms:Decrypt` with a KMS key, each function's own log, the queue of `record-upload`, the network, the

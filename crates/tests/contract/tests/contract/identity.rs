@@ -233,13 +233,14 @@ async fn a_token() {
 #[tokio::test]
 async fn an_unauthenticated_caller_learns_nothing_else() {
     let app = offline(&[("DATABASE_URL", NO_DATABASE)]);
-    for function in ["presign", "save-metadata", "files", "delete"] {
+    for function in ["presign", "save-metadata", "files", "rename", "delete"] {
         for (method, path, body) in [
             ("GET", "/", ""),
             ("GET", "/nothing/here", ""),
             ("POST", "/presign-upload", "not JSON"),
             ("POST", "/save-metadata", ""),
             ("GET", "/files?limit=0", ""),
+            ("PATCH", "/files/x", "{}"),
             ("DELETE", "/files/x", ""),
             ("POST", "/files/delete", "{}"),
             ("OPTIONS", "/files", ""),
@@ -262,7 +263,7 @@ async fn an_unauthenticated_caller_learns_nothing_else() {
 #[tokio::test]
 async fn a_path_that_no_function_serves() {
     let world = World::new().await;
-    for function in ["presign", "save-metadata", "files", "delete"] {
+    for function in ["presign", "save-metadata", "files", "rename", "delete"] {
         for (method, path) in [
             ("GET", "/"),
             ("GET", "/nothing"),
@@ -290,7 +291,7 @@ async fn a_path_that_no_function_serves() {
     }
     // A function does not serve the routes of another.
     for route in router() {
-        for function in ["presign", "save-metadata", "files", "delete"] {
+        for function in ["presign", "save-metadata", "files", "rename", "delete"] {
             if function != route.function && route.path != "/files/{id}" {
                 let event = GatewayEvent::new(route.method, route.path)
                     .bearer(&token("alice"))

@@ -45,6 +45,7 @@ mod presign_s3;
 mod quota;
 mod readme;
 mod record_upload;
+mod rename;
 mod requests;
 mod rules;
 mod save_metadata;

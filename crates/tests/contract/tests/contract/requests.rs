@@ -76,6 +76,7 @@ async fn every_route_with_a_body_refuses_a_large_one() {
         ("GET", "/usage"),
         ("GET", id.as_str()),
         ("DELETE", id.as_str()),
+        ("PATCH", "/files/01890a5d-ac96-774b-bcce-b302099a8057"),
         ("POST", &format!("{id}/complete")),
     ] {
         let large = GatewayEvent::new(method, path)

@@ -45,6 +45,7 @@ fn a_bad_variable_fails_init_by_name() {
         "presign",
         "save-metadata",
         "files",
+        "rename",
         "delete",
         "multipart",
         "record-upload",
@@ -55,6 +56,7 @@ fn a_bad_variable_fails_init_by_name() {
     for function in [
         "save-metadata",
         "files",
+        "rename",
         "delete",
         "multipart",
         "record-upload",
@@ -79,7 +81,13 @@ fn a_bad_variable_fails_init_by_name() {
     fails_naming("presign", ("JWT_PUBLIC_KEY", Some("x")), "JWT_SECRET");
     fails_naming("presign", ("JWT_KEYS", Some("{}")), "JWT_SECRET");
     fails_naming("presign", ("OWNER_CLAIM", Some("a\tb")), "OWNER_CLAIM");
-    for function in ["presign", "save-metadata", "multipart", "record-upload"] {
+    for function in [
+        "presign",
+        "save-metadata",
+        "rename",
+        "multipart",
+        "record-upload",
+    ] {
         let rules = r#"{"avatar": {"maxbytes": 1}}"#;
         fails_naming(function, ("UPLOAD_RULES", Some(rules)), "UPLOAD_RULES");
     }

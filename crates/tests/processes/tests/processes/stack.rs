@@ -12,11 +12,12 @@ use slipway_testkit::{TestDatabase, database, guard};
 use tempfile::TempDir;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-const FUNCTIONS: [&str; 7] = [
+const FUNCTIONS: [&str; 8] = [
     "presign",
     "presign-quota",
     "save-metadata",
     "files",
+    "rename",
     "delete",
     "multipart",
     "record-upload",

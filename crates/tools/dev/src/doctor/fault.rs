@@ -29,7 +29,7 @@ faults! {
          wrong. Then see its memory, timeout, concurrency and VPC."
     API_CORS "api_cors"
         "Add the origin, exactly as browsers send it (scheme, host, port, no slash at the end), to AllowedOrigins and \
-         deploy; the methods GET, POST, DELETE and the headers authorization, content-type must be allowed."
+         deploy; the methods GET, POST, PATCH, DELETE and the headers authorization, content-type must be allowed."
     TOKEN_MALFORMED "token_malformed"
         "Give a JWT: three parts with dots between, the access or id token that your application sends, without `Bearer`."
     TOKEN_EXPIRED "token_expired"

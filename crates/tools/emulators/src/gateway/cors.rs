@@ -12,7 +12,7 @@ use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 
 /// `AllowMethods`.
-const METHODS: &str = "GET,POST,DELETE";
+const METHODS: &str = "GET,POST,PATCH,DELETE";
 
 /// `AllowHeaders`.
 const HEADERS: &str = "authorization,content-type";

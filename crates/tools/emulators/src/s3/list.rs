@@ -61,9 +61,10 @@ pub(super) fn list(
         e_tag: Some(object.etag()),
         last_modified: Some(object.modified.timestamp()),
         size: i64::try_from(object.size).ok(),
-        storage_class: Some(ObjectStorageClass::from_static(
-            ObjectStorageClass::STANDARD,
-        )),
+        storage_class: Some(match object.described.shown_class() {
+            Some(class) => ObjectStorageClass::from(class.to_owned()),
+            None => ObjectStorageClass::from_static(ObjectStorageClass::STANDARD),
+        }),
         ..s3s::dto::Object::default()
     });
     let groups = page.groups.into_iter().map(|prefix| CommonPrefix {

@@ -14,6 +14,7 @@ mod access;
 mod body;
 mod checksum;
 mod complete;
+mod copy;
 mod cors;
 mod edge;
 mod event;

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use s3s::dto::{ETag, Timestamp};
+use s3s::{S3ErrorCode, S3Result};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::checksum::Sum;
+use super::fault::refuse;
 use super::policy::Tags;
 
 /// An object's record. It is stored behind its bytes, and held in the index.
@@ -32,7 +34,39 @@ pub(super) struct Description {
     pub(super) content_disposition: Option<String>,
     pub(super) content_encoding: Option<String>,
     pub(super) content_language: Option<String>,
+    /// Seconds since 1970.
+    #[serde(default)]
+    pub(super) expires: Option<Moment>,
+    /// `None` is the class `STANDARD`.
+    #[serde(default)]
+    pub(super) storage_class: Option<String>,
     pub(super) metadata: BTreeMap<String, String>,
+}
+
+/// The storage classes whose objects must be restored before they are read.
+const ARCHIVES: [&str; 2] = ["GLACIER", "DEEP_ARCHIVE"];
+
+impl Description {
+    /// The storage class, if it is not the default. As on S3, no other is shown.
+    pub(super) fn shown_class(&self) -> Option<&str> {
+        self.storage_class
+            .as_deref()
+            .filter(|class| *class != "STANDARD")
+    }
+
+    /// Fails for an object in an archive class. Nothing restores one here.
+    pub(super) fn check_readable(&self) -> S3Result<()> {
+        if self
+            .shown_class()
+            .is_some_and(|class| ARCHIVES.contains(&class))
+        {
+            return Err(refuse(
+                S3ErrorCode::InvalidObjectState,
+                "The operation is not valid for the object's storage class",
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// Whole seconds, the resolution of S3's `Last-Modified`.
@@ -94,6 +128,14 @@ macro_rules! description {
                 $input.content_encoding.take(),
             ),
             content_language: $input.content_language.take(),
+            expires: $input
+                .expires
+                .take()
+                .map(|time| $crate::s3::object::Moment::of(time.into())),
+            storage_class: $input
+                .storage_class
+                .take()
+                .map(|class| class.as_str().to_owned()),
             metadata: $input.metadata.take().into_iter().flatten().collect(),
         }
     };

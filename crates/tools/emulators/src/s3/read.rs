@@ -6,7 +6,7 @@ use std::ops;
 use http::{HeaderMap, HeaderValue, header};
 use s3s::dto::{
     ChecksumMode, ETag, ETagCondition, GetObjectInput, GetObjectOutput, HeadObjectInput,
-    HeadObjectOutput, Range, StreamingBlob, Timestamp,
+    HeadObjectOutput, Range, StorageClass, StreamingBlob, Timestamp,
 };
 use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result};
 use tokio::io::AsyncReadExt as _;
@@ -15,7 +15,7 @@ use tokio_util::io::ReaderStream;
 use super::access::Access;
 use super::checksum::show_checksum;
 use super::fault::{disk, precondition_failed, refuse};
-use super::object::Object;
+use super::object::{Moment, Object};
 use super::store::Store;
 
 const CHUNK: usize = 256 * 1024;
@@ -39,6 +39,9 @@ macro_rules! describe {
         $output
             .content_language
             .clone_from(&$object.described.content_language);
+        $output.expires = $object.described.expires.map(Moment::timestamp);
+        let class = $object.described.shown_class();
+        $output.storage_class = class.map(|class| StorageClass::from(class.to_owned()));
         $output.metadata = Some($object.described.metadata.clone().into_iter().collect());
         $output.content_length = i64::try_from($range.end - $range.start).ok();
         if $range.end - $range.start == $object.size {
@@ -64,6 +67,7 @@ pub(super) fn get(
     access.check("s3:GetObject", &request.extensions, &input.key, tagged)?;
     let (object, mut file) =
         found.map_err(|error| access.unless_missing(error, &request.extensions))?;
+    object.described.check_readable()?;
     let conditions = Conditions {
         if_match: input.if_match.as_ref(),
         if_none_match: input.if_none_match.as_ref(),

@@ -12,8 +12,8 @@ use super::checksum::{Algorithm, Claim, Hasher, Sum, well_formed};
 use super::fault::{bad_request, disk, refuse};
 use super::sealed::Draft;
 
-/// The limit of one PUT.
-const LARGEST: i64 = 5 * 1024 * 1024 * 1024;
+/// The limit of one PUT, and of one copy.
+pub(super) const LARGEST: i64 = 5 * 1024 * 1024 * 1024;
 
 /// The claims of a request about its body.
 pub(super) struct BodyClaims {

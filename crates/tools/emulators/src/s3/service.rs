@@ -18,7 +18,7 @@ use s3s::{S3, S3Request, S3Response, S3Result};
 
 use super::access::Access;
 use super::store::Store;
-use super::{complete, list, multipart, pages, read, tags, write};
+use super::{complete, copy, list, multipart, pages, read, tags, write};
 
 /// The bucket, as `s3s` sees it.
 ///
@@ -44,7 +44,7 @@ impl S3 for Bucket {
     }
 
     async fn copy_object(&self, req: S3Request<CopyObjectInput>) -> Reply<CopyObjectOutput> {
-        write::copy(&self.0, &self.1, req).await
+        copy::copy(&self.0, &self.1, req).await
     }
 
     async fn delete_object(&self, req: S3Request<DeleteObjectInput>) -> Reply<DeleteObjectOutput> {

@@ -1,11 +1,10 @@
-//! `PutObject`, `CopyObject` and the deletes.
+//! `PutObject` and the deletes.
 
 use http::{HeaderMap, header};
 use s3s::crypto::{Checksum as _, Md5};
 use s3s::dto::{
-    CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource, DeleteObjectInput,
-    DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, MetadataDirective,
-    PutObjectInput, PutObjectOutput, TaggingDirective,
+    DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput, DeletedObject,
+    PutObjectInput, PutObjectOutput,
 };
 use s3s::{S3ErrorCode, S3Request, S3Response, S3Result};
 pub(super) use slipway_core::hex;
@@ -14,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use super::access::Access;
 use super::checksum::{Algorithm, Hasher, show_checksum};
 use super::event::EventName;
-use super::fault::{disk, precondition_failed, refuse};
+use super::fault::{disk, refuse};
 use super::object::{Description, Object, description};
 use super::receive::BodyClaims;
 use super::sealed::Draft;
@@ -65,91 +64,6 @@ pub(super) async fn put(
     output.checksum_type = object.checksum.as_ref().map(super::checksum::Sum::kind);
     show_checksum!(output, &object.checksum);
     Ok(S3Response::new(output))
-}
-
-/// `CopyObject` within the bucket.
-pub(super) async fn copy(
-    store: &Store,
-    access: &Access,
-    request: S3Request<CopyObjectInput>,
-) -> S3Result<S3Response<CopyObjectOutput>> {
-    let mut input = request.input;
-    let CopySource::Bucket { bucket, key, .. } = &input.copy_source else {
-        return Err(refuse(
-            S3ErrorCode::NotImplemented,
-            "Only a bucket can be copied from",
-        ));
-    };
-    if **bucket != *store.bucket {
-        return Err(refuse(
-            S3ErrorCode::NoSuchBucket,
-            "The specified bucket does not exist",
-        ));
-    }
-    let replace = input.metadata_directive.as_ref();
-    let replace = replace.is_some_and(|directive| directive.as_str() == MetadataDirective::REPLACE);
-    if **key == *input.key && !replace {
-        return Err(refuse(
-            S3ErrorCode::InvalidRequest,
-            "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",
-        ));
-    }
-    let found = store.read(key);
-    let source = found.as_ref().ok().map(|(source, _)| &**source);
-    access.check("s3:GetObject", &request.extensions, key, source)?;
-    let (source, file) =
-        found.map_err(|error| access.unless_missing(error, &request.extensions))?;
-    let conditions = Conditions {
-        if_match: input.copy_source_if_match.take(),
-        if_none_match: input.copy_source_if_none_match.take(),
-    };
-    // The source exists. A failed condition on it is always a 412.
-    conditions
-        .check(Some(&source))
-        .map_err(|_| precondition_failed())?;
-    let described = if replace {
-        description!(input)
-    } else {
-        source.described.clone()
-    };
-    check_metadata(&described)?;
-    let mut draft = store.draft()?;
-    let mut digest = Digest::new(source.checksum.as_ref().map(|sum| sum.algorithm));
-    append(
-        &mut draft,
-        tokio::fs::File::from_std(file).take(source.size),
-        &mut digest,
-    )
-    .await?;
-    let (etag, checksum) = digest.finish();
-    let replace = input.tagging_directive.as_ref();
-    let replace = replace.is_some_and(|directive| directive.as_str() == TaggingDirective::REPLACE);
-    let tags = if replace {
-        tags::of_header(input.tagging.as_deref())?
-    } else {
-        source.tags.clone()
-    };
-    let object = Object {
-        tags,
-        key: input.key,
-        size: source.size,
-        etag,
-        modified: store.now(),
-        checksum: Some(checksum),
-        described,
-    };
-    let sealed = draft.seal(&object).await.map_err(disk)?;
-    let object = store.put(object, sealed, &Conditions::default(), EventName::Copy)?;
-    let mut result = CopyObjectResult {
-        e_tag: Some(object.etag()),
-        last_modified: Some(object.modified.timestamp()),
-        ..CopyObjectResult::default()
-    };
-    show_checksum!(result, &object.checksum);
-    Ok(S3Response::new(CopyObjectOutput {
-        copy_object_result: Some(result),
-        ..CopyObjectOutput::default()
-    }))
 }
 
 /// `DeleteObject`.

@@ -41,7 +41,7 @@ async fn only_a_preflight_of_an_allowed_origin_is_permitted() {
             cors(&ours),
             [
                 Some(ORIGIN),
-                Some("GET,POST,DELETE"),
+                Some("GET,POST,PATCH,DELETE"),
                 Some("authorization,content-type"),
                 Some("3600")
             ]

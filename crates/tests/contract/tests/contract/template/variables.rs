@@ -75,6 +75,7 @@ pub(super) async fn read_by(package: &str) -> BTreeSet<String> {
         }
         "files" => drop(slipway_files::Files::from_env(env).await.expect(package)),
         "delete" => drop(slipway_delete::Delete::from_env(env).await.expect(package)),
+        "rename" => drop(slipway_rename::Rename::from_env(env).await.expect(package)),
         "multipart" => {
             let made = slipway_multipart::Multipart::from_env(env).await;
             drop(made.expect(package));

@@ -16,6 +16,7 @@ use slipway_multipart::Multipart;
 use slipway_presign::Presign;
 use slipway_presign_quota::PresignQuota;
 use slipway_record_upload::RecordUpload;
+use slipway_rename::Rename;
 use slipway_save_metadata::SaveMetadata;
 use tokio::sync::OnceCell;
 
@@ -41,6 +42,7 @@ pub(crate) struct App {
     presign_quota: OnceCell<PresignQuota>,
     save_metadata: OnceCell<SaveMetadata>,
     files: OnceCell<Files>,
+    rename: OnceCell<Rename>,
     delete: OnceCell<Delete>,
     multipart: OnceCell<Multipart>,
     record_upload: OnceCell<RecordUpload>,
@@ -59,6 +61,7 @@ impl App {
             presign_quota: OnceCell::new(),
             save_metadata: OnceCell::new(),
             files: OnceCell::new(),
+            rename: OnceCell::new(),
             delete: OnceCell::new(),
             multipart: OnceCell::new(),
             record_upload: OnceCell::new(),
@@ -94,6 +97,11 @@ impl App {
 
     pub(crate) async fn post(&self, user: &str, target: &str, body: Value) -> Answer {
         self.call(user, "POST", target, Some(body)).await
+    }
+
+    pub(crate) async fn patch(&self, user: &str, id: &str, body: Value) -> Answer {
+        self.call(user, "PATCH", &format!("/files/{id}"), Some(body))
+            .await
     }
 
     pub(crate) async fn delete(&self, user: &str, id: &str) -> Answer {
@@ -149,6 +157,10 @@ impl App {
             "files" => {
                 let function = Files::from_env(env);
                 self.run(made(&self.files, function).await, &event).await
+            }
+            "rename" => {
+                let function = Rename::from_env(env);
+                self.run(made(&self.rename, function).await, &event).await
             }
             "delete" => {
                 let function = Delete::from_env(env);

@@ -178,6 +178,7 @@ mod tests {
                 "arn:aws:s3:::b/other",
                 Decision::Silent,
             ),
+            ("rename", "s3:PutObjectTagging", KEY, Decision::Allowed),
             ("save-metadata", "s3:ListBucket", bucket, Decision::Allowed),
             (
                 "maintain-function",
@@ -190,7 +191,7 @@ mod tests {
             let decision = decide(role(function), action, resource);
             assert_eq!(decision, expected, "{function} {action} {resource}");
         }
-        assert_eq!(roles.len(), 9);
+        assert_eq!(roles.len(), 10);
     }
 
     #[test]
