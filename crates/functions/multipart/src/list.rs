@@ -4,7 +4,7 @@ use serde::Serialize;
 use slipway_api::time::rfc3339;
 use slipway_api::{Reply, Request, page};
 use slipway_core::limits::MAX_PAGE_FILES;
-use slipway_core::{Cursor, Error};
+use slipway_core::{Error, ListCursors};
 use slipway_db::UploadRow;
 
 use crate::Multipart;
@@ -49,7 +49,9 @@ impl Multipart {
     /// Returns a page of 1,000 unless the client requests fewer. Few users have more than one page.
     pub(crate) async fn list(&self, request: &Request) -> Result<Reply, Error> {
         let limit = page::limit(request, MAX_PAGE_FILES)?;
-        let before = page::before(request)?;
+        let cursors = ListCursors::of_uploads();
+        let cursor = request.query("cursor")?;
+        let before = cursor.map(|text| cursors.newest(text)).transpose()?;
         let found = self.stores.db.list_uploads(request.user(), before, limit);
         let found = found.await?;
         Reply::ok(&Page {
@@ -59,7 +61,7 @@ impl Multipart {
                 .iter()
                 .map(UploadBody::new)
                 .collect::<Result<_, _>>()?,
-            next_cursor: found.next.map(|id| Cursor(id).encode()),
+            next_cursor: found.next.map(|id| cursors.after(id)),
         })
     }
 }

@@ -1,7 +1,7 @@
-//! The query parameters of every list: `limit` and `cursor`.
+//! The query parameter of every list: `limit`.
 
+use slipway_core::Error;
 use slipway_core::limits::MAX_PAGE_FILES;
-use slipway_core::{Cursor, Error, FileId};
 
 use crate::Request;
 
@@ -21,10 +21,4 @@ pub fn limit(request: &Request, default: u32) -> Result<u32, Error> {
                 "limit must be a whole number from 1 to {MAX_PAGE_FILES}."
             ))
         })
-}
-
-/// The id in `cursor`. The page starts below it.
-pub fn before(request: &Request) -> Result<Option<FileId>, Error> {
-    let cursor = request.query("cursor")?.map(Cursor::decode).transpose()?;
-    Ok(cursor.map(|cursor| cursor.0))
 }

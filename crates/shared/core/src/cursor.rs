@@ -1,4 +1,4 @@
-//! Cursors: opaque texts that mark the end of a page.
+//! Cursors of earlier versions: opaque texts that mark the end of a page.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,18 +10,18 @@ use crate::id::FileId;
 
 const TAG_BYTES: usize = 5;
 
-/// The last id that a page of uploads has examined. The next page starts below it. Lists of files
-/// have [`ListCursors`](crate::ListCursors).
+/// The last id of a page in the form of earlier versions. Lists return
+/// [`ListCursors`](crate::ListCursors) now.
 ///
 /// A tag detects typos and guesses. It is not a secret: a forged cursor could only start a page of
 /// the caller's own files at another place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cursor(pub FileId);
+pub(crate) struct Cursor(pub(crate) FileId);
 
 impl Cursor {
-    /// The text for `nextCursor`: 28 characters of base64url.
-    #[must_use]
-    pub fn encode(self) -> String {
+    /// The text that earlier versions returned: 28 characters of base64url.
+    #[cfg(test)]
+    pub(crate) fn encode(self) -> String {
         let id = self.0.uuid();
         let mut bytes = [0; 16 + TAG_BYTES];
         bytes[..16].copy_from_slice(id.as_bytes());
@@ -29,12 +29,8 @@ impl Cursor {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Fails with `invalid_request` if the cursor was not created by [`Cursor::encode`].
-    pub fn decode(text: &str) -> Result<Self, Error> {
-        Self::try_decode(text).ok_or_else(not_ours)
-    }
-
-    fn try_decode(text: &str) -> Option<Self> {
+    /// Returns `None` if no earlier version has created the cursor.
+    pub(crate) fn decode(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let (id, found) = bytes.split_at_checked(16)?;
         let id = Uuid::from_slice(id).ok()?;
@@ -67,7 +63,7 @@ mod tests {
     #[test]
     fn round_trip() {
         let cursor = Cursor(FileId::new());
-        assert_eq!(Cursor::decode(&cursor.encode()).expect("ours"), cursor);
+        assert_eq!(Cursor::decode(&cursor.encode()), Some(cursor));
     }
 
     #[test]
@@ -77,16 +73,16 @@ mod tests {
             let other = if &text[at..=at] == "A" { "B" } else { "A" };
             let mut changed = text.clone();
             changed.replace_range(at..=at, other);
-            assert!(Cursor::decode(&changed).is_err(), "{changed}");
+            assert!(Cursor::decode(&changed).is_none(), "{changed}");
         }
-        assert!(Cursor::decode(&FileId::new().to_string()).is_err());
-        assert!(Cursor::decode("").is_err());
+        assert!(Cursor::decode(&FileId::new().to_string()).is_none());
+        assert!(Cursor::decode("").is_none());
     }
 
     proptest! {
         #[test]
         fn wild_text_is_refused(text in ".{0,60}") {
-            prop_assert!(Cursor::decode(&text).is_err());
+            prop_assert!(Cursor::decode(&text).is_none());
         }
     }
 }

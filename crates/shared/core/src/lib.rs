@@ -44,7 +44,6 @@ pub mod user;
 pub use busy::{BusyClock, Spent};
 pub use checksum::{Crc64Nvme, Sha256};
 pub use content_type::ContentType;
-pub use cursor::Cursor;
 pub use error::{Code, Error};
 pub use file::{FileRow, StoredObject};
 pub use file_name::FileName;

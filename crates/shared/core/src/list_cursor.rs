@@ -1,4 +1,4 @@
-//! Cursors of lists of files, which belong to one order and one set of filters.
+//! Cursors of lists, which belong to one list, one order and one set of filters.
 //!
 //! A cursor holds a position and a tag. The tag hashes the position together with the list's order
 //! and filters. A cursor that is used with other parameters is therefore refused like a mistyped
@@ -34,7 +34,7 @@ pub enum ListOrder {
     Name,
 }
 
-/// A list of files, as far as its cursors are concerned.
+/// A list of files or uploads, as far as its cursors are concerned.
 #[derive(Clone, Debug)]
 pub struct ListCursors {
     order: ListOrder,
@@ -43,7 +43,14 @@ pub struct ListCursors {
 }
 
 impl ListCursors {
-    /// The cursors of the list in `order` with these filters, as name and value, each in a fixed
+    /// The cursors of the list of open multipart uploads, newest first.
+    #[must_use]
+    pub fn of_uploads() -> Self {
+        // No list of files has this filter.
+        Self::new(ListOrder::Newest, &[("uploads", "")])
+    }
+
+    /// The cursors of the list of files in `order` with these filters, as name and value, each in a fixed
     /// place.
     #[must_use]
     pub fn new(order: ListOrder, filters: &[(&str, &str)]) -> Self {
@@ -81,7 +88,7 @@ impl ListCursors {
     /// The last file of the previous page, in a newest-first list.
     pub fn newest(&self, text: &str) -> Result<FileId, Error> {
         if self.accepts_old
-            && let Ok(Cursor(id)) = Cursor::decode(text)
+            && let Some(Cursor(id)) = Cursor::decode(text)
         {
             return Ok(id);
         }
@@ -201,8 +208,17 @@ mod tests {
         assert!(newest(&[("rule", "avatar")]).newest(&old).is_err());
         assert!(newest(&[("q", "a")]).newest(&old).is_err());
         assert!(by_name(ALL).by_name(&old).is_err());
-        // Lists of uploads, which have no filters, refuse the cursors of files.
-        assert!(Cursor::decode(&newest(ALL).after(id)).is_err());
+        assert!(ListCursors::of_uploads().newest(&old).is_err());
+    }
+
+    #[test]
+    fn lists_of_uploads_and_of_files_refuse_the_cursors_of_each_other() {
+        let (id, uploads) = (FileId::new(), ListCursors::of_uploads());
+        let cursor = uploads.after(id);
+        assert_eq!(uploads.newest(&cursor).expect("of this list"), id);
+        assert!(newest(ALL).newest(&cursor).is_err());
+        assert!(by_name(ALL).by_name(&cursor).is_err());
+        assert!(uploads.newest(&newest(ALL).after(id)).is_err());
     }
 
     #[test]

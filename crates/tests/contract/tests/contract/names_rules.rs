@@ -1,5 +1,7 @@
 //! Names as paths: refused requests, the cursors of each order, and the length of a page.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use slipway_core::limits::MAX_ANSWER_BYTES;
 
@@ -188,7 +190,7 @@ async fn a_cursor_belongs_to_its_order_and_filters() {
     world.get("alice", &named).await.expect(200);
     // A cursor of an earlier version: the id of the newest file, and a tag.
     let id = slipway_core::FileId::from_uuid(files[2].id).unwrap();
-    let old = slipway_core::Cursor(id).encode();
+    let old = old_cursor(id);
     for query in ["", "&contentType=text/"] {
         let page = world
             .get("alice", &format!("/files?cursor={old}{query}"))
@@ -200,6 +202,36 @@ async fn a_cursor_belongs_to_its_order_and_filters() {
             .get("alice", &format!("/files?cursor={old}&{query}"))
             .await;
         answer.refused(400, "invalid_request");
+    }
+}
+
+fn old_cursor(id: slipway_core::FileId) -> String {
+    let mut bytes = id.uuid().as_bytes().to_vec();
+    let tagged = [b"slipway cursor 1 ".as_slice(), &bytes].concat();
+    let tag = ring::digest::digest(&ring::digest::SHA256, &tagged);
+    bytes.extend_from_slice(&tag.as_ref()[..5]);
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Uploads and files are two lists, so the cursor of one is not valid in the other.
+#[tokio::test]
+async fn cursors_of_uploads_and_of_files_are_not_exchanged() {
+    let world = World::new().await;
+    insert(&world, "alice", &named(&["a", "b"])).await;
+    world.begin("alice", 1).await;
+    world.begin("alice", 1).await;
+    for (from, to) in [
+        ("/files", "/multipart-uploads"),
+        ("/multipart-uploads", "/files"),
+    ] {
+        let page = world.get("alice", &format!("{from}?limit=1")).await;
+        let cursor = page.expect(200)["nextCursor"].as_str().unwrap().to_owned();
+        let with = async |path: &str| {
+            let target = format!("{path}?limit=1&cursor={cursor}");
+            world.get("alice", &target).await
+        };
+        with(from).await.expect(200);
+        with(to).await.refused(400, "invalid_request");
     }
 }
 
