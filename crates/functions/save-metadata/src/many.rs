@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use slipway_api::{Counts, FileBody, JsonBody, Reply, Request};
 use slipway_core::limits::MAX_BATCH_CONFIRM;
 use slipway_core::{Error, FileId, FileRow, ObjectKey};
-use slipway_db::FileState;
+use slipway_db::{FileState, FileStates};
 use slipway_record::{Outcome, Recorder};
 use time::OffsetDateTime;
 use tokio::time::Instant;
@@ -43,7 +43,7 @@ impl SaveMetadata {
         request.concerns(keys.iter().map(ObjectKey::id));
         let recorder = Recorder::new(&self.stores, &self.settings);
         let outcomes = recorder.confirm(request.user(), &keys, until).await?;
-        let states = self.states_of_missing(request, &keys, &outcomes).await?;
+        let mut states = self.states_of_missing(request, &keys, &outcomes).await?;
         for (key, outcome) in keys.iter().zip(outcomes) {
             let saved = match outcome {
                 Ok(Outcome::Created(row)) => {
@@ -52,15 +52,13 @@ impl SaveMetadata {
                     Ok(row)
                 }
                 Ok(Outcome::Existing(row)) => Ok(row),
-                Ok(Outcome::Missing) => Err(no_object(
-                    states.get(&key.id()).unwrap_or(&FileState::Unknown),
-                )),
+                Ok(Outcome::Missing) => match states.remove(&key.id()).transpose() {
+                    Ok(state) => Err(no_object(&state.unwrap_or(FileState::Unknown))),
+                    Err(error) => Err(logged(error.of_file(key))),
+                },
                 Ok(Outcome::Deleted) => Err(deleted()),
                 Ok(Outcome::Refused(refusal)) => Err(refusal.into()),
-                Err(error) => {
-                    log(&error);
-                    Err(error)
-                }
+                Err(error) => Err(logged(error)),
             };
             results.insert(key.as_str(), saved);
         }
@@ -74,7 +72,7 @@ impl SaveMetadata {
         request: &Request,
         keys: &[ObjectKey],
         outcomes: &[Result<Outcome, Error>],
-    ) -> Result<HashMap<FileId, FileState>, Error> {
+    ) -> Result<FileStates, Error> {
         let missing: Vec<FileId> = keys
             .iter()
             .zip(outcomes)
@@ -82,7 +80,7 @@ impl SaveMetadata {
             .map(|(key, _)| key.id())
             .collect();
         if missing.is_empty() {
-            return Ok(HashMap::new());
+            return Ok(FileStates::new());
         }
         self.stores.db.file_states(request.user(), &missing).await
     }
@@ -121,7 +119,7 @@ impl SaveMetadata {
 }
 
 /// Logs the fault of one key. The request itself succeeds, so no other line has the cause.
-fn log(error: &Error) {
+fn logged(error: Error) -> Error {
     if error.code().is_fault() {
         tracing::warn!(
             fileId = error.file().map(tracing::field::display),
@@ -132,4 +130,5 @@ fn log(error: &Error) {
             "not recorded"
         );
     }
+    error
 }

@@ -17,7 +17,7 @@ mod search;
 
 use slipway_core::{FileId, FileRow, NamePosition, RuleName, Tombstone};
 
-pub use record_many::Looked;
+pub use record_many::{FileStates, Looked};
 pub(crate) use row::{file_id, file_row, object_key, value};
 pub use scan::Scanned;
 

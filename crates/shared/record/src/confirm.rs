@@ -5,15 +5,21 @@
 //! for keys whose object changed within the second of their row. Two keys with the same id also
 //! take two rounds, because at most one of them is a file of ours.
 //!
-//! With a quota the statement changes nothing if the objects do not fit together. Then the usage
-//! and the rows are read, the objects that fit are selected in the order of the keys, and the
-//! statement is repeated with the others refused. The CHECK decides again: if the usage grew
-//! meanwhile, this is repeated as well.
+//! With a quota the statement changes nothing if one of the objects does not fit. Then the usage and
+//! the rows are read, the objects that fit are selected in the order of the keys, and the statement
+//! is repeated with the others refused. The CHECK decides again: if the usage grew meanwhile, this
+//! is repeated as well.
+//!
+//! The statement runs some time after the first HEAD, and the object may be overwritten in between.
+//! This is safe, because the statement compares with the row that is there when it runs, as for one
+//! key: an upload of a later second that an event or another call has recorded meanwhile wins, and
+//! one of the same second repeats the HEAD. The time only delays when a row describes an overwrite
+//! that nobody else reports.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use futures_util::stream::{self, StreamExt as _};
-use slipway_core::{Error, FileId, FileRow, ObjectKey, StoredObject, Tombstone, UserId};
+use slipway_core::{Code, Error, FileId, FileRow, ObjectKey, StoredObject, Tombstone, UserId};
 use slipway_db::files::Looked;
 use slipway_db::{FileState, Recorded};
 use tokio::time::{Instant, timeout_at};
@@ -27,6 +33,9 @@ const AT_ONCE: usize = 16;
 /// The maximum number of selections of objects that fit into a quota: the usage may grow after it
 /// was read.
 const SELECTIONS: u32 = 3;
+
+/// An object, and the result of its statement.
+type Decided = (Found, Result<Recorded, Error>);
 
 /// A key whose object is known.
 struct Found {
@@ -84,7 +93,8 @@ impl Recorder<'_> {
     /// `user`. The outcomes are in the order of `keys`.
     ///
     /// A fault of S3 fails only its key, as does a key for which S3 does not respond before
-    /// `until`. The call fails as a whole if Postgres does not respond.
+    /// `until`, and a row that cannot be written or read. The call fails as a whole if Postgres
+    /// does not respond.
     pub async fn confirm(
         &self,
         user: &UserId,
@@ -176,45 +186,91 @@ impl Recorder<'_> {
         &self,
         user: &UserId,
         mut found: Vec<Found>,
-    ) -> Result<Vec<(Found, Result<Recorded, Error>)>, Error> {
-        if found.is_empty() {
-            return Ok(Vec::new());
-        }
+    ) -> Result<Vec<Decided>, Error> {
+        let mut decided = Vec::new();
         for selections in 0..=SELECTIONS {
+            if found.is_empty() {
+                return Ok(decided);
+            }
             let files: Vec<Looked<'_>> = found.iter().map(Found::looked).collect();
             let bucket = &self.stores.location.bucket;
             let recorded = self
                 .db
                 .try_record_files(user, &files, bucket, self.settings.quota_bytes)
-                .await?;
-            if let Some(recorded) = recorded {
-                return Ok(found.into_iter().zip(recorded).collect());
-            }
-            if selections < SELECTIONS {
-                self.select(user, &mut found).await?;
+                .await;
+            match recorded {
+                Ok(Some(recorded)) => {
+                    decided.extend(found.into_iter().zip(recorded));
+                    return Ok(decided);
+                }
+                Ok(None) if selections < SELECTIONS => {
+                    found = self.select(user, found, &mut decided).await?;
+                }
+                Ok(None) => {}
+                Err(error) if error.code() == Code::Internal => {
+                    decided.extend(self.record_each(user, found, error).await?);
+                    return Ok(decided);
+                }
+                Err(error) => return Err(error),
             }
         }
-        let failed = |found| {
+        decided.extend(found.into_iter().map(|found| {
             let error = Error::unavailable("record the files", "the usage kept changing");
             (found, Err(error))
-        };
-        Ok(found.into_iter().map(failed).collect())
+        }));
+        Ok(decided)
     }
 
-    /// Marks the objects that the quota has no room for, in the order of the keys.
-    async fn select(&self, user: &UserId, found: &mut [Found]) -> Result<(), Error> {
-        let ids: Vec<FileId> = found.iter().map(|found| found.object.key.id()).collect();
-        let states: HashMap<FileId, FileState> = self.db.file_states(user, &ids).await?;
-        let quota = self.settings.quota_bytes.map_or(i128::MAX, i128::from);
-        let mut total = i128::from(self.db.usage(user).await?.bytes);
-        for one in found {
-            let state = states.get(&one.object.key.id());
-            one.is_over_quota = false;
-            let growth = one.growth(state);
-            one.is_over_quota = growth > 0 && total + growth > quota;
-            total += one.growth(state);
+    /// Records `found` one by one after `error`: Postgres cannot store one of them, and only that
+    /// one must fail.
+    async fn record_each(
+        &self,
+        user: &UserId,
+        mut found: Vec<Found>,
+        error: Error,
+    ) -> Result<Vec<Decided>, Error> {
+        if found.len() == 1
+            && let Some(only) = found.pop()
+        {
+            return Ok(vec![(only, Err(error))]);
         }
-        Ok(())
+        let cause = error.causes();
+        tracing::warn!(files = found.len(), cause, "recording one by one");
+        let mut decided = Vec::with_capacity(found.len());
+        for one in found {
+            decided.extend(Box::pin(self.record_found(user, vec![one])).await?);
+        }
+        Ok(decided)
+    }
+
+    /// Marks the objects that the quota has no room for, in the order of the keys. An object whose
+    /// row cannot be read is `decided`, since its growth is unknown. Returns the others.
+    async fn select(
+        &self,
+        user: &UserId,
+        found: Vec<Found>,
+        decided: &mut Vec<Decided>,
+    ) -> Result<Vec<Found>, Error> {
+        let ids: Vec<FileId> = found.iter().map(|found| found.object.key.id()).collect();
+        let (used, mut states) = self.db.usage_and_states(user, &ids).await?;
+        let quota = self.settings.quota_bytes.map_or(i128::MAX, i128::from);
+        let mut total = i128::from(used);
+        let mut readable = Vec::with_capacity(found.len());
+        for mut one in found {
+            let state = match states.remove(&one.object.key.id()).transpose() {
+                Ok(state) => state,
+                Err(error) => {
+                    decided.push((one, Err(error)));
+                    continue;
+                }
+            };
+            one.is_over_quota = false;
+            let growth = one.growth(state.as_ref());
+            one.is_over_quota = growth > 0 && total + growth > quota;
+            total += one.growth(state.as_ref());
+            readable.push(one);
+        }
+        Ok(readable)
     }
 
     /// Removes objects that have a tombstone. Those that remain at `until` are left to `maintain`.

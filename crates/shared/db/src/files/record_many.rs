@@ -1,8 +1,9 @@
 //! The record step for many files of one user, in one statement.
 //!
 //! It decides for each file as [`super::record`] does for one; a test plays the same histories
-//! through both. Only the quota differs: it holds for all files of the call together, so a call
-//! that does not fit changes nothing, and the caller selects the files that are refused.
+//! through both. Only the quota differs: if one of the files does not fit, the call changes nothing,
+//! and the caller selects the files that are refused. A file fits if it would fit after the files
+//! before it, in the order of the call. A later file that shrinks makes no room for an earlier one.
 
 use std::collections::HashMap;
 
@@ -37,15 +38,18 @@ const LOCK: &str = "\
 SELECT count(pg_advisory_xact_lock(hashtextextended('slipway file ' || id, 0)))
 FROM (SELECT id FROM unnest($1::text[]) AS id ORDER BY id) AS ids";
 
+/// `peak` is the highest growth of the usage at a file that grows, in the order of the call. A
+/// usage that would exceed the quota there is refused through the CHECK, which no usage with a
+/// quota of -1 fulfils. The comparison uses the row that is updated (`u`), so it is exact.
 macro_rules! record {
     ($event:expr) => {
         concat!(
             "\
 WITH new AS (
     SELECT * FROM unnest($4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[], $10::text[], $11::bytea[],
-                         $12::bytea[], $13::timestamptz[], $14::text[], $15::text[], $16::jsonb[], $17::text[])
+                         $12::bytea[], $13::timestamptz[], $14::text[], $15::text[], $16::jsonb[], $17::text[]) WITH ORDINALITY
         AS n (id, object_key, file_url, file_name, content_type, size, etag, checksum_sha256,
-              checksum_crc64nvme, upload_timestamp, detected_type, rule, metadata, refused)
+              checksum_crc64nvme, upload_timestamp, detected_type, rule, metadata, refused, at)
 ), seen AS (
     SELECT * FROM unnest($4::uuid[], $18::text[], $19::timestamptz[], $20::text[], $21::text[], $22::bigint[], $23::text[],
                          $24::jsonb[])
@@ -90,17 +94,22 @@ WITH new AS (
     WHERE f.deleted_at IS NULL AND f.object_key = excluded.object_key
       AND (SELECT is_behind FROM verdict WHERE verdict.id = f.id)
     RETURNING *
+), growth AS (
+    SELECT new.at, (put.deleted_at IS NULL)::int - (old.id IS NOT NULL AND old.deleted_at IS NULL)::int AS files,
+           CASE WHEN put.deleted_at IS NULL THEN put.size ELSE 0 END
+             - CASE WHEN old.deleted_at IS NULL THEN coalesce(old.size, 0) ELSE 0 END AS bytes
+    FROM put JOIN new ON new.id = put.id LEFT JOIN old ON old.id = put.id
+), peak AS (
+    SELECT max(total) AS bytes FROM (SELECT bytes, sum(bytes) OVER (ORDER BY at) AS total FROM growth) AS totals
+    WHERE bytes > 0
 ), moved AS (
     INSERT INTO user_usage AS u (user_id, files, bytes, quota_bytes)
-    SELECT put.user_id,
-           sum((put.deleted_at IS NULL)::int - (old.id IS NOT NULL AND old.deleted_at IS NULL)::int),
-           sum(CASE WHEN put.deleted_at IS NULL THEN put.size ELSE 0 END
-               - CASE WHEN old.deleted_at IS NULL THEN coalesce(old.size, 0) ELSE 0 END)::bigint,
-           $3::bigint
-    FROM put LEFT JOIN old ON old.id = put.id GROUP BY put.user_id
+    SELECT $1, sum(files), sum(bytes)::bigint, $3::bigint FROM growth HAVING count(*) > 0
     ON CONFLICT (user_id) DO UPDATE SET
         files = u.files + excluded.files, bytes = u.bytes + excluded.bytes,
-        quota_bytes = CASE WHEN excluded.bytes > 0 THEN excluded.quota_bytes ELSE u.quota_bytes END
+        quota_bytes = CASE WHEN u.bytes + (SELECT bytes FROM peak) > excluded.quota_bytes THEN -1
+                           WHEN (SELECT bytes FROM peak) IS NOT NULL THEN excluded.quota_bytes
+                           ELSE u.quota_bytes END
 ",
             $event,
             "\
@@ -129,14 +138,23 @@ const RECORD_WITH_EVENT: &str = record!(insert_event!(
 const STATES: &str = "\
 SELECT *, deleted_at IS NOT NULL AS deleted FROM s3_files WHERE user_id = $1 AND id = ANY ($2)";
 
+/// One statement, so that the usage includes exactly the rows that it returns.
+const USAGE_AND_STATES: &str = "\
+SELECT used.bytes AS used_bytes, f.*, f.deleted_at IS NOT NULL AS deleted
+FROM (SELECT coalesce((SELECT bytes FROM user_usage WHERE user_id = $1), 0) AS bytes) AS used
+LEFT JOIN (SELECT * FROM s3_files WHERE user_id = $1 AND id = ANY ($2)) AS f ON true";
+
 const STEP: &str = "recording files";
+
+/// The states of files that have a row.
+pub type FileStates = HashMap<FileId, Result<FileState, Error>>;
 
 impl Db {
     /// Updates the rows of `user` to what S3 reported of these objects, which have distinct ids.
     /// The outcomes are in the order of `files`.
     ///
-    /// Returns `None` if the objects together do not fit into `quota_bytes`. Nothing was changed
-    /// then.
+    /// Returns `None` if one of the objects does not fit into `quota_bytes` after those before it.
+    /// Nothing was changed then.
     pub async fn try_record_files(
         &self,
         user: &UserId,
@@ -200,34 +218,58 @@ impl Db {
         Ok(Some(files.iter().map(outcome_of).collect()))
     }
 
-    /// The states of those of these files of `user` that have a row.
-    pub async fn file_states(
+    /// The states of those of these files of `user` that have a row. A row that cannot be read is
+    /// the error of its file alone.
+    pub async fn file_states(&self, user: &UserId, ids: &[FileId]) -> Result<FileStates, Error> {
+        let rows = self.rows_of(STATES, user, ids).await?;
+        rows.iter()
+            .map(|row| Ok((file_id(row, STATES_STEP)?, state(row))))
+            .collect()
+    }
+
+    /// The same, and the bytes that all files of `user` have at that moment.
+    pub async fn usage_and_states(
         &self,
         user: &UserId,
         ids: &[FileId],
-    ) -> Result<HashMap<FileId, FileState>, Error> {
-        const STEP: &str = "looking up files";
+    ) -> Result<(u64, FileStates), Error> {
+        let (mut used, mut states) = (0, HashMap::new());
+        for row in &self.rows_of(USAGE_AND_STATES, user, ids).await? {
+            let bytes: i64 = value(row, "used_bytes", STATES_STEP)?;
+            used = u64::try_from(bytes).unwrap_or_default();
+            if value::<Option<Uuid>>(row, "id", STATES_STEP)?.is_some() {
+                states.insert(file_id(row, STATES_STEP)?, state(row));
+            }
+        }
+        Ok((used, states))
+    }
+
+    async fn rows_of(
+        &self,
+        sql: &'static str,
+        user: &UserId,
+        ids: &[FileId],
+    ) -> Result<Vec<Row>, Error> {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
         let statement = Statement {
-            sql: STATES,
+            sql,
             params: &[(&ids, Type::UUID_ARRAY)],
             lock: None,
         };
-        let rows = self
-            .run(user, &statement)
+        self.run(user, &statement)
             .await
-            .map_err(|failure| failure.into_error(STEP))?;
-        let state = |row: &Row| {
-            Ok(if value(row, "deleted", STEP)? {
-                FileState::Tombstone(tombstone(row, STEP)?)
-            } else {
-                FileState::Live(file_row(row, STEP)?)
-            })
-        };
-        rows.iter()
-            .map(|row| Ok((file_id(row, STEP)?, state(row)?)))
-            .collect()
+            .map_err(|failure| failure.into_error(STATES_STEP))
     }
+}
+
+const STATES_STEP: &str = "looking up files";
+
+fn state(row: &Row) -> Result<FileState, Error> {
+    Ok(if value(row, "deleted", STATES_STEP)? {
+        FileState::Tombstone(tombstone(row, STATES_STEP)?)
+    } else {
+        FileState::Live(file_row(row, STATES_STEP)?)
+    })
 }
 
 fn by_id(rows: &[Row]) -> Result<HashMap<FileId, &Row>, Error> {

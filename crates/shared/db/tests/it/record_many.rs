@@ -233,11 +233,49 @@ async fn bytes_over_the_quota_change_nothing_until_some_are_refused() {
         .await
         .expect("answered");
     assert_eq!(states.len(), 2);
-    assert!(matches!(states[&first.id()], FileState::Live(_)));
-    assert_eq!(
+    assert!(matches!(states[&first.id()], Ok(FileState::Live(_))));
+    assert!(matches!(
         states[&second.id()],
-        FileState::Tombstone(Tombstone::OverQuota)
-    );
+        Ok(FileState::Tombstone(Tombstone::OverQuota))
+    ));
+}
+
+/// One file after the other: a later file that shrinks makes no room for an earlier one.
+#[tokio::test]
+async fn files_fit_in_their_order_and_not_by_their_sum() {
+    let database = database();
+    let db = database.db();
+    let alice = user("alice");
+    let (new, shrunk, grown) = (key("alice"), key("alice"), key("alice"));
+    for (key, size) in [(&shrunk, 6), (&grown, 1)] {
+        let _ = crate::support::record(&db, &object(key, size, "a", 1)).await;
+    }
+    let objects = [
+        object(&new, 4, "a", 1),
+        object(&shrunk, 1, "b", 2),
+        object(&grown, 3, "b", 2),
+    ];
+    // 7 bytes are stored. The sum is 7 + 4 - 5 + 2 = 8, and the highest usage is 11 or 9.
+    for (order, quota, fits) in [
+        ([0, 1, 2], 10, false),
+        ([0, 2, 1], 12, false),
+        ([1, 0, 2], 7, false),
+        ([1, 2, 0], 8, true),
+    ] {
+        let files = order.map(|at: usize| Looked {
+            object: &objects[at],
+            file_url: HERE.file_url,
+            seen: None,
+            refused: None,
+        });
+        let recorded = db
+            .try_record_files(&alice, &files, HERE.bucket, Some(quota))
+            .await;
+        let is_recorded = recorded.expect("answered").is_some();
+        assert_eq!(is_recorded, fits, "{order:?} {quota}");
+        let bytes = if fits { 8 } else { 7 };
+        assert_eq!(checked_usage(&database, "alice").await.bytes, bytes);
+    }
 }
 
 #[tokio::test]

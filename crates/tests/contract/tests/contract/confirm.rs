@@ -13,7 +13,7 @@ async fn confirm(app: &App, keys: &[Value]) -> Answer {
 }
 
 /// The results, which have the order of `keys` and name them.
-async fn results(app: &App, keys: &[Value]) -> Vec<Value> {
+pub(crate) async fn results(app: &App, keys: &[Value]) -> Vec<Value> {
     let answer = confirm(app, keys).await.expect(200);
     let results = answer["results"].as_array().unwrap().clone();
     let named: Vec<Value> = results.iter().map(|one| one["objectKey"].clone()).collect();
@@ -21,7 +21,7 @@ async fn results(app: &App, keys: &[Value]) -> Vec<Value> {
     results
 }
 
-fn codes(results: &[Value]) -> Vec<&str> {
+pub(crate) fn codes(results: &[Value]) -> Vec<&str> {
     let code = |result: &'_ Value| result.get("code").is_none();
     results
         .iter()
@@ -35,7 +35,7 @@ fn codes(results: &[Value]) -> Vec<&str> {
         .collect()
 }
 
-async fn put(app: &App, name: &str, bytes: &[u8]) -> Value {
+pub(crate) async fn put(app: &App, name: &str, bytes: &[u8]) -> Value {
     let presigned = app.put_new("alice", name, "text/plain", bytes).await;
     presigned["objectKey"].clone()
 }

@@ -12,6 +12,7 @@
 )]
 
 mod confirm;
+mod confirm_faults;
 mod content;
 mod contract;
 mod delete;
