@@ -4,7 +4,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use slipway_api::{Reply, Request};
 use slipway_core::limits::check_quota;
-use slipway_core::{ContentType, Error, FileId, FileName, Metadata, ObjectKey, Parts};
+use slipway_core::{Code, ContentType, Error, FileId, FileName, Metadata, ObjectKey, Parts};
 use slipway_db::NewUpload;
 use slipway_s3::Attributes;
 
@@ -86,17 +86,12 @@ impl Multipart {
             parts: *parts,
         };
         if let Err(error) = self.stores.db.add_upload(&upload).await {
-            // The upload was refused or its row was not stored, so no client receives its id.
-            // Without this abort it would remain in S3, as after a crash.
-            if let Err(error) = bucket.abort_upload(&key, &upload_id).await {
-                tracing::warn!(
-                    fileId = %key.id(),
-                    code = error.code().as_str(),
-                    cause = error.causes(),
-                    s3RequestId = error.s3_request(),
-                    "an upload without a row remains"
-                );
-            }
+            let is_refused = error.code() == Code::TooManyUploads;
+            tokio::join!(self.abort_unknown(&key, &upload_id), async {
+                if !is_refused {
+                    self.take_back(&key).await;
+                }
+            });
             return Err(error);
         }
         Reply::created(&Created {
@@ -107,6 +102,33 @@ impl Multipart {
             part_count: parts.count(),
             public_file_url: self.uploads.public_url(&key),
         })
+    }
+
+    /// The upload was refused or its row was not stored, so no client receives its id. Without this
+    /// abort it would remain in S3, as after a crash.
+    async fn abort_unknown(&self, key: &ObjectKey, upload_id: &str) {
+        if let Err(error) = self.stores.bucket.abort_upload(key, upload_id).await {
+            tracing::warn!(
+                fileId = %key.id(),
+                code = error.code().as_str(),
+                cause = error.causes(),
+                s3RequestId = error.s3_request(),
+                "an upload without a row remains"
+            );
+        }
+    }
+
+    /// The row may have been stored although storing it failed. It would count as an open upload
+    /// until `maintain` drops it.
+    async fn take_back(&self, key: &ObjectKey) {
+        if let Err(error) = self.stores.db.take_back_upload(key.owner(), key.id()).await {
+            tracing::warn!(
+                fileId = %key.id(),
+                code = error.code().as_str(),
+                cause = error.causes(),
+                "a row of an upload that no client knows may remain; maintain drops it"
+            );
+        }
     }
 }
 

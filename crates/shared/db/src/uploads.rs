@@ -133,9 +133,8 @@ impl Db {
             lock: None,
         };
         let owner = upload.key.owner();
-        let lock = format!("slipway uploads of {owner}");
         let rows = self
-            .run_under(Some(lock), owner, &statement)
+            .run_under(Some(lock_of(owner)), owner, &statement)
             .await
             .map_err(|failure| failure.into_error(STEP))?;
         let row = rows
@@ -205,6 +204,21 @@ impl Db {
         Ok(())
     }
 
+    /// Drops the row of an upload whose [`Db::add_upload`] has failed. The row may be there, if the
+    /// response to the COMMIT was lost, or may still be added by a transaction that runs on. The
+    /// lock waits for that transaction.
+    pub async fn take_back_upload(&self, user: &UserId, id: FileId) -> Result<(), Error> {
+        let statement = Statement {
+            sql: FORGET,
+            params: &[(&id.uuid(), Type::UUID)],
+            lock: None,
+        };
+        self.run_under(Some(lock_of(user)), user, &statement)
+            .await
+            .map_err(|failure| failure.into_error("taking back an upload"))?;
+        Ok(())
+    }
+
     async fn query_upload(
         &self,
         sql: &'static str,
@@ -221,6 +235,11 @@ impl Db {
             .await
             .map_err(|failure| failure.into_error(step))
     }
+}
+
+/// The lock that [`Db::add_upload`] holds while it counts.
+fn lock_of(user: &UserId) -> String {
+    format!("slipway uploads of {user}")
 }
 
 fn upload_row(row: &Row) -> Result<UploadRow, Error> {

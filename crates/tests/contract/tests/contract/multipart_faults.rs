@@ -1,9 +1,11 @@
 //! Multipart uploads while S3 fails. Whatever S3 responds, the recorded state is the real one.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use slipway_testkit::{HttpFault, HttpProxy};
+use serde_json::json;
+use slipway_testkit::{Direction, HttpFault, HttpProxy, TcpFault, TcpObserver, TcpProxy};
 
 use crate::world::{App, World};
 
@@ -104,6 +106,44 @@ async fn a_slow_completion_is_reported_as_in_progress() {
         // S3 may have completed the upload meanwhile, or never received the request.
         app.complete("alice", &begun).await.expect(201);
     }
+}
+
+/// The row is stored, and Postgres is away for the response and for the retry. No client receives
+/// the id, so the row must not count as an open upload.
+#[tokio::test]
+async fn an_upload_that_no_client_knows_leaves_no_row() {
+    let world = World::new().await;
+    let lose = Arc::new(AtomicU32::new(0));
+    let proxy: Arc<OnceLock<TcpProxy>> = Arc::default();
+    let (losses, faulty) = (Arc::clone(&lose), Arc::clone(&proxy));
+    let observer: TcpObserver = Arc::new(move |direction, bytes| {
+        let is_commit = bytes.windows(6).any(|window| window == b"COMMIT");
+        let left = || {
+            losses.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+                left.checked_sub(1)
+            })
+        };
+        if direction == Direction::ToClient && is_commit && left().is_ok() {
+            let fault = TcpFault::LoseResponse(b"COMMIT");
+            faulty.get().expect("started").set(fault);
+        }
+        Box::pin(async {})
+    });
+    let port = world.database.server().port();
+    let proxy = proxy.get_or_init(|| TcpProxy::observed(port, observer));
+    proxy.open();
+    let url = proxy.through(&world.database.url());
+    let app = world.app(&[("DATABASE_URL", &url)]);
+    app.begin("alice", 1).await;
+    assert_eq!(world.upload_rows().await.len(), 1);
+    lose.store(2, Ordering::SeqCst);
+    let body = json!({ "fileName": "a", "contentType": "a/b", "size": 1 });
+    app.post("alice", "/multipart-uploads", body)
+        .await
+        .refused(503, "unavailable");
+    assert_eq!(lose.load(Ordering::SeqCst), 0);
+    assert_eq!(world.upload_rows().await.len(), 1);
+    assert_eq!(world.s3_uploads().await.len(), 1);
 }
 
 #[tokio::test]

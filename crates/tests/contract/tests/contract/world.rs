@@ -38,7 +38,7 @@ pub(crate) type Variables = BTreeMap<String, String>;
 /// A deployment. It dereferences to [`App`]: one set of functions with one configuration.
 pub(crate) struct World {
     app: Box<App>,
-    database: TestDatabase,
+    pub(crate) database: TestDatabase,
     pub(crate) server: S3Server,
     events: Mutex<UnboundedReceiver<ObjectEvent>>,
     _root: TempDir,
