@@ -130,11 +130,19 @@ async function finish(job: PartsJob, begun: Plan): Promise<StoredFile> {
     } catch (error) {
       const code = error instanceof SlipwayError && round < ROUNDS && error.code;
       if (code === "parts_missing") plan = planned(await inspect(connection, plan.id, options));
-      // Nothing tells which part is wrong.
-      else if (code === "checksum_mismatch") plan = { ...plan, stored: new Map() };
+      // Nothing tells which part is wrong. An upload that is over has left a file that was removed.
+      else if (code === "checksum_mismatch" && (await isOpen(connection, plan.id, options))) {
+        plan = { ...plan, stored: new Map() };
+      }
       else throw error;
     }
   }
+}
+
+/** Whether parts of the upload can be sent again. */
+async function isOpen(connection: Connection, id: string, options: Pick<Call, "signal">): Promise<boolean> {
+  const shown = await inspect(connection, id, options).catch(unlessOver);
+  return shown !== undefined;
 }
 
 /** The checksum, unless too much would have to be read again for it. */

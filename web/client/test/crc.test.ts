@@ -73,6 +73,26 @@ test("parts that S3 has otherwise than the file are sent again", async () => {
   expect(net.taken.map(({ url }) => new URL(url).searchParams.get("partNumber")).sort()).toEqual(["1", "1", "2", "2"]);
 });
 
+test("a file that was removed for its checksum is reported as such, and not as an upload that is gone", async () => {
+  const { client, net } = await someone();
+  let removed = false;
+  net.fault = ({ path }) => {
+    if (path.endsWith("/complete")) {
+      removed = true;
+      return Promise.resolve(
+        Response.json({ code: "checksum_mismatch", error: "They differ, and were removed." }, { status: 409 }),
+      );
+    }
+    // The upload is over, so no part can be signed any more.
+    return removed && path.startsWith("/multipart-uploads/")
+      ? Promise.resolve(Response.json({ code: "not_found", error: "No such upload." }, { status: 404 }))
+      : undefined;
+  };
+  const file = new File([pattern(6 * MIB)], "large.bin");
+  const upload = client.upload(file, { partsAbove: MIB, partSize: 5 * MIB, resume: false });
+  await expect(upload).rejects.toMatchObject({ code: "checksum_mismatch", message: "They differ, and were removed." });
+});
+
 test("a file over 8 MiB in one PUT is not hashed before, and is compared after it was stored", async () => {
   const { client, net } = await someone();
   const bytes = pattern(9 * MIB);
