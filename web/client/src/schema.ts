@@ -976,8 +976,7 @@ export interface components {
         };
         /**
          * @description - `forbidden`: the token is valid, but names no owner of files. `error` names the claim that is
-         *       missing or is not a string of 1 to 255 bytes (`OWNER_CLAIM` of the deployment). If the owner is
-         *       `sub`, the status is 401 instead.
+         *       missing or is not a string of 1 to 255 bytes (`OWNER_CLAIM` of the deployment, `sub` by default).
          *     - `{"message": …}`: API Gateway's authorizer accepts the token and denies the request.
          */
         Forbidden: {

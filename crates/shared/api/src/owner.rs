@@ -59,8 +59,7 @@ impl OwnerClaim {
 
     /// The owner from the value of the verified claim; null if the claim is absent.
     ///
-    /// A token without a subject does not identify the caller (401). A token without another claim
-    /// does, and only lacks the owner (403).
+    /// The token is valid, and only lacks an owner: that is `forbidden`, also if the claim is `sub`.
     pub(crate) fn owner(&self, value: Value) -> Result<UserId, Error> {
         let name = &self.0;
         let owner = match value {
@@ -72,12 +71,7 @@ impl OwnerClaim {
             }),
             other => Err(not_a_string(name, &other)),
         };
-        let code = if self.is_subject() {
-            Code::Unauthenticated
-        } else {
-            Code::Forbidden
-        };
-        owner.map_err(|message| Error::new(code, message))
+        owner.map_err(|message| Error::new(Code::Forbidden, message))
     }
 }
 
@@ -115,11 +109,7 @@ mod tests {
     #[test]
     fn the_value_is_a_string_of_1_to_255_bytes_or_the_refusal_names_the_claim() {
         let longest = "a".repeat(255);
-        for (name, refused) in [
-            ("sub", Code::Unauthenticated),
-            ("org_id", Code::Forbidden),
-            ("custom:team", Code::Forbidden),
-        ] {
+        for name in ["sub", "org_id", "custom:team"] {
             let claim = claim(name).expect("a claim");
             for good in ["a", "org_1", longest.as_str(), "ü|/", " "] {
                 let owner = claim.owner(json!(good)).expect("an owner");
@@ -136,7 +126,7 @@ mod tests {
                 json!({ "id": "org_1" }),
             ] {
                 let error = claim.owner(bad.clone()).expect_err("refused");
-                assert_eq!(error.code(), refused, "{bad:?}");
+                assert_eq!(error.code(), Code::Forbidden, "{bad:?}");
                 assert!(error.client_message().contains(name), "{error}");
             }
         }

@@ -30,12 +30,18 @@ fn presign_rest(authorizer: &Value, headers: &Value) -> GatewayEvent {
     }))
 }
 
-/// The user as which `event`, a presign request, is authenticated.
+/// The user as which `event`, a presign request, is authenticated. `None` if it is not (401), or if
+/// its valid token names no user (403).
 async fn caller(app: &App, event: GatewayEvent) -> Option<String> {
     let shown = format!("{:?}", event.0);
     let answer = app.send(event).await;
     if answer.status == 401 {
         answer.refused(401, "unauthenticated");
+        return None;
+    }
+    if answer.status == 403 {
+        let error = answer.refused(403, "forbidden");
+        assert!(error.contains("sub"), "{error}");
         return None;
     }
     let key = answer.expect(200)["objectKey"].as_str().unwrap().to_owned();
@@ -228,6 +234,49 @@ async fn a_token() {
         .header("x-user-id", "alice")
         .header("cookie", &format!("token={fine}"));
     assert_eq!(caller(&app, elsewhere).await, None);
+}
+
+/// As for any other `OWNER_CLAIM`: the token is valid, and only its owner is missing.
+#[tokio::test]
+async fn without_a_subject_a_valid_token_is_forbidden() {
+    let [without_key, with_key] = both();
+    let mut bad = vec![None];
+    bad.extend(
+        [
+            json!(""),
+            json!(5),
+            json!(null),
+            json!(["alice"]),
+            json!("a\0b"),
+        ]
+        .map(Some),
+    );
+    for sub in bad {
+        let mut of_token = claims("alice");
+        of_token.as_object_mut().unwrap().remove("sub");
+        let mut of_authorizer = json!({});
+        if let Some(sub) = sub {
+            of_token["sub"] = sub.clone();
+            of_authorizer["sub"] = sub;
+        }
+        let event = presign().bearer(&signed_token(&of_token));
+        let error = with_key.send(event).await.refused(403, "forbidden");
+        assert!(error.contains("sub"), "{error}");
+        for authorizer in [
+            json!({ "jwt": { "claims": of_authorizer } }),
+            json!({ "lambda": of_authorizer }),
+        ] {
+            let event = presign().authorizer(authorizer);
+            let error = without_key.send(event).await.refused(403, "forbidden");
+            assert!(error.contains("sub"), "{error}");
+        }
+        let event = presign_rest(&json!({ "claims": of_authorizer }), &json!({}));
+        without_key.send(event).await.refused(403, "forbidden");
+        // What is wrong with the token itself comes first.
+        of_token["exp"] = json!(1);
+        let event = presign().bearer(&signed_token(&of_token));
+        with_key.send(event).await.refused(401, "unauthenticated");
+    }
 }
 
 #[tokio::test]
