@@ -17,6 +17,9 @@ const PAGE: u32 = 1000;
 /// The age at which a tombstone may be dropped: longer than any upload URL is valid.
 pub const TOMBSTONE_AGE: Duration = UPLOAD_ENDS_AFTER;
 
+/// For so long after its end an event of the webhook can be replayed.
+const EVENT_AGE: Duration = Duration::from_hours(7 * 24);
+
 /// One run over the tombstones. Each step can be repeated and interrupted at any point: a tombstone
 /// is dropped only after S3 has returned 404 for its object.
 pub(crate) struct Deletes<'a> {
@@ -30,7 +33,9 @@ impl Deletes<'_> {
     pub(crate) async fn run(&self, deadline: Deadline<'_>) -> Result<bool, Error> {
         // If the bucket itself were missing, every HEAD would return 404.
         self.maintain.stores.bucket.list_after("", 1).await?;
-        Ok(self.remove(deadline).await? && self.purge(deadline).await?)
+        Ok(self.remove(deadline).await?
+            && self.purge(deadline).await?
+            && self.expire(deadline).await?)
     }
 
     /// Removes the objects of tombstones that are not marked as removed. Objects that S3 fails to
@@ -92,6 +97,24 @@ impl Deletes<'_> {
             } else {
                 self.report.count_keys(Count::Purged, keys(&gone));
                 self.report.count_keys(Count::Removed, keys(&there));
+            }
+        }
+    }
+
+    /// Deletes old events of the webhook. A dry run counts them.
+    async fn expire(&self, deadline: Deadline<'_>) -> Result<bool, Error> {
+        loop {
+            if deadline.has_passed() {
+                return Ok(false);
+            }
+            let expired = self
+                .maintain
+                .db
+                .expire_events(EVENT_AGE, self.options.apply);
+            let expired = usize::try_from(expired.await?).unwrap_or(usize::MAX);
+            self.report.count(Count::Expired, expired);
+            if expired == 0 || !self.options.apply {
+                return Ok(true);
             }
         }
     }

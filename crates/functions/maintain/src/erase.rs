@@ -78,6 +78,7 @@ impl Erase<'_> {
             return Err(self.nothing());
         }
         if self.apply {
+            self.maintain.db.forget_events(self.user).await?;
             self.maintain.db.forget_user(self.user).await?;
         }
         Ok(true)

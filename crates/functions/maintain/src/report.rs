@@ -47,11 +47,13 @@ pub enum Count {
     Busy,
     /// Files that `--erase` deletes.
     Erased,
+    /// Events of the webhook that were deleted, because they ended a week ago.
+    Expired,
     /// Failures. The next run repeats the step.
     Failed,
 }
 
-const NAMES: [&str; 18] = [
+const NAMES: [&str; 19] = [
     "objects",
     "rows",
     "recorded",
@@ -69,6 +71,7 @@ const NAMES: [&str; 18] = [
     "withheld",
     "busy",
     "erased",
+    "expired",
     "failed",
 ];
 

@@ -65,8 +65,8 @@ pub struct Settled {
 pub struct Sighting {
     /// The id of the file.
     pub id: FileId,
-    /// The entity tag. `None` if the object was removed.
-    pub etag: Option<String>,
+    /// The entity tag.
+    pub etag: String,
     /// Whether this is the result of a scan.
     pub scanned: bool,
     /// When it happened.
@@ -128,9 +128,8 @@ FROM unnest($1::uuid[], $2::text[], $3::boolean[], $4::timestamptz[])
     WITH ORDINALITY AS s (id, etag, scanned, happened_at, at_index)
 LEFT JOIN s3_files AS f ON f.id = s.id
 WHERE CASE
-    WHEN f.id IS NULL THEN s.etag IS NOT NULL
+    WHEN f.id IS NULL THEN true
     WHEN f.deleted_at IS NOT NULL OR f.upload_timestamp > s.happened_at THEN false
-    WHEN s.etag IS NULL THEN true
     WHEN s.scanned THEN f.etag = s.etag AND f.scan_status IS NULL
     ELSE f.etag <> s.etag
 END";
@@ -278,7 +277,7 @@ impl Db {
     pub async fn unseen(&self, sightings: &[Sighting]) -> Result<Vec<usize>, Error> {
         const STEP: &str = "comparing the table with events";
         let ids: Vec<Uuid> = sightings.iter().map(|one| one.id.uuid()).collect();
-        let etags: Vec<Option<&str>> = sightings.iter().map(|one| one.etag.as_deref()).collect();
+        let etags: Vec<&str> = sightings.iter().map(|one| one.etag.as_str()).collect();
         let scanned: Vec<bool> = sightings.iter().map(|one| one.scanned).collect();
         let times: Vec<OffsetDateTime> = sightings.iter().map(|one| one.at).collect();
         let rows = self

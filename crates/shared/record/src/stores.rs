@@ -11,7 +11,7 @@ use slipway_s3_urls::{Credentials, Location};
 pub struct Stores {
     /// The client of the bucket.
     pub bucket: Bucket,
-    /// The connection to Postgres.
+    /// The connection to Postgres. With `WEBHOOKS` each change of a file emits an event.
     pub db: Db,
     /// The address of the bucket.
     pub location: Location,
@@ -28,7 +28,8 @@ impl Stores {
     /// The same with credentials that are not in the environment.
     pub async fn with_keys(env: &Environment, keys: Keys) -> Result<Self, ConfigError> {
         let location = Location::from_env(env)?;
-        let db = Db::new(slipway_db::Config::from_env(env)?)?;
+        let webhooks = env.flag("WEBHOOKS")?;
+        let db = Db::new(slipway_db::Config::from_env(env)?)?.with_events(webhooks);
         let bucket = Bucket::connect_with(&location, keys)?;
         db.warm_up().await;
         Ok(Self {

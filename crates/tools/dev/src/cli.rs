@@ -17,6 +17,7 @@ pub(crate) const TOKEN_SECONDS: u64 = 30 * 24 * 3600;
 ///
 /// Environment variables replace parts of it: `DATABASE_URL` and `S3_ENDPOINT` the servers,
 /// `JWT_PUBLIC_KEY`, `JWT_SECRET` or `JWT_KEYS` the keys, `OWNER_CLAIM` the claim that owns files.
+/// `WEBHOOK_URL` names an application that is told of changes, and `WEBHOOK_SECRET` signs for it.
 /// Variables such as `MAX_UPLOAD_BYTES` and `USER_QUOTA_BYTES` set the limits.
 #[derive(Debug, Parser)]
 #[command(name = "cargo dev", bin_name = "cargo dev")]

@@ -13,6 +13,7 @@ mod public;
 mod services;
 mod settings;
 mod site;
+mod webhooks;
 
 use std::io;
 use std::path::Path;
@@ -32,6 +33,7 @@ use fleet::Fleet;
 use function::StackFunction;
 use services::Services;
 use site::Site;
+use webhooks::Webhooks;
 
 pub(crate) use compile::migrate_program;
 
@@ -153,6 +155,7 @@ struct Base {
     binaries: Binaries,
     functions: Vec<StackFunction>,
     services: Services,
+    webhooks: Option<Webhooks>,
 }
 
 /// Running functions, and the delivery of events.
@@ -174,7 +177,14 @@ impl Base {
             move || compile::build(&guard, &workspace, routes)
         })
         .await?;
-        let services = Services::start(&guard, state).await?;
+        let mut services = Services::start(&guard, state).await?;
+        // Only events of the local bucket wake `notify`.
+        let webhooks = if services.objects.is_some() {
+            let secret = state.chosen()?.secret_key;
+            Some(Webhooks::start(&mut services.env, &secret).await?)
+        } else {
+            None
+        };
         blocking({
             let (guard, env) = (guard.clone(), services.env.clone());
             let binaries = binaries.clone();
@@ -186,6 +196,7 @@ impl Base {
             binaries,
             functions,
             services,
+            webhooks,
         })
     }
 
@@ -200,7 +211,11 @@ impl Base {
             (self.services.objects.take(), fleet.lambda("record-upload"))
         {
             let scanner = self.services.scanner.take();
-            events.spawn(events::deliver(recorder, objects, scanner));
+            let queue = self.webhooks.as_ref().map(Webhooks::queue);
+            events.spawn(events::deliver(recorder, objects, scanner, queue));
+        }
+        if let (Some(webhooks), Ok(notify)) = (self.webhooks.take(), fleet.lambda("notify")) {
+            webhooks.deliver(notify, &mut events);
         }
         Running {
             _events: events,

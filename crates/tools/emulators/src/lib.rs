@@ -10,5 +10,7 @@ pub mod guard;
 pub mod lambda;
 pub mod postgres;
 pub mod s3;
+pub mod sqs;
 pub mod token;
 pub mod tools;
+pub mod webhook;

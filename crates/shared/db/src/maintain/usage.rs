@@ -64,6 +64,8 @@ FROM user_usage AS u WHERE u.user_id > $1 ORDER BY u.user_id LIMIT $2";
 const FORGET: &str = "DELETE FROM user_usage WHERE NOT EXISTS (SELECT FROM s3_files)";
 
 /// Deletes the zero usage of a user without rows in `s3_files`.
+const FORGET_EVENTS: &str = "DELETE FROM webhook_events WHERE user_id = $1";
+
 const FORGET_USER: &str = "\
 DELETE FROM user_usage
 WHERE user_id = $1 AND files = 0 AND bytes = 0 AND NOT EXISTS (SELECT FROM s3_files WHERE user_id = $1)";
@@ -138,6 +140,15 @@ impl Db {
         self.run_maintain(&[(FORGET_USER, &[(&user.as_str(), Type::TEXT)])])
             .await
             .map_err(|failure| failure.into_error(STEP))?;
+        Ok(())
+    }
+
+    /// Deletes the webhook's events about files of `user`, delivered or not. No index serves this:
+    /// the table has the events of a week.
+    pub async fn forget_events(&self, user: &UserId) -> Result<(), Error> {
+        self.run_maintain(&[(FORGET_EVENTS, &[(&user.as_str(), Type::TEXT)])])
+            .await
+            .map_err(|failure| failure.into_error("deleting events"))?;
         Ok(())
     }
 

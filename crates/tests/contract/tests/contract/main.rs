@@ -58,5 +58,6 @@ mod template;
 mod unfinished;
 mod unify;
 mod upload_rules;
+mod webhooks;
 mod wild;
 mod world;

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use super::services::Services;
-use super::settings::brings_key;
+use super::settings::{brings_key, user_set};
 use crate::cli::TOKEN_SECONDS;
 use crate::say;
 use crate::state::StackState;
@@ -35,13 +35,15 @@ Slipway is up.
   Page       {page}
   S3         {}
   Postgres   {database}
+  Webhooks   {}
   Tokens     cargo dev token USER
   Reload     cargo build, in another terminal
   Stop       Ctrl-C; `cargo dev --fresh` starts from nothing
 
 Try it, in another terminal:
 ",
-        services.s3_endpoint
+        services.s3_endpoint,
+        webhooks(services)
     ));
     try_it(port, token);
     Ok(())
@@ -79,6 +81,17 @@ Try it, in a third terminal:
     ));
     try_it(port, token(state)?);
     Ok(())
+}
+
+/// Where deliveries go. The address of another application may contain a secret.
+fn webhooks(services: &Services) -> &'static str {
+    if services.keys.is_none() {
+        "none: the events of another S3 do not reach notify"
+    } else if user_set("WEBHOOK_URL").is_some() {
+        "to WEBHOOK_URL"
+    } else {
+        "printed here; WEBHOOK_URL=http://127.0.0.1:PORT/PATH cargo dev sends them to your application"
+    }
 }
 
 fn database(services: &Services) -> String {

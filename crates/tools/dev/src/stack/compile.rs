@@ -12,7 +12,7 @@ use slipway_api::routes::Route;
 use slipway_emulators::guard::{Guard, Guarded};
 
 use super::function::StackFunction;
-use super::settings::EnvChanges;
+use super::settings::{EnvChanges, brings_s3};
 use crate::openssl;
 use crate::say;
 use crate::workspace::{self, Binary, Workspace};
@@ -21,7 +21,7 @@ use crate::workspace::{self, Binary, Workspace};
 pub(super) type Binaries = BTreeMap<String, PathBuf>;
 
 /// Functions without a route.
-const EVENT_FUNCTIONS: [&str; 1] = ["record-upload"];
+const EVENT_FUNCTIONS: [&str; 2] = ["notify", "record-upload"];
 
 const MIGRATE: &str = "migrate";
 
@@ -36,7 +36,9 @@ pub(super) fn build(
     for name in &served {
         names.push((name, serving(workspace, name)?));
     }
-    for name in EVENT_FUNCTIONS {
+    // The events of another S3 do not reach `notify`, which would have no queue.
+    let events = EVENT_FUNCTIONS.into_iter();
+    for name in events.filter(|name| *name != "notify" || !brings_s3()) {
         names.push((name, workspace.expect(name)?));
     }
     let mut wanted: Vec<Binary> = names.iter().map(|(_, binary)| binary.clone()).collect();

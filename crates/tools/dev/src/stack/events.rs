@@ -1,4 +1,4 @@
-//! Delivers the events of the bucket to `record-upload`, as S3 does.
+//! Delivers the events of the bucket to `record-upload` and to the queue of `notify`, as S3 does.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +7,7 @@ use serde_json::Value;
 use slipway_emulators::gateway::TIME_LIMIT;
 use slipway_emulators::lambda::{InvocationResult, Lambda};
 use slipway_emulators::s3::{EventName, ObjectEvent, Scanner};
+use slipway_emulators::sqs::SqsQueue;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
@@ -16,6 +17,10 @@ use crate::say;
 /// S3 takes about a second. A client that confirms immediately therefore records first, here as on
 /// AWS.
 const LATENCY: Duration = Duration::from_secs(1);
+
+/// When the queue of `notify` gets the event. The queue then delays it for a second, so that the
+/// change is recorded by then.
+const QUEUE_LATENCY: Duration = Duration::from_millis(300);
 
 /// How many events are delivered at the same time.
 const AT_ONCE: usize = 2;
@@ -33,6 +38,7 @@ pub(super) async fn deliver(
     recorder: Arc<Lambda>,
     mut objects: UnboundedReceiver<ObjectEvent>,
     scanner: Option<Scanner>,
+    queue: Option<Arc<SqsQueue>>,
 ) {
     let room = Arc::new(Semaphore::new(AT_ONCE));
     let mut deliveries = JoinSet::new();
@@ -41,13 +47,21 @@ pub(super) async fn deliver(
         while deliveries.try_join_next().is_some() {}
         let (room, recorder) = (Arc::clone(&room), Arc::clone(&recorder));
         let scanner = scanner.clone().filter(|_| event.name != EventName::Delete);
+        let queue = queue.clone();
         deliveries.spawn(async move {
-            tokio::time::sleep(LATENCY).await;
+            tokio::time::sleep(QUEUE_LATENCY).await;
+            if let Some(queue) = &queue {
+                queue.send(&event.to_eventbridge());
+            }
+            tokio::time::sleep(LATENCY.saturating_sub(QUEUE_LATENCY)).await;
             // The semaphore is never closed.
             let _permit = room.acquire_owned().await;
             let what = format!("{} of {}", event.name.as_str(), event.key);
             one(&recorder, &what, &event.to_s3_notification()).await;
             if let Some(result) = scanner.and_then(|scanner| scanner.scan(&event.key)) {
+                if let Some(queue) = &queue {
+                    queue.send(&result);
+                }
                 one(&recorder, &format!("the scan of {}", event.key), &result).await;
             }
         });

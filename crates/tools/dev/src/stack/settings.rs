@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use slipway_emulators::capture;
 use slipway_emulators::guard::Program;
 use slipway_emulators::s3::KeyPair;
+use slipway_s3_urls::ENDPOINTS;
 
 use crate::token::{AUDIENCE, ISSUER, TokenKey};
 
@@ -82,6 +83,11 @@ impl EnvChanges {
 /// The value of a variable that the user has set, if it is not empty.
 pub(super) fn user_set(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Whether the user brings an S3 server.
+pub(super) fn brings_s3() -> bool {
+    ENDPOINTS.into_iter().any(|name| user_set(name).is_some())
 }
 
 /// Whether the user brings a key for tokens.

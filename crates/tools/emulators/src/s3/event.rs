@@ -80,6 +80,29 @@ impl ObjectEvent {
     }
 }
 
+impl ObjectEvent {
+    /// The same as an event of `EventBridge`. Its key is not encoded, and its time has no fraction.
+    #[must_use]
+    pub fn to_eventbridge(&self) -> Value {
+        let is_deleted = self.name == EventName::Delete;
+        let time = self.time.replace_nanosecond(0).unwrap_or(self.time);
+        let mut object =
+            json!({ "key": self.key, "sequencer": format!("{:016X}", self.sequencer) });
+        if !is_deleted {
+            object["size"] = self.size.into();
+            object["etag"] = self.etag.as_str().into();
+        }
+        json!({
+            "version": "0",
+            "source": "aws.s3",
+            "detail-type": if is_deleted { "Object Deleted" } else { "Object Created" },
+            "time": time.format(&Rfc3339).unwrap_or_default(),
+            "region": self.region,
+            "detail": { "version": "0", "bucket": { "name": self.bucket }, "object": object },
+        })
+    }
+}
+
 /// S3 encodes keys in notifications as forms do (a space is `+`), but keeps slashes.
 fn form_encode(key: &str) -> String {
     key.split('/')

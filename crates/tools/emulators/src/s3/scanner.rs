@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use s3s::S3Result;
 use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::fault::disk;
 use super::policy::Tags;
@@ -84,6 +86,7 @@ impl Scanner {
             "version": "0",
             "source": "aws.guardduty",
             "detail-type": "GuardDuty Malware Protection Object Scan Result",
+            "time": OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default(),
             "region": self.0.region,
             "detail": {
                 "schemaVersion": "1.0",

@@ -66,17 +66,20 @@ fn grants_of_other_services_are_those_that_are_needed() {
         kms.extend(writes.then_some("kms:GenerateDataKey"));
         kms.extend((s3.contains("s3:GetObject") || in_parts).then_some("kms:Decrypt"));
         let logs = ["logs:CreateLogStream", "logs:PutLogEvents"].into();
-        // Lambda's poller receives the messages with the function's role. The code does not use the
-        // queue.
-        let sqs = match package {
-            "record-upload" => [
-                "sqs:DeleteMessage",
-                "sqs:GetQueueAttributes",
-                "sqs:ReceiveMessage",
-            ]
-            .into(),
-            _ => BTreeSet::new(),
-        };
+        // Lambda's poller receives the messages with the function's role. Only `notify` itself uses
+        // its queue: it sends messages to it.
+        let polled = [
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:ReceiveMessage",
+        ];
+        let mut sqs = BTreeSet::new();
+        sqs.extend(
+            polled
+                .iter()
+                .filter(|_| ["notify", "record-upload"].contains(&package)),
+        );
+        sqs.extend((package == "notify").then_some("sqs:SendMessage"));
         let mut expected = s3;
         for (service, needed) in [("kms:", kms), ("logs:", logs), ("sqs:", sqs)] {
             assert_eq!(of_service(&allowed, service), needed, "{package}");

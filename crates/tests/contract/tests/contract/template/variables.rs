@@ -47,6 +47,9 @@ pub(super) fn value(name: &str) -> Option<&'static str> {
         // These must be set together.
         "REQUIRE_SCAN" | "WRITE_ONCE" => "true",
         "AWS_ENDPOINT_URL_SECRETS_MANAGER" => "http://127.0.0.1:1",
+        "WEBHOOK_URL" => "https://app.example/webhook",
+        "WEBHOOK_SECRET" => "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+        "WEBHOOK_QUEUE_URL" => "https://sqs.eu-central-1.amazonaws.com/000000000000/q",
         _ => return None,
     })
 }
@@ -84,6 +87,7 @@ pub(super) async fn read_by(package: &str) -> BTreeSet<String> {
             let made = slipway_record_upload::RecordUpload::from_env(env).await;
             drop(made.expect(package));
         }
+        "notify" => drop(slipway_notify::Notify::from_env(env).await.expect(package)),
         "maintain-function" => {
             let made = slipway_maintain::Maintain::from_env(env).await;
             drop(made.expect(package));
@@ -92,7 +96,7 @@ pub(super) async fn read_by(package: &str) -> BTreeSet<String> {
         other => panic!("{other} is not known here"),
     }
     // Functions of events use only `emulator` of `api`, and no client calls them with a token.
-    let is_called = !["maintain-function", "migrate", "record-upload"].contains(&package);
+    let is_called = !["maintain-function", "migrate", "notify", "record-upload"].contains(&package);
     if is_called && crate::rules::depends(package, "api") {
         drop(Identity::from_env(env).expect(package));
     }
@@ -111,13 +115,17 @@ pub(super) async fn read_by(package: &str) -> BTreeSet<String> {
 /// Settings whose default is right for every deployment on AWS, and a key that `JWT_KEYS` replaces.
 const WITHOUT_PARAMETER: [&str; 2] = ["DETECT_CONTENT", "JWT_PUBLIC_KEY"];
 
-/// Secrets are only in the environment of the functions that use them.
-const SECRETS: [&str; 5] = [
+/// Secrets are only in the environment of the functions that use them. The address of a webhook may
+/// contain one.
+const SECRETS: [&str; 8] = [
     "DATABASE_URL",
     "DATABASE_URL_UNPOOLED",
     "JWT_SECRET",
     "SIGNING_ACCESS_KEY_ID",
     "SIGNING_SECRET_ACCESS_KEY",
+    "WEBHOOK_QUEUE_URL",
+    "WEBHOOK_SECRET",
+    "WEBHOOK_URL",
 ];
 
 fn names(variables: &Value) -> BTreeSet<String> {
