@@ -1,13 +1,16 @@
-/** Formats sizes, durations and dates in the user's language. */
+/** Formats sizes, durations and dates. The page's words are English, and so are its figures. */
 
-const UNITS = ["kilobyte", "megabyte", "gigabyte", "terabyte"] as const;
+const LOCALE = "en";
+const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"] as const;
 
 export function bytes(count: number): string {
-  const power = Math.min(Math.max(Math.floor(Math.log10(Math.max(count, 1)) / 3), 1), UNITS.length);
-  // A small file must not be shown as 0.
-  const value = count > 0 ? Math.max(count / 1000 ** power, 0.1) : 0;
-  const style = { style: "unit", unit: UNITS[power - 1], unitDisplay: "short" } as const;
-  return new Intl.NumberFormat(undefined, { ...style, maximumFractionDigits: value < 10 ? 1 : 0 }).format(value);
+  let power = Math.min(Math.max(Math.floor(Math.log10(Math.max(count, 1)) / 3), 0), UNITS.length - 1);
+  // 999,950 bytes are 1 MB, not 1,000 kB.
+  if (power > 0 && power < UNITS.length - 1 && Math.round(count / 1000 ** power) >= 1000) power++;
+  const value = count / 1000 ** power;
+  // `4 bytes`, because `4 B` is easily overlooked.
+  const style = { style: "unit", unit: UNITS[power], unitDisplay: power === 0 ? "long" : "short" } as const;
+  return new Intl.NumberFormat(LOCALE, { ...style, maximumFractionDigits: power && value < 10 ? 1 : 0 }).format(value);
 }
 
 /** Seconds as `3 min`. It is rounded, because it is an estimate. */
@@ -16,15 +19,19 @@ export function duration(seconds: number): string {
   const [value, unit] =
     seconds < 90 ? [seconds, "second"] : seconds < 5400 ? [seconds / 60, "minute"] : [seconds / 3600, "hour"];
   const style = { style: "unit", unit: unit as string, unitDisplay: "short" } as const;
-  return new Intl.NumberFormat(undefined, { ...style, maximumFractionDigits: 0 }).format(Math.ceil(value as number));
+  return new Intl.NumberFormat(LOCALE, { ...style, maximumFractionDigits: 0 }).format(Math.ceil(value as number));
 }
 
 export function day(time: string): string {
-  return new Date(time).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+  return new Date(time).toLocaleString(LOCALE, { dateStyle: "medium", timeStyle: "short" });
+}
+
+export function number(n: number): string {
+  return n.toLocaleString(LOCALE);
 }
 
 export function count(n: number, one: string, many = `${one}s`): string {
-  return `${n.toLocaleString()} ${n === 1 ? one : many}`;
+  return `${number(n)} ${n === 1 ? one : many}`;
 }
 
 /** The kind of a file, which decides how it is shown. */

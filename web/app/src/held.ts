@@ -1,33 +1,57 @@
-/** Delays an action for a few seconds, in which it can be undone. */
+/**
+ * Actions that can be undone until they are run.
+ *
+ * Nothing here has a clock. The message that offers to undo an action runs it when it disappears, so that the offer
+ * can never be older than the action.
+ */
 
-/** The delay. */
-export const UNDO_MS = 6_000;
+/** An action that waits. */
+export interface Hold {
+  /** Runs it now, unless it was undone or has run. */
+  run(): Promise<void>;
+  /** Cancels it. Returns whether that was still possible. */
+  undo(): boolean;
+  /** Resolves when it is run or undone, by whoever. */
+  readonly over: Promise<void>;
+}
 
 export class Held {
-  readonly #waiting = new Map<ReturnType<typeof setTimeout>, () => Promise<void>>();
+  /** In the order in which they were begun. */
+  readonly #waiting = new Set<Hold>();
 
-  /** Delays `work`. The returned function cancels it, and returns whether that was still possible. */
-  hold(work: () => Promise<void>): () => boolean {
-    const timer = setTimeout(() => {
-      this.#waiting.delete(timer);
-      void work();
-    }, UNDO_MS);
-    this.#waiting.set(timer, work);
-    return () => {
-      clearTimeout(timer);
-      return this.#waiting.delete(timer);
+  /** Keeps `work` until it is run or undone. `back` shows again what `work` would have removed. */
+  hold(work: () => Promise<void>, back: () => void): Hold {
+    let end = () => {};
+    const over = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const take = () => {
+      const isWaiting = this.#waiting.delete(hold);
+      if (isWaiting) end();
+      return isWaiting;
     };
+    const hold: Hold = {
+      over,
+      run: async () => {
+        if (take()) await work();
+      },
+      undo: () => {
+        const isWaiting = take();
+        if (isWaiting) back();
+        return isWaiting;
+      },
+    };
+    this.#waiting.add(hold);
+    return hold;
+  }
+
+  /** The action that was begun last, for Ctrl+Z. */
+  get last(): Hold | undefined {
+    return [...this.#waiting].at(-1);
   }
 
   /** Runs everything now, because the page is being closed. */
   async flush(): Promise<void> {
-    const all = [...this.#waiting];
-    this.#waiting.clear();
-    await Promise.all(
-      all.map(([timer, work]) => {
-        clearTimeout(timer);
-        return work();
-      }),
-    );
+    await Promise.all([...this.#waiting].map((hold) => hold.run()));
   }
 }

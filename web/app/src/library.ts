@@ -1,21 +1,41 @@
-/** The list of files: loads pages as needed, and deletes with undo. */
-import type { Client, StoredFile, Usage } from "@slipway/client";
-import type { Held } from "./held.ts";
+/** The list of files: loads pages as needed, follows uploads, and deletes with undo. */
+import {
+  type Client,
+  type ListPageOptions,
+  type Page,
+  SlipwayError,
+  type StoredFile,
+  type Usage,
+} from "@slipway/client";
+import type { Held, Hold } from "./held.ts";
+import { compareNames } from "./names.ts";
+import type { Query } from "./route.ts";
 
-/** Files that are hidden, and whose delete can still be undone. */
-export interface Pending {
-  files: StoredFile[];
-  undo: () => void;
-}
+/** A folder or a file. */
+export type Entry = { folder: string; file?: undefined } | { folder?: undefined; file: StoredFile };
+
+/** Identifies an entry. No id of a file contains a `/`. */
+export const keyOf = (entry: Entry) => entry.file?.id ?? `${entry.folder}/`;
+
+const nameOf = (entry: Entry) => entry.file?.fileName ?? entry.folder ?? "";
+
+/** The first page fills a screen, later ones are scrolled through. */
+const FIRST = 100;
+const NEXT = 250;
+/** The API's maximum, where the whole list is wanted. */
+const ALL = 1000;
 
 export class Library {
-  files: StoredFile[] = [];
   usage?: Usage;
-  /** A prefix of the content type; empty for all files. */
-  filter = "";
+  query: Query = { folder: "", q: "", type: "", sort: "name" };
   state: "loading" | "more" | "end" | "failed" = "loading";
-  problem?: string;
+  problem?: SlipwayError | Error;
   readonly selected = new Set<string>();
+  /** The whole list is being loaded, to select all of it. */
+  isSelectingAll = false;
+  #entries: Entry[] = [];
+  #shown: Entry[] | undefined;
+  #anchor: string | undefined;
   #cursor: string | null = null;
   readonly #hidden = new Set<string>();
   /** Increases with each reload, so that answers to earlier requests are ignored. */
@@ -24,105 +44,204 @@ export class Library {
   constructor(
     private readonly client: Client,
     private readonly held: Held,
-    private readonly changed: () => void,
+    private readonly announce: () => void,
     private readonly failed: (message: string) => void,
   ) {}
 
-  /** The files to show. */
-  get shown(): StoredFile[] {
-    return this.#hidden.size === 0 ? this.files : this.files.filter(({ id }) => !this.#hidden.has(id));
+  /** The entries to show, in their order. */
+  get shown(): Entry[] {
+    this.#shown ??= this.#entries.filter((entry) => !this.#hidden.has(keyOf(entry)));
+    return this.#shown;
   }
 
-  async reload(filter = this.filter): Promise<void> {
+  /** The files of these. */
+  get files(): StoredFile[] {
+    return this.shown.flatMap(({ file }) => file ?? []);
+  }
+
+  /** The file, if it is in the list. */
+  find(id: string): StoredFile | undefined {
+    return this.#entries.find(({ file }) => file?.id === id)?.file;
+  }
+
+  /** Whether the list is in the order of names, with folders unless it is filtered. */
+  get isByName(): boolean {
+    return this.query.sort === "name" && this.query.q === "";
+  }
+
+  async reload(query = this.query): Promise<void> {
     this.#round++;
-    this.filter = filter;
-    this.files = [];
+    this.query = query;
+    this.#entries = [];
     this.#cursor = null;
+    this.isSelectingAll = false;
+    this.selected.clear();
     this.state = "more";
     await this.more();
   }
 
   /** Loads the next page, unless one is being loaded or there is none. */
-  async more(): Promise<void> {
+  async more(size = this.#entries.length === 0 ? FIRST : NEXT): Promise<void> {
     if (this.state !== "more" && this.state !== "failed") return;
     const round = this.#round;
     this.state = "loading";
-    this.changed();
+    this.problem = undefined;
+    this.#changed();
     try {
       // A filtered page may be empty although another one follows.
       for (;;) {
-        const page = await this.client.listPage({ contentType: this.filter, pageSize: 60, cursor: this.#cursor });
+        const page = await this.client.listPage({ ...this.#filters(), pageSize: size, cursor: this.#cursor });
         if (round !== this.#round) return;
-        const known = new Set(this.files.map(({ id }) => id));
-        this.files.push(...page.files.filter(({ id }) => !known.has(id)));
+        const known = new Set(this.#entries.map(keyOf));
+        const found = this.#merged(page).filter((entry) => !known.has(keyOf(entry)));
+        // Something that was uploaded meanwhile may stand behind this page.
+        const isInOrder = !this.isByName || known.size === 0;
+        this.#entries.push(...found);
+        if (!isInOrder) this.#entries.sort((a, b) => compareNames(nameOf(a), nameOf(b)));
         this.#cursor = page.nextCursor;
         this.state = page.nextCursor ? "more" : "end";
-        if (page.files.length > 0 || !page.nextCursor) break;
+        if (found.length > 0 || !page.nextCursor) break;
       }
     } catch (error) {
       if (round !== this.#round) return;
       this.state = "failed";
-      this.problem = (error as Error).message;
+      this.problem = error as Error;
     }
-    this.changed();
+    this.#changed();
   }
 
-  /** Adds a file that was just uploaded, in the order of the list: newest first, by id. */
+  /** Lists again what is shown, without hiding it meanwhile: other devices may have changed it. */
+  async refresh(): Promise<void> {
+    if (this.state === "loading" || this.isSelectingAll) return;
+    if (this.state === "failed") {
+      await this.more();
+      return;
+    }
+    const round = this.#round;
+    const wanted = this.#entries.length;
+    const entries: Entry[] = [];
+    let cursor: string | null = null;
+    try {
+      do {
+        const pageSize = Math.min(Math.max(wanted - entries.length, FIRST), ALL);
+        const page: Page = await this.client.listPage({ ...this.#filters(), pageSize, cursor });
+        entries.push(...this.#merged(page));
+        cursor = page.nextCursor;
+      } while (cursor && entries.length < wanted);
+    } catch {
+      // What is shown stays. The next refresh may succeed.
+      return;
+    }
+    // A page was loaded meanwhile, or an upload was added: the next refresh shows both.
+    if (round !== this.#round || wanted !== this.#entries.length) return;
+    this.#entries = entries;
+    this.#cursor = cursor;
+    this.state = cursor ? "more" : "end";
+    const there = new Set(entries.map(keyOf));
+    for (const id of this.selected) if (!there.has(id)) this.selected.delete(id);
+    this.#changed();
+    await this.measure();
+  }
+
+  /** Adds a file that was just uploaded or renamed, where the list has its place. */
   add(file: StoredFile): void {
-    if (!file.contentType.toLowerCase().startsWith(this.filter)) return;
-    const at = this.files.findIndex(({ id }) => id <= file.id);
-    if (this.files[at]?.id === file.id) return;
-    this.files.splice(at < 0 ? this.files.length : at, 0, file);
-    this.changed();
+    const entry = this.#place(file);
+    if (!entry) return;
+    const key = keyOf(entry);
+    const at = this.#entries.findIndex((other) => this.#compare(entry, other) <= 0);
+    if (at >= 0 && keyOf(this.#entries[at] as Entry) === key) {
+      this.#entries[at] = entry;
+    } else if (at >= 0 || this.state === "end" || this.state === "loading") {
+      this.#entries.splice(at < 0 ? this.#entries.length : at, 0, entry);
+    }
+    this.#changed();
+  }
+
+  /** Shows the renamed file in its new place. */
+  replace(file: StoredFile): void {
+    this.#entries = this.#entries.filter((entry) => entry.file?.id !== file.id);
+    this.add(file);
+    this.#changed();
   }
 
   async measure(): Promise<void> {
     // If this fails, only the usage bar is missing.
     this.usage = await this.client.usage().catch(() => this.usage);
-    this.changed();
+    this.#changed();
   }
 
   /** Returns a fresh URL if the file's URL has expired, else the same one. */
-  async refresh(id: string): Promise<string | null | undefined> {
+  async renew(id: string): Promise<StoredFile | undefined> {
     const fresh = await this.client.get(id).catch(() => undefined);
-    const at = this.files.findIndex((file) => file.id === id);
-    if (!fresh || at < 0) return undefined;
-    this.files[at] = fresh;
-    this.changed();
-    return fresh.url;
+    const at = this.#entries.findIndex(({ file }) => file?.id === id);
+    if (!fresh || at < 0) return fresh;
+    this.#entries[at] = { file: fresh };
+    this.#changed();
+    return fresh;
   }
 
+  /** Selects one, or takes it out. The next range begins here. */
   toggle(id: string, on = !this.selected.has(id)): void {
     if (on) this.selected.add(id);
     else this.selected.delete(id);
-    this.changed();
+    this.#anchor = id;
+    this.#changed();
   }
 
-  selectAll(on: boolean): void {
+  /** Selects all from the last one that was toggled to this one. */
+  selectTo(id: string): void {
+    const files = this.files;
+    const from = files.findIndex((file) => file.id === this.#anchor);
+    const to = files.findIndex((file) => file.id === id);
+    if (from < 0 || to < 0) {
+      this.toggle(id, true);
+      return;
+    }
+    for (const file of files.slice(Math.min(from, to), Math.max(from, to) + 1)) this.selected.add(file.id);
+    this.#changed();
+  }
+
+  clearSelection(): void {
+    this.isSelectingAll = false;
     this.selected.clear();
-    if (on) for (const { id } of this.shown) this.selected.add(id);
-    this.changed();
+    this.#changed();
   }
 
-  /** Hides files at once, and deletes them after the delay unless it is undone. */
-  remove(ids: string[]): Pending {
-    const files = this.files.filter(({ id }) => ids.includes(id));
-    for (const { id } of files) {
+  /** Selects every file of this view. What is not loaded yet is loaded first. */
+  async selectAll(): Promise<void> {
+    const round = this.#round;
+    this.isSelectingAll = true;
+    while (this.isSelectingAll && round === this.#round) {
+      for (const { id } of this.files) this.selected.add(id);
+      this.#changed();
+      if (this.state === "end" || this.state === "failed") this.isSelectingAll = false;
+      else if (this.state === "loading") await new Promise((resolve) => setTimeout(resolve, 50));
+      else await this.more(ALL);
+    }
+    this.#changed();
+  }
+
+  /** Hides files at once, and deletes them when the hold is run. */
+  remove(ids: string[]): { files: StoredFile[]; hold: Hold } {
+    const wanted = new Set(ids);
+    const files = this.#entries.flatMap(({ file }) => (file && wanted.has(file.id) ? file : []));
+    for (const id of ids) {
       this.#hidden.add(id);
       this.selected.delete(id);
     }
-    const takeBack = this.held.hold(() => this.#commit(ids));
-    this.changed();
-    const undo = () => {
-      if (takeBack()) this.#show(ids);
-    };
-    return { files, undo };
+    const hold = this.held.hold(
+      () => this.#commit(ids),
+      () => this.#show(ids),
+    );
+    this.#changed();
+    return { files, hold };
   }
 
   async #commit(ids: string[]): Promise<void> {
     try {
       await this.client.removeMany(ids);
-      this.files = this.files.filter(({ id }) => !ids.includes(id));
+      const gone = new Set(ids);
+      this.#entries = this.#entries.filter(({ file }) => !file || !gone.has(file.id));
       for (const id of ids) this.#hidden.delete(id);
       await this.measure();
     } catch (error) {
@@ -133,6 +252,48 @@ export class Library {
 
   #show(ids: string[]): void {
     for (const id of ids) this.#hidden.delete(id);
-    this.changed();
+    this.#changed();
   }
+
+  /** The query as the API takes it: a search and the newest are of all folders, and a type is not grouped. */
+  #filters(): ListPageOptions {
+    const { folder, q, type, sort } = this.query;
+    if (q) return { q, contentType: type };
+    if (sort === "newest") return { contentType: type };
+    return type ? { sort, prefix: folder, contentType: type } : { prefix: folder, delimiter: "/" };
+  }
+
+  #merged({ folders = [], files }: Page): Entry[] {
+    const all = [...folders.map((folder) => ({ folder })), ...files.map((file) => ({ file }))];
+    return folders.length > 0 ? all.sort((a, b) => compareNames(nameOf(a), nameOf(b))) : all;
+  }
+
+  /** By name, or newest first by id. */
+  #compare(a: Entry, b: Entry): number {
+    const byId = keyOf(a) < keyOf(b) ? -1 : keyOf(a) > keyOf(b) ? 1 : 0;
+    return this.isByName ? compareNames(nameOf(a), nameOf(b)) || byId : -byId;
+  }
+
+  /** What shows the file in this view: itself, the folder that contains it, or nothing. */
+  #place(file: StoredFile): Entry | undefined {
+    const { folder, q, type, sort } = this.query;
+    const { fileName, contentType } = file;
+    if (type && !contentType.toLowerCase().startsWith(type)) return undefined;
+    const fold = (text: string) => text.normalize("NFC").toLowerCase();
+    if (q) return fold(fileName).includes(fold(q)) ? { file } : undefined;
+    if (sort === "newest") return { file };
+    if (!fileName.startsWith(folder)) return undefined;
+    const slash = type ? -1 : fileName.indexOf("/", folder.length);
+    return slash < 0 ? { file } : { folder: fileName.slice(0, slash + 1) };
+  }
+
+  #changed(): void {
+    this.#shown = undefined;
+    this.announce();
+  }
+}
+
+/** Whether the API did not accept the token. */
+export function isSignedOut(error: unknown): boolean {
+  return error instanceof SlipwayError && error.status === 401;
 }

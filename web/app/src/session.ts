@@ -5,6 +5,8 @@ import type { Config } from "./config.ts";
 export interface Session {
   /** Who it is, for the eye. */
   name: string;
+  /** Whether the token was given a moment ago, and no request has used it yet. */
+  isNew?: boolean;
   /** The token for the next request; `refused` is one that was just answered by 401. */
   token(refused?: string): Promise<string>;
   /** Forgets the token, in this tab alone. */
@@ -69,15 +71,17 @@ function mayOffer(config: Config): boolean {
 
 /** A session that is there is never replaced by an offered one. */
 function fromToken(offered?: string): Session | SignedOut {
-  const token = sessionStorage.getItem(KEPT) ?? offered;
-  return token ? pasted(token) : { paste: pasted };
+  const kept = sessionStorage.getItem(KEPT);
+  const token = kept ?? offered;
+  return token ? pasted(token, kept === null) : { paste: pasted };
 }
 
-function pasted(token: string): Session {
+function pasted(token: string, isNew = true): Session {
   sessionStorage.setItem(KEPT, token);
   const forget = async () => sessionStorage.removeItem(KEPT);
   return {
     name: subject(token) ?? "you",
+    isNew,
     token: async () => token,
     forget,
     signOut: forget,

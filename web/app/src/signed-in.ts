@@ -1,37 +1,60 @@
-/** The page of a signed-in user: its state, its rendering, and the events of the window. */
-import { createClient, SlipwayError, type StoredFile, UploadQueue } from "@slipway/client";
+/** The page of a signed-in user: its state, its actions, and its rendering. */
+import { createClient, SlipwayError, UploadQueue } from "@slipway/client";
 import { html, render } from "lit";
 import type { Config } from "./config.ts";
-import { named, type Picked, picked, transferred } from "./drop.ts";
+import { picked, remarks } from "./drop.ts";
+import { Failures } from "./failures.ts";
 import * as format from "./format.ts";
-import { Held, UNDO_MS } from "./held.ts";
-import { Library } from "./library.ts";
+import { Held, type Hold } from "./held.ts";
+import { isSignedOut, Library } from "./library.ts";
+import { listen } from "./listen.ts";
+import { Movement } from "./movement.ts";
+import { lastOf, quoted } from "./names.ts";
 import type { Page } from "./page.ts";
+import * as address from "./route.ts";
 import type { Session } from "./session.ts";
+import { copy, save } from "./share.ts";
+import { Steps } from "./steps.ts";
 import { say } from "./toasts.ts";
-import { fits, lastOf, Unfinished } from "./unfinished.ts";
-import { dropZone } from "./views/drop-zone.ts";
+import { fits, Unfinished } from "./unfinished.ts";
+import { dropTarget, dropZone } from "./views/drop-zone.ts";
 import { header } from "./views/header.ts";
-import { library } from "./views/library.ts";
-import { preview } from "./views/preview.ts";
+import { isNew, library } from "./views/library.ts";
+import { menu } from "./views/menu.ts";
+import { panels } from "./views/panels.ts";
+import { keepKeyboard, preview } from "./views/preview.ts";
 import { problem, queue } from "./views/queue.ts";
 import { unfinished } from "./views/unfinished.ts";
+import { Rows } from "./virtual.ts";
+
+/** How long a delete can be undone. */
+const UNDO_MS = 8_000;
 
 /** Renders the page into `root`, and returns a function that renders it again. `over` is called when the session ends. */
 export function signedIn(root: HTMLElement, config: Config, session: Session, over: (why: string) => void): () => void {
-  let leaving = false;
-  let due = false;
-  let ended = false;
+  let isLeaving = false;
+  let isDue = false;
+  let isOver = false;
+  /** Whether the API has accepted the token. Until then nothing of the page is shown. */
+  let isAccepted = false;
+  let drawn = 0;
+  let isDrawing = false;
   const draw = () => {
-    due = false;
+    // Removing what has the focus fires events inside of a rendering, which must not begin another one.
+    if (isDrawing) return changed();
+    isDue = false;
     drawn = performance.now();
-    if (!ended) render(view(page), root);
+    isDrawing = true;
+    try {
+      if (!isOver) render(isAccepted ? view(page) : opening(), root);
+    } finally {
+      isDrawing = false;
+    }
   };
   // User actions are rendered at once. Progress is rendered about ten times a second.
-  let drawn = 0;
   const changed = () => {
-    if (due) return;
-    due = true;
+    if (isDue) return;
+    isDue = true;
     const wait = Math.max(drawn + 100 - performance.now(), 0);
     setTimeout(() => requestAnimationFrame(draw), wait);
   };
@@ -40,99 +63,218 @@ export function signedIn(root: HTMLElement, config: Config, session: Session, ov
     token: (refused) => session.token(refused),
     // A request made while the page is closed must outlive it.
     fetch: async (input, init) => {
-      const response = await fetch(input, { ...init, keepalive: leaving });
-      if (response.status === 401 && String(input).startsWith(config.api)) refused();
+      const response = await fetch(input, { ...init, keepalive: isLeaving });
+      if (response.status === 401 && String(input).startsWith(config.api) && isAccepted) void refused();
       return response;
     },
   });
+  const end = async (why: string) => {
+    if (isOver) return;
+    isOver = true;
+    page.rows.stop();
+    await session.forget();
+    over(why);
+  };
   const refused = async () => {
     // The client requests a fresh token by itself. The session is over only if that one is refused as well.
     await new Promise((resolve) => setTimeout(resolve, 2_000));
     const works = await client.usage().then(
       () => true,
-      (error) => !(error instanceof SlipwayError && error.status === 401),
+      (error) => !isSignedOut(error),
     );
-    if (works || ended) return;
-    ended = true;
-    await session.forget();
-    over(
-      "Your session has ended. Sign in again to go on; unfinished uploads continue when you choose their files again.",
-    );
+    if (!works) await end(ENDED);
   };
-  const failed = (message: string) => say(message, { variant: "danger" });
+  const failed = (message: string) => void say(message, { variant: "danger" });
+  /** Offers to undo an action, for as long as it waits and not a moment longer. */
+  const undoable = (message: string, hold: Hold) => {
+    const said = say(message, {
+      duration: UNDO_MS,
+      action: {
+        label: "Undo",
+        run: () => hold.undo() || failed("Too late: it is done already, and cannot be undone."),
+      },
+      gone: () => void hold.run(),
+    });
+    hold.over.then(said.hide);
+  };
   const held = new Held();
   const page: Page = {
     client,
     session,
-    view: localStorage.getItem("slipway-view") === "list" ? "list" : "grid",
-    dragging: false,
+    route: address.read(location.search),
     changed,
+    draw,
     say,
     held,
+    movement: new Movement(),
+    rows: new Rows(() => draw()),
     library: new Library(client, held, changed, failed),
     unfinished: new Unfinished(client, held, changed, failed),
     uploads: new UploadQueue(client),
+    go(change, { replace = false } = {}) {
+      const before = page.route;
+      // A search looks into all folders, so one leaves it by opening a folder.
+      const route = { ...before, ...("folder" in change ? { q: "", sort: "name" as const } : {}), ...change };
+      page.route = route;
+      if (replace) steps.replace(urlOf(route));
+      else steps.push(urlOf(route));
+      if (change.view) address.keepView(change.view);
+      apply(before);
+    },
+    show(file) {
+      if (file?.id === page.open?.id) return;
+      const isOpen = page.open !== undefined;
+      page.open = file;
+      page.route = { ...page.route, file: file?.id };
+      const url = urlOf(page.route);
+      // Back closes the preview: it has a step of its own, which closing it takes back.
+      if (!file) steps.close(url);
+      else if (isOpen) steps.replace(url);
+      else steps.push(url, true);
+      draw();
+    },
+    upload(dropped, folder = page.library.isByName ? page.route.folder : "") {
+      const remark = remarks(dropped);
+      if (remark) say(remark.text, { variant: remark.isLoss ? "danger" : "neutral", duration: 12_000 });
+      if (dropped.files.length === 0) return;
+      page.uploads.add(dropped.files.map(({ file, name }) => ({ file, name: folder + name })));
+      draw();
+    },
     remove(ids) {
-      const { files, undo } = page.library.remove(ids);
-      const what =
-        files.length === 1 ? `“${files[0]?.fileName}” deleted` : `${format.count(files.length, "file")} deleted`;
-      say(what, { duration: UNDO_MS, action: { label: "Undo", run: undo } });
+      const { files, hold } = page.library.remove(ids);
+      const [first] = files;
+      const what = files.length === 1 && first ? quoted(lastOf(first.fileName)) : format.count(ids.length, "file");
+      undoable(`${what} deleted`, hold);
+      draw();
     },
     discard(left) {
-      const undo = page.unfinished.discard(left);
-      say(`“${left.upload.fileName}” discarded`, { duration: UNDO_MS, action: { label: "Undo", run: undo } });
+      undoable(`${quoted(left.upload.fileName)} discarded`, page.unfinished.discard(left));
     },
+    async rename() {},
     async download(file) {
-      await tell(async () => save(await client.get(file.id, { download: true })));
+      await tell(async () => save((await client.get(file.id, { download: true })).url ?? ""));
     },
     async copyLink(file) {
       await tell(async () => {
-        const { url, urlExpiresAt } = await client.get(file.id);
-        await navigator.clipboard.writeText(url ?? "");
-        const end = urlExpiresAt ? ` It works until ${format.day(urlExpiresAt)}.` : "";
-        say(`Link copied.${end}`, { variant: "success" });
+        const got = client.get(file.id);
+        await copy(got.then(({ url }) => url ?? ""));
+        const { urlExpiresAt } = await got;
+        const until = urlExpiresAt ? ` It works until ${format.day(urlExpiresAt)}.` : "";
+        say(`Link copied.${until}`, { variant: "success" });
       });
     },
-    choose(folder) {
-      ask({ multiple: true, webkitdirectory: folder }, (files) => page.uploads.add(picked(files)));
+    choose(isFolder) {
+      ask({ multiple: true, webkitdirectory: isFolder }, (files) => page.upload(picked(files)));
     },
     resume(upload) {
       ask({}, ([file]) => {
         const { id, fileName: name, size } = upload;
         if (file && fits(file, upload)) page.uploads.add([{ file, name, uploadId: id }]);
-        else failed(`Not the same file. “${lastOf(name)}” with ${format.bytes(size)} was begun.`);
+        else failed(`Not the same file. ${quoted(lastOf(name))} with ${format.bytes(size)} was begun.`);
       });
     },
+    async signOut(isSure = false) {
+      const { waiting, uploading, paused } = page.uploads.snapshot.totals;
+      if (!isSure && waiting + uploading + paused > 0) {
+        page.panel = { kind: "sign-out" };
+        return draw();
+      }
+      // Nothing must ask again once the token is forgotten.
+      page.uploads.pause();
+      isLeaving = true;
+      page.isOver = true;
+      await held.flush();
+      await session.signOut();
+      location.reload();
+    },
   };
+  /** Shows what the route says, and lists again only if something else is listed. */
+  const apply = (before: address.Route) => {
+    const { folder, q, type, sort, file } = page.route;
+    if (!file) page.open = undefined;
+    else if (page.open?.id !== file) void showById(page, file);
+    const isSame = (["folder", "q", "type", "sort"] as const).every((name) => before[name] === page.route[name]);
+    if (!isSame) {
+      window.scrollTo({ top: 0 });
+      page.current = undefined;
+      void page.library.reload({ folder, q, type, sort });
+    }
+    draw();
+  };
+  const steps = new Steps(() => {
+    const before = page.route;
+    page.route = address.read(location.search);
+    apply(before);
+  });
   let measuring: ReturnType<typeof setTimeout> | undefined;
-  const measureSoon = () => {
-    clearTimeout(measuring);
-    measuring = setTimeout(() => void page.library.measure(), 400);
-  };
+  const failures = new Failures(say, problem);
   page.uploads.on("change", changed);
-  page.uploads.on("failed", (upload) => failed(`${upload.name}: ${problem(upload)}`));
+  page.uploads.on("failed", (upload) => failures.add(upload));
   page.uploads.on("done", ({ stored }) => {
     if (!stored) return;
     page.unfinished.forget(stored.id);
     page.library.add(stored);
-    void measureSoon();
+    clearTimeout(measuring);
+    measuring = setTimeout(() => void page.library.measure(), 400);
   });
   listen(page, () => {
-    leaving = true;
+    isLeaving = true;
   });
+  keepKeyboard();
   draw();
-  void page.library.reload();
-  void page.library.measure();
-  void page.unfinished.load();
+  void open();
+
+  /** The first answer decides whether this is a session at all. */
+  async function open(): Promise<void> {
+    const { folder, q, type, sort, file } = page.route;
+    await page.library.reload({ folder, q, type, sort });
+    if (isSignedOut(page.library.problem)) {
+      const why = page.library.problem?.message ?? "";
+      await end(session.isNew ? `This token is not accepted. ${why}` : ENDED);
+      return;
+    }
+    isAccepted = true;
+    draw();
+    void page.library.measure();
+    void page.unfinished.load();
+    if (file) void showById(page, file);
+  }
   return changed;
+}
+
+/** The address of a view. What the page does not know of in the address stays. */
+const urlOf = (route: address.Route) => location.pathname + address.write(route, location.search);
+
+const ENDED =
+  "Your session has ended. Sign in again to go on; unfinished uploads continue when you choose their files again.";
+
+function opening() {
+  return html`${header()}<main class="opening"><wa-spinner></wa-spinner><span class="sr" role="status">Opening</span></main>`;
 }
 
 function view(page: Page) {
   return html`
     ${header(page)}
-    <main><h1 class="sr">Your files</h1>${dropZone(page)} ${queue(page)} ${unfinished(page)} ${library(page)}</main>
-    ${preview(page)}
+    <main>
+      <h1 class="sr">Your files</h1>
+      ${isNew(page) ? dropZone(page) : ""} ${queue(page)} ${unfinished(page)} ${library(page)}
+    </main>
+    ${preview(page)} ${panels(page)} ${menu(page)} ${dropTarget(page)}
   `;
+}
+
+/** Opens the file of an address, which need not be in the list. */
+async function showById(page: Page, id: string): Promise<void> {
+  const file = page.library.find(id) ?? (await page.client.get(id).catch((error) => error as Error));
+  if (page.route.file !== id) return;
+  if (file instanceof Error) {
+    page.go({ file: undefined }, { replace: true });
+    const isGone = file instanceof SlipwayError && file.status === 404;
+    page.say(isGone ? "This file does not exist any more." : file.message, { variant: "danger" });
+    return;
+  }
+  page.open = file;
+  page.draw();
 }
 
 /** Opens the browser's file dialogue. */
@@ -145,53 +287,4 @@ function ask(how: Partial<HTMLInputElement>, chosen: (files: File[]) => void): v
 
 async function tell(work: () => Promise<void>): Promise<void> {
   await work().catch((error: Error) => say(error.message, { variant: "danger" }));
-}
-
-/** The URL is an attachment, so the browser downloads it. */
-function save(file: StoredFile): void {
-  const link = document.createElement("a");
-  Object.assign(link, { href: file.url ?? "", download: file.fileName });
-  link.click();
-}
-
-function listen(page: Page, leave: () => void): void {
-  const add = (files: Picked[]) => files.length > 0 && page.uploads.add(files);
-  let depth = 0;
-  const drag = (by: number) => {
-    depth = by === 0 ? 0 : Math.max(depth + by, 0);
-    page.dragging = depth > 0;
-    page.changed();
-  };
-  const hasFiles = (event: DragEvent) => event.dataTransfer?.types.includes("Files");
-  window.addEventListener("dragenter", (event) => hasFiles(event) && drag(1));
-  window.addEventListener("dragleave", (event) => hasFiles(event) && drag(-1));
-  window.addEventListener("dragover", (event) => event.preventDefault());
-  window.addEventListener("drop", (event) => {
-    event.preventDefault();
-    drag(0);
-    if (event.dataTransfer) void transferred(event.dataTransfer).then(add);
-  });
-  window.addEventListener("paste", (event) => {
-    if (event.clipboardData?.files.length) void transferred(event.clipboardData).then((files) => add(named(files)));
-  });
-  window.addEventListener("keydown", (event) => keys(page, event));
-  window.addEventListener("pagehide", () => {
-    leave();
-    void page.held.flush();
-  });
-  window.addEventListener("beforeunload", (event) => {
-    const { waiting, uploading } = page.uploads.snapshot.totals;
-    if (waiting + uploading > 0) event.preventDefault();
-  });
-}
-
-function keys(page: Page, event: KeyboardEvent): void {
-  const { library } = page;
-  if (page.open || (event.target as Element).closest("input:not([type=checkbox]), textarea, select")) return;
-  if (event.key === "Delete" && library.selected.size > 0) page.remove([...library.selected]);
-  if (event.key === "Escape" && library.selected.size > 0) library.selectAll(false);
-  if (event.key === "a" && (event.ctrlKey || event.metaKey)) {
-    event.preventDefault();
-    library.selectAll(true);
-  }
 }

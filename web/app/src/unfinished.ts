@@ -1,6 +1,7 @@
 /** Unfinished uploads, from before a reload, another browser or another device. */
 import { type Client, plainName, type UnfinishedUpload } from "@slipway/client";
-import type { Held } from "./held.ts";
+import type { Held, Hold } from "./held.ts";
+import { lastOf } from "./names.ts";
 
 /** An unfinished upload. */
 export interface Left {
@@ -55,15 +56,15 @@ export class Unfinished {
     this.#all = this.#all.filter(({ upload }) => upload.id !== id);
   }
 
-  /** Hides it at once, and aborts it after the delay unless the returned function is called first. */
-  discard({ upload: { id } }: Left): () => void {
+  /** Hides it at once, and aborts it when the hold is run. */
+  discard({ upload: { id } }: Left): Hold {
     const show = () => {
       this.#hidden.delete(id);
       this.changed();
     };
     this.#hidden.add(id);
     this.changed();
-    const takeBack = this.held.hold(async () => {
+    return this.held.hold(async () => {
       try {
         await this.client.discard(id);
         this.forget(id);
@@ -72,19 +73,11 @@ export class Unfinished {
         show();
         this.failed(`Not discarded: ${(error as Error).message}`);
       }
-    });
-    return () => {
-      if (takeBack()) show();
-    };
+    }, show);
   }
 }
 
 /** Whether a file can be the one of the unfinished upload. The page knows only name and size. */
 export function fits(file: File, { fileName, size }: UnfinishedUpload): boolean {
   return file.size === size && plainName(file.name).normalize() === lastOf(fileName).normalize();
-}
-
-/** The name on the disk, without the path of its folders. */
-export function lastOf(fileName: string): string {
-  return fileName.split("/").at(-1) ?? fileName;
 }

@@ -1,6 +1,6 @@
 /** The page's calculations. */
 import type { UnfinishedUpload } from "@slipway/client";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { named } from "../src/drop.ts";
 import * as format from "../src/format.ts";
 import { subject } from "../src/session.ts";
@@ -8,15 +8,26 @@ import { fits } from "../src/unfinished.ts";
 
 test("figures are short", () => {
   const check = (bytes: number, text: string) => expect(format.bytes(bytes)).toBe(text);
-  check(0, "0 kB");
-  check(14, "0.1 kB");
-  check(940, "0.9 kB");
+  check(0, "0 bytes");
+  check(1, "1 byte");
+  check(4, "4 bytes");
+  check(940, "940 bytes");
+  check(1_000, "1 kB");
+  check(999_950, "1 MB");
   check(1_250_000, "1.3 MB");
   check(367_001_600, "367 MB");
   check(5.5e12, "5.5 TB");
   expect(format.duration(5)).toBe("5 sec");
   expect(format.duration(200)).toBe("4 min");
   expect(format.duration(Number.POSITIVE_INFINITY)).toBe("");
+});
+
+test("words are English, and so are figures and dates, whatever the language of the system", () => {
+  const toLocale = vi.spyOn(Number.prototype, "toLocaleString");
+  expect(format.count(2_001, "file")).toBe("2,001 files");
+  expect(format.day("2026-11-27T09:05:00Z")).toMatch(/^Nov 27, 2026, \d+:05/);
+  // Without a locale, each would follow the system.
+  expect(toLocale.mock.calls.every(([locale]) => locale === "en")).toBe(true);
 });
 
 test("what a browser would not draw has no preview", () => {

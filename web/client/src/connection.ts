@@ -2,7 +2,7 @@
 import { check, deadline } from "./abort.js";
 import { errorOf, SlipwayError } from "./errors.js";
 import { Pace } from "./pace.js";
-import { type RetryOptions, retrying } from "./retry.js";
+import { type Retry, type RetryOptions, retrying } from "./retry.js";
 
 /** Where the API is and who is calling. */
 export interface ConnectionOptions {
@@ -17,6 +17,8 @@ export interface ConnectionOptions {
   fetch?: typeof fetch;
   /** How failed requests are repeated, including those to S3. */
   retry?: RetryOptions;
+  /** Called before each pause after which a request is repeated. */
+  onRetry?: (retry: Retry) => void;
 }
 
 /** The first parameter of every function of this package. */
@@ -146,7 +148,7 @@ export async function unanswered(
       clear();
     }
   }
-  return lost(cause);
+  return lost(cause, `${server} cannot be reached.`);
 }
 
 /** The error for a connection that was cut, or could not be made. */

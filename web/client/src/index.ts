@@ -37,7 +37,7 @@ export {
   type UploadState,
 } from "./queue.js";
 export type { ResumeStore } from "./resume.js";
-export type { RetryOptions } from "./retry.js";
+export type { Retry, RetryOptions } from "./retry.js";
 export type { components, paths } from "./schema.js";
 export { type FileOnDisk, type Progress, type Source, type UploadOptions, upload } from "./upload.js";
 

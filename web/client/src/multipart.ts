@@ -133,8 +133,7 @@ async function finish(job: PartsJob, begun: Plan): Promise<StoredFile> {
       // Nothing tells which part is wrong. An upload that is over has left a file that was removed.
       else if (code === "checksum_mismatch" && (await isOpen(connection, plan.id, options))) {
         plan = { ...plan, stored: new Map() };
-      }
-      else throw error;
+      } else throw error;
     }
   }
 }

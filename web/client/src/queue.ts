@@ -13,64 +13,13 @@ import type { Client } from "./index.js";
 import { confirmMany, presignMany } from "./many.js";
 import { discard } from "./multipart.js";
 import { notify } from "./notify.js";
+import type { QueuedUpload, QueueEvents, QueueSnapshot, Totals } from "./queued.js";
 import { Rate } from "./rate.js";
+import type { Retry } from "./retry.js";
 import { Slots } from "./slots.js";
 import { type FileOnDisk, type Intent, type Signed, type Source, type UploadOptions, uploadBy } from "./upload.js";
 
-export type UploadState = "waiting" | "uploading" | "paused" | "failed" | "done";
-
-/** An upload, as it is at the moment. Each change makes a new object. */
-export interface QueuedUpload {
-  /** Its name in `pause`, `resume`, `cancel` and `retry`. */
-  readonly key: number;
-  readonly file: Source;
-  /** The name that is stored. */
-  readonly name: string;
-  readonly size: number;
-  readonly state: UploadState;
-  /** Bytes that were sent. */
-  readonly sent: number;
-  /** Bytes of these that an earlier attempt had stored. */
-  readonly resumed: number;
-  /** The id of the unfinished upload, while there is one that can be continued. */
-  readonly uploadId?: string;
-  /** Why it failed. */
-  readonly error?: Error;
-  /** Whether a retry of a failed upload may help. */
-  readonly retryable?: boolean;
-  /** The file in the list, once it is done. */
-  readonly stored?: StoredFile;
-}
-
-/** All uploads together. */
-export interface Totals {
-  readonly waiting: number;
-  readonly uploading: number;
-  readonly paused: number;
-  readonly failed: number;
-  readonly done: number;
-  /** Bytes of all uploads that have not failed, and how many of them were sent. */
-  readonly size: number;
-  readonly sent: number;
-  /** Bytes per second over the last seconds; 0 until it is known. */
-  readonly speed: number;
-}
-
-/** The state of the queue. It stays the same object until something changes. */
-export interface QueueSnapshot {
-  readonly uploads: readonly QueuedUpload[];
-  readonly totals: Totals;
-}
-
-/** What listeners get. */
-export interface QueueEvents {
-  /** Something has changed: at most every 50 ms. */
-  change: QueueSnapshot;
-  done: QueuedUpload;
-  failed: QueuedUpload;
-  /** Nothing waits or is sent any more. */
-  idle: Totals;
-}
+export type { QueuedUpload, QueueEvents, QueueSnapshot, Totals, UploadState } from "./queued.js";
 
 /** What one upload may have of its own. */
 export type AddOptions = Pick<
@@ -136,12 +85,19 @@ export class UploadQueue {
   #snapshot: QueueSnapshot | undefined;
   #isAnnounced = false;
   #isIdle = true;
+  #trouble: Retry | undefined;
   /** Bytes that were sent by this queue. It decreases when something is sent again. */
   #sent = 0;
   readonly #running = new Set<Task>();
 
   constructor(client: Client | Connection, options: QueueOptions = {}) {
-    this.#connection = "connection" in client ? client.connection : client;
+    const connection = "connection" in client ? client.connection : client;
+    const onRetry = (retry: Retry) => {
+      this.#trouble = retry;
+      this.#changed();
+      connection.onRetry?.(retry);
+    };
+    this.#connection = { ...connection, onRetry };
     this.#options = options;
     this.#concurrency = Math.max(1, Math.floor(options.concurrency ?? CONCURRENCY) || 1);
     this.#puts = new Slots(this.#concurrency);
@@ -169,7 +125,7 @@ export class UploadQueue {
     for (const task of this.#chosen(key)) {
       const { state } = task.upload;
       if ((state !== "waiting" && state !== "uploading") || task.confirming) continue;
-      this.#set(task, { state: "paused" });
+      this.#set(task, { state: "paused", trouble: undefined });
       task.stop?.abort();
     }
     this.#pump();
@@ -278,7 +234,9 @@ export class UploadQueue {
     this.#changed();
     const wasIdle = this.#isIdle;
     this.#isIdle = !left && this.#running.size === 0;
-    if (this.#isIdle && !wasIdle) this.#emit("idle", this.snapshot.totals);
+    if (!this.#isIdle) return;
+    this.#trouble = undefined;
+    if (!wasIdle) this.#emit("idle", this.snapshot.totals);
   }
 
   async #run(task: Task): Promise<void> {
@@ -286,9 +244,13 @@ export class UploadQueue {
     const { signal } = stop;
     Object.assign(task, { stop, presigned: false, confirming: false });
     const { name, file, uploadId } = task.upload;
+    const onRetry = (trouble: Retry) => {
+      if (!signal.aborted) this.#set(task, { trouble });
+      this.#connection.onRetry?.(trouble);
+    };
     try {
       const stored = await uploadBy(
-        this.#connection,
+        { ...this.#connection, onRetry },
         file,
         {
           partsAbove: 32 * MIB,
@@ -303,7 +265,9 @@ export class UploadQueue {
             if (signal.aborted) return;
             const before = task.upload;
             this.#sent += sent - resumed - Math.max(before.sent - before.resumed, 0);
-            this.#set(task, { sent, resumed });
+            const trouble = sent > before.sent ? undefined : before.trouble;
+            this.#trouble &&= trouble;
+            this.#set(task, { sent, resumed, trouble });
             this.#rate.sample(this.#sent, Date.now());
           },
         },
@@ -321,13 +285,14 @@ export class UploadQueue {
       );
       // It was cancelled when S3 had it already.
       if (!this.#tasks.includes(task)) return await remove(this.#connection, stored.id).catch(() => undefined);
-      this.#set(task, { state: "done", sent: task.upload.size, stored, uploadId: undefined });
+      this.#trouble = undefined;
+      this.#set(task, { state: "done", sent: task.upload.size, stored, uploadId: undefined, trouble: undefined });
       this.#emit("done", task.upload);
     } catch (error) {
       // It was paused or removed, and its state is set already.
       if (signal.aborted) return;
       const retryable = !(error instanceof SlipwayError && FINAL.has(error.code));
-      this.#set(task, { state: "failed", error: error as Error, retryable });
+      this.#set(task, { state: "failed", error: error as Error, retryable, trouble: undefined });
       this.#emit("failed", task.upload);
     }
   }
@@ -364,7 +329,7 @@ export class UploadQueue {
       totals.size += size;
       totals.sent += sent;
     }
-    return { uploads, totals: { ...totals, speed: this.#rate.perSecond } };
+    return { uploads, totals: { ...totals, speed: this.#rate.perSecond }, trouble: this.#trouble };
   }
 
   #changed(): void {

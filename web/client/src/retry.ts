@@ -1,6 +1,7 @@
 /** Repeats what failed, after pauses that grow. An abort ends a pause, and so does a network that comes back. */
 import { check, deadline } from "./abort.js";
 import { SlipwayError } from "./errors.js";
+import { notify } from "./notify.js";
 
 /** How often and how long to repeat. */
 export interface RetryOptions {
@@ -10,6 +11,16 @@ export interface RetryOptions {
   firstPauseMs?: number;
   /** The longest pause. */
   longestPauseMs?: number;
+}
+
+/** A request that failed, and is repeated after a pause. */
+export interface Retry {
+  /** How many attempts have failed. It does not increase while the device is offline. */
+  attempt: number;
+  /** After how many failed attempts it is given up. */
+  attempts: number;
+  error: SlipwayError;
+  pauseMs: number;
 }
 
 const DEFAULTS = { attempts: 8, firstPauseMs: 500, longestPauseMs: 30_000 };
@@ -25,7 +36,7 @@ const CORS_ATTEMPTS = 3;
  * and since it can be wrong, the next attempt is made after the longest pause whatever it says.
  */
 export async function retrying<T>(
-  { retry }: { retry?: RetryOptions },
+  { retry, onRetry }: { retry?: RetryOptions; onRetry?: (retry: Retry) => void },
   attempt: () => Promise<T>,
   signal?: AbortSignal,
   isRetryable = (error: SlipwayError) => error.retryable,
@@ -39,12 +50,15 @@ export async function retrying<T>(
       check(signal);
       if (!(error instanceof SlipwayError && isRetryable(error))) throw error;
       const isOffline = error.code === "network" && globalThis.navigator?.onLine === false;
+      const most = error.code === "cors" ? Math.min(attempts, CORS_ATTEMPTS) : attempts;
       if (isOffline) n--;
-      else if (n >= (error.code === "cors" ? Math.min(attempts, CORS_ATTEMPTS) : attempts)) throw error;
+      else if (n >= most) throw error;
       const ceiling = isOffline ? longestPauseMs : Math.min(firstPauseMs * 2 ** (n - 1), longestPauseMs);
       // Half of the pause is random, so that many clients do not come back at the same moment.
       const pause = error.details.retryAfterMs ?? ceiling * (0.5 + Math.random() / 2);
-      await sleep(Math.min(pause, LONGEST_RETRY_AFTER_MS), signal);
+      const pauseMs = Math.min(pause, LONGEST_RETRY_AFTER_MS);
+      notify(onRetry, { attempt: n, attempts: most, error, pauseMs });
+      await sleep(pauseMs, signal);
     }
   }
 }

@@ -310,3 +310,21 @@ test("a listener that throws does not end the queue, and options that make no se
   queue.add(many(2));
   expect(await queue.idle()).toMatchObject({ done: 2 });
 });
+
+test("while a request is repeated, the upload and the queue say which attempt it is, until bytes move again", async () => {
+  // Longer than the pause between two events.
+  const { client, net } = await someone({ retry: { firstPauseMs: 250, longestPauseMs: 250 } });
+  let cuts = 2;
+  net.fault = ({ method }) => (method === "PUT" && cuts-- > 0 ? Promise.reject(new TypeError("cut")) : undefined);
+  const queue = new UploadQueue(client);
+  const attempts: unknown[] = [];
+  queue.on("change", ({ uploads, trouble }) => {
+    if (trouble) attempts.push([trouble.attempt, trouble.error.code, uploads[0]?.trouble?.attempt]);
+  });
+  queue.add([new File(["x"], "x.txt", { type: "text/plain" })]);
+  expect(await queue.idle()).toMatchObject({ done: 1 });
+  expect(attempts).toContainEqual([1, "network", 1]);
+  expect(attempts).toContainEqual([2, "network", 2]);
+  expect(queue.snapshot.trouble).toBeUndefined();
+  expect(queue.snapshot.uploads[0]?.trouble).toBeUndefined();
+});

@@ -36,6 +36,12 @@ export const picture = (name: string): Small => ({
   ),
 });
 
+/** Chooses an entry of the file's menu. */
+export async function act(page: Page, name: string, entry: string): Promise<void> {
+  await page.getByRole("button", { name: `More for ${name}` }).click();
+  await page.getByRole("menuitem", { name: entry, exact: true }).click();
+}
+
 /** Uses the page's button. */
 export async function choose(page: Page, files: string | string[] | Small[]): Promise<void> {
   const [chooser] = await Promise.all([page.waitForEvent("filechooser"), page.getByText("Choose files").click()]);
@@ -54,7 +60,8 @@ export const left = (page: Page, name: string): Locator => items(page, "Unfinish
 export const file = (page: Page, name: string): Locator => page.locator(".library .file").filter({ hasText: name });
 
 /** A message at the edge of the page. Screen readers get the same text from another element. */
-export const toast = (page: Page, words: string): Locator => page.locator("wa-toast-item").filter({ hasText: words });
+export const toast = (page: Page, words: string | RegExp): Locator =>
+  page.locator("wa-toast-item").filter({ hasText: words });
 
 /** Waits until so many uploads are done. */
 export async function done(page: Page, count: number): Promise<void> {

@@ -103,7 +103,7 @@ test("a pasted token is a way in, a bad one is not, and out is out", async () =>
   await clean(page, "signed out");
   await page.getByLabel("Token").fill("nonsense");
   await page.getByRole("button", { name: "Sign in" }).click();
-  await page.getByText("Your session has ended").waitFor();
+  await page.getByText("This token is not accepted").waitFor();
   await page.getByLabel("Token").fill(token);
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByText("Nothing here yet").waitFor();

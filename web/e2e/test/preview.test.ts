@@ -101,10 +101,10 @@ test("text: all of it, the beginning of much, and none", async () => {
 
 test("images and videos have thumbnails, and the others an icon of their kind", async () => {
   const thumb = (name: string) => file(page, name).locator(".thumb");
-  await expect.poll(() => player(thumb("red.webm"))).toMatchObject({ videoWidth: 320 });
-  // The checkbox covers a part of the picture.
-  await red(thumb("red.webm")).toBeGreaterThan(0.9);
-  await red(thumb("red.png")).toBeGreaterThan(0.9);
+  // The checkbox and the sign of a video cover a part of the picture.
+  await file(page, "red.webm").locator("img.thumb").waitFor();
+  await red(thumb("red.webm")).toBeGreaterThan(0.8);
+  await red(thumb("red.png")).toBeGreaterThan(0.85);
   for (const [name, kind] of [
     ["tone.wav", "audio"],
     ["red.pdf", "pdf"],
@@ -123,7 +123,7 @@ test("each filter leaves what is of its type", async () => {
     ["Audio", ["tone.wav"]],
     ["PDF", ["red.pdf"]],
     ["Text", ["empty.txt", "long.txt", "short.txt"]],
-    ["All", all],
+    ["All types", all],
   ] as const) {
     await page.getByLabel("Type").selectOption(type);
     await expect.poll(async () => (await shown()).sort()).toEqual(names);

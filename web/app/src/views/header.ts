@@ -22,14 +22,9 @@ export function header(page?: Page): TemplateResult {
 }
 
 function who(page: Page): TemplateResult {
-  const leave = async () => {
-    await page.held.flush();
-    await page.session.signOut();
-    location.reload();
-  };
   return html`
     <span class="name" title=${page.session.name}>${page.session.name}</span>
-    <wa-button appearance="plain" size="s" @click=${leave}>
+    <wa-button appearance="plain" size="s" @click=${() => void page.signOut()}>
       <span class="icon">${icon("arrowLeftStartOnRectangle")}</span><span class="sr">Sign out</span>
     </wa-button>
   `;

@@ -1,151 +1,162 @@
-/** The files as a gallery or a list, with actions for one or many. */
-import type { StoredFile } from "@slipway/client";
+/** The files and folders as a gallery or a list, with actions for one or many. */
 import { html, nothing, type TemplateResult } from "lit";
 import { guard } from "lit/directives/guard.js";
 import { ref } from "lit/directives/ref.js";
 import { repeat } from "lit/directives/repeat.js";
 import * as format from "../format.ts";
 import { icon } from "../icons.ts";
+import { keyOf } from "../library.ts";
 import type { Page } from "../page.ts";
-import { button } from "./queue.ts";
-import { thumbnail, tries } from "./thumbnail.ts";
-
-const FILTERS = [
-  ["", "All"],
-  ["image/", "Images"],
-  ["video/", "Videos"],
-  ["audio/", "Audio"],
-  ["application/pdf", "PDF"],
-  ["text/", "Text"],
-] as const;
+import { poster } from "../posters.ts";
+import { button } from "./button.ts";
+import { entry, moveTo } from "./entry.ts";
+import { tries } from "./thumbnail.ts";
+import { toolbar } from "./toolbar.ts";
 
 export function library(page: Page): TemplateResult {
-  const { library, view } = page;
-  const files = library.shown;
+  const { library, rows, route } = page;
+  const entries = library.shown;
+  const isEmpty = isNew(page);
+  const currentAt = Math.max(
+    entries.findIndex((each) => keyOf(each) === page.current),
+    0,
+  );
+  const hasFocus = document.activeElement?.closest(".files") !== null;
+  const { placed, height } = rows.place(entries.length, route.view, hasFocus ? currentAt : -1);
+  if (library.state === "more" && rows.isNearEnd) queueMicrotask(() => void library.more());
+  const total = library.state === "end" ? entries.length : -1;
   return html`
     <section class="library" aria-labelledby="library-title">
-      <div class="bar">
-        <h2 id="library-title">Files</h2>
-        <label class="sr" for="filter">Type</label>
-        <select id="filter" @change=${(e: Event) => void library.reload((e.target as HTMLSelectElement).value)}>
-          ${FILTERS.map(([value, label]) => html`<option value=${value} ?selected=${library.filter === value}>${label}</option>`)}
-        </select>
-        <span class="actions" role="group" aria-label="View">
-          ${toggle(page, "grid", "Gallery")} ${toggle(page, "list", "List")}
-        </span>
-      </div>
+      ${toolbar(page, isEmpty)}
       ${library.selected.size > 0 ? selection(page) : nothing}
-      <ul class="files ${view}" aria-label="Files">
+      <ul class="files ${route.view} ${library.selected.size > 0 ? "selecting" : ""}" aria-label="Files and folders" style="height:${height}px" ${ref(attach(page))}
+        @keydown=${(event: KeyboardEvent) => arrows(page, event)}>
         ${repeat(
-          files,
-          ({ id }) => id,
-          // A file is rendered again only if it has changed: there may be thousands.
-          (file) => guard([file, library.selected.has(file.id), tries(file)], () => entry(page, file)),
+          placed,
+          ({ index }) => keyOf(entries[index] as (typeof entries)[number]),
+          (place) => {
+            const each = entries[place.index] as (typeof entries)[number];
+            const { x, y, width, height } = place;
+            const isCurrent = place.index === currentAt;
+            const id = keyOf(each);
+            const dependencies = [
+              each.file ?? each.folder,
+              library.selected.has(id),
+              isCurrent,
+              total,
+              place.index,
+              route.view,
+              page.target !== undefined && page.target === each.folder,
+              tries(id),
+              poster(id),
+            ];
+            return html`
+              <li class="entry ${each.file ? "file" : "folder"} ${library.selected.has(id) ? "selected" : ""} ${dependencies[6] ? "over" : ""}"
+                data-key=${id} data-id=${each.file?.id ?? nothing} data-folder=${each.folder ?? nothing}
+                aria-setsize=${total} aria-posinset=${place.index + 1}
+                style="width:${width}px;height:${height}px;transform:translate(${x}px,${y}px)">
+                ${guard(dependencies, () => entry(page, each, isCurrent))}
+              </li>`;
+          },
         )}
       </ul>
-      ${end(page, files.length)}
+      ${end(page, entries.length)}
     </section>
   `;
 }
 
-function toggle(page: Page, view: Page["view"], label: string): TemplateResult {
-  const on = page.view === view;
-  const choose = () => {
-    page.view = view;
-    localStorage.setItem("slipway-view", view);
-    page.changed();
-  };
-  return html`
-    <button class="toggle" aria-pressed=${on} aria-label=${label} title=${label} @click=${choose}>
-      <span class="icon">${icon(view === "grid" ? "squares2x2" : "listBullet")}</span>
-    </button>
-  `;
+/** The same function at each rendering: `ref` would call another one again. */
+const attached = new WeakMap<Page, (element?: Element) => void>();
+
+function attach(page: Page): (element?: Element) => void {
+  let found = attached.get(page);
+  if (!found) {
+    found = (element) => page.rows.attach(element);
+    attached.set(page, found);
+  }
+  return found;
+}
+
+/** Whether there is nothing at all, so that the page explains itself. */
+export function isNew({ library, route }: Page): boolean {
+  const { folder, q, type } = route;
+  return library.state === "end" && library.shown.length === 0 && !folder && !q && !type;
 }
 
 function selection(page: Page): TemplateResult {
   const { library } = page;
-  const files = library.shown.filter(({ id }) => library.selected.has(id));
+  const files = library.files.filter(({ id }) => library.selected.has(id));
   const size = files.reduce((sum, file) => sum + file.size, 0);
+  const isAll = library.state === "end" && files.length === library.files.length;
+  const what = library.isSelectingAll
+    ? `Selecting: ${format.count(files.length, "file")} so far`
+    : `${isAll && files.length > 1 ? "All " : ""}${format.count(files.length, "file")} selected, ${format.bytes(size)}`;
+  const remove = () => {
+    page.remove([...library.selected]);
+    document.querySelector<HTMLElement>(".files [tabindex='0']")?.focus();
+  };
   return html`
     <div class="selection card" role="group" aria-label="Selection">
-      <span role="status">${format.count(files.length, "file")} selected, ${format.bytes(size)}</span>
+      <span role="status">${what}</span>
       <span class="actions">
-        ${button("Select all", "checkCircle", () => library.selectAll(true))}
-        ${button("Delete", "trash", () => page.remove([...library.selected]))}
-        ${button("Clear", "xMark", () => library.selectAll(false))}
+        ${isAll || library.isSelectingAll ? nothing : button("Select all", "checkCircle", () => void library.selectAll())}
+        ${library.isSelectingAll ? nothing : button("Delete", "trash", remove)}
+        ${button("Clear", "xMark", () => library.clearSelection())}
       </span>
     </div>
   `;
 }
 
-function entry(page: Page, file: StoredFile): TemplateResult {
-  const { library } = page;
-  const selected = library.selected.has(file.id);
-  const name = file.fileName;
-  const open = () => {
-    page.open = file;
-    page.changed();
+/** The arrow keys move through the entries. Only one of them is a stop of Tab: there may be thousands. */
+function arrows(page: Page, event: KeyboardEvent): void {
+  const { library, rows } = page;
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const at = library.shown.findIndex((each) => keyOf(each) === page.current);
+  const steps: Record<string, number> = {
+    ArrowLeft: -1,
+    ArrowRight: 1,
+    ArrowUp: -rows.columns,
+    ArrowDown: rows.columns,
+    Home: Number.NEGATIVE_INFINITY,
+    End: Number.POSITIVE_INFINITY,
   };
-  return html`
-    <li class="file ${selected ? "selected" : ""}" data-id=${file.id}>
-      <input
-        type="checkbox"
-        aria-label="Select ${name}"
-        .checked=${selected}
-        @change=${(event: Event) => library.toggle(file.id, (event.target as HTMLInputElement).checked)}
-      />
-      <button class="open" @click=${open} aria-label="Open ${name}">${thumbnail(page, file)}</button>
-      <span class="file-name" dir="auto" title=${name}>${name}</span>
-      <span class="meta size">${format.bytes(file.size)}</span>
-      <span class="meta time">${format.day(file.uploadedAt)}</span>
-      <span class="actions">
-        ${button(`Download ${name}`, "arrowDownTray", () => void page.download(file), true)}
-        ${button(`Copy link to ${name}`, "link", () => void page.copyLink(file), true)}
-        ${button(`Delete ${name}`, "trash", () => remove(page, file), true)}
-      </span>
-    </li>
-  `;
+  const by = steps[event.key];
+  if (by === undefined || at < 0) return;
+  event.preventDefault();
+  const to = Math.min(Math.max(at + by, 0), library.shown.length - 1);
+  const file = library.shown[to]?.file;
+  if (event.shiftKey && file) {
+    const from = library.shown[at]?.file;
+    if (library.selected.size === 0 && from) library.toggle(from.id, true);
+    library.selectTo(file.id);
+  }
+  moveTo(page, to);
 }
 
-function remove(page: Page, { id }: StoredFile): void {
-  const gone = document.activeElement?.closest(".file");
-  const neighbour = gone?.nextElementSibling ?? gone?.previousElementSibling;
-  page.remove([id]);
-  // Otherwise the focus would move to the top of the page.
-  neighbour?.querySelector<HTMLElement>(".open")?.focus();
-}
-
-/** The end of the list: loads the next page when it becomes visible, or says why there are no files. */
+/** The end of the list: says that more is loaded, or why there are no files. */
 function end(page: Page, shown: number): TemplateResult | typeof nothing {
-  const { library } = page;
+  const { library, route } = page;
   if (library.state === "failed") {
     return html`
       <div class="end" role="alert">
-        <p>The files cannot be listed. ${library.problem}</p>
+        <p>The files cannot be listed. ${library.problem?.message}</p>
         <wa-button appearance="outlined" @click=${() => void library.more()}>Try again</wa-button>
       </div>
     `;
   }
-  if (library.state === "loading")
+  if (library.state !== "end")
     return html`<div class="end"><wa-spinner></wa-spinner><span class="sr">Loading</span></div>`;
-  if (library.state === "more") return html`<div class="end" ${ref((element) => watch(page, element))}></div>`;
   if (shown > 0) return nothing;
+  if (isNew(page)) return html`<div class="end"><p>Nothing here yet. What you upload appears here.</p></div>`;
+  const why = route.q
+    ? "No name contains this."
+    : route.type
+      ? "Nothing of this type here."
+      : "Nothing in this folder. Files that you drop here begin it.";
   return html`
     <div class="end empty">
-      <span class="icon large">${icon("photo")}</span>
-      <p>${library.filter ? "Nothing of this type here." : "Nothing here yet. What you upload appears here."}</p>
+      <span class="icon large">${icon(route.q ? "magnifyingGlass" : "folder")}</span>
+      <p>${why}</p>
     </div>
   `;
-}
-
-let watcher: IntersectionObserver | undefined;
-
-function watch(page: Page, element?: Element): void {
-  watcher?.disconnect();
-  if (!element) return;
-  const seen = (entries: IntersectionObserverEntry[]) => {
-    if (entries.some(({ isIntersecting }) => isIntersecting)) void page.library.more();
-  };
-  watcher = new IntersectionObserver(seen, { rootMargin: "800px" });
-  watcher.observe(element);
 }

@@ -5,63 +5,80 @@ import { keyed } from "lit/directives/keyed.js";
 import { live } from "lit/directives/live.js";
 import { until } from "lit/directives/until.js";
 import * as format from "../format.ts";
+import { icon } from "../icons.ts";
+import { plain, shown } from "../names.ts";
 import type { Page } from "../page.ts";
-import { button } from "./queue.ts";
+import { poster } from "../posters.ts";
+import { bare, button } from "./button.ts";
 
 export function preview(page: Page): TemplateResult {
   const { open } = page;
   // The list may have a newer URL.
-  const file = open && (page.library.files.find(({ id }) => id === open.id) ?? open);
+  const file = open && (page.library.find(open.id) ?? open);
   const close = (event: Event) => {
     // Components inside the dialogue fire the same event when they close.
-    if (event.target !== event.currentTarget) return;
-    page.open = undefined;
-    page.changed();
+    if (event.target === event.currentTarget) page.show(undefined);
   };
-  const label = file?.fileName ?? "Preview";
+  const label = file ? plain(file.fileName) : "Preview";
   // `live`: the dialogue closes itself, and may be opened for another file before the next rendering.
   return html`
     <wa-dialog class="preview" label=${label} ?open=${live(file !== undefined)} light-dismiss @wa-after-hide=${close} @keydown=${(e: KeyboardEvent) => keys(page, e)}>
-      ${file ? body(page, file) : nothing}
+      ${file ? html`<span slot="label" class="title">${shown(file.fileName)}</span>${body(page, file)}` : nothing}
     </wa-dialog>
   `;
 }
 
 function body(page: Page, file: StoredFile): TemplateResult {
-  const remove = () => {
-    page.open = undefined;
-    page.remove([file.id]);
+  const details = () => {
+    page.panel = { kind: "details", file };
+    page.show(undefined);
   };
+  const at = page.library.files.findIndex(({ id }) => id === file.id);
+  const count = page.library.files.length;
   return html`
     <div class="stage">${keyed(file.url, content(page, file))}</div>
     <div class="row">
-      <span class="hint">${file.contentType} · ${format.bytes(file.size)} · ${format.day(file.uploadedAt)}</span>
+      <span class="steps">
+        ${bare("Previous file", "chevronLeft", () => step(page, -1))}
+        ${bare("Next file", "chevronRight", () => step(page, 1))}
+      </span>
+      <span class="hint">
+        ${at >= 0 && count > 1 ? `${format.number(at + 1)} of ${format.number(count)} · ` : nothing}${format.bytes(file.size)} · ${format.day(file.uploadedAt)}
+      </span>
       <span class="actions">
-        ${button("Previous file", "chevronLeft", () => step(page, -1), true)}
-        ${button("Next file", "chevronRight", () => step(page, 1), true)}
         ${button("Download", "arrowDownTray", () => void page.download(file))}
         ${button("Copy link", "link", () => void page.copyLink(file))}
-        ${button("Delete", "trash", remove)}
+        ${button("Details", "informationCircle", details)}
+        ${button("Delete", "trash", () => remove(page, file))}
       </span>
     </div>
   `;
 }
 
+function remove(page: Page, file: StoredFile): void {
+  page.show(undefined);
+  page.remove([file.id]);
+}
+
 function content(page: Page, file: StoredFile): TemplateResult {
-  const { url, fileName: name } = file;
+  const { url, fileName } = file;
+  const name = plain(fileName);
   if (!url) return nothingToShow("This file has not been scanned yet, or must not be read.");
-  const refresh = () => void page.library.refresh(file.id);
+  const renew = () => void page.library.renew(file.id);
   switch (format.kind(file.contentType)) {
     case "image":
-      return html`<img crossorigin="anonymous" src=${url} alt=${name} @error=${once(refresh)} />`;
+      return html`<img crossorigin="anonymous" src=${url} alt=${name} @error=${once(renew)} />`;
     case "video":
-      return html`<video crossorigin="anonymous" src=${url} controls playsinline aria-label=${name} @error=${once(refresh)}></video>`;
+      return html`<video crossorigin="anonymous" src=${url} controls playsinline preload="metadata" poster=${poster(file.id) || nothing} aria-label=${name} @error=${once(renew)}></video>`;
     case "audio":
-      return html`<audio crossorigin="anonymous" src=${url} controls aria-label=${name} @error=${once(refresh)}></audio>`;
+      return html`<audio crossorigin="anonymous" src=${url} controls aria-label=${name} @error=${once(renew)}></audio>`;
     case "pdf":
       // Most phones open PDFs in an app of their own.
       return navigator.pdfViewerEnabled
-        ? html`<iframe src=${url} title=${name}></iframe>`
+        ? html`
+            <iframe src=${url} title=${name}></iframe>
+            <a class="in-tab" href=${url} target="_blank" rel="noopener"><span class="icon">${icon("arrowTopRightOnSquare")}</span>Open in a tab</a>
+          `
         : nothingToShow("This browser shows no PDF inside of a page. Download it to open it.");
     case "text":
       return html`
@@ -108,20 +125,42 @@ function once(run: () => void): () => void {
   };
 }
 
+/**
+ * A click into a PDF moves the keyboard into its frame, where the page hears neither Escape nor the arrow keys. The
+ * focus is taken back at once: the PDF can be scrolled and zoomed by the pointer, and Tab still goes into it.
+ */
+export function keepKeyboard(): void {
+  let isTab = false;
+  window.addEventListener("keydown", ({ key }) => {
+    isTab = key === "Tab";
+  });
+  window.addEventListener("keyup", () => {
+    isTab = false;
+  });
+  window.addEventListener("blur", () => {
+    setTimeout(() => {
+      const frame = document.activeElement;
+      if (isTab || !frame?.matches(".stage iframe")) return;
+      document.querySelector<HTMLElement>(".preview .steps .bare")?.focus({ preventScroll: true });
+    });
+  });
+}
+
 function keys(page: Page, event: KeyboardEvent): void {
   const at = event.target as Element;
   // Players and text use the arrow keys themselves.
   if (at.matches("video, audio, pre")) return;
   if (event.key === "ArrowLeft") step(page, -1);
   if (event.key === "ArrowRight") step(page, 1);
+  const { open } = page;
+  if (event.key === "Delete" && open) remove(page, open);
 }
 
 function step(page: Page, by: number): void {
-  const files = page.library.shown;
+  const { files } = page.library;
   const at = files.findIndex(({ id }) => id === page.open?.id);
   const next = files[at + by];
   if (!next) return;
-  page.open = next;
   if (at + by > files.length - 5) void page.library.more();
-  page.changed();
+  page.show(next);
 }

@@ -3,8 +3,11 @@ import { type QueuedUpload, SlipwayError, type UploadState } from "@slipway/clie
 import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import * as format from "../format.ts";
-import { type IconName, icon } from "../icons.ts";
+import { icon } from "../icons.ts";
+import { waitsFor } from "../movement.ts";
+import { plain, shown } from "../names.ts";
 import type { Page } from "../page.ts";
+import { bare, button } from "./button.ts";
 
 export function queue(page: Page): TemplateResult | typeof nothing {
   const { snapshot } = page.uploads;
@@ -20,6 +23,12 @@ export function queue(page: Page): TemplateResult | typeof nothing {
     page.uploads.resume();
     page.uploads.retry();
   };
+  const isOpen = page.showsQueue ?? totals.done < uploads.length;
+  const toggle = () => {
+    page.showsQueue = !isOpen;
+    page.draw();
+  };
+  const trouble = page.movement.trouble(snapshot, navigator.onLine);
   return html`
     <section class="queue card" aria-labelledby="queue-title">
       <div class="row">
@@ -33,17 +42,27 @@ export function queue(page: Page): TemplateResult | typeof nothing {
               : nothing
           }
           ${totals.done + totals.failed > 0 ? button("Clear finished", "xMark", clear) : nothing}
+          <button class="bare" aria-expanded=${isOpen} aria-label="List of uploads" title="List of uploads" @click=${toggle}>
+            <span class="icon">${icon(isOpen ? "chevronUp" : "chevronDown")}</span>
+          </button>
         </span>
       </div>
-      ${overall(page)}
-      <ul class="items" aria-label="Uploads">
-        ${repeat(
-          shown(uploads),
-          ({ key }) => key,
-          (upload) => row(page, upload),
-        )}
-      </ul>
-      ${uploads.length > SHOWN ? html`<p class="hint">and ${uploads.length - SHOWN} more</p>` : nothing}
+      ${overall(page, trouble)}
+      ${trouble ? html`<p class="trouble" role="alert"><span class="icon">${icon("exclamationCircle")}</span>${trouble}</p>` : nothing}
+      ${
+        isOpen
+          ? html`
+              <ul class="items" aria-label="Uploads" tabindex="0">
+                ${repeat(
+                  inOrder(uploads),
+                  ({ key }) => key,
+                  (upload) => row(page, upload),
+                )}
+              </ul>
+              ${uploads.length > SHOWN ? html`<p class="hint">and ${format.number(uploads.length - SHOWN)} more</p>` : nothing}
+            `
+          : nothing
+      }
     </section>
   `;
 }
@@ -53,9 +72,8 @@ const SHOWN = 100;
 
 const ORDER: Record<UploadState, number> = { uploading: 0, failed: 1, paused: 2, waiting: 3, done: 4 };
 
-/** With many uploads, only those that are running or need the user are shown. */
-function shown(uploads: readonly QueuedUpload[]): readonly QueuedUpload[] {
-  if (uploads.length <= SHOWN) return uploads;
+/** What moves is on top, then what needs the user. */
+function inOrder(uploads: readonly QueuedUpload[]): readonly QueuedUpload[] {
   return [...uploads].sort((a, b) => ORDER[a.state] - ORDER[b.state] || a.key - b.key).slice(0, SHOWN);
 }
 
@@ -72,15 +90,17 @@ function summary({ uploads }: Page): string {
   return parts.filter(Boolean).join(" · ");
 }
 
-function overall({ uploads }: Page): TemplateResult {
-  const { sent, size, speed, waiting, uploading } = uploads.snapshot.totals;
+function overall({ uploads }: Page, trouble?: string): TemplateResult | typeof nothing {
+  const { sent, size, speed, waiting, uploading, paused, done } = uploads.snapshot.totals;
+  // Everything was refused: there is no progress to show.
+  if (waiting + uploading + paused + done === 0) return nothing;
   const active = waiting + uploading > 0;
   const percent = size > 0 ? (100 * sent) / size : active ? 0 : 100;
   return html`
     <wa-progress-bar value=${percent} label="All uploads"></wa-progress-bar>
     <p class="hint">
       ${format.bytes(sent)} of ${format.bytes(size)}
-      ${active && speed > 0 ? html`· ${format.bytes(speed)}/s · ${format.duration((size - sent) / speed)} left` : nothing}
+      ${active && speed > 0 && !trouble ? html`· ${format.bytes(speed)}/s · ${format.duration((size - sent) / speed)} left` : nothing}
     </p>
   `;
 }
@@ -94,7 +114,8 @@ const LABEL: Record<UploadState, string> = {
 };
 
 function row({ uploads, unfinished }: Page, upload: QueuedUpload): TemplateResult {
-  const { key, state, size, sent, name, uploadId, retryable } = upload;
+  const { key, state, size, sent, uploadId, retryable } = upload;
+  const name = plain(upload.name);
   const percent = size > 0 ? (100 * sent) / size : 0;
   const cancel = () => {
     unfinished.forget(uploadId);
@@ -102,13 +123,13 @@ function row({ uploads, unfinished }: Page, upload: QueuedUpload): TemplateResul
   };
   return html`
     <li class="item ${state}" data-state=${state}>
-      <span class="file-name" dir="auto" title=${name}>${name}</span>
+      <span class="file-name" title=${name}>${shown(upload.name)}</span>
       <span class="status">${status(upload)}</span>
       <span class="actions">
-        ${state === "uploading" || state === "waiting" ? button(`Pause ${name}`, "pause", () => uploads.pause(key), true) : nothing}
-        ${state === "paused" ? button(`Resume ${name}`, "play", () => uploads.resume(key), true) : nothing}
-        ${retryable ? button(`Retry ${name}`, "arrowPath", () => uploads.retry(key), true) : nothing}
-        ${state === "done" ? nothing : button(`Cancel ${name}`, "xMark", cancel, true)}
+        ${state === "uploading" || state === "waiting" ? bare(`Pause ${name}`, "pause", () => uploads.pause(key)) : nothing}
+        ${state === "paused" ? bare(`Resume ${name}`, "play", () => uploads.resume(key)) : nothing}
+        ${retryable ? bare(`Retry ${name}`, "arrowPath", () => uploads.retry(key)) : nothing}
+        ${state === "done" ? nothing : bare(`Cancel ${name}`, "xMark", cancel)}
         ${state === "done" ? html`<span class="icon done">${icon("checkCircle")}</span>` : nothing}
       </span>
       ${
@@ -124,25 +145,15 @@ function status(upload: QueuedUpload): string {
   const { state, sent, resumed } = upload;
   if (state === "failed") return problem(upload);
   const size = format.bytes(upload.size);
-  if (state === "done" || state === "waiting") return `${LABEL[state]} · ${size}`;
+  if (state === "done") return `${LABEL[state]} · ${size}`;
+  if (state === "waiting") return waitsFor(upload, navigator.onLine) ?? `${LABEL[state]} · ${size}`;
   const there = resumed > 0 ? ` · ${format.bytes(resumed)} were there already` : "";
-  return `${LABEL[state]} · ${format.bytes(sent)} of ${size}${there}`;
+  const waits = waitsFor(upload, navigator.onLine);
+  return waits ?? `${LABEL[state]} · ${format.bytes(sent)} of ${size}${there}`;
 }
 
 /** Why an upload failed, for people. */
 export function problem({ error }: QueuedUpload): string {
   const isLost = error instanceof SlipwayError && error.code === "network";
-  return isLost ? "The connection was lost. Try again when it is back." : (error?.message ?? LABEL.failed);
-}
-
-/** A button with an icon. On narrow screens only screen readers get its name. It is a native button: a
- * list has thousands of them. */
-export function button(label: string, name: IconName, run: () => void, bare = false): TemplateResult {
-  return bare
-    ? html`<button class="bare" @click=${run} title=${label} aria-label=${label}><span class="icon">${icon(name)}</span></button>`
-    : html`
-        <wa-button appearance="plain" size="s" @click=${run}>
-          <span class="icon" slot="start">${icon(name)}</span><span class="label">${label}</span>
-        </wa-button>
-      `;
+  return isLost ? `${error.message} Try again when the connection is back.` : (error?.message ?? LABEL.failed);
 }

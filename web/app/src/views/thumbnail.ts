@@ -1,10 +1,12 @@
-/** The thumbnail of a file: its own picture, or the icon of its kind. */
+/** The thumbnail of a file: its preview, its own picture, or the icon of its kind. */
 import type { StoredFile } from "@slipway/client";
-import { html, type TemplateResult } from "lit";
+import { html, nothing, type TemplateResult } from "lit";
 import { keyed } from "lit/directives/keyed.js";
+import { ref } from "lit/directives/ref.js";
 import { kind } from "../format.ts";
 import { type IconName, icon } from "../icons.ts";
 import type { Page } from "../page.ts";
+import { poster, unwanted, wanted } from "../posters.ts";
 
 const ICONS: Record<ReturnType<typeof kind>, IconName> = {
   image: "photo",
@@ -15,36 +17,72 @@ const ICONS: Record<ReturnType<typeof kind>, IconName> = {
   other: "document",
 };
 
-/** Larger pictures are not used as thumbnails. */
-const LARGEST = 30_000_000;
+/** Larger pictures are not used as thumbnails of themselves. */
+const LARGEST = 10_000_000;
 
-/** URLs that failed. Each is replaced once; a second failure means that the file is not a picture. */
+/** How often the picture of a file has failed: once, its URL may have expired; twice, it is not a picture. */
 const broken = new Map<string, number>();
 
-/** How often a file has failed. */
-export function tries({ id }: StoredFile): number {
+export function tries(id: string): number {
   return broken.get(id) ?? 0;
+}
+
+/** The small picture that the server has made. Older deployments make none. */
+function previewOf(file: StoredFile): string | undefined {
+  return (file as { previewUrl?: string | null }).previewUrl ?? undefined;
 }
 
 export function thumbnail(page: Page, file: StoredFile): TemplateResult {
   const what = kind(file.contentType);
-  const failures = tries(file);
-  const small = what === "video" || file.size <= LARGEST;
-  if (!file.url || failures > 1 || !small || (what !== "image" && what !== "video")) {
-    return html`<span class="icon thumb ${what}">${icon(ICONS[what])}</span>`;
+  const preview = previewOf(file);
+  if (tries(file.id) < 2) {
+    if (preview) return picture(page, file, preview);
+    if (what === "image" && file.url && file.size <= LARGEST) return picture(page, file, file.url);
+    if (what === "video" && file.url) return video(page, file, file.url);
   }
+  return symbol(file);
+}
+
+function symbol(file: StoredFile, more: unknown = nothing): TemplateResult {
+  const what = kind(file.contentType);
+  // Text, code, tables and archives share an icon, and differ by this.
+  const extension = /\.([a-z0-9]{1,5})$/i.exec(file.fileName)?.[1];
+  return html`
+    <span class="thumb ${what}" ${more}>
+      <span class="icon">${icon(ICONS[what])}</span>
+      ${extension ? html`<span class="extension" aria-hidden="true">${extension.toLowerCase()}</span>` : nothing}
+    </span>
+  `;
+}
+
+function picture(page: Page, file: StoredFile, url: string): TemplateResult {
   const failed = async () => {
-    broken.set(file.id, failures + 1);
+    const failures = tries(file.id) + 1;
+    broken.set(file.id, failures);
     // The URL may have expired. If a fresh one is the same, the file is not a picture.
-    const fresh = failures === 0 ? await page.library.refresh(file.id) : undefined;
-    if (!fresh || fresh === file.url) broken.set(file.id, 2);
+    const fresh = failures === 1 ? await page.library.renew(file.id) : undefined;
+    if (!fresh || (previewOf(fresh) ?? fresh.url) === url) broken.set(file.id, 2);
     page.changed();
   };
   // `crossorigin`: a response that was cached without CORS headers would break a later fetch of the same URL.
-  const picture =
-    what === "image"
-      ? html`<img class="thumb" crossorigin="anonymous" loading="lazy" decoding="async" alt="" src=${file.url} @error=${failed} />`
-      : html`<video class="thumb" crossorigin="anonymous" preload="metadata" muted playsinline tabindex="-1" aria-hidden="true"
-            src="${file.url}#t=0.1" @error=${failed}></video>`;
-  return html`${keyed(file.url, picture)}`;
+  const image = html`<img class="thumb" crossorigin="anonymous" decoding="async" alt="" src=${url} @error=${failed} />`;
+  return html`${keyed(url, image)}`;
+}
+
+/** The poster, or the icon until it is made. The list renders little more than what is visible. */
+function video(page: Page, file: StoredFile, url: string): TemplateResult {
+  const { id } = file;
+  const made = poster(id);
+  if (made) return html`<img class="thumb" alt="" src=${made} /><span class="badge icon">${icon("play")}</span>`;
+  let observer: IntersectionObserver | undefined;
+  const watch = (element?: Element) => {
+    observer?.disconnect();
+    if (!element) return unwanted(id);
+    observer = new IntersectionObserver(([seen]) => {
+      if (seen?.isIntersecting) wanted(id, url, page.changed);
+      else unwanted(id);
+    });
+    observer.observe(element);
+  };
+  return symbol(file, made === undefined ? ref(watch) : nothing);
 }

@@ -2,9 +2,10 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import * as format from "../format.ts";
+import { plain, shown } from "../names.ts";
 import type { Page } from "../page.ts";
 import type { Left } from "../unfinished.ts";
-import { button } from "./queue.ts";
+import { bare } from "./button.ts";
 
 export function unfinished(page: Page): TemplateResult | typeof nothing {
   const queued = new Set(page.uploads.snapshot.uploads.map(({ uploadId }) => uploadId));
@@ -27,14 +28,15 @@ export function unfinished(page: Page): TemplateResult | typeof nothing {
 
 function row(page: Page, left: Left): TemplateResult {
   const { upload, there } = left;
-  const { fileName: name, size } = upload;
+  const { fileName, size } = upload;
+  const name = plain(fileName);
   return html`
     <li class="item">
-      <span class="file-name" dir="auto" title=${name}>${name}</span>
+      <span class="file-name" title=${name}>${shown(fileName)}</span>
       <span class="status">${status(left)}</span>
       <span class="actions">
         <button class="link" aria-label="Choose file ${name} to resume" @click=${() => page.resume(upload)}>Choose file</button>
-        ${button(`Discard ${name}`, "trash", () => page.discard(left), true)}
+        ${bare(`Discard ${name}`, "trash", () => page.discard(left))}
       </span>
       <wa-progress-bar value=${(100 * (there ?? 0)) / size} label=${name}></wa-progress-bar>
     </li>

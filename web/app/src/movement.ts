@@ -1,0 +1,46 @@
+/** Whether uploads move, and what to say if they do not. */
+import type { QueuedUpload, QueueSnapshot, Retry } from "@slipway/client";
+import * as format from "./format.ts";
+
+/** After so long without a byte, the speed and the time left are not true any more. */
+const STILL_MS = 4_000;
+
+export class Movement {
+  #sent = -1;
+  #at = 0;
+
+  /** Call it with each snapshot. Returns for how long nothing has moved. */
+  still({ totals }: QueueSnapshot, now: number): number {
+    const isIdle = totals.waiting + totals.uploading === 0;
+    if (isIdle || totals.sent !== this.#sent) {
+      this.#sent = totals.sent;
+      this.#at = now;
+    }
+    return now - this.#at;
+  }
+
+  /** Why nothing moves; undefined while it moves. */
+  trouble(snapshot: QueueSnapshot, isOnline: boolean, now = Date.now()): string | undefined {
+    const { totals, trouble } = snapshot;
+    const still = this.still(snapshot, now);
+    if (totals.waiting + totals.uploading === 0) return undefined;
+    if (!isOnline) return "You are offline. Uploads go on by themselves when the connection is back.";
+    if (trouble) return `${reason(trouble)} ${attempt(trouble)}`;
+    if (still < STILL_MS) return undefined;
+    return `Nothing has moved for ${format.duration(still / 1000)}. The connection may be lost.`;
+  }
+}
+
+/** What one upload waits for. */
+export function waitsFor({ trouble }: QueuedUpload, isOnline: boolean): string | undefined {
+  if (!trouble) return undefined;
+  return isOnline ? attempt(trouble) : "Waiting for the connection";
+}
+
+function reason({ error }: Retry): string {
+  return error.code === "cors" ? `${error.message} Whoever runs this service has to add it.` : error.message;
+}
+
+function attempt({ attempt, attempts }: Retry): string {
+  return `Attempt ${attempt} of ${attempts} failed, trying again.`;
+}

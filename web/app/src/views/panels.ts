@@ -1,0 +1,63 @@
+/** The dialogues of a file, and the question before signing out. */
+import type { StoredFile } from "@slipway/client";
+import { html, nothing, type TemplateResult } from "lit";
+import * as format from "../format.ts";
+import { shown } from "../names.ts";
+import type { Page } from "../page.ts";
+
+export function panels(page: Page): TemplateResult {
+  const { panel } = page;
+  const close = (event: Event) => {
+    if (event.target !== event.currentTarget) return;
+    page.panel = undefined;
+    page.draw();
+  };
+  return html`
+    ${
+      panel?.kind === "details"
+        ? html`<wa-drawer class="details" label="Details" open light-dismiss @wa-after-hide=${close}>${details(panel.file)}</wa-drawer>`
+        : nothing
+    }
+    ${panel?.kind === "sign-out" ? leave(page, close) : nothing}
+  `;
+}
+
+/** All that is known of a file. */
+function details(file: StoredFile): TemplateResult {
+  const { fileName, contentType, size, uploadedAt, rule, metadata = {}, checksumSha256, checksumCrc64nvme, id } = file;
+  const row = (name: string, value: unknown) => (value ? html`<dt>${name}</dt><dd>${value}</dd>` : nothing);
+  const exact = size >= 1000 ? `${format.bytes(size)} (${format.count(size, "byte")})` : format.bytes(size);
+  const entries = Object.entries(metadata);
+  return html`
+    <dl>
+      ${row("Name", shown(fileName))} ${row("Type", contentType)} ${row("Size", exact)}
+      ${row("Uploaded", format.day(uploadedAt))} ${row("Rule", rule)}
+      ${row("Access", file.url ? "" : "Not readable: it waits for the virus scan, or was found to be dangerous")}
+      ${row("SHA-256", checksumSha256 && html`<code>${checksumSha256}</code>`)}
+      ${row("CRC-64/NVME", checksumCrc64nvme && html`<code>${checksumCrc64nvme}</code>`)}
+      ${row("ID", html`<code>${id}</code>`)}
+    </dl>
+    <h3>Metadata</h3>
+    ${
+      entries.length > 0
+        ? html`<dl>${entries.map(([key, value]) => row(key, shown(value)))}</dl>`
+        : html`<p class="hint">The application that uploaded it has added none.</p>`
+    }
+  `;
+}
+
+function leave(page: Page, close: (event: Event) => void): TemplateResult {
+  const stay = () => {
+    page.panel = undefined;
+    page.draw();
+  };
+  return html`
+    <wa-dialog label="Sign out during an upload?" open @wa-after-hide=${close}>
+      <p>Uploads that are not finished stop. Large ones continue when you choose their files again; small ones are lost.</p>
+      <div slot="footer" class="actions">
+        <wa-button appearance="outlined" autofocus @click=${stay}>Stay</wa-button>
+        <wa-button variant="danger" @click=${() => void page.signOut(true)}>Sign out</wa-button>
+      </div>
+    </wa-dialog>
+  `;
+}
