@@ -3,9 +3,8 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    include: ["e2e/bench/**/*.bench.ts"],
-    globalSetup: "./testing/setup.ts",
-    testTimeout: 1_800_000,
+    include: ["bench/*.bench.ts"],
+    testTimeout: 7_200_000,
     hookTimeout: 120_000,
     disableConsoleIntercept: true,
   },

@@ -28,12 +28,12 @@ async function compilers(source: string) {
   return [];
 }
 
-/** Bundles the module with the text `source`. `types` is its extension: `tsx` if it contains markup. */
-export async function bundle(source: string, types: "ts" | "tsx" = "ts"): Promise<string> {
+/** Bundles the module with the text `source`. `types` is its extension: `tsx` if it contains markup. `root` has its packages. */
+export async function bundle(source: string, types: "ts" | "tsx" = "ts", root = resolve(WEB, "e2e")): Promise<string> {
   const output = await build({
     configFile: false,
     logLevel: "silent",
-    root: resolve(WEB, "e2e"),
+    root,
     resolve: { alias: ALIAS },
     define: { "process.env.NODE_ENV": '"production"' },
     plugins: [entry(source, `\0entry.${types}`), ...(await compilers(source))],

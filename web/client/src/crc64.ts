@@ -69,8 +69,8 @@ export function crc64(low: number, high: number, bytes: Uint8Array): [number, nu
   return [low, high];
 }
 
-/** Two milliseconds of work on the main thread. */
-const PIECE = 1024 * 1024;
+/** What a stream of a file buffers. Three are read at once, and small files still find room next to them. */
+const STREAM = 5 * 1024 * 1024;
 
 /** The checksum of a file. It is computed while the file is sent, from its beginning to where sending is. */
 export class FileCrc implements Crc {
@@ -84,19 +84,25 @@ export class FileCrc implements Crc {
     private readonly reading: typeof withMemory,
   ) {}
 
-  /** Reads up to the byte `end`. A failure shows in `value`. */
+  /**
+   * Reads up to the byte `end`. A failure shows in `value`. In Chromium, a stream takes half of the time of slices of
+   * 1 MiB: its chunks, two milliseconds of work or less, are read ahead.
+   */
   readTo(wanted: number): void {
     const end = Math.min(wanted, this.file.size);
     this.#work = this.#work.then(async () => {
-      while (this.#read < end) {
-        const length = Math.min(PIECE, end - this.#read);
-        await this.reading(length, async () => {
-          const bytes = await this.file.slice(this.#read, this.#read + length).arrayBuffer();
-          this.#halves = crc64(...this.#halves, new Uint8Array(bytes));
-          // Fewer bytes than asked for: the file has changed, which the sender reports.
-          this.#read += bytes.byteLength || Number.NaN;
-        });
-      }
+      if (this.#read >= end) return;
+      await this.reading(STREAM, async () => {
+        const reader = this.file.slice(this.#read, end).stream().getReader();
+        for (;;) {
+          const { done, value } = await reader.read();
+          if (done) break;
+          this.#halves = crc64(...this.#halves, value.byteOffset & 3 ? value.slice() : value);
+          this.#read += value.length;
+        }
+      });
+      // The file has changed, which the sender reports.
+      if (this.#read !== end) this.#read = Number.NaN;
     });
     // `value` reports it. Without a handler it would be an unhandled rejection until then.
     this.#work.catch(() => undefined);

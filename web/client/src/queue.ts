@@ -47,7 +47,7 @@ const AHEAD_FILES = 100;
 const AHEAD_BYTES = 16 * MIB;
 /** How long a file waits for others, unless it is known that none comes. */
 const PRESIGN_MS = 20;
-const CONFIRM_MS = 150;
+const CONFIRM_MS = 300;
 const CHANGE_MS = 50;
 
 /** Errors that a retry does not change. */

@@ -7,7 +7,10 @@ import type { Source } from "./upload.js";
 /** A connection on which nothing moves for this long is aborted, and the bytes are sent again. */
 const STALLED_MS = 60_000;
 
-/** While nothing moves, the file is checked this often: Firefox waits without an error for a file that has changed. */
+/**
+ * While nothing moves, the file is checked this often: Firefox waits without an error for a file that has changed. To
+ * check every file before it is sent would keep a connection waiting for the disk.
+ */
 const CHECK_MS = 5_000;
 
 /**
@@ -30,7 +33,6 @@ export async function put(
   signal?: AbortSignal,
 ): Promise<number> {
   check(signal);
-  await checkFile(body);
   const send = typeof XMLHttpRequest === "function" ? byXhr : byFetch;
   let isAllowed = false;
   const count = (bytes: number) => {
@@ -95,6 +97,7 @@ type Send = (
 ) => Promise<{ status: number; text: string }>;
 
 const byFetch: Send = async (connection, url, headers, body, onSent, signal) => {
+  await checkFile(body);
   const response = await connection.fetch(url, { method: "PUT", headers, body: body as Blob, signal });
   const text = await response.text();
   if (response.ok) onSent(body.size);

@@ -1,5 +1,5 @@
-//! `cargo dev bench`: measures the functions, the statements and the signer next to their
-//! baselines.
+//! `cargo dev bench`: measures the functions, the statements, the signer and the client next to
+//! their baselines.
 
 mod document;
 mod functions;
@@ -7,6 +7,7 @@ mod scale;
 mod signer;
 mod stats;
 mod svg;
+mod web;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -32,6 +33,8 @@ enum Command {
     Scale(scale::ScaleOptions),
     /// Signed URLs, next to `aws-sigv4`, the SDK's presigner, and the unavoidable hashing
     Signer(signer::SignerOptions),
+    /// Uploads in Chromium by the client, next to the same requests by hand and other clients
+    Web(web::WebOptions),
 }
 
 fn main() -> ExitCode {
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Command::Functions(options) => functions::run(&options),
         Command::Scale(options) => scale::run(&options),
         Command::Signer(options) => signer::run(&options),
+        Command::Web(options) => web::run(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

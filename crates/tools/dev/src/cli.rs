@@ -68,7 +68,7 @@ pub(crate) enum Command {
     Doctor(doctor::DoctorOptions),
     /// Build the page, and publish it to a deployment or write it into a folder
     Page(crate::page::publish::PublishOptions),
-    /// Measure the functions, the signer and the statements
+    /// Measure the functions, the signer, the statements and the client
     #[command(disable_help_flag = true)]
     Bench {
         /// What to measure: see `--help`

@@ -15,7 +15,7 @@ use super::object::Object;
 use super::receive::verify;
 use super::store::{Conditions, Store};
 use super::uploads::{About, Part};
-use super::write::{Digest, append, hex};
+use super::write::{append, hex};
 
 /// The smallest size of a part except the last.
 const SMALLEST_PART: u64 = 5 * 1024 * 1024;
@@ -192,14 +192,17 @@ fn invalid_part() -> S3Error {
     )
 }
 
-/// Concatenates the parts, and computes the checksums.
+/// Concatenates the parts, and computes the checksum.
+///
+/// The ETag follows from those of the parts. MD5 takes most of the time that hashing takes, so it
+/// is not computed again.
 async fn assemble(
     store: &Store,
     about: &About,
     parts: &[Part],
 ) -> S3Result<(super::sealed::Draft, Sum)> {
     let mut draft = store.draft()?;
-    let mut digest = Digest::new(about.algorithm);
+    let mut hasher = Hasher::new(about.algorithm.unwrap_or(Algorithm::Crc64Nvme));
     for part in parts {
         // It may have been replaced or deleted since it was chosen.
         let (found, file) = store
@@ -211,11 +214,11 @@ async fn assemble(
         append(
             &mut draft,
             tokio::fs::File::from_std(file).take(part.size),
-            &mut digest,
+            |bytes| hasher.update(bytes),
         )
         .await?;
     }
-    Ok((draft, digest.finish().1))
+    Ok((draft, hasher.finish()))
 }
 
 /// The MD5 of the parts' MD5s, with their number.

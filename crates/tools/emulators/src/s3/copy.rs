@@ -86,7 +86,7 @@ pub(super) async fn copy(
     append(
         &mut draft,
         tokio::fs::File::from_std(file).take(source.size),
-        &mut digest,
+        |bytes| digest.update(bytes),
     )
     .await?;
     let (etag, checksum) = digest.finish();

@@ -167,17 +167,22 @@ impl Digest {
         }
     }
 
+    pub(super) fn update(&mut self, bytes: &[u8]) {
+        self.md5.update(bytes);
+        self.hasher.update(bytes);
+    }
+
     /// The MD5 in hexadecimal, and the checksum.
     pub(super) fn finish(self) -> (String, super::checksum::Sum) {
         (hex(&self.md5.finalize()), self.hasher.finish())
     }
 }
 
-/// Appends the bytes of `source` to a draft.
+/// Appends the bytes of `source` to a draft, and passes them to `digest`.
 pub(super) async fn append(
     draft: &mut Draft,
     mut source: impl AsyncRead + Unpin,
-    digest: &mut Digest,
+    mut digest: impl FnMut(&[u8]),
 ) -> S3Result<()> {
     let mut buffer = vec![0; CHUNK];
     loop {
@@ -185,8 +190,7 @@ pub(super) async fn append(
         if read == 0 {
             return Ok(());
         }
-        digest.md5.update(&buffer[..read]);
-        digest.hasher.update(&buffer[..read]);
+        digest(&buffer[..read]);
         draft.write(&buffer[..read]).await.map_err(disk)?;
     }
 }
