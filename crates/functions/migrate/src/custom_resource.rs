@@ -39,6 +39,24 @@ pub struct Request {
     request_id: String,
     logical_resource_id: String,
     physical_resource_id: Option<String>,
+    #[serde(default)]
+    resource_properties: Properties,
+    #[serde(default)]
+    old_resource_properties: Properties,
+}
+
+/// The properties of the resource in `template.yaml`.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Properties {
+    /// The ARN of the published version of this function, which ends with its number.
+    function_version: String,
+}
+
+impl Properties {
+    fn number(&self) -> Option<u64> {
+        self.function_version.rsplit(':').next()?.parse().ok()
+    }
 }
 
 #[derive(Serialize)]
@@ -70,7 +88,11 @@ impl Request {
         let done = match self.request_type.as_str() {
             // A delete leaves the database as it is.
             "Delete" => Ok(json!({})),
-            "Create" | "Update" => migrated(migrate, budget(context)).await,
+            "Create" => migrated(migrate, budget(context)).await,
+            "Update" => {
+                let done = migrated(migrate, budget(context)).await;
+                done.or_else(|reason| self.rolled_back(reason))
+            }
             other => Err(format!("there is no request type {other}")),
         };
         let ok = done.is_ok();
@@ -96,6 +118,29 @@ impl Request {
         };
         self.answer(serde_json::to_vec(&answer)?).await?;
         Ok(json!({ "answered": status }))
+    }
+
+    /// Accepts a failed migration while the stack rolls back.
+    ///
+    /// A failure here would leave the stack in `UPDATE_ROLLBACK_FAILED`, from which nothing can be
+    /// deployed, for example because Postgres is still down. The previous deployment had already
+    /// applied every migration that its functions need, so nothing is missing. A deployment publishes
+    /// a version with a higher number, also of older code, so only a rollback lowers the number.
+    fn rolled_back(&self, reason: String) -> Result<Value, String> {
+        let numbers = (
+            self.old_resource_properties.number(),
+            self.resource_properties.number(),
+        );
+        match numbers {
+            (Some(failed), Some(restored)) if restored < failed => {
+                tracing::warn!(
+                    reason,
+                    "not migrated; the stack rolls back, and needs nothing"
+                );
+                Ok(json!({ "Version": "unknown", "Applied": "" }))
+            }
+            _ => Err(reason),
+        }
     }
 
     async fn answer(&self, body: Vec<u8>) -> Result<(), Box<dyn Error + Send + Sync>> {

@@ -208,6 +208,29 @@ async fn a_deployment_that_cannot_work_is_told_why_and_sees_no_secret() {
     }
 }
 
+/// CloudFormation restores the previous properties after a failed update. A second failure would
+/// leave the stack in `UPDATE_ROLLBACK_FAILED`.
+#[tokio::test]
+async fn a_rollback_succeeds_while_postgres_is_down() {
+    let mut inbox = Inbox::open(&["200 OK"], None).await;
+    let url = "postgres://u:hunter2@127.0.0.1:1/x";
+    let lambda = start(&[("DATABASE_URL", url.to_owned())]).await;
+    let arn = "arn:aws:lambda:eu-central-1:123456789012:function:slipway-MigrateFunction-x";
+    for (kind, new, old, status) in [
+        ("Update", 10, 9, "FAILED"),
+        ("Update", 9, 10, "SUCCESS"),
+        // Only the secret changed, which does not show the direction.
+        ("Update", 9, 9, "FAILED"),
+        ("Create", 9, 10, "FAILED"),
+    ] {
+        let mut request = inbox.request(kind);
+        request["ResourceProperties"]["FunctionVersion"] = json!(format!("{arn}:{new}"));
+        request["OldResourceProperties"] = json!({ "FunctionVersion": format!("{arn}:{old}") });
+        lambda.invoke(&request, LIMIT).await;
+        assert_eq!(inbox.put().await["Status"], status, "{kind} {old} to {new}");
+    }
+}
+
 #[tokio::test]
 async fn a_migration_that_takes_too_long_is_a_failure_in_time() {
     let database = empty_database();
