@@ -68,6 +68,9 @@ pub(crate) enum Command {
     Doctor(doctor::DoctorOptions),
     /// Build the page, and publish it to a deployment or write it into a folder
     Page(crate::page::publish::PublishOptions),
+    /// Build every function, and pack the archive dist/slipway-VERSION-ARCH.tar.gz, which deploys
+    /// with the AWS CLI alone
+    Release(crate::release::ReleaseOptions),
     /// Measure the functions, the signer, the statements and the client
     #[command(disable_help_flag = true)]
     Bench {

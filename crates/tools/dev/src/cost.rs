@@ -43,6 +43,9 @@ pub(crate) struct CostOptions {
     /// First visits of the page, if the template hosts it
     #[arg(long, default_value_t = 0.0)]
     visits: f64,
+    /// Readers read through CloudFront (`PublicRead`) and not from S3
+    #[arg(long)]
+    cloudfront: bool,
     /// Another file with prices
     #[arg(long)]
     prices: Option<PathBuf>,
@@ -69,6 +72,8 @@ struct Prices {
     key_month: f64,
     cloudfront_gb: f64,
     cloudfront_requests_per_million: f64,
+    cloudfront_free_gb: f64,
+    cloudfront_free_million_requests: f64,
 }
 
 /// The memory of `presign`, and of the functions that hold a connection, as in `template.yaml`.
@@ -168,11 +173,6 @@ fn lines(usage: &CostOptions, prices: &Prices) -> Vec<(&'static str, String, f64
             millions(looks),
             looks / 1e3 * prices.s3_get_per_thousand,
         ),
-        (
-            "S3, GET by readers",
-            millions(uploads * usage.reads),
-            uploads * usage.reads / 1e3 * prices.s3_get_per_thousand,
-        ),
         // Sent, received, deleted. EventBridge does not bill events of AWS services.
         (
             "SQS",
@@ -194,12 +194,8 @@ fn lines(usage: &CostOptions, prices: &Prices) -> Vec<(&'static str, String, f64
             format!("{gigabytes:.0} GB"),
             gigabytes * prices.s3_storage_gb_month,
         ),
-        (
-            "S3, bytes out to readers",
-            format!("{:.0} GB", gigabytes * usage.reads),
-            gigabytes * usage.reads * prices.s3_egress_gb,
-        ),
     ];
+    lines.extend(reads(usage, prices));
     if usage.visits > 0.0 {
         let (gigabytes, requests) = (usage.visits * PAGE_GB, usage.visits * PAGE_FILES);
         lines.push((
@@ -210,6 +206,39 @@ fn lines(usage: &CostOptions, prices: &Prices) -> Vec<(&'static str, String, f64
         ));
     }
     lines
+}
+
+/// The requests and the bytes of readers. They are most of the bill, and the only part that depends
+/// on who serves them.
+fn reads(usage: &CostOptions, prices: &Prices) -> Vec<(&'static str, String, f64)> {
+    let count = usage.uploads * usage.reads;
+    let gigabytes = count * usage.megabytes / 1000.0;
+    let bytes = format!("{gigabytes:.0} GB");
+    let gets = |count: f64| count / 1e3 * prices.s3_get_per_thousand;
+    if !usage.cloudfront {
+        let out = gigabytes * prices.s3_egress_gb;
+        return vec![
+            ("S3, GET by readers", millions(count), gets(count)),
+            ("S3, bytes out to readers", bytes, out),
+        ];
+    }
+    // The first read of a file misses the cache. S3 does not bill bytes to CloudFront.
+    let misses = usage.uploads * usage.reads.min(1.0);
+    let billed = (count / 1e6 - prices.cloudfront_free_million_requests).max(0.0);
+    let out = (gigabytes - prices.cloudfront_free_gb).max(0.0);
+    vec![
+        ("S3, GET by CloudFront", millions(misses), gets(misses)),
+        (
+            "CloudFront, GET by readers",
+            millions(count),
+            billed * prices.cloudfront_requests_per_million,
+        ),
+        (
+            "CloudFront, bytes out to readers",
+            bytes,
+            out * prices.cloudfront_gb,
+        ),
+    ]
 }
 
 fn millions(count: f64) -> String {
@@ -243,6 +272,7 @@ mod tests {
         for args in [
             vec![],
             vec!["--megabytes", "500", "--parts", "32", "--reads", "1"],
+            vec!["--cloudfront"],
         ] {
             let table = table(&usage(&args)).unwrap();
             assert!(document.contains(&table), "docs/cost.md lacks:\n{table}");
@@ -266,5 +296,6 @@ mod tests {
         }
         assert!(sum(&usage(&["--confirmed", "0"])) < base);
         assert!(sum(&usage(&["--batch", "10"])) < base);
+        assert!(sum(&usage(&["--cloudfront"])) < base);
     }
 }

@@ -6,6 +6,7 @@ mod cost;
 mod doctor;
 mod openssl;
 mod page;
+mod release;
 mod say;
 mod stack;
 mod state;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Some(Command::Test(options)) => test::run(options, &cli.state()),
         Some(Command::Cost(usage)) => cost(usage),
         Some(Command::Page(options)) => page::publish::run(options),
+        Some(Command::Release(options)) => release::run(options, &cli.state()),
         Some(Command::Bench { args }) => bench(args),
         Some(Command::Token { user, seconds }) => token(&cli.state(), user, *seconds),
         Some(Command::Bucket(options)) => return exit(bucket::run(options)),
