@@ -230,3 +230,68 @@ fn removed_parameters_are_not_in_the_template() {
     }
     assert!(removed >= 19, "{removed}");
 }
+
+/// `sam sync` updates a stack without a change set, and CloudFormation then refuses a template with
+/// a transform unless it is acknowledged.
+#[test]
+fn every_environment_may_expand_the_transform() {
+    let config = read("samconfig.toml");
+    let capabilities = config
+        .lines()
+        .filter(|line| line.starts_with("capabilities"));
+    let capabilities: Vec<_> = capabilities.collect();
+    assert_eq!(capabilities.len(), 4);
+    for line in capabilities {
+        for name in ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"] {
+            assert!(line.contains(name), "{line}");
+        }
+    }
+}
+
+/// The values that a deployer has to fill in are the same in the archive and in `samconfig.toml`.
+#[test]
+fn five_values_deploy() {
+    let text = read("crates/tools/dev/src/release/parameters.json");
+    let values: Vec<String> = serde_json::from_str(&text).expect("a list");
+    let names = values.iter().filter_map(|one| one.split('=').next());
+    let names: BTreeSet<&str> = names.collect();
+    assert_eq!(names.len(), 5);
+    let config = read("samconfig.toml");
+    for name in &names {
+        assert!(parameters().any(|(one, _)| one == *name), "{name}");
+        assert!(config.contains(&format!("\"{name}=")), "{name}");
+    }
+    // Every other parameter has a default.
+    for (name, parameter) in parameters() {
+        assert!(
+            names.contains(name) || parameter.get("Default").is_some(),
+            "{name}"
+        );
+    }
+}
+
+/// A tag of an action can be moved. A cleanup must work without the outputs of a stack that was never
+/// complete, and pip must not change the Python of the image.
+#[test]
+fn workflows_depend_on_nothing_that_changes() {
+    let folder = crate::spec::root().join(".github/workflows");
+    let mut count = 0;
+    for file in std::fs::read_dir(folder).expect("workflows").flatten() {
+        let text = std::fs::read_to_string(file.path()).expect("a workflow");
+        for line in text.lines().map(str::trim) {
+            let name = file.file_name();
+            if let Some(used) = line.trim_start_matches("- ").strip_prefix("uses: ") {
+                let (_, pin) = used.split_once('@').expect("a version");
+                let pin = pin.split(' ').next().unwrap_or_default();
+                assert!(
+                    pin.len() == 40 && pin.bytes().all(|it| it.is_ascii_hexdigit()),
+                    "{used}"
+                );
+                count += 1;
+            }
+            assert!(!line.contains("run: pip"), "{name:?}: {line}");
+            assert!(!line.contains("Outputs[?"), "{name:?}: {line}");
+        }
+    }
+    assert!(count >= 10);
+}
