@@ -30,7 +30,7 @@ export interface Connection extends ConnectionOptions {
 
 /** A request to the API. */
 export interface Call {
-  method?: "GET" | "POST" | "DELETE";
+  method?: "GET" | "POST" | "PATCH" | "DELETE";
   body?: object;
   signal?: AbortSignal;
 }

@@ -14,7 +14,10 @@ export type ErrorCode =
   | "upload_refused"
   /** S3 has other bytes than the file. */
   | "checksum_mismatch"
-  /** The file on the disk differs from what it was when the upload began. */
+  /**
+   * The file on the disk differs from what it was when the upload began; or, from the API, a file was replaced while it
+   * was renamed.
+   */
   | "file_changed";
 
 /** Details of a failure. */

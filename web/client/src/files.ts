@@ -1,8 +1,8 @@
-/** Lists, reads and deletes files. */
+/** Lists, reads, renames and deletes files. */
 import { check } from "./abort.js";
 import { type Call, type Connection, call, erase, unanswered } from "./connection.js";
 import { errorOf, SlipwayError } from "./errors.js";
-import { query } from "./names.js";
+import { plainName, query } from "./names.js";
 import { retrying } from "./retry.js";
 import type { components } from "./schema.js";
 
@@ -129,6 +129,31 @@ export async function download(
     },
     signal,
   );
+}
+
+/** Another name, other fields, or both. An omitted one stays as it is. */
+export interface Changes {
+  /** Control characters become `_`, as in an upload. */
+  fileName?: string;
+  /** Replaces all fields; `{}` removes them. */
+  metadata?: Record<string, string>;
+}
+
+/**
+ * Renames a file, or replaces its metadata.
+ *
+ * Fails with `file_changed` if the file was replaced or renamed meanwhile. Repeating a request whose answer was lost is
+ * safe.
+ */
+export async function rename(
+  connection: Connection,
+  id: string,
+  { fileName, metadata }: Changes,
+  options: Pick<Call, "signal"> = {},
+): Promise<StoredFile> {
+  const body = { fileName: fileName && plainName(fileName), metadata };
+  const path = `/files/${encodeURIComponent(id)}`;
+  return (await call<Schemas["FileResponse"]>(connection, path, { method: "PATCH", body, ...options })).data.file;
 }
 
 /** Deletes a file. Succeeds as well if it is deleted already. */

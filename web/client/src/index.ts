@@ -1,6 +1,6 @@
 /** The client of Slipway for browsers, Node.js, React Native and other runtimes with `fetch`. */
 import { type Connection, type ConnectionOptions, connect } from "./connection.js";
-import { download, get, list, listFolder, listPage, remove, removeMany, usage } from "./files.js";
+import { download, get, list, listFolder, listPage, remove, removeMany, rename, usage } from "./files.js";
 import { discard, inspect, unfinished } from "./multipart.js";
 import { upload } from "./upload.js";
 
@@ -8,6 +8,7 @@ export type { Connection, ConnectionOptions } from "./connection.js";
 export { connect } from "./connection.js";
 export { type ErrorCode, SlipwayError } from "./errors.js";
 export {
+  type Changes,
   download,
   type Folder,
   get,
@@ -19,6 +20,7 @@ export {
   type Page,
   remove,
   removeMany,
+  rename,
   type StoredFile,
   type Usage,
   usage,
@@ -58,6 +60,7 @@ export interface Client {
   listFolder: Bound<typeof listFolder>;
   get: Bound<typeof get>;
   download: Bound<typeof download>;
+  rename: Bound<typeof rename>;
   remove: Bound<typeof remove>;
   removeMany: Bound<typeof removeMany>;
   usage: Bound<typeof usage>;
@@ -73,6 +76,7 @@ const functions = {
   listFolder,
   get,
   download,
+  rename,
   remove,
   removeMany,
   usage,

@@ -23,7 +23,7 @@ test("the package has no runtime dependency", async () => {
 
 /** Everything but the queue. */
 const CLIENT_ONLY = `export { connect, createClient, discard, download, get, inspect, list, listFolder, listPage, plainName, remove, removeMany,
-  SlipwayError, unfinished, upload, usage } from "@slipway/client";`;
+  rename, SlipwayError, unfinished, upload, usage } from "@slipway/client";`;
 
 test("it is small, and smaller still where only some of it is used", async () => {
   const queued = await size('export * from "@slipway/client";');

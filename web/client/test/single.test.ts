@@ -45,6 +45,31 @@ test("names and types that the API refuses are made fit", async () => {
   expect(recorded).toMatchObject({ fileName: "写".repeat(255), contentType: "video/webm;codecs=vp8,opus" });
 });
 
+test("a file is renamed, and its fields are replaced", async () => {
+  const { client, net } = await someone();
+  const file = await client.upload(hello(), { metadata: { album: "a" } });
+  const renamed = await client.rename(file.id, { fileName: "Ordner/über\n.txt" });
+  expect(renamed).toMatchObject({
+    id: file.id,
+    fileName: "Ordner/über_.txt",
+    metadata: { album: "a" },
+    etag: file.etag,
+  });
+  expect(await client.rename(file.id, { metadata: {} })).toMatchObject({ fileName: "Ordner/über_.txt", metadata: {} });
+  expect(await all(client.list({ prefix: "Ordner/" }))).toMatchObject([{ id: file.id, metadata: {} }]);
+  expect(await (await client.download(file.id)).text()).toBe("Hello, Slipway");
+
+  // The answer is lost, and the repetition finds that nothing is left to do.
+  let lost = 0;
+  net.fault = (sent, pass) => (sent.method === "PATCH" && lost++ === 0 ? pass().then(cut) : undefined);
+  expect(await client.rename(file.id, { fileName: "b", metadata: { k: "v" } })).toMatchObject({ fileName: "b" });
+  expect(lost).toBe(2);
+
+  await expect(client.rename(file.id, {})).rejects.toMatchObject({ code: "invalid_request", status: 400 });
+  await client.remove(file.id);
+  await expect(client.rename(file.id, { fileName: "c" })).rejects.toMatchObject({ code: "not_found" });
+});
+
 test("fields of the application are stored with a file, whichever way it goes", async () => {
   const { client } = await someone();
   const metadata = { album: "Ferien “2026”" };

@@ -39,8 +39,11 @@ impl S3 {
         if let Some(all) = request.headers_mut() {
             *all = headers;
         }
-        let source = self.location.copy_source(key);
-        with_body(request.header("x-amz-copy-source", source), Bytes::new())
+        let request = request
+            .header("x-amz-copy-source", self.location.copy_source(key))
+            // hyper sends no length for an empty body, and S3 requires one for every PUT.
+            .header("content-length", "0");
+        with_body(request, Bytes::new())
     }
 
     /// Deletes an object.

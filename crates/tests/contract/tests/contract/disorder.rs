@@ -1,6 +1,6 @@
 //! Random histories of steps in any order, compared with a simple model of the rules.
 //!
-//! Two users presign, upload, overwrite, confirm, delete and upload again. Events are lost,
+//! Two users presign, upload, overwrite, confirm, rename, delete and upload again. Events are lost,
 //! duplicated, late and reordered. Objects vanish, a scanner tags some, seconds and days pass, and
 //! `maintain` runs in between. [`model`] has the expected response to each call and the expected
 //! table after it. [`play`] runs both, and [`check`] compares them.

@@ -47,6 +47,7 @@ mod quota;
 mod readme;
 mod record_upload;
 mod rename;
+mod rename_races;
 mod requests;
 mod rules;
 mod save_metadata;

@@ -165,6 +165,17 @@ pub(crate) const FUNCTIONS: &[FaultyFunction] = &[
         warm: |_| call("GET", "/usage", None),
         ..PRESIGN
     },
+    FaultyFunction {
+        name: "rename",
+        binary: "rename",
+        postgres: true,
+        s3: true,
+        event: |scene| rename(&scene.kept.id(), "renamed.txt"),
+        // It has this name already, so nothing is copied.
+        warm: |scene| rename(&scene.kept.id(), "a.txt"),
+        writes: true,
+        ..PRESIGN
+    },
     DELETE,
     FaultyFunction {
         name: "delete, many",
@@ -297,6 +308,11 @@ fn save(key: &str) -> Value {
 fn save_many(keys: &[&str]) -> Value {
     let body = json!({ "objectKeys": keys });
     call("POST", "/save-metadata", Some(&body))
+}
+
+fn rename(id: &str, name: &str) -> Value {
+    let body = json!({ "fileName": name });
+    call("PATCH", &format!("/files/{id}"), Some(&body))
 }
 
 fn delete_many(ids: &[String]) -> Value {

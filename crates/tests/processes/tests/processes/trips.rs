@@ -96,7 +96,7 @@ struct TripCounter {
     postgres: (TcpProxy, Traffic),
     s3: (TcpProxy, Traffic),
     database: TestDatabase,
-    _server: S3Server,
+    server: S3Server,
     _folder: TempDir,
     keys: Vec<String>,
 }
@@ -117,7 +117,7 @@ impl TripCounter {
             postgres: counting_proxy(database.server().port()),
             s3: counting_proxy(s3_port.expect("a port")),
             database,
-            _server: server,
+            server,
             _folder: folder,
             keys: Vec::new(),
         };
@@ -220,8 +220,29 @@ async fn every_round_trip_is_needed() {
         assert_eq!(world.traffic(), (trips, 0, Vec::new()), "{query}");
     }
 
-    let delete = world.function("delete", &[]).await;
+    let rename = world
+        .function("rename", &[("DETECT_CONTENT", "false")])
+        .await;
     let id = |at: usize| world.keys[at].split('/').nth(1).expect("an id");
+    // The row, a HEAD, and the record step. Between the two, a copy that changes something.
+    // S3 reports whole seconds, so a copy within the second of the upload needs one HEAD more.
+    let renames = [("a.jpg", 0), ("b.jpg", 1), ("b.jpg", 0), ("c.jpg", 1)];
+    for (second, (name, copies)) in (10..).zip(renames) {
+        let later = time::OffsetDateTime::now_utc() + Duration::from_secs(second);
+        world.server.stop_clock(later);
+        world.traffic();
+        let body = json!({ "fileName": name });
+        let path = format!("/files/{}", id(0));
+        let (status, file) = call(&rename, "PATCH", &path, Some(&body)).await;
+        assert_eq!(status, 200, "{file}");
+        let (to_postgres, to_s3, methods) = world.traffic();
+        let mut expected = vec!["HEAD".to_owned(); 2];
+        expected.extend(vec!["PUT".to_owned(); copies]);
+        let found = (to_postgres, to_s3, methods);
+        assert_eq!(found, (2, 2 + copies, expected), "{name}");
+    }
+
+    let delete = world.function("delete", &[]).await;
     for (at, warm) in [(0, false), (1, true)] {
         world.traffic();
         let (status, gone) = call(&delete, "DELETE", &format!("/files/{}", id(at)), None).await;

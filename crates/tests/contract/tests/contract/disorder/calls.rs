@@ -1,16 +1,39 @@
-//! Confirming and deleting one file or several.
+//! Confirming, renaming and deleting files.
 
 use std::collections::HashSet;
 
 use serde_json::json;
 
-use super::play::{Check, Play, USERS, same};
+use super::play::{Check, Play, USERS, metadata, name, same};
 
 impl Play<'_> {
     pub(super) async fn save(&mut self, by: usize, file: usize) -> Check {
         let answer = self.app().save(USERS[by], &self.presigned[file]).await;
         let expected = self.model.save(by, file);
         same("save", &(answer.status, answer.code()), &expected)?;
+        match self.model.files[file].live() {
+            Some(stored) if expected.1.is_empty() => {
+                self.is_shown(&answer.json["file"], file, stored)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) async fn rename(
+        &mut self,
+        by: usize,
+        file: usize,
+        new_name: Option<usize>,
+        fields: Option<bool>,
+    ) -> Check {
+        let fields_of = |any: bool| if any { metadata() } else { json!({}) };
+        let body = json!({
+            "fileName": new_name.map(|variant| name(file, variant)),
+            "metadata": fields.map(fields_of),
+        });
+        let answer = self.app().patch(USERS[by], self.id(file), body).await;
+        let expected = self.model.rename(by, file, new_name, fields);
+        same("rename", &(answer.status, answer.code()), &expected)?;
         match self.model.files[file].live() {
             Some(stored) if expected.1.is_empty() => {
                 self.is_shown(&answer.json["file"], file, stored)

@@ -36,22 +36,23 @@ impl Play<'_> {
     }
 
     /// The expected row, in the format of the query.
-    fn row(&self, file: usize, row: &Row) -> Option<String> {
-        let user = USERS[self.model.files[file].user];
+    fn row(&self, at: usize, row: &Row) -> Option<String> {
+        let user = USERS[self.model.files[at].user];
         match row {
             Row::None => None,
             Row::Live(stored) => {
-                let (key, etag, size) = (
-                    self.key(file),
-                    &self.etags[&stored.bytes],
-                    stored.bytes.len(),
-                );
+                let (key, etag, size) =
+                    (self.key(at), &self.etags[&stored.bytes], stored.bytes.len());
                 let second = self.began.unix_timestamp() + stored.second;
-                let file = &self.model.files[file];
-                let rule = file.rule.unwrap_or("-");
-                let metadata = if file.asked.metadata { STORED } else { "{}" };
+                let rule = self.model.files[at].rule.unwrap_or("-");
+                let metadata = if stored.described.metadata {
+                    STORED
+                } else {
+                    "{}"
+                };
+                let name = name(at, stored.described.name);
                 Some(format!(
-                    "live {user} {key} {size} {etag} {second} {rule} {metadata}"
+                    "live {user} {key} {size} {etag} {second} {rule} {metadata} {name}"
                 ))
             }
             Row::Tombstone { why, removed, .. } => {
@@ -87,14 +88,14 @@ impl Play<'_> {
         let mut expected = json!({
             "id": self.id(file),
             "objectKey": self.key(file),
-            "fileName": name(file),
+            "fileName": name(file, stored.described.name),
             "contentType": "text/plain",
             "size": stored.bytes.len(),
             "etag": self.etags[&stored.bytes],
             "checksumSha256": asked.checksum.then(|| wrap::checksum(&stored.bytes)),
             "checksumCrc64nvme": (!asked.checksum).then(|| wrap::crc64nvme(&stored.bytes)),
             "rule": rule,
-            "metadata": if asked.metadata { metadata() } else { json!({}) },
+            "metadata": if stored.described.metadata { metadata() } else { json!({}) },
             "previewUrl": null,
             "uploadedAt": uploaded.format(&Rfc3339).unwrap(),
         });
@@ -122,7 +123,11 @@ impl Play<'_> {
     pub(crate) async fn check_end(&self) -> Check {
         for (at, file) in self.model.files.iter().enumerate() {
             // The model must have settled as well.
-            same("row and object", &file.live(), &file.object.as_ref())?;
+            let same_in_list = match (file.live(), &file.object) {
+                (Some(row), Some(object)) => row.is_listed_as(object),
+                (row, object) => row.is_none() && object.is_none(),
+            };
+            same("row and object", &same_in_list, &true)?;
             for (user, name) in USERS.iter().enumerate() {
                 let answer = self
                     .app()

@@ -29,7 +29,7 @@ pub(crate) struct Deployment {
 const ROWS: &str = "\
 SELECT id::text, CASE WHEN deleted_at IS NULL THEN
     concat_ws(' ', 'live', user_id, object_key, size, etag, extract(epoch FROM upload_timestamp)::bigint,
-              coalesce(rule, '-'), metadata)
+              coalesce(rule, '-'), metadata, file_name)
 ELSE concat_ws(' ', 'tombstone', user_id, coalesce(refused, 'file_deleted'), removed_at IS NOT NULL) END
 FROM s3_files ORDER BY id";
 

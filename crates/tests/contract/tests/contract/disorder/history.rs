@@ -34,6 +34,13 @@ pub(crate) enum Step {
     },
     /// An event is lost.
     Lose { which: usize },
+    /// `PATCH /files/{id}`: another name, other fields, or both.
+    Rename {
+        by: usize,
+        file: usize,
+        name: Option<usize>,
+        metadata: Option<bool>,
+    },
     /// `DELETE /files/{id}`.
     Delete { by: usize, file: usize },
     /// `POST /files/delete`.
@@ -155,6 +162,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (user(), vec(file(), 1..5)).prop_map(|(by, files)| Step::SaveMany { by, files }),
         5 => (0..8_usize, shape, flag()).prop_map(|(which, shape, again)| Step::Event { which, shape, again }),
         1 => (0..8_usize).prop_map(|which| Step::Lose { which }),
+        3 => (user(), file(), changes()).prop_map(|(by, file, (name, metadata))| Step::Rename { by, file, name, metadata }),
         2 => (user(), file()).prop_map(|(by, file)| Step::Delete { by, file }),
         1 => (user(), vec(file(), 1..4)).prop_map(|(by, files)| Step::DeleteMany { by, files }),
         1 => file().prop_map(|file| Step::Remove { file }),
@@ -168,6 +176,15 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::LoseDatabase),
         2 => (flag(), flag(), flag()).prop_map(|(deletes, reconcile, force)| Step::Maintain { deletes, reconcile, force }),
     ]
+}
+
+/// Few names, so that some renames change nothing. One of the two is sent.
+fn changes() -> impl Strategy<Value = (Option<usize>, Option<bool>)> {
+    let (name, metadata) = (0..3_usize, any::<bool>());
+    (name, metadata, 0..3_usize).prop_map(|(name, metadata, sent)| {
+        let name = (sent != 0).then_some(name);
+        (name, (sent != 1).then_some(metadata))
+    })
 }
 
 fn asked() -> impl Strategy<Value = RequestedUpload> {

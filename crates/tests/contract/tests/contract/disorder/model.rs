@@ -7,11 +7,30 @@ use super::limits::{LIMITS, Limits, Small};
 /// More than a day and a half in seconds: every upload URL has expired.
 pub(crate) const AGE: i64 = 37 * 60 * 60;
 
-/// The bytes in S3, and the second of their Last-Modified.
+/// The object in S3: its bytes, the second of its Last-Modified, and what a rename changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stored {
     pub(crate) bytes: Vec<u8>,
     pub(crate) second: i64,
+    pub(crate) described: Described,
+}
+
+/// Name and fields of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Described {
+    /// The name: 0 is the one that it was presigned with.
+    pub(crate) name: usize,
+    /// Whether it has fields of the application.
+    pub(crate) metadata: bool,
+}
+
+impl Stored {
+    /// Whether a list of the bucket shows both as the same. It shows neither name nor fields: if an
+    /// upload URL restores the old name within the second of a rename, with the same bytes, and its
+    /// event is lost, a sweep does not find it.
+    pub(super) fn is_listed_as(&self, other: &Self) -> bool {
+        (&self.bytes, self.second) == (&other.bytes, other.second)
+    }
 }
 
 /// The upload that a user requests.
@@ -164,8 +183,14 @@ impl Model {
             wrong.push(412);
         }
         if wrong.is_empty() {
-            let bytes = bytes.to_vec();
-            file.object = Some(Stored { bytes, second });
+            file.object = Some(Stored {
+                bytes: bytes.to_vec(),
+                second,
+                described: Described {
+                    name: 0,
+                    metadata: file.asked.metadata,
+                },
+            });
             file.clean = false;
             wrong.push(200);
         }
@@ -256,6 +281,36 @@ impl Model {
                 Outcome::Existing => (200, ""),
                 _ => (409, "upload_not_found"),
             },
+        }
+    }
+
+    /// Status and code of a rename, where `None` keeps what the object has.
+    pub(crate) fn rename(
+        &mut self,
+        by: usize,
+        file: usize,
+        name: Option<usize>,
+        metadata: Option<bool>,
+    ) -> (u16, &'static str) {
+        const CHANGED: (u16, &str) = (409, "file_changed");
+        let (second, one) = (self.second, &mut self.files[file]);
+        let row = one.live().filter(|_| one.user == by).cloned();
+        let (Some(row), Some(object)) = (row, &mut one.object) else {
+            return (404, "not_found");
+        };
+        let wanted = Described {
+            name: name.unwrap_or(object.described.name),
+            metadata: metadata.unwrap_or(object.described.metadata),
+        };
+        let is_replaced = object.described != wanted && object.bytes != row.bytes;
+        if object.described != wanted && !is_replaced {
+            object.described = wanted;
+            object.second = second;
+        }
+        // What replaced the file is recorded too, and may be refused.
+        match self.record(file) {
+            Outcome::Existing if !is_replaced => (200, ""),
+            _ => CHANGED,
         }
     }
 

@@ -157,6 +157,7 @@ impl Play<'_> {
             Step::SaveMany { by, files } => self.save_many(*by, files).await,
             Step::Put { file, .. }
             | Step::Save { file, .. }
+            | Step::Rename { file, .. }
             | Step::Delete { file, .. }
             | Step::Scan { file, .. }
             | Step::Read { file }
@@ -182,6 +183,9 @@ impl Play<'_> {
                 Ok(())
             }
             Step::Read { .. } => self.read(file).await,
+            Step::Rename {
+                by, name, metadata, ..
+            } => self.rename(*by, file, *name, *metadata).await,
             Step::Delete { by, .. } => {
                 let answer = self.app().delete(USERS[*by], self.id(file)).await;
                 let found = self.model.delete(*by, file);
@@ -197,7 +201,7 @@ impl Play<'_> {
     }
 
     async fn presign(&mut self, user: usize, asked: &RequestedUpload, put: bool) -> Check {
-        let name = name(self.presigned.len());
+        let name = name(self.presigned.len(), 0);
         let mut ask = json!({ "fileName": name, "contentType": "text/plain" });
         if asked.size {
             ask["size"] = asked.bytes.len().into();
@@ -360,9 +364,9 @@ pub(crate) fn metadata() -> Value {
     json!({ "a": "ü\"b" })
 }
 
-/// The name of a file.
-pub(crate) fn name(file: usize) -> String {
-    format!("Übung {file}.txt")
+/// The names of a file.
+pub(crate) fn name(file: usize, variant: usize) -> String {
+    ["Übung", "übung", "Unterordner/Übung"][variant].to_owned() + &format!(" {file}.txt")
 }
 
 pub(crate) fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, expected: &T) -> Check {

@@ -33,8 +33,11 @@ impl Model {
         }
         let unrecorded = |file: &File| file.object.is_some() && file.row == Row::None;
         let differing = |file: &File| {
-            file.live()
-                .is_some_and(|row| file.object.as_ref().is_some_and(|object| object != row))
+            file.live().is_some_and(|row| {
+                file.object
+                    .as_ref()
+                    .is_some_and(|object| !object.is_listed_as(row))
+            })
         };
         let (mut large, mut over) = (Vec::new(), Vec::new());
         for kind in [self.in_key_order(unrecorded), self.in_key_order(differing)] {
