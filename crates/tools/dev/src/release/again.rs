@@ -39,15 +39,16 @@ pub(crate) fn is_reproducible(variables: &BuildVariables) -> io::Result<()> {
     }
     fs::create_dir_all(&copied)?;
     copy(&root, &SOURCES, &copied)?;
-    let triple = format!(
-        "target/{}-unknown-linux-gnu/release",
-        std::env::consts::ARCH
-    );
-    let target = copied.join(&triple);
-    fs::create_dir_all(&target)?;
-    copy(&root.join(&triple), &COMPILED, &target)?;
-    for kind in COMPILED {
-        forget_own(&target.join(kind))?;
+    // Of the functions, and of build scripts and macros.
+    let triple = format!("{}-unknown-linux-gnu/release", std::env::consts::ARCH);
+    for place in [triple.as_str(), "release"] {
+        let place = Path::new("target").join(place);
+        let target = copied.join(&place);
+        fs::create_dir_all(&target)?;
+        copy(&root.join(&place), &COMPILED, &target)?;
+        for kind in COMPILED {
+            forget_own(&target.join(kind))?;
+        }
     }
     say::part("release", &format!("{FUNCTION} in another folder"));
     let mut build = Command::new("cargo-lambda");
