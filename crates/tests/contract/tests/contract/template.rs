@@ -1,6 +1,7 @@
 //! `template.yaml` against the code: routes, functions, variables and permissions.
 
 mod configuration;
+mod environment;
 mod deployment;
 mod iam;
 mod page;

@@ -128,8 +128,11 @@ const SECRETS: [&str; 8] = [
     "WEBHOOK_URL",
 ];
 
+/// The variables that are set. `AWS::NoValue` removes one of `Globals`.
 fn names(variables: &Value) -> BTreeSet<String> {
     let variables = variables.as_object().into_iter().flatten();
+    let is_set = |(_, value): &(&String, &Value)| value["Ref"] != "AWS::NoValue";
+    let variables = variables.filter(is_set);
     variables.map(|(name, _)| name.clone()).collect()
 }
 
