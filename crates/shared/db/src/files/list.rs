@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use super::row::{file_columns, file_id, file_row, value};
+use super::row::{FileColumns, file_columns, file_id, position_of, value};
 use super::{FilePage, Filter, Page};
 use crate::Db;
 use crate::transaction::Statement;
@@ -84,17 +84,23 @@ pub(super) fn matching<'a>(
     step: &'static str,
 ) -> Result<(Vec<FileRow>, Option<&'a Row>), Error> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let Some(first) = rows.first() else {
+        return Ok((Vec::new(), None));
+    };
+    let columns = FileColumns::of(first, step)?;
+    let matches = position_of(first, "matches", step)?;
+    let last_looked_at = position_of(first, "last_looked_at", step)?;
     let mut files = Vec::with_capacity(rows.len().min(limit));
     let mut last = None;
     for row in rows {
         if files.len() == limit {
             return Ok((files, last));
         }
-        if value(row, "matches", step)? {
-            files.push(file_row(row, step)?);
+        if value(row, matches, step)? {
+            files.push(columns.read(row, step)?);
             last = Some(row);
         }
-        if value(row, "last_looked_at", step)? {
+        if value(row, last_looked_at, step)? {
             return Ok((files, Some(row)));
         }
     }
