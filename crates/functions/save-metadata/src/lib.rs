@@ -66,7 +66,7 @@ impl SaveMetadata {
     async fn save_one(&self, request: &Request, key: &str) -> Result<Reply, Error> {
         let key = own_key(key, request.user())?;
         request.concerns([key.id()]);
-        let recorder = Recorder::new(&self.stores, &self.settings);
+        let recorder = Recorder::new(&self.stores, &self.settings).expecting_new();
         match recorder.record(&key).await? {
             Outcome::Created(row) => {
                 let counts = Counts {

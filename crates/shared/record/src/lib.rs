@@ -164,6 +164,7 @@ pub struct Recorder<'a> {
     db: &'a Db,
     settings: &'a Settings,
     refuses: Refuses,
+    expects_new: bool,
 }
 
 impl<'a> Recorder<'a> {
@@ -176,6 +177,18 @@ impl<'a> Recorder<'a> {
             db: &stores.db,
             settings,
             refuses: Refuses::All,
+            expects_new: false,
+        }
+    }
+
+    /// A recorder for callers that are usually the first to record an object: clients. It tries a
+    /// cheaper statement first, which creates a row. If there is a row already, the usual statement
+    /// follows, which is another round trip to Postgres.
+    #[must_use]
+    pub const fn expecting_new(self) -> Self {
+        Self {
+            expects_new: true,
+            ..self
         }
     }
 
@@ -272,6 +285,12 @@ impl<'a> Recorder<'a> {
                 recorded.await?
             } else {
                 let quota = self.quota_for(object.last_modified);
+                if self.expects_new && seen.is_none() {
+                    let created = self.db.try_create_file(&object, &location, quota);
+                    if let Some(row) = created.await? {
+                        return Ok(Settled::As(Outcome::Created(row)));
+                    }
+                }
                 let recorded = self
                     .db
                     .try_record_file(&object, &location, quota, seen.as_ref());

@@ -185,3 +185,59 @@ async fn the_quota_is_exact_under_concurrency() {
         }
     );
 }
+
+/// The statement for objects without a row writes the same as the general one, and otherwise
+/// nothing.
+#[tokio::test]
+async fn a_created_file_is_the_recorded_one_or_nothing_happens() {
+    let database = database();
+    let db = database.db();
+    let create = async |object: &StoredObject, quota| {
+        let created = db.try_create_file(object, &HERE, quota).await;
+        created.expect("answered")
+    };
+    let mut first = object(&key("alice"), 60, "a", 1);
+    first.detected_type = Some("text/html".to_owned());
+    first.checksum_crc64nvme = Some(slipway_core::Crc64Nvme([7; 8]));
+    let row = create(&first, Some(100)).await.expect("created");
+    assert!(first.is_described_by(&row));
+    assert_eq!(
+        within(&db, &first, Some(100)).await,
+        Recorded::Unchanged(row.clone())
+    );
+    // It leaves a row as it is, also if the object is a later one.
+    let later = object(&first.key, 5, "b", 2);
+    for again in [&first, &later] {
+        assert_eq!(create(again, Some(100)).await, None);
+    }
+    let usage = Usage {
+        files: 1,
+        bytes: 60,
+    };
+    assert_eq!(checked_usage(&database, "alice").await, usage);
+    // Bytes over the quota, a tombstone, and an id of another user.
+    assert_eq!(
+        create(&object(&key("alice"), 41, "a", 1), Some(100)).await,
+        None
+    );
+    let exact = object(&key("alice"), 40, "a", 1);
+    let created = create(&exact, Some(100)).await.expect("created");
+    let alice = user("alice");
+    let _ = db
+        .delete_files(&alice, &[created.id])
+        .await
+        .expect("deleted");
+    assert_eq!(create(&exact, None).await, None);
+    let name = slipway_core::FileName::parse("a").expect("a name");
+    let bobs = slipway_core::ObjectKey::new(user("bob"), row.id, &name);
+    assert_eq!(create(&object(&bobs, 1, "a", 1), None).await, None);
+    assert_eq!(checked_usage(&database, "alice").await, usage);
+    assert_eq!(checked_usage(&database, "bob").await, Usage::default());
+    // Empty files fit into a full quota, and a quota that was lowered refuses every growth.
+    let empty = object(&key("alice"), 0, "a", 1);
+    assert!(create(&empty, Some(10)).await.is_some());
+    assert_eq!(
+        create(&object(&key("alice"), 1, "a", 1), Some(10)).await,
+        None
+    );
+}
