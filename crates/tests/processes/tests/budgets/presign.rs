@@ -22,14 +22,16 @@ const OF_BATCH: u64 = 130_000;
 /// Valgrind slows a program down about fifty times, and the machine may be busy.
 pub(crate) const VALGRIND_TIMEOUT: Duration = Duration::from_mins(5);
 
-/// The instructions of a process that responds to `requests` and ends.
-async fn instructions(requests: &[Value]) -> u64 {
+/// The instructions of a process with `settings` that responds to `requests` and ends.
+async fn instructions(settings: &[(&str, &str)], requests: &[Value]) -> u64 {
     let folder = tempfile::tempdir().expect("a folder");
     let program = built().join("PresignFunction/bootstrap");
     let program = program.canonicalize().expect("run `sam build` first");
     let counted = Counted::new(folder.path(), &program, "");
     let mut env = environment("", "");
     env.retain(|name, value| !value.is_empty() && !name.starts_with("JWT_"));
+    let settings = settings.iter();
+    env.extend(settings.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
     // Every role has a session token.
     env.insert(
         "AWS_SESSION_TOKEN".to_owned(),
@@ -85,18 +87,51 @@ async fn presign_stays_within_its_instruction_budgets() {
     if !is_installed() {
         return;
     }
-    let one = instructions(&[presign_request(1)]).await;
+    let one = instructions(&[], &[presign_request(1)]).await;
     within("instructions of a start and its first answer", one, COLD);
 
-    let few = instructions(&vec![presign_request(1); 100]).await;
-    let many = instructions(&vec![presign_request(1); 1100]).await;
+    let few = instructions(&[], &vec![presign_request(1); 100]).await;
+    let many = instructions(&[], &vec![presign_request(1); 1100]).await;
     within("instructions of an answer", (many - few) / 1000, WARM);
 
-    let batches = instructions(&vec![presign_request(100); 11]).await;
-    let batch = instructions(&[presign_request(100)]).await;
+    let batches = instructions(&[], &vec![presign_request(100); 11]).await;
+    let batch = instructions(&[], &[presign_request(100)]).await;
     within(
         "instructions of a URL in a batch of 100",
         (batches - batch) / 1000,
         OF_BATCH,
+    );
+}
+
+/// The additional instructions of an answer to a request with a rule and 100 bytes of metadata, in
+/// percent of those without.
+const DESCRIBED_PERCENT: u64 = 10;
+
+/// Both are checked, and signed as two more query parameters.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_and_metadata_cost_at_most_a_tenth_more() {
+    if !is_installed() {
+        return;
+    }
+    let rules = r#"{"avatar": {"contentTypes": ["image/*"], "maxBytes": 2000000}, "default": {}}"#;
+    let mut described = presign_request(1);
+    let body = described["body"].as_str().expect("a body");
+    let mut body: Value = serde_json::from_str(body).expect("JSON");
+    let metadata = json!({ "album": "Summer 2026 in the mountains", "place": "Val d'Isère, 1850 m above the sea" });
+    assert_eq!(metadata.to_string().len(), 90);
+    body["metadata"] = metadata;
+    body["rule"] = json!("avatar");
+    described["body"] = body.to_string().into();
+    let each = async |settings: &[(&str, &str)], request: Value| {
+        let few = instructions(settings, &vec![request.clone(); 100]).await;
+        let many = instructions(settings, &vec![request; 600]).await;
+        (many - few) / 500
+    };
+    let plain = each(&[], presign_request(1)).await;
+    let described = each(&[("UPLOAD_RULES", rules)], described).await;
+    within(
+        "instructions of an answer with a rule and metadata",
+        described,
+        plain + plain * DESCRIBED_PERCENT / 100,
     );
 }
