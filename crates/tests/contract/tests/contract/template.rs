@@ -1,8 +1,8 @@
 //! `template.yaml` against the code: routes, functions, variables and permissions.
 
 mod configuration;
-mod environment;
 mod deployment;
+mod environment;
 mod iam;
 mod page;
 mod public;

@@ -61,8 +61,11 @@ pub(crate) fn is_reproducible(variables: &BuildVariables) -> io::Result<()> {
         build.env_remove(name);
     }
     workspace::succeed(&mut build)?;
-    let built = Path::new("target/lambda").join(FUNCTION).join("bootstrap");
-    let (first, second) = (fs::read(root.join(&built))?, fs::read(copied.join(&built))?);
+    let binary = Path::new("target/lambda").join(FUNCTION).join("bootstrap");
+    let (first, second) = (
+        fs::read(root.join(&binary))?,
+        fs::read(copied.join(&binary))?,
+    );
     let same = first == second;
     fs::remove_dir_all(&folder)?;
     if same {
