@@ -77,8 +77,7 @@ export async function call<T>(
           const retryable = ++tokenFailures < TOKEN_ATTEMPTS;
           throw new SlipwayError("unauthenticated", `token() failed: ${cause}`, 0, { cause, retryable });
         }
-        const headers: Record<string, string> = { Authorization: `Bearer ${token}` };
-        if (body) headers["Content-Type"] = "application/json";
+        const headers = { Authorization: `Bearer ${token}`, ...(body && { "Content-Type": "application/json" }) };
         const init = { method, headers, body: body && JSON.stringify(body) };
         const { response, body: data } = await answered(connection, connection.url + path, init, signal);
         const { ok, status } = response;
@@ -114,7 +113,7 @@ async function answered(connection: Connection, url: string, init: RequestInit, 
     return { response, body };
   } catch (cause) {
     check(signal);
-    if (limit.signal.aborted) throw lost(cause, "The API did not answer within 40 s.");
+    if (limit.signal.aborted) throw lost(cause, "The API did not answer.");
     throw await unanswered(connection, url, "The API", cause);
   } finally {
     limit.clear();

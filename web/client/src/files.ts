@@ -98,9 +98,9 @@ export async function* listFolder(
 export async function get(
   connection: Connection,
   id: string,
-  { download, signal }: { download?: boolean; signal?: AbortSignal } = {},
+  { signal, ...parameters }: { download?: boolean; signal?: AbortSignal } = {},
 ): Promise<StoredFile> {
-  const path = `/files/${encodeURIComponent(id)}${query({ download })}`;
+  const path = `/files/${encodeURIComponent(id)}${query(parameters)}`;
   return (await call<Schemas["FileResponse"]>(connection, path, { signal })).data.file;
 }
 
@@ -148,17 +148,17 @@ export interface Changes {
 export async function rename(
   connection: Connection,
   id: string,
-  { fileName, metadata }: Changes,
-  options: Pick<Call, "signal"> = {},
+  changes: Changes,
+  options?: Pick<Call, "signal">,
 ): Promise<StoredFile> {
-  const body = { fileName: fileName && plainName(fileName), metadata };
+  const body = { ...changes, fileName: changes.fileName && plainName(changes.fileName) };
   const path = `/files/${encodeURIComponent(id)}`;
   return (await call<Schemas["FileResponse"]>(connection, path, { method: "PATCH", body, ...options })).data.file;
 }
 
 /** Deletes a file. Succeeds as well if it is deleted already. */
-export async function remove(connection: Connection, id: string, options: Pick<Call, "signal"> = {}): Promise<void> {
-  await erase(connection, `/files/${encodeURIComponent(id)}`, options.signal);
+export async function remove(connection: Connection, id: string, options?: Pick<Call, "signal">): Promise<void> {
+  await erase(connection, `/files/${encodeURIComponent(id)}`, options?.signal);
 }
 
 /** The most ids in one request. */

@@ -74,7 +74,7 @@ async function resumeOrBegin(job: PartsJob, store: ResumeStore | undefined, key:
 /** The caller's unfinished uploads, newest first. */
 export async function* unfinished(
   connection: Connection,
-  options: Pick<Call, "signal"> = {},
+  options?: Pick<Call, "signal">,
 ): AsyncGenerator<UnfinishedUpload, void> {
   const load = async (cursor?: string | null) =>
     (await call<Schemas["MultipartPage"]>(connection, `/multipart-uploads${query({ cursor })}`, options)).data;
@@ -91,8 +91,8 @@ export async function inspect(
 }
 
 /** Aborts an unfinished upload. S3 deletes its parts. */
-export async function discard(connection: Connection, id: string, options: Pick<Call, "signal"> = {}): Promise<void> {
-  await erase(connection, path(id), options.signal);
+export async function discard(connection: Connection, id: string, options?: Pick<Call, "signal">): Promise<void> {
+  await erase(connection, path(id), options?.signal);
 }
 
 const path = (id: string) => `/multipart-uploads/${encodeURIComponent(id)}`;
@@ -109,7 +109,7 @@ async function resume({ connection, file, intent, options }: PartsJob, id: strin
   const upload = await inspect(connection, id, options);
   // macOS decomposes names (NFD) in some places and composes them (NFC) in others.
   if (upload.size !== file.size || upload.fileName.normalize() !== intent.fileName.normalize()) {
-    throw new SlipwayError("file_changed", `This is not the unfinished “${upload.fileName}”.`);
+    throw new SlipwayError("file_changed", "This is another file.");
   }
   return planned(upload);
 }

@@ -64,7 +64,7 @@ async function checkFile(body: Source): Promise<void> {
 export async function bytesOf(file: Blob, length: number): Promise<ArrayBuffer> {
   const bytes = await file.arrayBuffer().catch(() => undefined);
   if (bytes?.byteLength === length) return bytes;
-  throw new SlipwayError("file_changed", "The file has changed on the disk. Choose it again.");
+  throw new SlipwayError("file_changed", "The file has changed. Choose it again.");
 }
 
 /** Whether scripts can read the file. React Native's cannot. */
@@ -81,7 +81,7 @@ const AGAIN = /BadDigest|Conflict|Incomplete|RequestTimeout|SlowDown|Mismatch/;
 function refusal(status: number, text: string): SlipwayError {
   const code = /<Code>([^<]*)<\/Code>/.exec(text)?.[1] ?? "";
   const retryable = status >= 500 || AGAIN.test(code);
-  const hint = code === "RequestTimeTooSkewed" ? " The clock of the server that signs differs from S3's." : "";
+  const hint = code === "RequestTimeTooSkewed" ? " The clock of the signing server is wrong." : "";
   const message = `S3 refused the upload (${status} ${code}).${hint}`;
   // The parts of an upload that was completed or aborted.
   return new SlipwayError(code === "NoSuchUpload" ? "not_found" : "upload_refused", message, status, { retryable });

@@ -192,7 +192,7 @@ test("an API that never answers ends in an error that says so", async () => {
   const usage = client.usage();
   const failed = expect(usage).rejects.toMatchObject({
     code: "network",
-    message: "The API did not answer within 40 s.",
+    message: "The API did not answer.",
   });
   await vi.advanceTimersByTimeAsync(120_000);
   await failed;
@@ -269,7 +269,7 @@ test("the reason for S3's refusal of a skewed clock is named", async () => {
     method === "PUT"
       ? Promise.resolve(new Response("<Error><Code>RequestTimeTooSkewed</Code></Error>", { status: 403 }))
       : undefined;
-  await expect(client.upload(hello())).rejects.toThrow("The clock of the server that signs differs from S3's.");
+  await expect(client.upload(hello())).rejects.toThrow("The clock of the signing server is wrong.");
 });
 
 test("options that cannot be used are named", async () => {

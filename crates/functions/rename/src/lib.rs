@@ -137,10 +137,18 @@ impl Rename {
 
     /// Records what S3 has, which is this rename unless another request was faster.
     async fn record(&self, key: &ObjectKey, changes: &Changes) -> Result<Reply, Error> {
-        match self.recorder().record(key).await? {
-            Outcome::Created(row) | Outcome::Existing(row)
-                if changes.are_in(&row.file_name, &row.metadata) =>
-            {
+        let has_changes = |row: &FileRow| changes.are_in(&row.file_name, &row.metadata);
+        let mut outcome = self.recorder().record(key).await?;
+        if let Outcome::Existing(row) = &outcome
+            && !has_changes(row)
+        {
+            // The clock of the server that copied may be behind that of the server that stored the
+            // file. Then the copy looks older than the row, and only a HEAD after the row was read
+            // shows that it is not.
+            outcome = self.recorder().refresh(key).await?;
+        }
+        match outcome {
+            Outcome::Created(row) | Outcome::Existing(row) if has_changes(&row) => {
                 let window = self.urls.window(OffsetDateTime::now_utc());
                 Reply::file(
                     200,
@@ -156,7 +164,7 @@ impl Rename {
     /// Records what S3 has in place of the object of the row, so that the client finds it when it
     /// reads the file again. Without events, nothing else records it.
     async fn refresh(&self, key: &ObjectKey) {
-        if let Err(error) = self.recorder().record(key).await {
+        if let Err(error) = self.recorder().refresh(key).await {
             tracing::warn!(
                 fileId = %key.id(),
                 code = error.code().as_str(),

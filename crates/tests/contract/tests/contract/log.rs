@@ -117,6 +117,28 @@ async fn a_request_is_one_line() {
     assert!(log.one().get("Recorded").is_none());
 
     let id = saved["file"]["id"].as_str().unwrap();
+    let body = json!({ "fileName": "Gehaltsliste.txt", "metadata": { "person": "Erika" } });
+    for (user, status, code, owner) in [
+        ("alice", 200, "ok", "2bd806c97f0e00af"),
+        ("bob", 404, "not_found", "81b637d8fcd2c6da"),
+    ] {
+        world.patch(user, id, body.clone()).await.expect(status);
+        let line = log.one();
+        has(
+            &line,
+            &json!({
+                "route": "PATCH /files/{id}", "status": status, "code": code, "level": "INFO",
+                "fileId": id, "owner": owner,
+            }),
+        );
+        assert!(line.get("Recorded").is_none(), "{line}");
+        let line = line.to_string();
+        assert!(
+            !line.contains("Gehalt") && !line.contains("Erika"),
+            "{line}"
+        );
+    }
+
     world.delete("bob", id).await.expect(404);
     let line = log.one();
     has(

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::record_upload::found;
-use crate::world::{Events, World, without_url};
+use crate::world::{Events, World, encoded, without_url};
 
 fn id(file: &Value) -> &str {
     file["id"].as_str().unwrap()
@@ -96,6 +96,17 @@ async fn one_way(world: &World, alice: &str, bob: &str) {
         let answer = world.save(alice, &json!({ "objectKey": made_up })).await;
         answer.refused(409, "upload_not_found");
     }
+    // Renaming.
+    for foreign in [&file, &unconfirmed, &begun] {
+        let body = json!({ "fileName": "stolen", "metadata": { "a": "b" } });
+        let answer = world.patch(alice, id(foreign), body).await;
+        answer.refused(404, "not_found");
+    }
+    assert_eq!(
+        world.described(key(&file)).await["name"],
+        encoded("a.txt"),
+        "{shown}"
+    );
     // Deleting.
     world
         .delete(alice, id(&file))

@@ -320,6 +320,7 @@ async fn of_two_renames_at_once_both_see_a_complete_one() {
     let world = World::new().await;
     let now = OffsetDateTime::now_utc().truncate_to_second();
     for second in [0, 1] {
+        world.server.stop_clock(now);
         let file = upload(&world).await;
         // Within the second of the upload, and in a later one.
         world.server.stop_clock(now + Duration::from_secs(second));
@@ -344,6 +345,28 @@ async fn of_two_renames_at_once_both_see_a_complete_one() {
     let answer = held.rename(&file, "c.txt", other).await;
     answer.refused(409, "file_changed");
     assert_eq!(name_in_s3(&world, &file).await, encoded("b.txt"));
+}
+
+/// The clocks of S3's servers differ: the copy seems older than the upload.
+#[tokio::test]
+async fn a_copy_that_seems_older_is_recorded() {
+    let world = World::new().await;
+    let now = OffsetDateTime::now_utc().truncate_to_second();
+    let presigned = world
+        .put_new("alice", "a.txt", "text/plain", b"hello")
+        .await;
+    world.save("alice", &presigned).await.expect(201);
+    for (earlier, name) in [(5, "b.txt"), (10, "c.txt")] {
+        world.server.stop_clock(now - Duration::from_secs(earlier));
+        let renamed = rename(&world, &presigned, name).await.expect(200);
+        assert_eq!(renamed["file"]["fileName"], json!(name));
+    }
+    // An older version was restored by hand. The first request records it.
+    world.server.stop_clock(now - Duration::from_secs(20));
+    world.put(&presigned, b"older").await;
+    let answer = rename(&world, &presigned, "d.txt").await;
+    answer.refused(409, "file_changed");
+    rename(&world, &presigned, "d.txt").await.expect(200);
 }
 
 #[tokio::test]

@@ -216,6 +216,21 @@ async fn urls(table: &mut Table, world: &World, app: &App, variables: &[(&str, &
 
 async fn the_rest(table: &mut Table, world: &World, app: &App) {
     table
+        .row("rename (`CopyObject` onto itself)", async {
+            let file = app.upload("rename", "a.txt", "text/plain", BYTES).await;
+            let id = file["id"].as_str().expect("an id");
+            let body = json!({ "fileName": NAME, "metadata": { "a": "ü" } });
+            let renamed = app.patch("rename", id, body.clone()).await.expect(200);
+            let (renamed, body) = (&renamed["file"], &body);
+            for field in ["fileName", "metadata"] {
+                assert_eq!(renamed[field], body[field]);
+            }
+            assert_eq!(renamed["contentType"], "text/plain");
+            let read = app.read(&renamed["url"]).await.bytes().await;
+            assert_eq!(read.expect("bytes"), BYTES);
+        })
+        .await;
+    table
         .row("delete of one file", async {
             let file = app.upload("delete", "a.txt", "text/plain", BYTES).await;
             app.delete("delete", file["id"].as_str().expect("an id"))

@@ -144,8 +144,10 @@ async fn no_body_exhausts_the_memory_of_a_function() {
                     panic!("{function} did not answer {shown}");
                 };
                 let (status, reply) = answer(&said);
+                // A body for presigning is a valid rename of a file that does not exist.
+                let is_rename = function == "rename" && status == 404;
                 assert!(
-                    matches!(status, 400 | 413),
+                    matches!(status, 400 | 413) || is_rename,
                     "{function} {shown}: {status} {reply}"
                 );
             }

@@ -1,7 +1,7 @@
 //! The cost of one request in Postgres at the current size of the table.
 
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use slipway_core::{FileId, FileName, Metadata, NamePosition, ObjectKey, StoredObject, UserId};
 use slipway_db::{Db, Filter, FolderPage, NamePage, ObjectAddress, Page, Recorded};
@@ -52,10 +52,11 @@ enum Operation {
     Usage,
     Record,
     Again,
+    Rename,
     Delete,
 }
 
-const OPERATIONS: [(Operation, &str); 13] = [
+const OPERATIONS: [(Operation, &str); 14] = [
     (Operation::First, "list: the first page of 50"),
     (Operation::Deep, "list: a page of 50 at nine tenths"),
     (Operation::Filtered, "list: 50 of one type in a thousand"),
@@ -74,6 +75,7 @@ const OPERATIONS: [(Operation, &str); 13] = [
     (Operation::Usage, "presign with a quota"),
     (Operation::Record, "record a file"),
     (Operation::Again, "record it again"),
+    (Operation::Rename, "record its new name"),
     (Operation::Delete, "delete it"),
 ];
 
@@ -257,6 +259,14 @@ async fn once(db: &Db, operation: Operation, subject: &Subject, rows: u64) -> io
         Operation::Find => done(db.find_file(user, *deep).await),
         Operation::Usage => done(db.usage(user).await),
         Operation::Record | Operation::Again => record(db, new).await.map(drop),
+        Operation::Rename => {
+            let renamed = StoredObject {
+                file_name: "Renamed 2026-08-14 (12).jpg".to_owned(),
+                last_modified: new.last_modified + Duration::from_secs(1),
+                ..new.clone()
+            };
+            record(db, &renamed).await.map(drop)
+        }
         Operation::Delete => done(db.delete_files(user, &[new.key.id()]).await),
     }
 }

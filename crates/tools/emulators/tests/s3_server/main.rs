@@ -7,6 +7,7 @@
 )]
 
 mod conditions;
+mod copies;
 mod cors;
 mod integrity;
 mod listing;

@@ -168,7 +168,7 @@ async fn uploads_in_parts_need_their_actions() {
 }
 
 /// S3 requires `s3:PutObjectTagging` for the tags of an upload, and `s3:PutObjectAcl` for its
-/// access control list. No function has them.
+/// access control list. No function that presigns has them.
 #[tokio::test]
 async fn tags_and_acl_of_an_upload_need_actions_of_their_own() {
     let stack = Stack::start().await;
