@@ -109,6 +109,11 @@ function keys(page: Page, event: KeyboardEvent): void {
     if (library.selected.size > 0) page.remove([...library.selected]);
     else if (isAtFile) page.remove([current]);
   }
+  if (event.key === "F2" && page.current && (event.target as Element).closest(".file")) {
+    const file = library.find(page.current);
+    if (file) page.panel = { kind: "rename", file };
+    page.draw();
+  }
   if (event.key === "Escape" && library.selected.size > 0) library.clearSelection();
   if (event.key.toLowerCase() === "a" && isCommand) {
     event.preventDefault();

@@ -12,7 +12,8 @@ import type { Rows } from "./virtual.ts";
 
 /** A dialogue over the page, apart from the preview. */
 export type Panel =
-  | { kind: "details" | "rename" | "share"; file: StoredFile; problem?: string; isBusy?: boolean }
+  | { kind: "details"; file: StoredFile }
+  | { kind: "rename"; file: StoredFile; problem?: string; isBusy?: boolean }
   | { kind: "sign-out" };
 
 /** The menu of an entry. */

@@ -150,7 +150,11 @@ export function signedIn(root: HTMLElement, config: Config, session: Session, ov
     discard(left) {
       undoable(`${quoted(left.upload.fileName)} discarded`, page.unfinished.discard(left));
     },
-    async rename() {},
+    async rename(file, fileName) {
+      const renamed = await client.rename(file.id, { fileName });
+      page.library.replace(renamed);
+      say(`Renamed to ${quoted(renamed.fileName)}`, { variant: "success" });
+    },
     async download(file) {
       await tell(async () => save((await client.get(file.id, { download: true })).url ?? ""));
     },

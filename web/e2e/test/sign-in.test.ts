@@ -86,9 +86,10 @@ test("in, an upload, a look at it, a reload, out, and nothing of it for the next
   await page.getByRole("button", { name: "Open paper.pdf" }).click();
   await expect.poll(() => page.frames().some((frame) => frame.url().startsWith(stack.s3))).toBe(true);
   await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "hidden" });
 
   // No token is stored where another site, or a later user of this browser, could read it.
-  expect(page.url()).toBe(hosted.url);
+  await expect.poll(() => page.url()).toBe(hosted.url);
   expect(await page.evaluate(() => JSON.stringify(localStorage))).not.toMatch(/access_token|id_token|eyJ/);
   await page.reload();
   await file(page, "notes.txt").waitFor();

@@ -14,11 +14,12 @@ export function menu(page: Page): TemplateResult | typeof nothing {
     ["photo", "Open", () => page.show(file)],
     ["arrowDownTray", "Download", () => void page.download(file)],
     ["link", "Copy link", () => void page.copyLink(file)],
+    ["pencil", "Rename", () => panel("rename")],
     ["informationCircle", "Details", () => panel("details")],
     ["checkCircle", "Select", () => page.library.toggle(file.id, true)],
     ["trash", "Delete", () => remove()],
   ];
-  const panel = (kind: "details" | "rename" | "share") => {
+  const panel = (kind: "details" | "rename") => {
     page.panel = { kind, file };
   };
   const remove = () => {

@@ -2,8 +2,8 @@
 import type { StoredFile } from "@slipway/client";
 import { html, nothing, type TemplateResult } from "lit";
 import * as format from "../format.ts";
-import { shown } from "../names.ts";
-import type { Page } from "../page.ts";
+import { folderOf, shown } from "../names.ts";
+import type { Page, Panel } from "../page.ts";
 
 export function panels(page: Page): TemplateResult {
   const { panel } = page;
@@ -18,6 +18,7 @@ export function panels(page: Page): TemplateResult {
         ? html`<wa-drawer class="details" label="Details" open light-dismiss @wa-after-hide=${close}>${details(panel.file)}</wa-drawer>`
         : nothing
     }
+    ${panel?.kind === "rename" ? rename(page, panel, close) : nothing}
     ${panel?.kind === "sign-out" ? leave(page, close) : nothing}
   `;
 }
@@ -43,6 +44,60 @@ function details(file: StoredFile): TemplateResult {
         ? html`<dl>${entries.map(([key, value]) => row(key, shown(value)))}</dl>`
         : html`<p class="hint">The application that uploaded it has added none.</p>`
     }
+  `;
+}
+
+/** The most bytes of a name. */
+const NAME_BYTES = 768;
+
+/** Why a name cannot be stored; empty if it can. */
+export function faultOf(name: string): string {
+  if (!name.trim() || name.endsWith("/")) return "A file needs a name.";
+  const bytes = new TextEncoder().encode(name).length;
+  return bytes > NAME_BYTES ? `This name is too long: ${bytes} of at most ${NAME_BYTES} bytes.` : "";
+}
+
+function rename(page: Page, panel: Extract<Panel, { kind: "rename" }>, close: (event: Event) => void): TemplateResult {
+  const { file, problem, isBusy } = panel;
+  const submit = async (event: SubmitEvent) => {
+    event.preventDefault();
+    const name = String(new FormData(event.currentTarget as HTMLFormElement).get("name") ?? "");
+    const draw = (change: Partial<typeof panel>) => {
+      page.panel = { ...panel, ...change };
+      page.draw();
+    };
+    const fault = faultOf(name);
+    if (fault) return draw({ problem: fault });
+    draw({ isBusy: true, problem: undefined });
+    try {
+      if (name !== file.fileName) await page.rename(file, name);
+      page.panel = undefined;
+      page.draw();
+    } catch (error) {
+      draw({ isBusy: false, problem: (error as Error).message });
+    }
+  };
+  /** The name is selected, without its folders and its extension. */
+  const select = (event: Event) => {
+    const { fileName } = file;
+    const dot = fileName.lastIndexOf(".");
+    const start = folderOf(fileName).length;
+    (event.currentTarget as HTMLInputElement).setSelectionRange(start, dot > start ? dot : fileName.length);
+  };
+  return html`
+    <wa-dialog label="Rename" open @wa-after-hide=${close}>
+      <form id="rename" class="fields" @submit=${submit}>
+        <label for="new-name">Name</label>
+        <input id="new-name" name="name" .defaultValue=${file.fileName} autocomplete="off" spellcheck="false"
+          aria-describedby="new-name-hint" autofocus @focus=${select} />
+        <p class="hint" id="new-name-hint">A <code>/</code> puts it into a folder: <code>Holiday/plan.txt</code></p>
+        ${problem ? html`<p class="problem" role="alert">${problem}</p>` : nothing}
+      </form>
+      <div slot="footer" class="actions">
+        <wa-button appearance="outlined" data-dialog="close">Cancel</wa-button>
+        <wa-button variant="brand" type="submit" form="rename" ?loading=${isBusy === true}>Rename</wa-button>
+      </div>
+    </wa-dialog>
   `;
 }
 
