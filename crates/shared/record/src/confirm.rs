@@ -252,9 +252,9 @@ impl Recorder<'_> {
         decided: &mut Vec<Decided>,
     ) -> Result<Vec<Found>, Error> {
         let ids: Vec<FileId> = found.iter().map(|found| found.object.key.id()).collect();
-        let (used, mut states) = self.db.usage_and_states(user, &ids).await?;
+        let (stored, mut states) = self.db.usage_and_states(user, &ids).await?;
         let quota = self.settings.quota_bytes.map_or(i128::MAX, i128::from);
-        let mut total = i128::from(used);
+        let mut total = i128::from(stored);
         let mut readable = Vec::with_capacity(found.len());
         for mut one in found {
             let state = match states.remove(&one.object.key.id()).transpose() {

@@ -233,15 +233,15 @@ impl Db {
         user: &UserId,
         ids: &[FileId],
     ) -> Result<(u64, FileStates), Error> {
-        let (mut used, mut states) = (0, HashMap::new());
+        let (mut stored, mut states) = (0, HashMap::new());
         for row in &self.rows_of(USAGE_AND_STATES, user, ids).await? {
             let bytes: i64 = value(row, "used_bytes", STATES_STEP)?;
-            used = u64::try_from(bytes).unwrap_or_default();
+            stored = u64::try_from(bytes).unwrap_or_default();
             if value::<Option<Uuid>>(row, "id", STATES_STEP)?.is_some() {
                 states.insert(file_id(row, STATES_STEP)?, state(row));
             }
         }
-        Ok((used, states))
+        Ok((stored, states))
     }
 
     async fn rows_of(
