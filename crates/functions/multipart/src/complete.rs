@@ -58,6 +58,7 @@ impl Multipart {
         let lengths = there.iter().map(|part| (part.number, part.size));
         upload.parts.check(lengths)?;
         there.retain(|part| part.number <= upload.parts.count());
+        self.stores.db.claim_completion(user, id, checksum).await?;
         let conditions = Conditions {
             write_once: self.is_write_once(&upload),
             checksum,
@@ -94,7 +95,7 @@ impl Multipart {
                 "The file was uploaded before, with other bytes. It stays as it is; abort this upload.",
             ));
         }
-        let reply = match self.compared(outcome, checksum).await? {
+        let reply = match self.compared(upload, outcome, checksum).await? {
             Outcome::Created(row) => {
                 let counts = Counts {
                     recorded: 1,
@@ -131,21 +132,34 @@ impl Multipart {
     /// Refuses a file whose bytes do not have `checksum`, for S3 servers that ignore the checksum
     /// at completion. The event may have recorded the file already. Without a CRC-64/NVME from the
     /// server there is nothing to compare.
+    ///
+    /// Only the first completion refuses the file, or its retry, which names the same checksum. For
+    /// a later one with another checksum the file stays: the first one, or a later one with the
+    /// right checksum, may have returned it to a client. If there was no completion before, the
+    /// client's call is the first one.
     async fn compared(
         &self,
+        upload: &UploadRow,
         outcome: Outcome,
         checksum: Option<Crc64Nvme>,
     ) -> Result<Outcome, Error> {
-        if let Outcome::Created(row) | Outcome::Existing(row) = &outcome
-            && differs(row, checksum)
-            && self
-                .recorder()
-                .refuse(row, Tombstone::ChecksumMismatch)
-                .await?
-        {
-            return Ok(Outcome::Refused(Refusal::ChecksumMismatch));
+        let (Outcome::Created(row) | Outcome::Existing(row)) = &outcome else {
+            return Ok(outcome);
+        };
+        if !differs(row, checksum) {
+            return Ok(outcome);
         }
-        Ok(outcome)
+        let (db, user) = (&self.stores.db, upload.object_key.owner());
+        if !db.claim_completion(user, upload.id, checksum).await? {
+            return Err(completed_otherwise());
+        }
+        let why = Tombstone::ChecksumMismatch;
+        let is_refused = self.recorder().refuse(row, why).await?;
+        Ok(if is_refused {
+            Outcome::Refused(Refusal::ChecksumMismatch)
+        } else {
+            outcome
+        })
     }
 
     /// Handles a missing object: it does not exist yet, or not any more.
@@ -178,7 +192,7 @@ impl Multipart {
         checksum: Option<Crc64Nvme>,
     ) -> Result<Reply, Error> {
         match self.stores.db.file_state(user, id).await? {
-            FileState::Live(row) if differs(&row, checksum) => Err(mismatch()),
+            FileState::Live(row) if differs(&row, checksum) => Err(completed_otherwise()),
             FileState::Live(row) => {
                 self.forget(user, id).await;
                 self.completed(200, &row)
@@ -232,6 +246,13 @@ fn mismatch() -> Error {
     Error::new(
         Code::ChecksumMismatch,
         "The parts do not have checksumCrc64nvme together. Send again the parts that differ, and complete the upload again.",
+    )
+}
+
+fn completed_otherwise() -> Error {
+    Error::new(
+        Code::ChecksumMismatch,
+        "The upload was completed before, and the file does not have checksumCrc64nvme. It stays as it is.",
     )
 }
 

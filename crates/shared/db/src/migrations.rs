@@ -55,6 +55,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(12, "0012_open_uploads"),
     migration!(13, "0013_names"),
     migration!(14, "0014_webhook_events"),
+    migration!(15, "0015_completions"),
 ];
 
 impl Migration {

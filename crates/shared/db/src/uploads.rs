@@ -1,7 +1,7 @@
 //! The table `multipart_uploads`: one row for each multipart upload that is not recorded yet.
 
 use slipway_core::limits::{MAX_OPEN_UPLOADS, too_many_uploads};
-use slipway_core::{Error, FileId, ObjectKey, Parts, RuleName, UserId};
+use slipway_core::{Crc64Nvme, Error, FileId, ObjectKey, Parts, RuleName, UserId};
 use time::OffsetDateTime;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -105,6 +105,11 @@ const ABORT: &str = "\
 UPDATE multipart_uploads SET aborted_at = coalesce(aborted_at, now())
 WHERE user_id = $1 AND id = $2 RETURNING *, false AS open";
 
+/// The first completion keeps its claim. A retry of it finds the same checksum.
+const CLAIM: &str = "\
+UPDATE multipart_uploads SET completed_with = coalesce(completed_with, $3)
+WHERE user_id = $1 AND id = $2 RETURNING completed_with = $3 AS is_first";
+
 const FORGET: &str = "DELETE FROM multipart_uploads WHERE user_id = $1 AND id = $2";
 
 const STEP: &str = "looking up an upload";
@@ -195,6 +200,29 @@ impl Db {
             .query_upload(ABORT, user, id, "giving up an upload")
             .await?;
         rows.first().map(upload_row).transpose()
+    }
+
+    /// Notes that upload `id` of `user` is completed with `checksum`. Returns whether its first
+    /// completion had the same one. `false` if there is no such upload any more.
+    pub async fn claim_completion(
+        &self,
+        user: &UserId,
+        id: FileId,
+        checksum: Option<Crc64Nvme>,
+    ) -> Result<bool, Error> {
+        const STEP: &str = "claiming a completion";
+        let checksum = checksum.map_or_else(Vec::new, |crc| crc.0.to_vec());
+        let statement = Statement {
+            sql: CLAIM,
+            params: &[(&id.uuid(), Type::UUID), (&checksum, Type::BYTEA)],
+            lock: None,
+        };
+        let rows = self
+            .run(user, &statement)
+            .await
+            .map_err(|failure| failure.into_error(STEP))?;
+        rows.first()
+            .map_or(Ok(false), |row| value(row, "is_first", STEP))
     }
 
     /// Drops the row of upload `id` of `user`: the file is recorded, or never will be.

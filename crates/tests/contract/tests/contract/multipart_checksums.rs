@@ -140,6 +140,30 @@ async fn what_s3_did_not_compare_is_compared_with_head() {
     complete(&world, &begun, right).await.expect(201);
 }
 
+/// The row of a completed upload may remain, because dropping it is not retried.
+#[tokio::test]
+async fn a_later_completion_with_another_checksum_leaves_the_file() {
+    let world = World::new().await;
+    let keep = "CREATE RULE kept AS ON DELETE TO multipart_uploads DO INSTEAD NOTHING";
+    world.sql().await.batch_execute(keep).await.unwrap();
+    let (right, wrong) = (json!(crc64nvme(b"hello")), json!(crc64nvme(b"hallo")));
+    for (files, first) in [(1, right.clone()), (2, Value::Null)] {
+        let begun = world.uploaded("alice", b"hello").await;
+        let done = complete(&world, &begun, first).await.expect(201);
+        assert_eq!(world.upload_rows().await.len(), files);
+        let error = complete(&world, &begun, wrong.clone())
+            .await
+            .refused(409, "checksum_mismatch");
+        assert!(error.contains("stays"), "{error}");
+        let key = begun["objectKey"].as_str().unwrap();
+        assert_eq!(world.object(key).await.as_deref(), Some(&b"hello"[..]));
+        let again = complete(&world, &begun, right.clone()).await.expect(200);
+        assert_eq!(again["file"], done["file"]);
+        let files = files as u64;
+        assert_eq!(world.usage("alice").await, (files, files * 5));
+    }
+}
+
 /// With write-once uploads, an object that is under the key already is not made of these parts.
 #[tokio::test]
 async fn an_object_of_other_bytes_under_a_write_once_key_stays() {
