@@ -19,6 +19,8 @@ export interface Stack {
   s3: string;
   /** The web page; empty if it was not built. */
   page: string;
+  /** An origin that may call the API and S3, on which nothing listens. */
+  origin: string;
   /** The program that creates tokens, with its arguments except the user. */
   tokens: string[];
 }
@@ -42,8 +44,10 @@ export async function startStack(
   const tools = join(ROOT, ".slipway/tools");
   await mkdir(tools, { recursive: true });
   await symlink(tools, join(state, "tools"));
-  const [port, pagePort] = [await freePort(), await freePort()];
-  const args = ["--port", String(port), "--page-port", String(pagePort), "--state", state, ...options];
+  const [port, pagePort, otherPort] = [await freePort(), await freePort(), await freePort()];
+  const origin = `http://localhost:${otherPort}`;
+  const ports = ["--port", String(port), "--page-port", String(pagePort), "--origin", origin];
+  const args = [...ports, "--state", state, ...options];
   const child = spawn(program, args, {
     cwd: ROOT,
     env: { ...process.env, ...env },
@@ -56,7 +60,8 @@ export async function startStack(
   try {
     const found = await banner(child);
     const api = `http://localhost:${port}`;
-    return { stack: { api, s3: found.S3 ?? "", page: found.Page ?? "", tokens: [program, "--state", state] }, stop };
+    const tokens = [program, "--state", state];
+    return { stack: { api, s3: found.S3 ?? "", page: found.Page ?? "", origin, tokens }, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -98,7 +103,8 @@ async function end(child: ChildProcess): Promise<void> {
   await ended;
 }
 
-function freePort(): Promise<number> {
+/** A port that nothing listens on. */
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer().on("error", reject);
     server.listen(0, "127.0.0.1", () => {
