@@ -8,8 +8,8 @@ import type { Source } from "./upload.js";
 const STALLED_MS = 60_000;
 
 /**
- * While nothing moves, the file is checked this often: Firefox waits without an error for a file that has changed. To
- * check every file before it is sent would keep a connection waiting for the disk.
+ * Until the last byte is sent, the file is checked this often: Firefox waits without an error for a file that has
+ * changed. WebKitGTK does as well, for a file that became shorter, and reading it tells nothing.
  */
 const CHECK_MS = 5_000;
 
@@ -114,10 +114,11 @@ const byXhr: Send = (_, url, headers, body, onSent, signal) =>
       reason = why;
       xhr.abort();
     };
+    const look = () => checkFile(body).catch(stop);
     const watch = setInterval(() => {
       const still = Date.now() - moved;
-      if (still >= allowed) stop(lost(undefined, `Nothing moved for ${Math.round(still / 1000)} s.`));
-      else if (still >= CHECK_MS && allowed === STALLED_MS) checkFile(body).catch(stop);
+      if (still >= allowed) stop(lost(undefined, `Nothing moved for ${(still / 1000) | 0} s.`));
+      else if (allowed === STALLED_MS) look();
     }, CHECK_MS);
     const abort = () => stop(reasonOf(signal));
     xhr.open("PUT", url);
@@ -140,4 +141,6 @@ const byXhr: Send = (_, url, headers, body, onSent, signal) =>
     signal?.addEventListener("abort", abort);
     // React Native sends `{ uri }` from the disk.
     xhr.send(body as Blob);
+    // Next to sending, so that the connection does not wait for the disk.
+    look();
   });

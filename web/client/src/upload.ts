@@ -113,7 +113,7 @@ export async function uploadBy(
 ): Promise<StoredFile> {
   const own = file as Partial<File & FileOnDisk>;
   if (typeof own?.size !== "number" || !(own.slice || own.uri)) {
-    throw new SlipwayError("invalid_request", "Pass a File or a Blob: in Node.js, fs.openAsBlob(path).");
+    throw new SlipwayError("invalid_request", "Pass a Blob: in Node.js, fs.openAsBlob(path).");
   }
   const { rule, metadata, uploadId } = options;
   const intent: Intent = {

@@ -61,7 +61,7 @@ async function onDisk(name: string, content: number | string): Promise<string> {
   return path;
 }
 
-describe.each(ENGINES)("%s", (_, program, start) => {
+describe.each(ENGINES)("%s", (name, program, start) => {
   test.runIf(EVERYTHING)("is installed", () => expect(program).not.toBe(""));
 
   let engine: Engine;
@@ -87,6 +87,7 @@ describe.each(ENGINES)("%s", (_, program, start) => {
     const texts = [await onDisk("a.txt", "alpha"), await onDisk("b.txt", "beta"), await onDisk("c ü.txt", "gamma")];
     await visit(...texts, await onDisk("large.bin", 11 * MIB));
     const found = await engine.run(`
+      for await (const { id } of slipway.list()) await slipway.remove(id);
       const [first, , , large] = chosen.files;
       const progress = [];
       const stored = await slipway.upload(first, { onProgress: ({ sent, total }) => progress.push(sent, total) });
@@ -159,7 +160,9 @@ describe.each(ENGINES)("%s", (_, program, start) => {
     expect(network.taken.length - before).toBe(5);
   });
 
-  test.runIf(program && EVERYTHING).each(["shrinks", "grows", "vanishes"])("a file that %s is named", async (how) => {
+  // WebKitGTK reads as many bytes as a file had, and then waits for them while it sends: nothing tells that it shrank.
+  const changes = name === "Firefox" ? ["shrinks", "grows", "vanishes"] : ["grows", "vanishes"];
+  test.runIf(program && EVERYTHING).each(changes)("a file that %s is named", async (how) => {
     for (const [checksum, size] of [
       [true, 100_000],
       [false, 100_000],
@@ -174,9 +177,9 @@ describe.each(ENGINES)("%s", (_, program, start) => {
         await file.close();
       }
       if (how === "vanishes") await unlink(path);
-      expect(await engine.run(`return code(slipway.upload(chosen.files[0], { checksum: ${checksum} }))`)).toBe(
-        "file_changed",
-      );
+      const code = await engine.run(`return code(slipway.upload(chosen.files[0], { checksum: ${checksum} }))`);
+      // Firefox and WebKit may send a file that has grown as far as it went when it was chosen.
+      expect(how === "grows" ? ["file_changed", "none"] : ["file_changed"]).toContain(code);
     }
   });
 
