@@ -285,7 +285,30 @@ export interface paths {
         trace?: never;
     };
 }
-export type webhooks = Record<string, never>;
+export interface webhooks {
+    fileChanged: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A file was recorded, refused, scanned or deleted
+         * @description Sent to your application, if the deployment has an address of it. Signed as the Standard
+         *     Webhooks specification says. At least once, in no order. An event that is not answered by 2xx
+         *     or 410 within 10 s is sent again for 24 hours.
+         */
+        post: operations["fileChanged"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
 export interface components {
     schemas: {
         /**
@@ -447,6 +470,49 @@ export interface components {
             code: "invalid_key" | "forbidden" | "upload_not_found" | "file_deleted" | "file_too_large" | "quota_exceeded" | "type_not_allowed" | "checksum_mismatch" | "internal" | "unavailable" | "timeout";
             /** @description What went wrong and what to do about it, for people. */
             error: string;
+        };
+        /** @description A change of a file. */
+        WebhookEvent: {
+            /** @enum {string} */
+            type: "file.recorded" | "file.refused" | "file.scanned" | "file.deleted";
+            /**
+             * Format: date-time
+             * @description The time of the change, RFC 3339 in UTC, with up to six digits of a second.
+             */
+            timestamp: string;
+            data: {
+                /** @description The owner of the file. */
+                userId: string;
+                file: components["schemas"]["WebhookFile"];
+                /**
+                 * @description Why the file was refused. Only with `file.refused`.
+                 * @enum {string}
+                 */
+                reason?: "file_too_large" | "quota_exceeded" | "type_not_allowed" | "checksum_mismatch";
+                /**
+                 * @description The result of the scan. Only with `file.scanned`.
+                 * @enum {string}
+                 */
+                scanStatus?: "no_threats" | "threats" | "unsupported" | "failed";
+            };
+        };
+        /**
+         * @description The file as the change left it, and as `File` without its URLs. A refused file is as S3 had it,
+         *     a deleted one as it was.
+         */
+        WebhookFile: {
+            id: components["schemas"]["FileId"];
+            objectKey: components["schemas"]["ObjectKey"];
+            fileName: components["schemas"]["FileName"];
+            contentType: string;
+            /** Format: int64 */
+            size: number;
+            etag: string;
+            checksumSha256: components["schemas"]["Sha256"] | null;
+            checksumCrc64nvme: components["schemas"]["Crc64Nvme"] | null;
+            rule: components["schemas"]["RuleName"] | null;
+            metadata: components["schemas"]["Metadata"];
+            uploadedAt: components["schemas"]["Timestamp"];
         };
         /** @description A file as S3 has it. */
         File: {
@@ -2042,6 +2108,49 @@ export interface operations {
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];
             504: components["responses"]["Timeout"];
+        };
+    };
+    fileChanged: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The id of the event, the same in each attempt. */
+                "webhook-id": string;
+                /** @description The time of the attempt in Unix seconds. */
+                "webhook-timestamp": string;
+                /** @description One signature for each secret of the deployment, separated by spaces. */
+                "webhook-signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookEvent"];
+            };
+        };
+        responses: {
+            /** @description The application does not want the event. It is not sent again. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The application has the event. */
+            "2XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The event is sent again. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
         };
     };
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
+use slipway_core::Error;
 use slipway_core::env::{ConfigError, Environment};
 use slipway_db::webhooks::{Attempted, ClaimedEvent};
 use slipway_https::Client;
@@ -30,24 +31,34 @@ pub(crate) struct Endpoint {
     /// It may contain a secret, and so must not reach a log.
     address: Uri,
     secrets: Secrets,
-    client: Client<Full<Bytes>>,
 }
+
+/// Connections to the application, for one invocation. Between two invocations Lambda freezes the
+/// process, and the application closes its end meanwhile. A delivery on such a connection would
+/// fail, and be repeated only after seconds.
+#[derive(Debug)]
+pub(crate) struct Connections(Client<Full<Bytes>>);
 
 impl Endpoint {
     /// Reads `WEBHOOK_URL` and `WEBHOOK_SECRET`.
     pub(crate) fn from_env(env: &Environment) -> Result<Self, ConfigError> {
-        let tls = |_| ConfigError::new(VARIABLE, "cannot be called: TLS does not start");
         Ok(Self {
             address: address(&env.required(VARIABLE)?)?,
             secrets: Secrets::from_env(env)?,
-            client: slipway_https::client(LIMIT).map_err(tls)?,
         })
+    }
+
+    /// Opens no connection yet.
+    pub(crate) fn connections() -> Result<Connections, Error> {
+        let client = slipway_https::client(LIMIT);
+        let client = client.map_err(|error| Error::internal("start TLS", error))?;
+        Ok(Connections(client))
     }
 
     /// Sends `event`. A redirect is an answer like any other: the secret's owner is the address that
     /// was configured, and no other.
-    pub(crate) async fn deliver(&self, event: &ClaimedEvent) -> Attempted {
-        let problem = match self.send(event).await {
+    pub(crate) async fn deliver(&self, by: &Connections, event: &ClaimedEvent) -> Attempted {
+        let problem = match self.send(by, event).await {
             Ok(status) if status.is_success() => return Attempted::Delivered,
             Ok(StatusCode::GONE) => return Attempted::Stopped,
             Ok(status) => format!("status {}", status.as_u16()),
@@ -56,7 +67,11 @@ impl Endpoint {
         Attempted::Failed(problem, backoff::delay(event.id, event.attempt))
     }
 
-    async fn send(&self, event: &ClaimedEvent) -> Result<StatusCode, &'static str> {
+    async fn send(
+        &self,
+        by: &Connections,
+        event: &ClaimedEvent,
+    ) -> Result<StatusCode, &'static str> {
         let deadline = Instant::now() + LIMIT;
         let id = event.id.to_string();
         let body = body(event).map_err(|_| "the event cannot be written")?;
@@ -74,7 +89,7 @@ impl Endpoint {
             )
             .body(Full::new(Bytes::from(body)))
             .map_err(|_| "the request cannot be written")?;
-        let answer = timeout_at(deadline, self.client.request(request)).await;
+        let answer = timeout_at(deadline, by.0.request(request)).await;
         let answer = answer
             .map_err(|_| "no answer within 10 s")?
             .map_err(|error| {

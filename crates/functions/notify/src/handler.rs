@@ -13,6 +13,7 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
+use crate::endpoint::Endpoint;
 use crate::message::{Content, Follow, Message, parse};
 use crate::{Notify, backoff, endpoint};
 
@@ -141,13 +142,14 @@ impl Notify {
 
     /// Delivers until nothing is due, or until another attempt would not end in time.
     async fn deliver_due(&self, deadline: Instant, report: &mut Report) -> Result<(), Error> {
+        let connections = Endpoint::connections()?;
         while Instant::now() + endpoint::LIMIT <= deadline {
             let events = self.db.claim_events(AT_ONCE.into(), LEASE).await?;
             if events.is_empty() {
                 break;
             }
             let attempts: Vec<(&ClaimedEvent, Attempted)> = stream::iter(&events)
-                .map(async |event| (event, self.endpoint.deliver(event).await))
+                .map(async |event| (event, self.endpoint.deliver(&connections, event).await))
                 .buffer_unordered(AT_ONCE.into())
                 .collect()
                 .await;

@@ -79,7 +79,7 @@ impl Follow {
         checks: u32,
         now: OffsetDateTime,
     ) -> Option<Self> {
-        let delay = Duration::from_secs(1 << checks.clamp(1, 10) >> 1).min(Duration::from_mins(15));
+        let delay = Duration::from_secs(1 << checks.clamp(1, 11) >> 1).min(Duration::from_mins(15));
         (checks <= MOST_CHECKS).then(|| Self {
             source: OURS.to_owned(),
             not_before: millis(now + delay),

@@ -17,6 +17,7 @@ mod rules;
 pub(crate) mod s3;
 mod target;
 mod trip;
+mod webhook;
 
 use std::io;
 
@@ -61,6 +62,7 @@ impl Doctor {
     /// Runs every check. If one fails, the checks that need it are reported as skipped.
     async fn examine(&mut self) {
         self.database().await;
+        self.webhook().await;
         if !self.api().await {
             let why = "the API does not respond as Slipway does";
             self.skip(

@@ -27,6 +27,8 @@ use tokio::time::sleep;
 pub enum WebhookAnswer {
     /// This status.
     Status(u16),
+    /// 200, also to what is not signed.
+    Trusting,
     /// A redirect to this address.
     Redirect(String),
     /// Nothing, while the connection stays open.
@@ -123,6 +125,7 @@ impl Shared {
         let body = body.collect().await.map(|body| body.to_bytes());
         let body = body.unwrap_or_default();
         let verified = self.key.verify(&body, &parts.headers);
+        let is_signed = verified.is_ok();
         let header = |name: &str| {
             let value = parts
                 .headers
@@ -149,6 +152,9 @@ impl Shared {
             *response.status_mut() = StatusCode::from_u16(code).unwrap_or_default();
         };
         match answer {
+            // Before anything else, as an application must.
+            WebhookAnswer::Status(200) if !is_signed => status(401),
+            WebhookAnswer::Trusting => status(200),
             WebhookAnswer::Status(code) => status(code),
             WebhookAnswer::Late(code, time) => {
                 status(code);

@@ -7,6 +7,7 @@ mod crash;
 mod credentials;
 mod deletes;
 mod erase;
+mod events;
 mod failover;
 mod faults;
 mod force;

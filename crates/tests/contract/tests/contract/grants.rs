@@ -197,7 +197,7 @@ more permissions: the functions name no version, and the lifecycle expires old o
 may read and write tags, because S3 requires that to copy an object together with its tags.
 
 The local S3 server cannot check the grants of other services (`kms:GenerateDataKey` and
-`kms:Decrypt` with a KMS key, each function's own log, the queue of `record-upload`, the network, the
+`kms:Decrypt` with a KMS key, each function's own log, the queues of `record-upload` and `notify`, the network, the
 secret and tracing), so the tests of the template compare those with a list.
 
 | function | action | on | used by |

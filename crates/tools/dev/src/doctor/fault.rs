@@ -159,6 +159,17 @@ faults! {
     EVENTS_MISSING "events_missing"
         "Follow the event: the bucket's notification, the EventBridge rule, the queue and its policy, the dead-letter \
          queue, the log of `record-upload`. Until then `save-metadata` alone, or a run of `maintain`, records files."
+    WEBHOOK_UNREACHABLE "webhook_unreachable"
+        "See that the application runs at WEBHOOK_URL and is reachable from the internet: a deployment cannot reach this \
+         machine."
+    WEBHOOK_UNVERIFIED "webhook_unverified"
+        "Verify webhook-signature before anything else, as docs/recipes.md does: anyone can send this application events."
+    WEBHOOK_REDIRECTS "webhook_redirects"
+        "Set WEBHOOK_URL to the address that it redirects to: redirects are not followed. Often https or the last slash \
+         is missing."
+    WEBHOOK_FAILS "webhook_fails"
+        "Give the application a route for POST at WEBHOOK_URL that answers 2xx to events with a right signature, and 4xx \
+         to others."
     LEFT_BEHIND "left_behind"
         "Delete it by the API when that works again: `maintain` records it under the token's user meanwhile."
     ELSEWHERE "elsewhere"

@@ -32,6 +32,9 @@ pub(crate) struct DoctorOptions {
     /// of describe-stacks]
     #[arg(long = "origin", value_name = "URL")]
     origins: Vec<String>,
+    /// The address of the application that receives webhooks [default: `WEBHOOK_URL`]
+    #[arg(long, value_name = "URL")]
+    webhook: Option<String>,
     /// Do not check that S3's events arrive
     #[arg(long)]
     no_events: bool,
@@ -69,6 +72,8 @@ pub(crate) struct Target {
     pub(crate) events: Result<Duration, &'static str>,
     /// The connection string of the database, if it is known.
     pub(crate) database_url: Option<String>,
+    /// The application that receives webhooks, if it is known.
+    pub(crate) webhook_url: Option<String>,
     /// The program that checks the database, if it is built.
     pub(crate) migrate: Option<PathBuf>,
 }
@@ -116,6 +121,11 @@ impl Target {
             owner_claim: owner_claim.to_owned(),
             origins,
             bucket: owned("BucketName"),
+            webhook_url: options
+                .webhook
+                .clone()
+                .or_else(|| set("WEBHOOK_URL"))
+                .or_else(|| owned("WebhookUrl")),
             public: outputs.get("PublicBaseUrl").is_some(),
             kind: rules::kind(&rules, &outputs.list("AllowedContentTypes")),
             rules,

@@ -160,6 +160,7 @@ impl Services {
             "UploadRules": user_set("UPLOAD_RULES"),
             "PublicBaseUrl": user_set("PUBLIC_BASE_URL"),
             "DatabaseUrl": self.database_url,
+            "WebhookUrl": self.env.value("WEBHOOK_URL"),
             "Migrate": migrate,
         })
     }

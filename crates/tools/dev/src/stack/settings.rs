@@ -51,6 +51,13 @@ impl EnvChanges {
         last
     }
 
+    /// The value that was set here.
+    pub(super) fn value(&self, name: &str) -> Option<String> {
+        let changes = self.changes().into_iter();
+        let found = changes.filter(|(known, _)| *known == name);
+        found.map(|(_, value)| value).last()
+    }
+
     /// Removes a variable.
     pub(super) fn remove(&mut self, name: &'static str) {
         self.changes.push((name, None));
