@@ -552,7 +552,8 @@ export interface components {
             urlExpiresAt: components["schemas"]["Timestamp"] | null;
             /**
              * Format: uri
-             * @description The URL of a small picture of the file. Null if there is none.
+             * @description The URL of a small picture of the file, which expires with `url`. Null if there is none of the
+             *     current bytes, and while `url` is null.
              */
             previewUrl: string | null;
             /**

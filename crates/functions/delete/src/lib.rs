@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use slipway_api::{Counts, Entries, Function, Reply, Request, Spent};
 use slipway_core::env::{ConfigError, Environment};
 use slipway_core::limits::{MAX_BATCH_DELETE, MAX_ID_CHARS};
-use slipway_core::{Error, FileId, ObjectKey};
+use slipway_core::{Error, FileId};
+use slipway_db::Hidden;
 use slipway_record::Stores;
 
 /// The context of the function: the bucket and Postgres.
@@ -50,8 +51,10 @@ impl Delete {
     async fn one(&self, request: &Request, id: &str) -> Result<Reply, Error> {
         let id = FileId::parse(id).ok_or_else(Error::not_found)?;
         let hidden = self.stores.db.delete_files(request.user(), &[id]).await?;
-        let (_, key) = hidden.first().ok_or_else(Error::not_found)?;
-        if let Err(error) = self.stores.bucket.delete(key).await {
+        let file = hidden.first().ok_or_else(Error::not_found)?;
+        if file.has_preview {
+            self.remove(&hidden).await;
+        } else if let Err(error) = self.stores.bucket.delete(&file.key).await {
             // The row is a tombstone, so the file is already hidden. maintain removes the object.
             tracing::warn!(
                 fileId = %id,
@@ -89,10 +92,10 @@ impl Delete {
             self.stores.db.delete_files(request.user(), &ours).await?
         };
         // Log only the ids that were deleted, so that one log line names the delete of each file.
-        request.concerns(hidden.iter().map(|(id, _)| *id));
+        request.concerns(hidden.iter().map(|file| file.id));
         self.remove(&hidden).await;
 
-        let gone: std::collections::HashSet<FileId> = hidden.iter().map(|(id, _)| *id).collect();
+        let gone: std::collections::HashSet<FileId> = hidden.iter().map(|file| file.id).collect();
         let (deleted, missing) = ids
             .into_iter()
             .partition(|id| FileId::parse(id).is_some_and(|id| gone.contains(&id)));
@@ -104,21 +107,22 @@ impl Delete {
         Ok(reply.counting(count(hidden.len())))
     }
 
-    async fn remove(&self, hidden: &[(FileId, ObjectKey)]) {
+    /// Removes the objects of files and their previews, in one request for up to 1,000 objects.
+    async fn remove(&self, hidden: &[Hidden]) {
         if hidden.is_empty() {
             return;
         }
-        let keys: Vec<ObjectKey> = hidden.iter().map(|(_, key)| key.clone()).collect();
-        match self.stores.bucket.delete_reporting(&keys).await {
+        let files = hidden.iter().map(|file| (&file.key, file.has_preview));
+        match self.stores.bucket.delete_files(files).await {
             Ok(remaining) => {
-                for (id, key) in hidden {
-                    if let Some(code) = remaining.code(key) {
-                        tracing::warn!(fileId = %id, s3Code = code, "the object remains; maintain removes it");
+                for file in hidden {
+                    if let Some(code) = remaining.code(&file.key) {
+                        tracing::warn!(fileId = %file.id, s3Code = code, "the object remains; maintain removes it");
                     }
                 }
             }
             Err(error) => tracing::warn!(
-                remaining = keys.len(),
+                remaining = hidden.len(),
                 code = error.code().as_str(),
                 cause = error.causes(),
                 s3RequestId = error.s3_request(),

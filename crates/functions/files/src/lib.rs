@@ -66,7 +66,11 @@ impl Files {
             .await?
             .ok_or_else(Error::not_found)?;
         let window = self.urls.window(OffsetDateTime::now_utc());
-        let file = FileBody::new(&row, self.urls.get(&row, download, &window));
+        let file = FileBody::new(
+            &row,
+            self.urls.get(&row, download, &window),
+            self.urls.preview(&row, &window),
+        );
         Reply::file(200, &file)
     }
 

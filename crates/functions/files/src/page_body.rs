@@ -48,7 +48,11 @@ impl<'a> PageBody<'a> {
     /// Adds a file. Returns whether it fits.
     pub(crate) fn file(&mut self, row: &FileRow) -> Result<bool, Error> {
         let mark = self.files.body.mark();
-        let file = FileBody::new(row, self.urls.get(row, false, &self.window));
+        let file = FileBody::new(
+            row,
+            self.urls.get(row, false, &self.window),
+            self.urls.preview(row, &self.window),
+        );
         let is_first = self.is_empty();
         self.files.separate();
         file.write(&mut self.files.body)?;

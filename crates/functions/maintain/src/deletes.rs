@@ -158,9 +158,8 @@ impl Deletes<'_> {
         if tombstones.is_empty() {
             return Ok(());
         }
-        let objects: Vec<ObjectKey> = tombstones.iter().map(|one| one.key.clone()).collect();
-        let bucket = &self.maintain.stores.bucket;
-        let remaining = bucket.delete_reporting(&objects).await?;
+        let files = tombstones.iter().map(|one| (&one.key, one.has_preview));
+        let remaining = self.maintain.stores.bucket.delete_files(files).await?;
         let (left, removed): (Vec<&TombstoneRow>, Vec<&TombstoneRow>) = tombstones
             .iter()
             .partition(|one| remaining.contains(&one.key));

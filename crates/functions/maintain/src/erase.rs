@@ -5,7 +5,7 @@
 
 use futures_util::stream::{self, StreamExt as _};
 use slipway_core::{Code, Error, FileId, ObjectKey, UserId};
-use slipway_db::{Filter, Page};
+use slipway_db::{Filter, Hidden, Page};
 use slipway_record::{Outcome, Recorder};
 
 use crate::report::Count;
@@ -168,9 +168,11 @@ impl Erase<'_> {
             let theirs: Vec<&str> = listed.take_while(|key| key.starts_with(&prefix)).collect();
             let is_last = !page.more || theirs.len() < page.objects.len();
             let mut keys = Vec::new();
+            let mut previews = Vec::new();
             for text in &theirs {
                 match ObjectKey::parse(text) {
                     Ok(key) => keys.push(key),
+                    Err(_) if ObjectKey::parse_preview(text).is_some() => previews.push(*text),
                     Err(_) => self
                         .report
                         .count_keys(Count::Foreign, std::iter::once(*text)),
@@ -178,6 +180,7 @@ impl Erase<'_> {
             }
             if self.apply {
                 self.take(recorder, &keys).await?;
+                self.remove_previews(&previews).await?;
             } else {
                 let unrecorded = self.unrecorded(&keys).await?;
                 self.report
@@ -208,8 +211,25 @@ impl Erase<'_> {
         }
         let hidden = self.maintain.db.delete_files(self.user, &found).await?;
         self.report
-            .count_keys(Count::Erased, hidden.iter().map(|(_, key)| key.as_str()));
+            .count_keys(Count::Erased, hidden.iter().map(|file| file.key.as_str()));
         self.remove(&hidden).await
+    }
+
+    /// Removes previews whose file is gone already. All files of the owner are.
+    async fn remove_previews(&self, previews: &[&str]) -> Result<(), Error> {
+        let keys = previews
+            .iter()
+            .filter_map(|key| ObjectKey::parse_preview(key));
+        let keys: Vec<ObjectKey> = keys.collect();
+        let bucket = &self.maintain.stores.bucket;
+        let remaining = bucket.delete_reporting(&keys).await?;
+        if let Some(error) = remaining.denied() {
+            return Err(error);
+        }
+        let left = keys.iter().filter(|key| remaining.contains(key));
+        self.report
+            .count_keys(Count::Failed, left.map(ObjectKey::as_str));
+        Ok(())
     }
 
     /// The `keys` without a row, for a dry run.
@@ -224,25 +244,25 @@ impl Erase<'_> {
         Ok(unrecorded)
     }
 
-    async fn remove(&self, hidden: &[(FileId, ObjectKey)]) -> Result<(), Error> {
+    async fn remove(&self, hidden: &[Hidden]) -> Result<(), Error> {
         if hidden.is_empty() {
             return Ok(());
         }
-        let keys: Vec<ObjectKey> = hidden.iter().map(|(_, key)| key.clone()).collect();
-        let bucket = &self.maintain.stores.bucket;
-        let remaining = bucket.delete_reporting(&keys).await?;
-        let (left, removed): (Vec<_>, Vec<_>) =
-            hidden.iter().partition(|(_, key)| remaining.contains(key));
-        let ids: Vec<FileId> = removed.iter().map(|(id, _)| *id).collect();
+        let files = hidden.iter().map(|file| (&file.key, file.has_preview));
+        let remaining = self.maintain.stores.bucket.delete_files(files).await?;
+        let (left, removed): (Vec<_>, Vec<_>) = hidden
+            .iter()
+            .partition(|file| remaining.contains(&file.key));
+        let ids: Vec<FileId> = removed.iter().map(|file| file.id).collect();
         self.report
-            .count_keys(Count::Removed, removed.iter().map(|(_, key)| key.as_str()));
+            .count_keys(Count::Removed, removed.iter().map(|file| file.key.as_str()));
         self.maintain.db.mark_removed(&ids).await?;
         if let Some(error) = remaining.denied() {
             return Err(error);
         }
         // The remaining objects have tombstones, so `deletes` removes them later.
         self.report
-            .count_keys(Count::Failed, left.iter().map(|(_, key)| key.as_str()));
+            .count_keys(Count::Failed, left.iter().map(|file| file.key.as_str()));
         Ok(())
     }
 }

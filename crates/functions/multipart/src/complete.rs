@@ -206,7 +206,11 @@ impl Multipart {
         let window = self.reads.window(OffsetDateTime::now_utc());
         Reply::file(
             status,
-            &FileBody::new(row, self.reads.get(row, false, &window)),
+            &FileBody::new(
+                row,
+                self.reads.get(row, false, &window),
+                self.reads.preview(row, &window),
+            ),
         )
     }
 

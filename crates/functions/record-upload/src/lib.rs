@@ -10,9 +10,7 @@
 //!
 //! `events/` in the repository has a complete event for each case.
 
-mod event;
 mod report;
-mod unknown;
 
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
@@ -25,11 +23,11 @@ use slipway_core::deadline::time_left;
 use slipway_core::env::{ConfigError, Environment};
 use slipway_core::{Code, Error, FileRow, ObjectKey, ScanStatus};
 use slipway_db::Scanned;
+use slipway_events::{Event, Notice, unknown};
 use slipway_record::{Outcome, Recorder, Refusal, Settings, Stores};
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
-use crate::event::{Event, Notice};
 use crate::report::{Finding, Report};
 
 /// The number of keys that are recorded at once. The requests to S3 run concurrently. The
@@ -177,6 +175,9 @@ impl RecordUpload {
         };
         if *bucket != self.stores.location.bucket {
             return Ok(Finding::Foreign);
+        }
+        if ObjectKey::parse_preview(key).is_some() {
+            return Ok(Finding::Preview);
         }
         let Ok(key) = ObjectKey::parse(key) else {
             return Ok(Finding::Foreign);

@@ -25,6 +25,8 @@ pub(crate) enum Finding {
     Missing,
     /// The bucket or the key is not one of this deployment.
     Foreign,
+    /// The object is a preview, which has no row.
+    Preview,
     /// The event is not about an object.
     Unknown,
     /// The notice failed and will be delivered again.
@@ -43,6 +45,7 @@ pub(crate) struct Report {
     forgotten: u64,
     missing: u64,
     foreign: u64,
+    previews: u64,
     unknown: u64,
     failed: u64,
 }
@@ -59,6 +62,7 @@ impl Report {
             Finding::Forgotten => &mut self.forgotten,
             Finding::Missing => &mut self.missing,
             Finding::Foreign => &mut self.foreign,
+            Finding::Preview => &mut self.previews,
             Finding::Unknown => &mut self.unknown,
             Finding::Failed => &mut self.failed,
         } += 1;
@@ -78,6 +82,7 @@ impl Report {
             forgotten = self.forgotten,
             missing = self.missing,
             foreign = self.foreign,
+            previews = self.previews,
             unknown = self.unknown,
             failed = self.failed,
             metric.EventsFailed = (self.failed > 0).then_some(self.failed),

@@ -152,7 +152,11 @@ impl Rename {
                 let window = self.urls.window(OffsetDateTime::now_utc());
                 Reply::file(
                     200,
-                    &FileBody::new(&row, self.urls.get(&row, false, &window)),
+                    &FileBody::new(
+                        &row,
+                        self.urls.get(&row, false, &window),
+                        self.urls.preview(&row, &window),
+                    ),
                 )
             }
             // Another upload or rename followed at once.

@@ -87,7 +87,11 @@ impl SaveMetadata {
         let window = self.urls.window(OffsetDateTime::now_utc());
         Reply::file(
             status,
-            &FileBody::new(row, self.urls.get(row, false, &window)),
+            &FileBody::new(
+                row,
+                self.urls.get(row, false, &window),
+                self.urls.preview(row, &window),
+            ),
         )
     }
 

@@ -102,7 +102,12 @@ impl SaveMetadata {
             match result {
                 Ok(row) => {
                     body.key("file");
-                    FileBody::new(row, self.urls.get(row, false, &window)).write(&mut body)?;
+                    FileBody::new(
+                        row,
+                        self.urls.get(row, false, &window),
+                        self.urls.preview(row, &window),
+                    )
+                    .write(&mut body)?;
                 }
                 Err(error) => {
                     body.key("code");

@@ -11,6 +11,7 @@ use crate::time::rfc3339;
 pub struct FileBody<'a> {
     row: &'a FileRow,
     url: Result<(String, Option<OffsetDateTime>), UrlBlocked>,
+    preview_url: Option<String>,
 }
 
 impl<'a> FileBody<'a> {
@@ -18,13 +19,18 @@ impl<'a> FileBody<'a> {
     pub const BYTES: usize = 2500;
 
     /// The file of `row`, with its URL and the time when the URL expires (`None`: never), or with
-    /// the reason why it has no URL.
+    /// the reason why it has no URL, and the URL of its preview if it has one.
     #[must_use]
     pub const fn new(
         row: &'a FileRow,
         url: Result<(String, Option<OffsetDateTime>), UrlBlocked>,
+        preview_url: Option<String>,
     ) -> Self {
-        Self { row, url }
+        Self {
+            row,
+            url,
+            preview_url,
+        }
     }
 
     /// Appends the JSON to `body`. It is written by hand, because a page has up to a thousand files
@@ -66,9 +72,8 @@ impl<'a> FileBody<'a> {
         body.text_or_null(url)?;
         body.key("urlExpiresAt");
         body.text_or_null(ends.as_deref())?;
-        // No previews are made yet.
         body.key("previewUrl");
-        body.raw("null");
+        body.text_or_null(self.preview_url.as_deref())?;
         // Present only if there is no URL, so that responses do not change for deployments without
         // a scanner.
         if let Err(blocked) = self.url {

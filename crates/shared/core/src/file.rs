@@ -99,6 +99,25 @@ pub struct FileRow {
     pub checksum_sha256: Option<Sha256>,
     /// Its CRC-64/NVME, where S3 has one.
     pub checksum_crc64nvme: Option<Crc64Nvme>,
+    /// The ETag for which a preview was made or found impossible. A preview of an earlier ETag may
+    /// still exist.
+    pub preview_etag: Option<String>,
+    /// Why that ETag has no preview.
+    pub preview_error: Option<String>,
     /// When S3 had it.
     pub uploaded_at: OffsetDateTime,
+}
+
+impl FileRow {
+    /// Returns whether a preview exists of the bytes that this row describes.
+    #[must_use]
+    pub fn has_preview(&self) -> bool {
+        self.is_preview_decided() && self.preview_error.is_none()
+    }
+
+    /// Returns whether a preview was made of these bytes, or found impossible.
+    #[must_use]
+    pub fn is_preview_decided(&self) -> bool {
+        self.preview_etag.as_ref() == Some(&self.etag)
+    }
 }

@@ -64,6 +64,11 @@ impl KeyName {
     /// The longest segment, in bytes.
     pub const MAX_BYTES: usize = 64;
 
+    /// The segment of a preview. Its `!` is in no other name.
+    pub(crate) fn of_preview() -> Self {
+        Self("!preview".to_owned())
+    }
+
     /// The segment, if it is one.
     #[must_use]
     pub fn parse(segment: &str) -> Option<Self> {

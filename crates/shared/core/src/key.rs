@@ -1,4 +1,7 @@
 //! Object keys: `{owner}/{id}/{name}`. The key determines the owner of an object and its row.
+//!
+//! The preview of a file is next to it, at `{owner}/{id}/!preview`. No file can have that key, so
+//! [`ObjectKey::parse`] refuses it, and no row has it.
 
 use std::fmt;
 
@@ -37,6 +40,25 @@ impl ObjectKey {
             name,
             text,
         }
+    }
+
+    /// The key of this file's preview, which is not the key of a file.
+    #[must_use]
+    pub fn preview(&self) -> Self {
+        Self::from_parts(self.owner.clone(), self.id, KeyName::of_preview())
+    }
+
+    /// The key of a preview, if `text` is one. Its owner and id are those of the file.
+    #[must_use]
+    pub fn parse_preview(text: &str) -> Option<Self> {
+        let (file, name) = text.rsplit_once('/')?;
+        let (owner, id) = file.split_once('/')?;
+        let key = Self::from_parts(
+            UserId::from_escaped(owner)?,
+            FileId::parse(id)?,
+            KeyName::of_preview(),
+        );
+        (name == key.name.as_str()).then_some(key)
     }
 
     /// The prefix of all keys of `owner`, and of no other key.
@@ -131,6 +153,27 @@ mod tests {
             format!(" alice/{ID}/a.txt"),
         ] {
             assert!(ObjectKey::parse(&key).is_err(), "{key:?}");
+        }
+    }
+
+    #[test]
+    fn a_preview_is_next_to_its_file_and_is_not_a_file() {
+        let key = ObjectKey::parse(&format!("a@b/{ID}/a.txt")).expect("a key");
+        let preview = key.preview();
+        assert_eq!(preview.as_str(), format!("a@b/{ID}/!preview"));
+        assert!(ObjectKey::parse(preview.as_str()).is_err());
+        assert_eq!(ObjectKey::parse_preview(preview.as_str()), Some(preview));
+        for key in [
+            "!preview".to_owned(),
+            format!("{ID}/!preview"),
+            format!("a/{ID}/preview"),
+            format!("a/{ID}/!previews"),
+            format!("a/{ID}/x/!preview"),
+            format!("a/x/{ID}/!preview"),
+            format!("/{ID}/!preview"),
+            format!("a/{}/!preview", ID.to_uppercase()),
+        ] {
+            assert_eq!(ObjectKey::parse_preview(&key), None, "{key}");
         }
     }
 

@@ -8,6 +8,7 @@ mod forget;
 mod list;
 #[cfg(test)]
 mod plans;
+mod preview;
 mod record;
 mod record_many;
 mod refuse;
@@ -17,6 +18,7 @@ mod search;
 
 use slipway_core::{FileId, FileRow, NamePosition, RuleName, Tombstone};
 
+pub use delete::Hidden;
 pub use record_many::{FileStates, Looked};
 pub(crate) use row::{file_id, file_row, object_key, value};
 pub use scan::Scanned;

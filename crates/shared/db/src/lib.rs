@@ -52,8 +52,8 @@ use tokio::time::timeout;
 
 pub use config::{Config, Limits};
 pub use files::{
-    Entry, FilePage, FileState, FileStates, Filter, FolderEntries, FolderPage, Looked, NamePage,
-    NamedFiles, ObjectAddress, Page, Recorded, Scanned,
+    Entry, FilePage, FileState, FileStates, Filter, FolderEntries, FolderPage, Hidden, Looked,
+    NamePage, NamedFiles, ObjectAddress, Page, Recorded, Scanned,
 };
 pub use uploads::{NewUpload, UploadPage, UploadRow};
 pub use usage::{Holdings, Usage};

@@ -56,6 +56,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(13, "0013_names"),
     migration!(14, "0014_webhook_events"),
     migration!(15, "0015_completions"),
+    migration!(16, "0016_previews"),
 ];
 
 impl Migration {

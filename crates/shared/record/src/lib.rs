@@ -353,7 +353,11 @@ impl<'a> Recorder<'a> {
         if self.stores.bucket.head(key).await?.is_some() {
             return Ok(false);
         }
-        self.db.forget_missing(key, &row).await
+        let forgotten = self.db.forget_missing(key, &row).await?;
+        if forgotten && row.preview_etag.is_some() {
+            self.remove(&key.preview()).await;
+        }
+        Ok(forgotten)
     }
 
     /// Refuses the recorded file `row`, unless it was replaced since. Returns whether it is refused
@@ -362,6 +366,9 @@ impl<'a> Recorder<'a> {
         let refused = self.db.refuse_recorded(row, why).await?;
         if refused {
             self.remove(&row.object_key).await;
+            if row.preview_etag.is_some() {
+                self.remove(&row.object_key.preview()).await;
+            }
         }
         Ok(refused)
     }

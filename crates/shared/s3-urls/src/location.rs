@@ -156,11 +156,12 @@ impl PublicBase {
     }
 }
 
-/// The key in a path. Of the characters in a valid key, only `@` needs encoding.
+/// The key in a path. Of the characters in a valid key, only `@` needs encoding, and the `!` of a
+/// preview.
 fn encoded(key: &ObjectKey) -> Cow<'_, str> {
     let key = key.as_str();
-    if key.contains('@') {
-        Cow::Owned(key.replace('@', "%40"))
+    if key.contains(['@', '!']) {
+        Cow::Owned(key.replace('@', "%40").replace('!', "%21"))
     } else {
         Cow::Borrowed(key)
     }

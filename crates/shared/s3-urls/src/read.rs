@@ -65,7 +65,7 @@ impl ReadUrls {
         download: bool,
         window: &Window,
     ) -> Result<(String, Option<OffsetDateTime>), UrlBlocked> {
-        if let Some(blocked) = UrlBlocked::by(file.scan_status).filter(|_| self.requires_scan) {
+        if let Some(blocked) = self.blocked(file) {
             return Err(blocked);
         }
         if let Some(public) = &self.public {
@@ -91,6 +91,40 @@ impl ReadUrls {
             seconds: self.seconds,
         });
         Ok((signed.url, Some(signed.expires_at)))
+    }
+}
+
+impl ReadUrls {
+    /// The URL of the file's preview, signed like the URL of the file and as stable. `None` if there
+    /// is no preview of its bytes, or if the file itself has no URL.
+    #[must_use]
+    pub fn preview(&self, file: &FileRow, window: &Window) -> Option<String> {
+        if !file.has_preview() || self.blocked(file).is_some() {
+            return None;
+        }
+        let key = file.object_key.preview();
+        if let Some(public) = &self.public {
+            return Some(public.object_url(&key));
+        }
+        let query = [
+            ("response-cache-control", window.cache_control.as_str()),
+            ("response-content-disposition", "inline"),
+        ];
+        let signed = self.signer.sign(&Request {
+            method: "GET",
+            key: &key,
+            operation: "GetObject",
+            query: &query,
+            headers: &[],
+            at: window.start,
+            seconds: self.seconds,
+        });
+        Some(signed.url)
+    }
+
+    /// Why the file has no URL.
+    fn blocked(&self, file: &FileRow) -> Option<UrlBlocked> {
+        UrlBlocked::by(file.scan_status).filter(|_| self.requires_scan)
     }
 }
 

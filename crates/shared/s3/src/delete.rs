@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use futures_util::future::try_join_all;
 use slipway_core::{Error, ObjectKey};
 
 use crate::client::Bucket;
@@ -82,6 +83,38 @@ impl Bucket {
         remaining(&String::from_utf8_lossy(&response.body), keys)
             .map(Remaining)
             .ok_or_else(|| Error::unavailable(MANY, "the response of S3 is incomplete"))
+    }
+}
+
+/// The maximum number of objects in one `DeleteObjects`.
+const AT_ONCE: usize = 1000;
+
+impl Bucket {
+    /// Removes the objects of any number of files, each with its preview if the flag says that it
+    /// may have one. A file remains while either object remains.
+    pub async fn delete_files<'k>(
+        &self,
+        files: impl IntoIterator<Item = (&'k ObjectKey, bool)>,
+    ) -> Result<Remaining, Error> {
+        let mut keys = Vec::new();
+        let mut files_of = HashMap::new();
+        for (key, has_preview) in files {
+            if has_preview {
+                let preview = key.preview();
+                files_of.insert(preview.as_str().to_owned(), key.as_str());
+                keys.push(preview);
+            }
+            keys.push(key.clone());
+        }
+        let requests = keys.chunks(AT_ONCE).map(|keys| self.delete_reporting(keys));
+        let mut all = Remaining::default();
+        for remaining in try_join_all(requests).await? {
+            all.0.extend(remaining.0.into_iter().map(|(key, code)| {
+                let file = files_of.get(&key).map(|file| (*file).to_owned());
+                (file.unwrap_or(key), code)
+            }));
+        }
+        Ok(all)
     }
 }
 

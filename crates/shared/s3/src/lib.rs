@@ -11,6 +11,7 @@
 //! | HEAD with checksums | `HeadObject` |
 //! | the first bytes, to detect the type | `GetObject` with a range |
 //! | another name or metadata | `CopyObject` of an object onto itself |
+//! | a whole picture, and its preview | `GetObject`, `PutObject` |
 //! | removing one object, or up to 1,000 | `DeleteObject`, `DeleteObjects` |
 //! | a page of keys | `ListObjectsV2` |
 //! | large files | `CreateMultipartUpload`, `ListParts`, `CompleteMultipartUpload`, `AbortMultipartUpload` |
@@ -26,6 +27,7 @@ mod list;
 mod look;
 mod open_uploads;
 mod operations;
+mod preview;
 mod retry;
 mod s3;
 mod sdk_http;

@@ -1,6 +1,7 @@
 //! The S3 operations that do not use the SDK, by their names in the S3 API.
 
 use bytes::Bytes;
+use http::header::{CONTENT_TYPE, IF_MATCH};
 use http::request::Builder;
 use http::{HeaderMap, Method, Request};
 use ring::digest::{SHA256, digest};
@@ -44,6 +45,30 @@ impl S3 {
             // hyper sends no length for an empty body, and S3 requires one for every PUT.
             .header("content-length", "0");
         with_body(request, Bytes::new())
+    }
+
+    /// Requests a whole object, if its `ETag` is still `etag`.
+    pub(crate) fn get_whole_object(
+        &self,
+        key: &ObjectKey,
+        etag: &str,
+    ) -> Result<Request<Bytes>, Error> {
+        let request = self.request(Method::GET, key);
+        with_body(
+            request.header(IF_MATCH, format!("\"{etag}\"")),
+            Bytes::new(),
+        )
+    }
+
+    /// Creates or replaces an object.
+    pub(crate) fn put_object(
+        &self,
+        key: &ObjectKey,
+        content_type: &str,
+        body: Bytes,
+    ) -> Result<Request<Bytes>, Error> {
+        let request = self.request(Method::PUT, key);
+        with_body(request.header(CONTENT_TYPE, content_type), body)
     }
 
     /// Deletes an object.

@@ -212,7 +212,8 @@ impl Base {
         {
             let scanner = self.services.scanner.take();
             let queue = self.webhooks.as_ref().map(Webhooks::queue);
-            events.spawn(events::deliver(recorder, objects, scanner, queue));
+            let preview = fleet.lambda("preview").ok();
+            events.spawn(events::deliver(recorder, objects, scanner, queue, preview));
         }
         if let (Some(webhooks), Ok(notify)) = (self.webhooks.take(), fleet.lambda("notify")) {
             webhooks.deliver(notify, &mut events);

@@ -78,6 +78,8 @@ impl<'a> BatchWorker<'a> {
             self.report.list(*what, key);
         }
         self.remove(batch.deleted).await?;
+        self.remove_previews(batch.previews).await?;
+        self.lose_previews(&batch.unpreviewed).await?;
         self.relocate(batch.moved).await?;
         let mut refusable = if self.options.apply {
             let mut refusable = self.record(batch.unrecorded).await?;
@@ -135,6 +137,31 @@ impl<'a> BatchWorker<'a> {
         }
         crate::deletes::log_remaining(left.iter(), &remaining);
         self.count_all(Count::Failed, &left);
+        Ok(())
+    }
+
+    /// Removes previews whose file is gone. The row is read again, because a file may have been
+    /// recorded, or another range may have it. Previews are not counted: they are not files.
+    async fn remove_previews(&mut self, previews: Vec<ObjectKey>) -> Result<(), Error> {
+        if previews.is_empty() || !self.options.apply {
+            return Ok(());
+        }
+        let live = self.maintain.db.live_ids(&previews).await?;
+        let gone = previews.into_iter().filter(|key| !live.contains(&key.id()));
+        let gone: Vec<ObjectKey> = gone.collect();
+        match self.maintain.stores.bucket.delete_reporting(&gone).await {
+            Ok(remaining) => remaining.denied().map_or(Ok(()), Err),
+            Err(error) => self.failed(error, &gone),
+        }
+    }
+
+    /// Forgets previews that S3 does not have, so that the function `preview` makes them again.
+    async fn lose_previews(&mut self, files: &[ObjectKey]) -> Result<(), Error> {
+        if files.is_empty() || !self.options.apply {
+            return Ok(());
+        }
+        let ids: Vec<FileId> = files.iter().map(ObjectKey::id).collect();
+        self.maintain.db.lose_previews(&ids).await?;
         Ok(())
     }
 

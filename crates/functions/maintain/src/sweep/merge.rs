@@ -34,6 +34,10 @@ pub(crate) struct Batch {
     pub(crate) deleted: Vec<ObjectKey>,
     /// Live rows for which S3 listed no object. A HEAD decides.
     pub(crate) missing: Vec<Missing>,
+    /// Previews for which no live row was found.
+    pub(crate) previews: Vec<ObjectKey>,
+    /// Live rows whose preview S3 did not list.
+    pub(crate) unpreviewed: Vec<ObjectKey>,
     /// Owners with no more keys in this range, ready for the audit of their usage.
     pub(crate) owners: Vec<UserId>,
 }
@@ -69,7 +73,11 @@ impl Pair {
 impl Batch {
     /// The number of keys that need a request of their own.
     fn work(&self) -> usize {
-        self.unrecorded.len() + self.differing.len() + self.deleted.len() + self.missing.len()
+        self.unrecorded.len()
+            + self.differing.len()
+            + self.deleted.len()
+            + self.missing.len()
+            + self.previews.len()
     }
 }
 
@@ -82,6 +90,8 @@ pub(crate) struct Merge<'a> {
     objects: Side<Listed>,
     rows: Side<KeptRow>,
     owner: Option<UserId>,
+    /// The last listed preview. Its file has the next key.
+    preview: Option<ObjectKey>,
 }
 
 /// Entries read from one side and not yet compared, and the key up to which it was read.
@@ -104,6 +114,7 @@ impl<'a> Merge<'a> {
             owner: ObjectKey::parse(&sweep.position)
                 .ok()
                 .map(|key| key.owner().clone()),
+            preview: None,
         }
     }
 
@@ -118,6 +129,7 @@ impl<'a> Merge<'a> {
             let (object, row) = match (self.objects.ahead.front(), self.rows.ahead.front()) {
                 (None, None) => {
                     batch.is_last = true;
+                    batch.previews.extend(self.preview.take());
                     batch.owners.extend(self.owner.take());
                     break;
                 }
@@ -180,6 +192,16 @@ impl<'a> Merge<'a> {
     }
 
     fn compare(&mut self, object: Option<Listed>, row: Option<KeptRow>, batch: &mut Batch) {
+        // The key of a preview comes right before that of its file. It is not a position to continue
+        // from: a run that continues after it would not know that the preview exists.
+        if row.is_none()
+            && let Some(preview) = object
+                .as_ref()
+                .and_then(|object| ObjectKey::parse_preview(&object.key))
+        {
+            batch.previews.extend(self.preview.replace(preview));
+            return;
+        }
         let Some(text) = object
             .as_ref()
             .map(|object| &object.key)
@@ -199,6 +221,17 @@ impl<'a> Merge<'a> {
         if self.owner.as_ref() != Some(key.owner()) {
             batch.owners.extend(self.owner.replace(key.owner().clone()));
         }
+        let preview = self.preview.take();
+        let is_own = preview
+            .as_ref()
+            .is_some_and(|preview| preview.id() == key.id());
+        let live = row.as_ref().filter(|row| !row.deleted);
+        if !is_own && live.is_some_and(|row| row.has_preview) {
+            batch.unpreviewed.push(key.clone());
+        }
+        batch
+            .previews
+            .extend(preview.filter(|_| !is_own || live.is_none()));
         match (object, row) {
             (Some(object), None) => batch.unrecorded.push(Pair {
                 key,

@@ -5,10 +5,21 @@ use time::OffsetDateTime;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use super::row::{file_id, object_key};
+use super::row::{file_id, object_key, value};
 use crate::Db;
 use crate::event::{event_ids, insert_event};
 use crate::transaction::{Param, Statement};
+
+/// A file that was deleted, and whose objects may be removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hidden {
+    /// The file's id.
+    pub id: FileId,
+    /// The key of its object.
+    pub key: ObjectKey,
+    /// Whether it may have a preview.
+    pub has_preview: bool,
+}
 
 /// Locks the rows in the order of their ids, turns live ones into tombstones, and subtracts them
 /// from the usage.
@@ -20,7 +31,7 @@ macro_rules! delete {
         concat!(
             "\
 WITH mine AS (
-    SELECT id, object_key, deleted_at FROM s3_files
+    SELECT id, object_key, deleted_at, preview_etag FROM s3_files
     WHERE user_id = $1 AND id = ANY($2) ORDER BY id FOR UPDATE
 ), gone AS (
     UPDATE s3_files AS f SET deleted_at = $3
@@ -34,9 +45,9 @@ WITH mine AS (
             $event,
             "\
 )
-SELECT id, object_key FROM gone
+SELECT id, object_key, preview_etag IS NOT NULL AS has_preview FROM gone
 UNION ALL
-SELECT id, object_key FROM mine WHERE deleted_at = $3
+SELECT id, object_key, preview_etag IS NOT NULL FROM mine WHERE deleted_at = $3
 ORDER BY id"
         )
     };
@@ -53,11 +64,7 @@ const DELETE_WITH_EVENT: &str = delete!(insert_event!(
 
 impl Db {
     /// Turns the live files among `ids` of `user` into tombstones, and returns them.
-    pub async fn delete_files(
-        &self,
-        user: &UserId,
-        ids: &[FileId],
-    ) -> Result<Vec<(FileId, ObjectKey)>, Error> {
+    pub async fn delete_files(&self, user: &UserId, ids: &[FileId]) -> Result<Vec<Hidden>, Error> {
         const STEP: &str = "deleting files";
         let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
         let events = event_ids(ids.len());
@@ -80,7 +87,13 @@ impl Db {
             .await
             .map_err(|failure| failure.into_error(STEP))?;
         rows.iter()
-            .map(|row| Ok((file_id(row, STEP)?, object_key(row, STEP)?)))
+            .map(|row| {
+                Ok(Hidden {
+                    id: file_id(row, STEP)?,
+                    key: object_key(row, STEP)?,
+                    has_preview: value(row, "has_preview", STEP)?,
+                })
+            })
             .collect()
     }
 }

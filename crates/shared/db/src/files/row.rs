@@ -16,7 +16,7 @@ use crate::failure::Failure;
 macro_rules! file_columns {
     () => {
         "id, object_key, file_name, content_type, detected_type, scan_status, size, etag, checksum_sha256,
-       checksum_crc64nvme, rule, metadata, upload_timestamp"
+       checksum_crc64nvme, rule, metadata, preview_etag, preview_error, upload_timestamp"
     };
 }
 
@@ -27,9 +27,9 @@ pub(super) use file_columns;
 /// To find a column by its name, the name is compared with those of the columns. A page of files
 /// does that once, and not for each of its rows.
 #[derive(Clone, Copy)]
-pub(crate) struct FileColumns([usize; 13]);
+pub(crate) struct FileColumns([usize; 15]);
 
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 15] = [
     "id",
     "object_key",
     "file_name",
@@ -42,6 +42,8 @@ const COLUMNS: [&str; 13] = [
     "checksum_crc64nvme",
     "rule",
     "metadata",
+    "preview_etag",
+    "preview_error",
     "upload_timestamp",
 ];
 
@@ -70,6 +72,8 @@ impl FileColumns {
             checksum_crc64nvme,
             rule,
             metadata,
+            preview_etag,
+            preview_error,
             upload_timestamp,
         ] = self.0;
         let text = |column: usize| value::<String>(row, column, step);
@@ -102,6 +106,8 @@ impl FileColumns {
                 .map(|bytes| bytes.try_into().map(Crc64Nvme))
                 .transpose()
                 .map_err(|_| bad(step, "checksum_crc64nvme"))?,
+            preview_etag: value(row, preview_etag, step)?,
+            preview_error: value(row, preview_error, step)?,
             uploaded_at: value(row, upload_timestamp, step)?,
         })
     }

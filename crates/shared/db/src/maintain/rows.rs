@@ -27,10 +27,13 @@ pub struct KeptRow {
     pub uploaded_at: OffsetDateTime,
     /// Whether this is a tombstone.
     pub deleted: bool,
+    /// Whether the row says that there is a preview of this `ETag`.
+    pub has_preview: bool,
 }
 
 const ROWS: &str = "\
-SELECT object_key, bucket, file_url, size, etag, upload_timestamp, deleted_at IS NOT NULL AS deleted
+SELECT object_key, bucket, file_url, size, etag, upload_timestamp, deleted_at IS NOT NULL AS deleted,
+       coalesce(preview_etag = etag AND preview_error IS NULL, false) AS has_preview
 FROM s3_files
 WHERE object_key > $1 AND ($2::text IS NULL OR object_key <= $2)
 ORDER BY object_key LIMIT $3";
@@ -77,6 +80,7 @@ impl Db {
                     etag: value(row, "etag", STEP)?,
                     uploaded_at: value(row, "upload_timestamp", STEP)?,
                     deleted: value(row, "deleted", STEP)?,
+                    has_preview: value(row, "has_preview", STEP)?,
                 })
             })
             .collect()

@@ -18,6 +18,8 @@ pub struct TombstoneRow {
     pub id: FileId,
     /// The key of its object.
     pub key: ObjectKey,
+    /// Whether it may have a preview.
+    pub has_preview: bool,
     deleted_at: OffsetDateTime,
 }
 
@@ -46,7 +48,7 @@ impl From<&TombstoneRow> for TombstoneCursor {
 /// may still be in the right bucket, and would come back as files. One live file is not enough to
 /// decide this, because a single upload through a wrongly configured deployment creates one.
 const UNREMOVED: &str = "\
-SELECT id, object_key, deleted_at FROM s3_files
+SELECT id, object_key, deleted_at, preview_etag IS NOT NULL AS has_preview FROM s3_files
 WHERE deleted_at >= $1 AND (deleted_at, id) > ($1, $2) AND removed_at IS NULL
   AND (bucket = $3 OR coalesce((
       SELECT bool_and(newest.bucket = $3)
@@ -54,7 +56,7 @@ WHERE deleted_at >= $1 AND (deleted_at, id) > ($1, $2) AND removed_at IS NULL
 ORDER BY deleted_at, id LIMIT $4";
 
 const OLD: &str = "\
-SELECT id, object_key, deleted_at FROM s3_files
+SELECT id, object_key, deleted_at, preview_etag IS NOT NULL AS has_preview FROM s3_files
 WHERE deleted_at >= $1 AND (deleted_at, id) > ($1, $2)
   AND (bucket = $3 OR coalesce((
       SELECT bool_and(newest.bucket = $3)
@@ -157,6 +159,7 @@ fn tombstone(row: &Row) -> Result<TombstoneRow, Error> {
     Ok(TombstoneRow {
         id: file_id(row, STEP)?,
         key: object_key(row, STEP)?,
+        has_preview: value(row, "has_preview", STEP)?,
         deleted_at: value(row, "deleted_at", STEP)?,
     })
 }

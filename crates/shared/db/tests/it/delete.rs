@@ -4,7 +4,7 @@ use slipway_core::{FileId, Tombstone};
 use slipway_db::{Db, FileState, Usage};
 use slipway_testkit::database;
 
-use crate::support::{checked_usage, file, key, object, record, user};
+use crate::support::{checked_usage, file, hidden, key, object, record, user};
 
 #[tokio::test]
 async fn only_what_was_live_and_ones_own_is_deleted() {
@@ -14,10 +14,10 @@ async fn only_what_was_live_and_ones_own_is_deleted() {
     let theirs = file(&db, "bob", 9).await;
     let alice = user("alice");
     let first = db.delete_files(&alice, &[gone.id]).await.expect("deleted");
-    assert_eq!(first, [(gone.id, gone.object_key.clone())]);
+    assert_eq!(first, [hidden(&gone)]);
     let ids = [theirs.id, mine.id, gone.id, FileId::new(), mine.id];
     let second = db.delete_files(&alice, &ids).await.expect("deleted");
-    assert_eq!(second, [(mine.id, mine.object_key.clone())]);
+    assert_eq!(second, [hidden(&mine)]);
     assert!(
         db.delete_files(&alice, &ids)
             .await
@@ -52,7 +52,7 @@ async fn a_thousand_at_once() {
         .delete_files(&user("alice"), &ids)
         .await
         .expect("deleted");
-    let deleted: Vec<FileId> = deleted.into_iter().map(|(id, _)| id).collect();
+    let deleted: Vec<FileId> = deleted.into_iter().map(|file| file.id).collect();
     assert_eq!(deleted, ids);
     assert_eq!(checked_usage(&database, "alice").await, Usage::default());
 }

@@ -6,7 +6,7 @@ use slipway_db::{
 };
 use slipway_testkit::{TcpProxy, TestDatabase, database};
 
-use crate::support::{checked_usage, file, key, object, record, upload, user};
+use crate::support::{checked_usage, file, hidden, key, object, record, upload, user};
 
 /// Alice lists and searches by name: all names, the prefixes of Bob's names, and from his files on.
 async fn names_show_nothing_of_bobs(db: &Db, mine: &FileRow, theirs: &FileRow) {
@@ -98,7 +98,7 @@ async fn alice_gets_nothing_of_bobs(database: &TestDatabase, db: &Db) {
         .delete_files(&alice, &[theirs.id, mine.id])
         .await
         .expect("deleted");
-    assert_eq!(deleted, [(mine.id, mine.object_key)]);
+    assert_eq!(deleted, [hidden(&mine)]);
     assert_eq!(
         checked_usage(database, "bob").await,
         Usage { files: 1, bytes: 7 }

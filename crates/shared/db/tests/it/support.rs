@@ -133,3 +133,12 @@ impl Write for Lines {
         Ok(())
     }
 }
+
+/// What a delete returns of a file without a preview.
+pub(crate) fn hidden(row: &FileRow) -> slipway_db::Hidden {
+    slipway_db::Hidden {
+        id: row.id,
+        key: row.object_key.clone(),
+        has_preview: false,
+    }
+}

@@ -26,6 +26,7 @@ async fn every_granted_action_is_used() {
     Box::pin(files(&world)).await;
     Box::pin(uploads_in_parts(&world)).await;
     Box::pin(events(&world)).await;
+    Box::pin(previews(&world)).await;
     Box::pin(maintenance(&world)).await;
 
     let used = world.server.used();
@@ -146,6 +147,27 @@ async fn events(world: &World) {
         strict.deliver(event).await.unwrap();
     }
     assert!(world.object(key(&large)).await.is_none());
+}
+
+/// A preview that is made, read and out of date, and the preview of a deleted file.
+async fn previews(world: &World) {
+    let saved = world
+        .upload(
+            "dave",
+            "a.jpg",
+            "image/jpeg",
+            &crate::previews::photo(40, 30),
+        )
+        .await;
+    crate::previews::deliver(world, key(&saved), 1)
+        .await
+        .unwrap();
+    let listed = world.list("dave").await;
+    assert_eq!(world.read(&listed[0]["previewUrl"]).await.status(), 200);
+    world.delete("dave", id(&saved)).await.expect(200);
+    crate::previews::deliver(world, key(&saved), 2)
+        .await
+        .unwrap();
 }
 
 async fn maintenance(world: &World) {

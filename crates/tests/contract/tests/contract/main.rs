@@ -43,6 +43,7 @@ mod ownership;
 mod presign;
 mod presign_refusals;
 mod presign_s3;
+mod previews;
 mod quota;
 mod readme;
 mod record_upload;

@@ -151,7 +151,11 @@ fn every_route_agrees_with_the_router_and_openapi() {
 
 #[test]
 fn the_visibility_timeout_is_six_times_the_functions() {
-    for (package, queue) in [("record-upload", "UploadQueue"), ("notify", "NotifyQueue")] {
+    for (package, queue) in [
+        ("record-upload", "UploadQueue"),
+        ("notify", "NotifyQueue"),
+        ("preview", "PreviewQueue"),
+    ] {
         let functions = functions();
         let function = functions.iter().find(|one| one.package == package);
         let timeout = function.expect(package).properties["Timeout"].as_u64();

@@ -11,6 +11,7 @@ const BUDGETS: [(&str, u64); 10] = [
     ("MaintainFunction", 7_770_000),
     ("MigrateFunction", 4_970_000),
     ("MultipartFunction", 7_990_000),
+    ("PreviewFunction", 8_000_000),
     ("PresignFunction", 2_080_000),
     ("PresignQuotaFunction", 5_660_000),
     ("RecordUploadFunction", 5_280_000),

@@ -188,6 +188,8 @@ fn job(method: &'static str, operation: &'static str, user: &str, name: &str) ->
             metadata: Metadata::default(),
             checksum_sha256: None,
             checksum_crc64nvme: None,
+            preview_etag: None,
+            preview_error: None,
             uploaded_at: AT,
         },
         file_name,

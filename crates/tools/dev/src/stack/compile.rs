@@ -21,7 +21,7 @@ use crate::workspace::{self, Binary, Workspace};
 pub(super) type Binaries = BTreeMap<String, PathBuf>;
 
 /// Functions without a route.
-const EVENT_FUNCTIONS: [&str; 2] = ["notify", "record-upload"];
+const EVENT_FUNCTIONS: [&str; 3] = ["notify", "preview", "record-upload"];
 
 const MIGRATE: &str = "migrate";
 

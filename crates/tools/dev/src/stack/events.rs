@@ -1,4 +1,5 @@
-//! Delivers the events of the bucket to `record-upload` and to the queue of `notify`, as S3 does.
+//! Delivers the events of the bucket to `record-upload`, to `preview` and to the queue of `notify`, as S3
+//! does.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +40,7 @@ pub(super) async fn deliver(
     mut objects: UnboundedReceiver<ObjectEvent>,
     scanner: Option<Scanner>,
     queue: Option<Arc<SqsQueue>>,
+    preview: Option<Arc<Lambda>>,
 ) {
     let room = Arc::new(Semaphore::new(AT_ONCE));
     let mut deliveries = JoinSet::new();
@@ -47,7 +49,7 @@ pub(super) async fn deliver(
         while deliveries.try_join_next().is_some() {}
         let (room, recorder) = (Arc::clone(&room), Arc::clone(&recorder));
         let scanner = scanner.clone().filter(|_| event.name != EventName::Delete);
-        let queue = queue.clone();
+        let (queue, preview) = (queue.clone(), preview.clone());
         deliveries.spawn(async move {
             tokio::time::sleep(QUEUE_LATENCY).await;
             if let Some(queue) = &queue {
@@ -57,24 +59,32 @@ pub(super) async fn deliver(
             // The semaphore is never closed.
             let _permit = room.acquire_owned().await;
             let what = format!("{} of {}", event.name.as_str(), event.key);
-            one(&recorder, &what, &event.to_s3_notification()).await;
+            let notification = event.to_s3_notification();
+            one("record-upload", &recorder, &what, &notification).await;
+            if let Some(preview) = &preview {
+                one("preview", preview, &what, &notification).await;
+            }
             if let Some(result) = scanner.and_then(|scanner| scanner.scan(&event.key)) {
                 if let Some(queue) = &queue {
                     queue.send(&result);
                 }
-                one(&recorder, &format!("the scan of {}", event.key), &result).await;
+                let what = format!("the scan of {}", event.key);
+                one("record-upload", &recorder, &what, &result).await;
+                if let Some(preview) = &preview {
+                    one("preview", preview, &what, &result).await;
+                }
             }
         });
     }
 }
 
-async fn one(recorder: &Lambda, what: &str, event: &Value) {
+async fn one(name: &str, function: &Lambda, what: &str, event: &Value) {
     let mut last = String::new();
     for attempt in 0..TRIES {
         if attempt > 0 {
             tokio::time::sleep(Duration::from_millis(250) * (1 << attempt)).await;
         }
-        match attempt_one(recorder, event).await {
+        match attempt_one(name, function, event).await {
             Ok(()) => return,
             Err(error) => last = error,
         }
@@ -82,17 +92,16 @@ async fn one(recorder: &Lambda, what: &str, event: &Value) {
     say::part(
         "events",
         &format!(
-            "no more attempts to deliver {what} ({last}); save-metadata or a run of maintain records the file"
+            "no more attempts to deliver {what} ({last}); save-metadata or a run of maintain records the file, \
+             and the schedule of preview makes a preview"
         ),
     );
 }
 
-async fn attempt_one(recorder: &Lambda, notification: &Value) -> Result<(), String> {
-    match recorder.invoke(notification, TIMEOUT).await {
+async fn attempt_one(name: &str, function: &Lambda, notification: &Value) -> Result<(), String> {
+    match function.invoke(notification, TIMEOUT).await {
         InvocationResult::Answered(_) => Ok(()),
-        InvocationResult::Failed(error) => {
-            Err(format!("record-upload failed: {}", error["errorMessage"]))
-        }
-        InvocationResult::TimedOut => Err("record-upload did not respond in time".to_owned()),
+        InvocationResult::Failed(error) => Err(format!("{name} failed: {}", error["errorMessage"])),
+        InvocationResult::TimedOut => Err(format!("{name} did not respond in time")),
     }
 }

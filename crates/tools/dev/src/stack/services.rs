@@ -58,6 +58,7 @@ impl Services {
             s3: None,
         };
         services.env.set_default("AWS_REGION", "us-east-1");
+        services.env.set_default("PREVIEWS", "true");
         services.env.trust(&state.key()?);
         services.start_postgres(guard, state, &chosen).await?;
         services.start_s3(state, &chosen).await?;

@@ -77,7 +77,7 @@ fn grants_of_other_services_are_those_that_are_needed() {
         sqs.extend(
             polled
                 .iter()
-                .filter(|_| ["notify", "record-upload"].contains(&package)),
+                .filter(|_| ["notify", "preview", "record-upload"].contains(&package)),
         );
         sqs.extend((package == "notify").then_some("sqs:SendMessage"));
         let mut expected = s3;

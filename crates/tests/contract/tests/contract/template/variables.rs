@@ -87,6 +87,10 @@ pub(super) async fn read_by(package: &str) -> BTreeSet<String> {
             let made = slipway_record_upload::RecordUpload::from_env(env).await;
             drop(made.expect(package));
         }
+        "preview" => {
+            let made = slipway_preview::MakePreviews::from_env(env).await;
+            drop(made.expect(package));
+        }
         "notify" => drop(slipway_notify::Notify::from_env(env).await.expect(package)),
         "maintain-function" => {
             let made = slipway_maintain::Maintain::from_env(env).await;
@@ -96,7 +100,14 @@ pub(super) async fn read_by(package: &str) -> BTreeSet<String> {
         other => panic!("{other} is not known here"),
     }
     // Functions of events use only `emulator` of `api`, and no client calls them with a token.
-    let is_called = !["maintain-function", "migrate", "notify", "record-upload"].contains(&package);
+    let is_called = ![
+        "maintain-function",
+        "migrate",
+        "notify",
+        "preview",
+        "record-upload",
+    ]
+    .contains(&package);
     if is_called && crate::rules::depends(package, "api") {
         drop(Identity::from_env(env).expect(package));
     }

@@ -14,7 +14,7 @@ use slipway_core::ScanStatus;
 
 /// One invocation's payload.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Event {
+pub enum Event {
     /// A batch whose messages fail one by one.
     Sqs(Vec<Message>),
     /// A direct delivery: it fails or succeeds as a whole.
@@ -23,21 +23,34 @@ pub(crate) enum Event {
 
 /// An SQS message.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Message {
-    pub(crate) id: String,
-    pub(crate) notices: Vec<Notice>,
+pub struct Message {
+    /// The id under which its failure is reported.
+    pub id: String,
+    /// How often SQS has delivered it, this time included.
+    pub deliveries: u32,
+    /// What it names.
+    pub notices: Vec<Notice>,
 }
 
 /// The content of one record.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Notice {
+pub enum Notice {
     /// An object was created, removed or expired.
-    Object { bucket: String, key: String },
+    Object {
+        /// The bucket.
+        bucket: String,
+        /// The key, decoded.
+        key: String,
+    },
     /// A malware scanner has scanned an object.
     Scan {
+        /// The bucket.
         bucket: String,
+        /// The key.
         key: String,
+        /// The `ETag` of the scanned bytes.
         etag: String,
+        /// The result.
         status: ScanStatus,
     },
     /// A test event of S3, or an event that is not about an object.
@@ -45,7 +58,9 @@ pub(crate) enum Notice {
 }
 
 impl Event {
-    pub(crate) fn parse(payload: &Value) -> Self {
+    /// Reads a payload. What it does not understand becomes [`Notice::Unknown`].
+    #[must_use]
+    pub fn parse(payload: &Value) -> Self {
         let records = records(payload);
         if records
             .iter()
@@ -65,6 +80,9 @@ fn message(record: &Value) -> Message {
     };
     Message {
         id: text(record, "/messageId").unwrap_or_default().to_owned(),
+        deliveries: text(record, "/attributes/ApproximateReceiveCount")
+            .and_then(|count| count.parse().ok())
+            .unwrap_or(1),
         notices,
     }
 }
@@ -300,10 +318,12 @@ mod tests {
             Event::Sqs(vec![
                 Message {
                     id: "1".to_owned(),
+                    deliveries: 1,
                     notices: vec![object("k")]
                 },
                 Message {
                     id: "2".to_owned(),
+                    deliveries: 1,
                     notices: vec![Notice::Unknown]
                 },
             ])

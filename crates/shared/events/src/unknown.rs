@@ -14,7 +14,7 @@ const MOST: usize = 80;
 const TEST: &str = "s3:TestEvent";
 
 /// Logs one line for an event or message that was not understood.
-pub(crate) fn log(message_id: Option<&str>, payload: &Value) {
+pub fn log(message_id: Option<&str>, payload: &Value) {
     let source = source(payload);
     if source == TEST {
         tracing::info!(messageId = message_id, source, "not an event of an object");
@@ -24,7 +24,7 @@ pub(crate) fn log(message_id: Option<&str>, payload: &Value) {
 }
 
 /// Logs one line for a message of SQS, by the record that brought it.
-pub(crate) fn log_message(record: &Value) {
+pub fn log_message(record: &Value) {
     let id = record.get("messageId").and_then(Value::as_str);
     let body = record.get("body").and_then(Value::as_str);
     match body.and_then(|body| serde_json::from_str(body).ok()) {
