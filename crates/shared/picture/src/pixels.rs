@@ -1,7 +1,10 @@
 //! Pixels of 8 bits a channel: gray or RGB, with or without alpha.
 
 use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::pixels::{U8, U8x2, U8x3, U8x4};
+use fast_image_resize::{
+    FilterType, PixelTrait, PixelType, ResizeAlg, ResizeError, ResizeOptions, Resizer,
+};
 
 use crate::Reason;
 use crate::orientation::Orientation;
@@ -34,13 +37,14 @@ impl Pixels {
         let from =
             ImageRef::new(self.width, self.height, &self.data, kind).map_err(Reason::broken)?;
         let mut to = Image::new(to_width, to_height, kind);
-        let options = ResizeOptions::new()
-            .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
-            .crop(0.0, 0.0, width, height)
-            .use_alpha(false);
-        Resizer::new()
-            .resize(&from, &mut to, &options)
-            .map_err(Reason::broken)?;
+        let size = (width, height);
+        match self.channels {
+            1 => convolve::<U8>(&from, &mut to, size),
+            2 => convolve::<U8x2>(&from, &mut to, size),
+            3 => convolve::<U8x3>(&from, &mut to, size),
+            _ => convolve::<U8x4>(&from, &mut to, size),
+        }
+        .map_err(Reason::broken)?;
         let mut data = to.into_vec();
         match self.channels {
             2 => data.as_chunks_mut::<2>().0.iter_mut().for_each(divide),
@@ -97,6 +101,24 @@ impl Pixels {
             ..self
         }
     }
+}
+
+/// Scales the part of `width` by `height` pixels of `from` to the size of `to`.
+///
+/// `Resizer::resize` would compile every kind of pixel that the library knows, with every set of
+/// instructions, into this crate.
+fn convolve<P: PixelTrait>(
+    from: &ImageRef<'_>,
+    to: &mut Image<'_>,
+    (width, height): (f64, f64),
+) -> Result<(), ResizeError> {
+    let images = from.typed_image::<P>().zip(to.typed_image_mut::<P>());
+    let (from, mut to) = images.ok_or(ResizeError::PixelTypesAreDifferent)?;
+    let options = ResizeOptions::new()
+        .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
+        .crop(0.0, 0.0, width, height)
+        .use_alpha(false);
+    Resizer::new().resize_typed(&from, &mut to, &options)
 }
 
 /// Divides the colours of a pixel by its alpha, the last channel.
