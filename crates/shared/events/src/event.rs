@@ -295,6 +295,7 @@ mod tests {
         ] });
         let message = |id: &str, notices| Message {
             id: id.to_owned(),
+            deliveries: 1,
             notices,
         };
         assert_eq!(
