@@ -17,7 +17,7 @@ struct Body<'a> {
 #[serde(rename_all = "camelCase")]
 struct Data<'a> {
     user_id: &'a str,
-    file: File<'a>,
+    file: EventFile<'a>,
     /// Why the file was refused: the code of the API's error.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
@@ -30,7 +30,7 @@ struct Data<'a> {
 /// it with the answer of `GET /files/{id}`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct File<'a> {
+struct EventFile<'a> {
     id: String,
     object_key: &'a str,
     file_name: &'a str,
@@ -54,7 +54,7 @@ pub(crate) fn body(event: &ClaimedEvent) -> Result<String, Error> {
             user_id: &event.user,
             reason: detail.filter(|_| event.kind == "file.refused"),
             scan_status: detail.filter(|_| event.kind == "file.scanned"),
-            file: File {
+            file: EventFile {
                 id: row.id.to_string(),
                 object_key: row.object_key.as_str(),
                 file_name: &row.file_name,

@@ -180,14 +180,13 @@ impl Notify {
             return Ok(());
         }
         let now = OffsetDateTime::now_utc();
-        match Follow::look_again(&unseen, checks + 1, now) {
-            Some(follow) => self.queue.send(&follow).await,
-            None => {
-                for sighting in unseen {
-                    tracing::warn!(fileId = %sighting.id, "not recorded yet");
-                }
-                Ok(())
+        if let Some(follow) = Follow::look_again(&unseen, checks + 1, now) {
+            self.queue.send(&follow).await
+        } else {
+            for sighting in unseen {
+                tracing::warn!(fileId = %sighting.id, "not recorded yet");
             }
+            Ok(())
         }
     }
 }

@@ -22,9 +22,12 @@ impl MakePreviews {
         report: &mut Report,
     ) -> Result<Value, lambda_runtime::Error> {
         let mut after = None;
-        while self.is_on {
+        if !self.is_on {
+            return Ok(json!({ "left": false }));
+        }
+        loop {
             let page = self.stores.db.without_preview(after, PAGE).await;
-            let page = page.map_err(|error| error.causes().to_string())?;
+            let page = page.map_err(|error| error.causes().clone())?;
             let Some(last) = page.last() else { break };
             after = Some(last.id());
             for key in page {

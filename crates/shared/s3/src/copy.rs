@@ -172,9 +172,9 @@ impl Bucket {
         let limits = Limits::of_one_attempt(until.saturating_duration_since(Instant::now()));
         let response = self.send_within(&request, MAX_BYTES, limits).await;
         let failure = match response {
-            Ok(response) => match error_in_body(&response.body) {
-                None => return Ok(Copied::Done),
-                Some(code) => Failure::Refused {
+            Ok(response) => match result_in_body(&response.body) {
+                Ok(()) => return Ok(Copied::Done),
+                Err(code) => Failure::Refused {
                     status: 200,
                     code,
                     request: None,
@@ -217,8 +217,10 @@ fn conditional(
 
 /// S3 may send 200 before the copy has ended, and then an error in the body. Without a result, the
 /// copy has failed, with this code if there is one.
-fn error_in_body(body: &[u8]) -> Option<Option<String>> {
+fn result_in_body(body: &[u8]) -> Result<(), Option<String>> {
     let body = String::from_utf8_lossy(body);
-    let is_done = body.contains("<CopyObjectResult") && !body.contains("<Error>");
-    (!is_done).then(|| xml::text(&body, "Code").map(str::to_owned))
+    if body.contains("<CopyObjectResult") && !body.contains("<Error>") {
+        return Ok(());
+    }
+    Err(xml::text(&body, "Code").map(str::to_owned))
 }

@@ -246,7 +246,9 @@ impl Shared {
         let target = request.headers().get("x-amz-target").cloned();
         let signed = request.headers().contains_key("authorization");
         let body = request.into_body().collect().await;
-        let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+        let body = body
+            .map(http_body_util::Collected::to_bytes)
+            .unwrap_or_default();
         let body: Value = serde_json::from_slice(&body).unwrap_or_default();
         let seconds = match &body["DelaySeconds"] {
             Value::Null => Some(self.options.delay),

@@ -122,7 +122,10 @@ impl Drop for WebhookReceiver {
 impl Shared {
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let (parts, body) = request.into_parts();
-        let body = body.collect().await.map(|body| body.to_bytes());
+        let body = body
+            .collect()
+            .await
+            .map(http_body_util::Collected::to_bytes);
         let body = body.unwrap_or_default();
         let verified = self.key.verify(&body, &parts.headers);
         let is_signed = verified.is_ok();

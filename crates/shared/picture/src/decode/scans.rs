@@ -17,9 +17,8 @@ pub(crate) fn check(file: &[u8]) -> Result<(), Reason> {
     let mut scans = 0;
     // After the start marker.
     let mut at = 2;
-    loop {
-        // A marker is the first 0xff that a byte other than 0, 0xff or a restart marker follows.
-        let Some(rest) = file.get(at..) else { break };
+    // A marker is the first 0xff that a byte other than 0, 0xff or a restart marker follows.
+    while let Some(rest) = file.get(at..) {
         let Some(found) = rest.iter().position(|byte| *byte == 0xff) else {
             break;
         };

@@ -177,20 +177,17 @@ pub(crate) fn gif(width: u16, height: u16) -> Vec<u8> {
 
 /// The pixels of a preview as RGBA.
 pub(crate) fn pixels(preview: &Preview) -> Vec<[u8; 4]> {
-    let (data, channels) = match preview.format {
-        Format::Jpeg => {
-            let mut decoder = jpeg_decoder::Decoder::new(preview.bytes.as_slice());
-            let data = decoder.decode().expect("a JPEG");
-            let channels = decoder.info().expect("a frame").pixel_format.pixel_bytes();
-            (data, channels)
-        }
-        _ => {
-            let decoder = png::Decoder::new(Cursor::new(&preview.bytes));
-            let mut reader = decoder.read_info().expect("a PNG");
-            let mut data = vec![0; reader.output_buffer_size().expect("a size")];
-            let info = reader.next_frame(&mut data).expect("a frame");
-            (data, info.color_type.samples())
-        }
+    let (data, channels) = if preview.format == Format::Jpeg {
+        let mut decoder = jpeg_decoder::Decoder::new(preview.bytes.as_slice());
+        let data = decoder.decode().expect("a JPEG");
+        let channels = decoder.info().expect("a frame").pixel_format.pixel_bytes();
+        (data, channels)
+    } else {
+        let decoder = png::Decoder::new(Cursor::new(&preview.bytes));
+        let mut reader = decoder.read_info().expect("a PNG");
+        let mut data = vec![0; reader.output_buffer_size().expect("a size")];
+        let info = reader.next_frame(&mut data).expect("a frame");
+        (data, info.color_type.samples())
     };
     data.chunks_exact(channels)
         .map(|pixel| match *pixel {

@@ -267,7 +267,7 @@ async fn a_deleted_file_is_not_restored() {
                 .delete("alice", file["id"].as_str().unwrap())
                 .await
                 .expect(200),
-        )
+        );
     };
     let answer = held.rename(&file, "b.txt", delete).await;
     answer.refused(404, "not_found");
@@ -290,7 +290,7 @@ async fn a_copy_within_a_delete_leaves_no_object() {
                 .delete("alice", file["id"].as_str().unwrap())
                 .await
                 .expect(200),
-        )
+        );
     };
     let answer = held.rename(&file, "b.txt", delete).await;
     answer.refused(404, "not_found");
@@ -401,14 +401,14 @@ async fn a_copy_names_its_conditions() {
 /// A KMS key is not emulated. The copy names the key that the HEAD reports.
 #[tokio::test]
 async fn a_copy_keeps_the_kms_key() {
-    let world = World::new().await;
-    let file = upload(&world).await;
-    let (fault, app) = behind(&world).await;
     const KMS: [&str; 3] = [
         "x-amz-server-side-encryption: aws:kms",
         "x-amz-server-side-encryption-aws-kms-key-id: arn:aws:kms:us-east-1:111122223333:key/k",
         "x-amz-server-side-encryption-bucket-key-enabled: true",
     ];
+    let world = World::new().await;
+    let file = upload(&world).await;
+    let (fault, app) = behind(&world).await;
     fault.edit_response_heads(|head| format!("{head}\r\n{}", KMS.join("\r\n")));
     let (seen, mut copies) = tokio::sync::mpsc::unbounded_channel();
     fault.fail_by_head(move |head, _| {

@@ -55,7 +55,7 @@ impl EnvChanges {
     pub(super) fn value(&self, name: &str) -> Option<String> {
         let changes = self.changes().into_iter();
         let found = changes.filter(|(known, _)| *known == name);
-        found.map(|(_, value)| value).last()
+        found.map(|(_, value)| value).next_back()
     }
 
     /// Removes a variable.

@@ -68,13 +68,13 @@ async fn of_copies_and_overwrites_none_is_lost() {
     let stack = Stack::start().await;
     let sdk = stack.sdk();
     for round in 0..20u8 {
-        stack.put(KEY, &[round; 300_000]).await;
+        stack.put(KEY, &vec![round; 300_000]).await;
         let etag = head(&stack).await.e_tag.unwrap();
         let copy = onto_itself(&sdk)
             .if_match(&etag)
             .copy_source_if_match(&etag);
         let copy = tokio::spawn(copy.metadata("name", "copy").send());
-        stack.put(KEY, &[100 + round; 300_000]).await;
+        stack.put(KEY, &vec![100 + round; 300_000]).await;
         // The copy was first, or the upload was, and then there is no copy.
         drop(copy.await.unwrap());
         assert_eq!(stack.bytes(KEY).await.unwrap(), vec![100 + round; 300_000]);

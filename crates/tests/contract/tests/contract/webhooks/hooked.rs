@@ -102,9 +102,9 @@ impl Hooked {
         let bodies = self.queue.bodies();
         for message in self.queue.drain() {
             let mut body: Value = serde_json::from_str(&message).unwrap();
-            if let Some(time) = body["not_before"].as_i64() {
-                let passed = i64::try_from((seconds * 1000.0) as u64).unwrap();
-                body["not_before"] = (time - passed).into();
+            if let Some(before) = body["not_before"].as_i64() {
+                let passed = i64::try_from(time.as_millis()).unwrap();
+                body["not_before"] = (before - passed).into();
             }
             self.queue.send(&body);
         }
@@ -120,6 +120,6 @@ impl Hooked {
 
 pub(super) async fn invoke(notify: &Notify, event: Value) -> Result<Value, lambda_runtime::Error> {
     let mut context = Context::default();
-    context.request_id = "r".to_owned();
+    "r".clone_into(&mut context.request_id);
     notify.handle(LambdaEvent::new(event, context)).await
 }
