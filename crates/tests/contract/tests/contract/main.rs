@@ -40,6 +40,7 @@ mod operate;
 mod owner;
 mod owner_wild;
 mod ownership;
+mod paths;
 mod presign;
 mod presign_refusals;
 mod presign_s3;

@@ -362,37 +362,6 @@ impl Model {
         }
         found
     }
-
-    /// The bucket is restored by copy: its objects appear as written now.
-    pub(crate) fn restore(&mut self) {
-        for object in self
-            .files
-            .iter_mut()
-            .filter_map(|file| file.object.as_mut())
-        {
-            object.second = self.second;
-        }
-    }
-
-    /// The database is lost, and migrated again. There are no rows, not even tombstones.
-    pub(crate) fn lose_database(&mut self) {
-        for file in &mut self.files {
-            file.row = Row::None;
-        }
-        self.removed = 0;
-    }
-
-    /// More than a day and a half pass.
-    pub(crate) fn age(&mut self) {
-        self.second += AGE;
-        self.removed = 0;
-        for file in &mut self.files {
-            file.url = false;
-            if let Row::Tombstone { old, .. } = &mut file.row {
-                *old = true;
-            }
-        }
-    }
 }
 
 impl File {

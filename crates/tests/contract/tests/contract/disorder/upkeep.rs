@@ -1,8 +1,39 @@
-//! The rules of `maintain` in the model.
+//! The rules of `maintain`, of a recovery and of time in the model.
 
-use super::model::{File, Model, Outcome, Row};
+use super::model::{AGE, File, Model, Outcome, Row};
 
 impl Model {
+    /// The bucket is restored by copy: its objects appear as written now.
+    pub(crate) fn restore(&mut self) {
+        for object in self
+            .files
+            .iter_mut()
+            .filter_map(|file| file.object.as_mut())
+        {
+            object.second = self.second;
+        }
+    }
+
+    /// The database is lost, and migrated again. There are no rows, not even tombstones.
+    pub(crate) fn lose_database(&mut self) {
+        for file in &mut self.files {
+            file.row = Row::None;
+        }
+        self.removed = 0;
+    }
+
+    /// More than a day and a half pass.
+    pub(crate) fn age(&mut self) {
+        self.second += AGE;
+        self.removed = 0;
+        for file in &mut self.files {
+            file.url = false;
+            if let Row::Tombstone { old, .. } = &mut file.row {
+                *old = true;
+            }
+        }
+    }
+
     /// The first task of `maintain`: removes the objects of tombstones, and drops old tombstones
     /// without an object.
     pub(crate) fn finish_deletes(&mut self) {
