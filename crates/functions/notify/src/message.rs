@@ -244,7 +244,7 @@ mod tests {
         let mut total = Duration::ZERO;
         let mut checks = 1;
         while let Some(again) = Follow::look_again(&[&seen], checks, now) {
-            assert_eq!(again.sightings(), [seen.clone()]);
+            assert_eq!(again.sightings(), std::slice::from_ref(&seen));
             total += again.delay(now);
             checks += 1;
         }

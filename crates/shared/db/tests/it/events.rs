@@ -29,6 +29,10 @@ enum Op {
 
 /// An object, of few different ones, so that many operations are duplicates.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an independent choice"
+)]
 struct Object {
     second: i64,
     etag: &'static str,
