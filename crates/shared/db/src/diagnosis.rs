@@ -35,7 +35,12 @@ pub enum State {
 }
 
 /// The tables with rows of users.
-const TABLES: [&str; 3] = ["s3_files", "user_usage", "multipart_uploads"];
+const TABLES: [&str; 4] = [
+    "s3_files",
+    "user_usage",
+    "multipart_uploads",
+    "webhook_events",
+];
 
 /// The roles that statements run as.
 const ROLES: [&str; 2] = ["slipway_app", "slipway_maintain"];

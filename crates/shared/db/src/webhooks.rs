@@ -85,6 +85,7 @@ SET due_at = now() + make_interval(secs => $2), attempts = e.attempts + 1,
 FROM due WHERE e.id = due.id
 RETURNING e.id AS event_id, e.type, e.detail, e.user_id, e.created_at, e.attempts, e.file_id AS id, e.object_key,
           e.file_name, e.content_type, NULL::text AS detected_type, NULL::text AS scan_status, e.size, e.etag, e.rule,
+          NULL::text AS preview_etag, NULL::text AS preview_error,
           e.metadata, e.checksum_sha256, e.checksum_crc64nvme, e.upload_timestamp";
 
 /// No attempt begins later than `$6` seconds after the first one.

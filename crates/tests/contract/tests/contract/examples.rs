@@ -155,6 +155,18 @@ async fn about_what_s3_has(returned_errors: &mut ReturnedErrors) {
     let answer = world.save("alice", &json!({ "objectKey": key })).await;
     returned_errors.add((415, "type_not_allowed"), answer);
 
+    let file = json!({ "fileName": "a.txt", "contentType": "text/plain" });
+    let presigned = world.presign("alice", file).await;
+    world.put(&presigned, b"hello").await;
+    world.save("alice", &presigned).await.expect(201);
+    world.put(&presigned, b"other").await;
+    let id = presigned["objectKey"].as_str().unwrap();
+    let id = id.split('/').nth(1).unwrap();
+    let answer = world
+        .patch("alice", id, json!({ "fileName": "b.txt" }))
+        .await;
+    returned_errors.add((409, "file_changed"), answer);
+
     let begun = world.uploaded("alice", b"hello").await;
     let path = format!(
         "/multipart-uploads/{}/complete",

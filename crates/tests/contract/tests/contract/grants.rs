@@ -168,6 +168,13 @@ async fn previews(world: &World) {
     crate::previews::deliver(world, key(&saved), 2)
         .await
         .unwrap();
+    // An object that is missing although its row says otherwise.
+    let photo = crate::previews::photo(20, 20);
+    let lost = world.upload("dave", "b.jpg", "image/jpeg", &photo).await;
+    world.remove_object(key(&lost)).await;
+    crate::previews::deliver(world, key(&lost), 1)
+        .await
+        .unwrap();
 }
 
 async fn maintenance(world: &World) {

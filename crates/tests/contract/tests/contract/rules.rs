@@ -11,7 +11,7 @@ use crate::spec::root;
 use crate::world::router;
 
 /// The allowed dependencies between shared crates.
-const SHARED: [(&str, &[&str]); 11] = [
+const SHARED: [(&str, &[&str]); 13] = [
     ("core", &[]),
     ("api", &["core"]),
     ("s3-urls", &["core"]),
@@ -23,6 +23,8 @@ const SHARED: [(&str, &[&str]); 11] = [
     ("secret", &["core", "https"]),
     ("record", &["core", "s3-urls", "s3", "db"]),
     ("credentials", &["core", "s3"]),
+    ("events", &["core"]),
+    ("picture", &[]),
 ];
 
 /// A crate of the workspace.

@@ -12,7 +12,7 @@ async fn each_flaw_of_a_token_is_named() {
         (json!({ "nbf": 4_000_000_000_u64 }), "token_early"),
         (json!({ "aud": "another" }), "token_audience"),
         (json!({ "iss": "https://issuer/" }), "token_issuer"),
-        (json!({ "sub": null }), "token_claims"),
+        (json!({ "sub": null }), "token_owner"),
     ] {
         let report = stack.examine_with(&token(&changes), &[]).await;
         report.finds(&[fault]);

@@ -191,13 +191,13 @@ mod tests {
             let decision = decide(role(function), action, resource);
             assert_eq!(decision, expected, "{function} {action} {resource}");
         }
-        assert_eq!(roles.len(), 10);
+        assert_eq!(roles.len(), 12);
     }
 
     #[test]
     fn managed_policies_count_and_other_services_are_ignored() {
         let text = template(
-            "{ManagedPolicyArns: [!Ref Shared], Policies: [{PolicyName: one, PolicyDocument: {Version: '2012-10-17', Statement: [\
+            "{ManagedPolicyArns: [!Ref Shared], Policies: [{PolicyName: one, PolicyDocument: {Version: '2012-12-17', Statement: [\
              {Effect: Allow, Action: logs:PutLogEvents, Resource: !GetAtt Logs.Arn, Condition: {ArnLike: {a: b}}},\
              {Effect: Allow, Action: [s3:GetObject, kms:Decrypt], Resource: !Sub '${Bucket.Arn}/*'}]}}]}",
         );
