@@ -5,7 +5,7 @@
 //! batch item failures", AWS Lambda Developer Guide.
 //!
 //! It is more lenient than SQS in three ways. Only `SendMessage` is served over HTTP, and its
-//! signature is not verified (the moto server of the stage `template` accepts the same request). A
+//! signature is not verified: no test has sent the request to another implementation of SQS. A
 //! message is never delivered twice without a reason. And nothing expires.
 
 use std::convert::Infallible;
