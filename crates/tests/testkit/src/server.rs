@@ -13,7 +13,7 @@ pub fn server() -> &'static Postgres {
     static SERVER: LazyLock<Postgres> = LazyLock::new(|| {
         let mut options = PostgresOptions::temporary(cache());
         options.settings = vec![
-            ("max_connections".to_owned(), "300".to_owned()),
+            ("max_connections".to_owned(), "1000".to_owned()),
             // A login that a fault has interrupted blocks CREATE DATABASE and DROP DATABASE until
             // this timeout. It must still be longer than a normal login, which takes seconds on a
             // busy machine.

@@ -128,7 +128,7 @@ async fn launch(folder: &Path, port: Option<u16>) -> Postgres {
         let options = PostgresOptions {
             port,
             fsync: false,
-            settings: vec![("max_connections".to_owned(), "300".to_owned())],
+            settings: vec![("max_connections".to_owned(), "1000".to_owned())],
             ..PostgresOptions::kept(folder.join("postgres"), cache())
         };
         let started = tokio::task::spawn_blocking(move || Postgres::start(guard(), &options));
