@@ -1,4 +1,4 @@
-//! `cargo dev test`: the checks that people and CI run, in two lanes at the same time.
+//! `cargo dev test`: the checks that people and CI run.
 //!
 //! The stage `build` compiles everything that the stages from `lint` to `stack` run, once and with
 //! one set of features. One more package or feature in a command would compile dependencies again
@@ -44,6 +44,9 @@ pub(crate) struct TestOptions {
     /// Leave out slow stages and tests, and list them
     #[arg(long)]
     quick: bool,
+    /// Run web, template and release next to the tests, which shares the processors
+    #[arg(long)]
+    parallel: bool,
     /// The seed of the requests that schemathesis sends to the running stack
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
@@ -57,7 +60,8 @@ pub(crate) fn run(options: &TestOptions, state: &Path) -> io::Result<()> {
     let mut times = Times::begin();
     let stages = chosen(options, &mut times);
     let artifacts = names_of(&stages, Lane::Artifacts);
-    let parallel = !artifacts.is_empty() && !names_of(&stages, Lane::Tests).is_empty();
+    let parallel =
+        options.parallel && !artifacts.is_empty() && !names_of(&stages, Lane::Tests).is_empty();
     let mut beside = None;
     let mut result = Ok(());
     for stage in stages {

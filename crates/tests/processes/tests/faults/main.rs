@@ -37,7 +37,7 @@ use server::Server;
 const CONCURRENT_CELLS: usize = 10;
 
 /// Longer than any cell takes on a busy machine.
-const LONGEST: Duration = Duration::from_mins(10);
+const LONGEST: Duration = Duration::from_mins(30);
 
 async fn run_cell(fault: Fault, function: &'static FaultyFunction, server: &Server) -> Cell {
     let cell = AssertUnwindSafe(timeout(LONGEST, cell::run(fault, function, server)))

@@ -9,7 +9,8 @@ pub(super) struct Stage {
 }
 
 /// When a stage runs. The stages of `Tests` wait for servers and timeouts half of their time, and
-/// those of `Artifacts` compile or run in a browser, so both lanes run at the same time.
+/// those of `Artifacts` compile or run in a browser, so `--parallel` runs both lanes at the same
+/// time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lane {
     /// One after another, before the others.
