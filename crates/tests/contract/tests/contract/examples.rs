@@ -166,6 +166,12 @@ async fn about_what_s3_has(returned_errors: &mut ReturnedErrors) {
         .patch("alice", id, json!({ "fileName": "b.txt" }))
         .await;
     returned_errors.add((409, "file_changed"), answer);
+    let large = "UPDATE s3_files SET size = 6442450944";
+    world.sql().await.batch_execute(large).await.unwrap();
+    let answer = world
+        .patch("alice", id, json!({ "fileName": "b.txt" }))
+        .await;
+    returned_errors.add((413, "file_too_large"), answer);
 
     let begun = world.uploaded("alice", b"hello").await;
     let path = format!(

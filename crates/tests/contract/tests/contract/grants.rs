@@ -174,7 +174,8 @@ async fn previews(world: &World) {
     world.remove_object(key(&lost)).await;
     crate::previews::deliver(world, key(&lost), 1)
         .await
-        .unwrap();
+        .unwrap_err();
+    world.delete("dave", id(&lost)).await.expect(200);
 }
 
 async fn maintenance(world: &World) {
