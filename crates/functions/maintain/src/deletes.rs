@@ -17,7 +17,7 @@ const PAGE: u32 = 1000;
 /// The age at which a tombstone may be dropped: longer than any upload URL is valid.
 pub const TOMBSTONE_AGE: Duration = UPLOAD_ENDS_AFTER;
 
-/// For so long after its end an event of the webhook can be replayed.
+/// The time after its outcome in which a webhook event can be replayed.
 const EVENT_AGE: Duration = Duration::from_hours(7 * 24);
 
 /// One run over the tombstones. Each step can be repeated and interrupted at any point: a tombstone

@@ -13,7 +13,7 @@ const FACTOR: u32 = 4;
 /// The longest delay.
 const LONGEST: Duration = Duration::from_hours(1);
 
-/// For so long after its first attempt an event is tried again.
+/// The time after the first attempt in which an event is retried.
 pub(crate) const RETRIES: Duration = Duration::from_hours(24);
 
 /// The delay after the failed `attempt` of an event, counted from 1: 5 s, 20 s, 80 s, and so on.
@@ -23,8 +23,8 @@ pub(crate) const RETRIES: Duration = Duration::from_hours(24);
 pub(crate) fn delay(event: Uuid, attempt: u32) -> Duration {
     let exponent = attempt.saturating_sub(1).min(8);
     let plain = (FIRST * FACTOR.pow(exponent)).min(LONGEST);
-    // The last bits of a UUID are random. A multiplication by an odd constant spreads them anew for
-    // each attempt.
+    // The last bits of a UUID are random. A multiplication by an odd constant gives each attempt
+    // other bits.
     let bits = (event.as_u128() ^ u128::from(attempt))
         .wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
     let part = f64::from(u32::try_from(bits >> 96).unwrap_or_default()) / f64::from(u32::MAX);

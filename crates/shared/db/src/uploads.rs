@@ -203,7 +203,7 @@ impl Db {
     }
 
     /// Notes that upload `id` of `user` is completed with `checksum`. Returns whether its first
-    /// completion had the same one. `false` if there is no such upload any more.
+    /// completion had the same one. `false` if the upload no longer exists.
     pub async fn claim_completion(
         &self,
         user: &UserId,

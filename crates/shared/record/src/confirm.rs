@@ -13,8 +13,8 @@
 //! The statement runs some time after the first HEAD, and the object may be overwritten in between.
 //! This is safe, because the statement compares with the row that is there when it runs, as for one
 //! key: an upload of a later second that an event or another call has recorded meanwhile wins, and
-//! one of the same second repeats the HEAD. The time only delays when a row describes an overwrite
-//! that nobody else reports.
+//! one of the same second repeats the HEAD. If no event
+//! reports an overwrite, its row is only updated later.
 
 use std::collections::HashSet;
 

@@ -47,7 +47,7 @@ pub(crate) fn decode(file: &[u8]) -> Result<Decoded, Reason> {
     })
 }
 
-/// RGB of CMYK, where 255 is no ink. Each ink takes its part of what black leaves.
+/// Converts CMYK to RGB. The value 255 means that an ink is absent.
 fn without_inks(data: &[u8]) -> Vec<u8> {
     let (pixels, _) = data.as_chunks::<4>();
     pixels

@@ -113,7 +113,7 @@ async fn a_photo_has_a_small_preview_without_its_place() {
         assert!(!bytes.windows(5).any(|part| part == b"GPS48"));
         assert_eq!(world.usage("alice").await.0, 1);
     }
-    // The event of the preview itself is nobody's file.
+    // The event of the preview itself does not name a file.
     world.deliver_events(Events::Once).await;
     deliver(&world, &preview_key(&saved), 1).await.unwrap();
     reconcile(&world).await;
@@ -163,7 +163,7 @@ async fn a_replaced_photo_has_no_preview_until_there_is_a_new_one() {
     assert!(shown(&world, &saved).await["previewUrl"].is_string());
     assert_ne!(world.object(&preview_key(&saved)).await, first);
 
-    // By something that is no picture, although it says so.
+    // By bytes that are not a picture, although the Content-Type is one.
     world
         .put(&presigned, b"<svg xmlns='http://www.w3.org/2000/svg'/>")
         .await;
@@ -247,7 +247,7 @@ async fn what_was_lost_is_made_by_the_schedule_and_removed_by_maintain() {
     let right = world.object(&preview_key(&saved)).await;
     assert!(right.is_some());
 
-    // Somebody removes the preview.
+    // The preview is removed by hand.
     world.remove_object(&preview_key(&saved)).await;
     reconcile(&world).await;
     assert_eq!(shown(&world, &saved).await["previewUrl"], Value::Null);
