@@ -104,12 +104,12 @@ async fn presign_stays_within_its_instruction_budgets() {
 }
 
 /// The additional instructions of an answer to a request with a rule and 100 bytes of metadata, in
-/// percent of those without. The goal is 10; this leaves room until it is measured.
-const DESCRIBED_PERCENT: u64 = 25;
+/// percent of those without.
+const DESCRIBED_PERCENT: u64 = 10;
 
 /// Both are checked, and signed as two more query parameters.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rule_and_metadata_cost_little_more() {
+async fn a_rule_and_metadata_cost_at_most_a_tenth_more() {
     if !is_installed() {
         return;
     }

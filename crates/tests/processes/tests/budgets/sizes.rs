@@ -6,18 +6,18 @@ use crate::within;
 
 /// The size of `bootstrap` in bytes, stripped, by the function's name in the template.
 const BUDGETS: [(&str, u64); 12] = [
-    ("DeleteFunction", 6_200_000),
-    ("FilesFunction", 6_150_000),
-    ("MaintainFunction", 8_000_000),
-    ("MigrateFunction", 5_050_000),
+    ("DeleteFunction", 5_850_000),
+    ("FilesFunction", 5_900_000),
+    ("MaintainFunction", 7_770_000),
+    ("MigrateFunction", 5_020_000),
     ("MultipartFunction", 7_990_000),
-    ("NotifyFunction", 8_000_000),
-    ("PresignFunction", 2_100_000),
-    ("PresignQuotaFunction", 5_660_000),
-    ("PreviewFunction", 8_000_000),
-    ("RecordUploadFunction", 5_450_000),
-    ("RenameFunction", 6_600_000),
-    ("SaveMetadataFunction", 6_400_000),
+    ("NotifyFunction", 5_100_000),
+    ("PresignFunction", 2_000_000),
+    ("PresignQuotaFunction", 5_540_000),
+    ("PreviewFunction", 6_950_000),
+    ("RecordUploadFunction", 5_320_000),
+    ("RenameFunction", 5_800_000),
+    ("SaveMetadataFunction", 6_280_000),
 ];
 
 /// The folder that `sam build` writes.
