@@ -38,7 +38,7 @@ struct Package {
 pub(crate) fn cargo(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO"))
         .args(arguments)
-        .args(["--offline", "--locked"])
+        .arg("--locked")
         .current_dir(root())
         .output()
         .expect("cargo starts");

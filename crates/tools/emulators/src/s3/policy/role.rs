@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn managed_policies_count_and_other_services_are_ignored() {
         let text = template(
-            "{ManagedPolicyArns: [!Ref Shared], Policies: [{PolicyName: one, PolicyDocument: {Version: '2012-12-17', Statement: [\
+            "{ManagedPolicyArns: [!Ref Shared], Policies: [{PolicyName: one, PolicyDocument: {Version: '2012-10-17', Statement: [\
              {Effect: Allow, Action: logs:PutLogEvents, Resource: !GetAtt Logs.Arn, Condition: {ArnLike: {a: b}}},\
              {Effect: Allow, Action: [s3:GetObject, kms:Decrypt], Resource: !Sub '${Bucket.Arn}/*'}]}}]}",
         );
