@@ -61,7 +61,8 @@ export interface Page {
   remove(ids: string[]): void;
   rename(file: StoredFile, fileName: string): Promise<void>;
   download(file: StoredFile): Promise<void>;
-  copyLink(file: StoredFile): Promise<void>;
+  /** Copies a link that is valid for so many `seconds`, or for as long as the deployment's URLs are. */
+  copyLink(file: StoredFile, seconds?: number): Promise<void>;
   choose(isFolder: boolean): void;
   /** Opens a file dialogue for an unfinished upload, and continues it. */
   resume(upload: UnfinishedUpload): void;

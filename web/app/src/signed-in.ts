@@ -158,9 +158,9 @@ export function signedIn(root: HTMLElement, config: Config, session: Session, ov
     async download(file) {
       await tell(async () => save((await client.get(file.id, { download: true })).url ?? ""));
     },
-    async copyLink(file) {
+    async copyLink(file, seconds) {
       await tell(async () => {
-        const got = client.get(file.id);
+        const got = client.get(file.id, seconds ? { urlSeconds: seconds } : {});
         await copy(got.then(({ url }) => url ?? ""));
         const { urlExpiresAt } = await got;
         const until = urlExpiresAt ? ` It works until ${format.day(urlExpiresAt)}.` : "";

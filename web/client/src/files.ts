@@ -94,11 +94,20 @@ export async function* listFolder(
   for await (const { folders = [], files } of pages(load)) yield { folders, files };
 }
 
-/** One file with a fresh read URL. With `download`, a browser saves it under its original name. */
+/** What URL a file gets. */
+export interface GetOptions {
+  /** A browser saves the file under its original name instead of showing it. */
+  download?: boolean;
+  /** The URL expires after exactly so many seconds, for a link to share. At most the deployment's `READ_URL_SECONDS`. */
+  urlSeconds?: number;
+  signal?: AbortSignal;
+}
+
+/** One file with a read URL. */
 export async function get(
   connection: Connection,
   id: string,
-  { signal, ...parameters }: { download?: boolean; signal?: AbortSignal } = {},
+  { signal, ...parameters }: GetOptions = {},
 ): Promise<StoredFile> {
   const path = `/files/${encodeURIComponent(id)}${query(parameters)}`;
   return (await call<Schemas["FileResponse"]>(connection, path, { signal })).data.file;

@@ -1840,6 +1840,13 @@ export interface operations {
                  *     change a public `url` (one with `urlExpiresAt` null).
                  */
                 download?: boolean;
+                /**
+                 * @description Lets the URL expire after exactly so many seconds, for a link to share: from 1 to the
+                 *     deployment's `READ_URL_SECONDS`. Without the parameter, the URL repeats for half of
+                 *     `READ_URL_SECONDS`, so that browsers can cache the file, and is valid for at least the other
+                 *     half. The parameter does not change a public `url`.
+                 */
+                urlSeconds?: number;
             };
             header?: never;
             path: {

@@ -162,6 +162,22 @@ test("a download has the original name, and a link reads the file", async () => 
   expect(await (await fetch(link)).text()).toBe("Another");
 });
 
+test("a link expires when its owner chose", async () => {
+  await act(page, "other.txt", "Details");
+  const details = page.locator("wa-drawer.details");
+  const lifetime = details.getByLabel("Anyone with the link can read the file for");
+  expect(await lifetime.locator("option").allTextContents()).toEqual(["1 minute", "5 minutes", "15 minutes"]);
+  expect(await lifetime.inputValue()).toBe("900");
+  await lifetime.selectOption("5 minutes");
+  await details.getByText("Copy link").click();
+  await toast(page, "Link copied. It works until").waitFor();
+  const link = new URL(await page.evaluate(() => navigator.clipboard.readText()));
+  expect(link.searchParams.get("X-Amz-Expires")).toBe("300");
+  expect(await (await fetch(link)).text()).toBe("Another");
+  await page.keyboard.press("Escape");
+  await details.waitFor({ state: "detached" });
+});
+
 test("the gallery has files side by side, the list one below the other", async () => {
   const lines = async () => {
     const tops = await page

@@ -19,7 +19,7 @@ use slipway_core::env::{ConfigError, Environment};
 use slipway_core::limits::quota_bytes;
 use slipway_core::{Error, FileId};
 use slipway_db::Db;
-use slipway_s3_urls::{Credentials, Location, ReadUrls, Signer};
+use slipway_s3_urls::{Credentials, Location, ReadUrls, Signer, Window};
 use time::OffsetDateTime;
 
 /// What reading needs.
@@ -59,19 +59,37 @@ impl Files {
             Some("true") => true,
             Some(_) => return Err(Error::invalid_request("download must be true or false.")),
         };
+        let window = self.window(request)?;
         let id = FileId::parse(id).ok_or_else(Error::not_found)?;
         let row = self
             .db
             .find_file(request.user(), id)
             .await?
             .ok_or_else(Error::not_found)?;
-        let window = self.urls.window(OffsetDateTime::now_utc());
         let file = FileBody::new(
             &row,
             self.urls.get(&row, download, &window),
             self.urls.preview(&row, &window),
         );
         Reply::file(200, &file)
+    }
+
+    /// The window of the URLs of one file: exact if `urlSeconds` is given, else the current one.
+    fn window(&self, request: &Request) -> Result<Window, Error> {
+        let now = OffsetDateTime::now_utc();
+        let Some(text) = request.query("urlSeconds")? else {
+            return Ok(self.urls.window(now));
+        };
+        // Rust's parser accepts a leading plus sign, which the API does not.
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        let seconds = text.parse().ok().filter(|_| digits);
+        let window = seconds.and_then(|seconds| self.urls.exactly(seconds, now));
+        window.ok_or_else(|| {
+            Error::invalid_request(format!(
+                "urlSeconds must be a whole number from 1 to {}.",
+                self.urls.max_seconds()
+            ))
+        })
     }
 
     async fn usage(&self, request: &Request) -> Result<Reply, Error> {

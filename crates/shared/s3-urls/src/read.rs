@@ -22,11 +22,11 @@ pub struct ReadUrls {
     requires_scan: bool,
 }
 
-/// The time at which read URLs are signed: now, rounded down to a window, so that URLs repeat
-/// within it.
+/// The time at which read URLs are signed and how long they are valid.
 #[derive(Clone, Debug)]
 pub struct Window {
     start: OffsetDateTime,
+    seconds: u64,
     cache_control: String,
 }
 
@@ -41,8 +41,8 @@ impl ReadUrls {
         })
     }
 
-    /// The window of `now`. A window is half the lifetime of a URL, so every URL is valid for at
-    /// least the other half.
+    /// The window of `now`: now, rounded down, so that URLs repeat within it. A window is half the
+    /// lifetime of a URL, so every URL is valid for at least the other half.
     #[must_use]
     pub fn window(&self, now: OffsetDateTime) -> Window {
         let length = (self.seconds / 2).max(1);
@@ -51,8 +51,26 @@ impl ReadUrls {
         // A response may be cached for the shortest remaining lifetime of a URL from this window.
         Window {
             start,
+            seconds: self.seconds,
             cache_control: format!("private, max-age={length}"),
         }
+    }
+
+    /// The window for URLs that are valid for exactly `seconds` from `now`. They do not repeat.
+    /// `None` unless `seconds` is between 1 and [`ReadUrls::max_seconds`].
+    #[must_use]
+    pub fn exactly(&self, seconds: u64, now: OffsetDateTime) -> Option<Window> {
+        (1..=self.seconds).contains(&seconds).then(|| Window {
+            start: now.replace_nanosecond(0).unwrap_or(now),
+            seconds,
+            cache_control: format!("private, max-age={seconds}"),
+        })
+    }
+
+    /// The longest lifetime of a URL: `READ_URL_SECONDS`.
+    #[must_use]
+    pub const fn max_seconds(&self) -> u64 {
+        self.seconds
     }
 
     /// The URL of the file and its expiry (`None` if files are public), or the reason why there is
@@ -88,15 +106,15 @@ impl ReadUrls {
             query: &query,
             headers: &[],
             at: window.start,
-            seconds: self.seconds,
+            seconds: window.seconds,
         });
         Ok((signed.url, Some(signed.expires_at)))
     }
 }
 
 impl ReadUrls {
-    /// The URL of the file's preview, signed like the URL of the file and as stable. `None` if there
-    /// is no preview of its bytes, or if the file itself has no URL.
+    /// The URL of the file's preview, signed like the URL of the file and as stable. `None` if its
+    /// bytes have no preview, or if the file itself has no URL.
     #[must_use]
     pub fn preview(&self, file: &FileRow, window: &Window) -> Option<String> {
         if !file.has_preview() || self.blocked(file).is_some() {
@@ -117,7 +135,7 @@ impl ReadUrls {
             query: &query,
             headers: &[],
             at: window.start,
-            seconds: self.seconds,
+            seconds: window.seconds,
         });
         Some(signed.url)
     }

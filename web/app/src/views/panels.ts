@@ -4,6 +4,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import * as format from "../format.ts";
 import { folderOf, shown } from "../names.ts";
 import type { Page, Panel } from "../page.ts";
+import { link } from "./link.ts";
 
 export function panels(page: Page): TemplateResult {
   const { panel } = page;
@@ -15,7 +16,7 @@ export function panels(page: Page): TemplateResult {
   return html`
     ${
       panel?.kind === "details"
-        ? html`<wa-drawer class="details" label="Details" open light-dismiss @wa-after-hide=${close}>${details(panel.file)}</wa-drawer>`
+        ? html`<wa-drawer class="details" label="Details" open light-dismiss @wa-after-hide=${close}>${details(page, panel.file)}</wa-drawer>`
         : nothing
     }
     ${panel?.kind === "rename" ? rename(page, panel, close) : nothing}
@@ -24,7 +25,7 @@ export function panels(page: Page): TemplateResult {
 }
 
 /** All that is known of a file. */
-function details(file: StoredFile): TemplateResult {
+function details(page: Page, file: StoredFile): TemplateResult {
   const { fileName, contentType, size, uploadedAt, rule, metadata = {}, checksumSha256, checksumCrc64nvme, id } = file;
   const row = (name: string, value: unknown) => (value ? html`<dt>${name}</dt><dd>${value}</dd>` : nothing);
   const exact = size >= 1000 ? `${format.bytes(size)} (${format.count(size, "byte")})` : format.bytes(size);
@@ -38,6 +39,7 @@ function details(file: StoredFile): TemplateResult {
       ${row("CRC-64/NVME", checksumCrc64nvme && html`<code>${checksumCrc64nvme}</code>`)}
       ${row("ID", html`<code>${id}</code>`)}
     </dl>
+    ${link(page, file)}
     <h3>Metadata</h3>
     ${
       entries.length > 0

@@ -168,6 +168,56 @@ async fn url_expires_at_is_the_expiry_and_at_least_half_the_lifetime_is_left() {
 }
 
 #[tokio::test]
+async fn a_link_expires_when_its_caller_chose() {
+    let world = World::with(&[("READ_URL_SECONDS", "600")]).await;
+    let saved = world.upload("alice", "a.txt", "text/plain", b"hello").await;
+    let before = OffsetDateTime::now_utc();
+    let shown = file(&world, &saved["id"], "?urlSeconds=120&download=true").await;
+    let after = OffsetDateTime::now_utc();
+    let ends = OffsetDateTime::parse(shown["urlExpiresAt"].as_str().unwrap(), &Rfc3339).unwrap();
+    let start = ends - time::Duration::seconds(120);
+    // The time of a signature has a resolution of one second.
+    assert!(before - start < time::Duration::seconds(1), "{start}");
+    assert!(start <= after, "{start}");
+    let url = shown["url"].as_str().unwrap();
+    assert!(url.contains("X-Amz-Expires=120&"), "{url}");
+    let response = world.read(&shown["url"]).await;
+    assert_eq!(response.status(), 200);
+    let headers = ["cache-control", "content-disposition"].map(|name| header(&response, name));
+    assert_eq!(headers[0], Some("private, max-age=120"));
+    assert!(headers[1].unwrap().starts_with("attachment"));
+
+    let short = file(&world, &saved["id"], "?urlSeconds=1").await;
+    let ends = OffsetDateTime::parse(short["urlExpiresAt"].as_str().unwrap(), &Rfc3339).unwrap();
+    let left = (ends - OffsetDateTime::now_utc()).max(time::Duration::ZERO);
+    tokio::time::sleep(left.unsigned_abs() + std::time::Duration::from_millis(1100)).await;
+    assert_eq!(world.read(&short["url"]).await.status(), 403);
+
+    let longest = file(&world, &saved["id"], "?urlSeconds=600").await;
+    assert_eq!(world.read(&longest["url"]).await.status(), 200);
+    let id = saved["id"].as_str().unwrap();
+    for value in [
+        "0",
+        "601",
+        "-1",
+        "+60",
+        "1.5",
+        "",
+        "x",
+        "99999999999999999999",
+    ] {
+        let answer = world
+            .get("alice", &format!("/files/{id}?urlSeconds={value}"))
+            .await;
+        let error = answer.expect(400);
+        let sentence = "urlSeconds must be a whole number from 1 to 600.";
+        assert_eq!(error["error"], sentence, "{value}");
+    }
+    let foreign = format!("/files/{id}?urlSeconds=60");
+    world.get("bob", &foreign).await.expect(404);
+}
+
+#[tokio::test]
 async fn a_url_can_only_read_its_object() {
     let world = World::new().await;
     let saved = world.upload("alice", "a.txt", "text/plain", b"hello").await;
@@ -214,6 +264,7 @@ async fn public_files_have_plain_urls() {
         public.list(user).await[0].clone(),
         public.get(user, &one("")).await.expect(200)["file"].clone(),
         public.get(user, &one("?download=true")).await.expect(200)["file"].clone(),
+        public.get(user, &one("?urlSeconds=60")).await.expect(200)["file"].clone(),
     ];
     for file in shown {
         assert_eq!(
