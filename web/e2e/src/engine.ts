@@ -1,4 +1,4 @@
-/** A browser other than Chromium, with what tests of the client need of WebDriver. */
+/** A browser other than Chromium, with the commands of WebDriver that the tests need. */
 
 /** The name under which WebDriver refers to an element. */
 const ELEMENT = "element-6066-11e4-a52e-4f735466cecf";
@@ -9,6 +9,7 @@ export abstract class Engine {
   /** Runs a script whose last argument is called with the result. */
   protected abstract execute(script: string): Promise<unknown>;
   protected abstract type(element: string, text: string): Promise<unknown>;
+  protected abstract press(element: string): Promise<unknown>;
 
   /** The value of an asynchronous function with this body. */
   async run<T>(body: string): Promise<T> {
@@ -34,8 +35,21 @@ export abstract class Engine {
 
   /** Chooses files of the disk in the input that the expression names. */
   async choose(input: string, paths: string[]): Promise<void> {
-    const found = await this.run<Record<string, string>>(`return ${input}`);
-    await this.type(found[ELEMENT] ?? "", paths.join("\n"));
+    await this.type(await this.#element(input), paths.join("\n"));
+  }
+
+  /** Clicks as a user does: without a click of a user, scripts cannot write to the clipboard. */
+  async click(selector: string): Promise<void> {
+    const found = `document.querySelector(${JSON.stringify(selector)})`;
+    await this.until(found);
+    await this.press(await this.#element(found));
+  }
+
+  async #element(expression: string): Promise<string> {
+    const found = await this.run<Record<string, string> | null>(`return ${expression}`);
+    const name = found?.[ELEMENT];
+    if (!name) throw new Error(`not an element: ${expression}`);
+    return name;
   }
 }
 

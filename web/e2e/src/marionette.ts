@@ -78,6 +78,10 @@ export class Firefox extends Engine {
     return this.#send("WebDriver:ElementSendKeys", { id: element, text });
   }
 
+  protected press(element: string): Promise<unknown> {
+    return this.#send("WebDriver:ElementClick", { id: element });
+  }
+
   async stop(): Promise<void> {
     const ended = new Promise((resolve) => this.child.once("exit", resolve));
     this.child.kill("SIGTERM");

@@ -52,6 +52,10 @@ export class WebKit extends Engine {
     return post(`${this.session}/element/${element}/value`, { text });
   }
 
+  protected press(element: string): Promise<unknown> {
+    return post(`${this.session}/element/${element}/click`, {});
+  }
+
   async stop(): Promise<void> {
     await fetch(this.session, { method: "DELETE" }).catch(() => undefined);
     for (const child of [this.driver, this.display]) {

@@ -26,8 +26,8 @@ beforeAll(async () => {
 afterAll(() => browser.close());
 
 test("every command is one of npm's own or a script of its package", async () => {
-  // These two run the tests and install dependencies, which has just happened.
-  const own = ["npm ci", "npm test", "npm test -- client"];
+  // These run the tests, install dependencies, which has just happened, and measure.
+  const own = ["npm ci", "npm test", "npm test -- client", "cargo dev bench web"];
   const scripts = commands.filter((command) => !own.includes(command));
   expect(scripts.length).toBe(commands.length - own.length);
   for (const command of scripts) {
