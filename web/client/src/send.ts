@@ -9,7 +9,7 @@ const STALLED_MS = 60_000;
 
 /**
  * Until the last byte is sent, the file is checked this often: Firefox waits without an error for a file that has
- * changed. WebKitGTK does as well, for a file that became shorter, and reading it tells nothing.
+ * changed, and WebKit for one that became shorter.
  */
 const CHECK_MS = 5_000;
 
@@ -52,20 +52,24 @@ export async function put(
 
 /**
  * Fails with `file_changed` if the file was changed or removed on the disk. Such a file looks like a broken connection, and repeating
- * does not help. Chromium rejects the read; Firefox resolves with fewer bytes.
+ * does not help. Chromium rejects the read, and Firefox resolves with fewer bytes. WebKit fills an `arrayBuffer()` with zeros up to
+ * the length that the file had, but not a `text()`, in which every byte alone is one character.
  */
 async function checkFile(body: Source): Promise<void> {
   // React Native cannot read a file.
   if (!isReadable(body) || body.size === 0) return;
-  await bytesOf(body.slice(body.size - 1), 1);
+  const last = body.slice(body.size - 1);
+  if (!(await last.text().catch(() => ""))) throw changed();
 }
 
 /** Reads `length` bytes. */
 export async function bytesOf(file: Blob, length: number): Promise<ArrayBuffer> {
   const bytes = await file.arrayBuffer().catch(() => undefined);
   if (bytes?.byteLength === length) return bytes;
-  throw new SlipwayError("file_changed", "The file has changed. Choose it again.");
+  throw changed();
 }
+
+const changed = () => new SlipwayError("file_changed", "The file has changed. Choose it again.");
 
 /** Whether scripts can read the file. React Native's cannot. */
 export function isReadable(file: Source): file is Blob {

@@ -24,7 +24,8 @@ export async function uploadAtOnce(job: Job): Promise<StoredFile> {
   // Firefox would wait without end for a file that has grown. A slice ends where the file ended.
   const body = "slice" in file ? file.slice(0, size) : file;
   // What is read is compared with `size`, so that it needs no slice, which costs as much time as to read a small file.
-  const read = options.checksum !== false && isReadable(file) ? file : undefined;
+  // An empty one is always read: WebKit gives a file that was removed the size 0, if nothing has asked for its size before.
+  const read = (options.checksum !== false || !size) && isReadable(file) ? file : undefined;
   const isLarge = size > HASHED_UP_TO;
   const intent = { ...job.intent, checksumSha256: read && !isLarge ? await sha256(read) : undefined };
   check(signal);

@@ -64,6 +64,57 @@ test("a file that is shorter on the disk than it was is found before it is sent"
   expect(net.calls("PUT", "")).toHaveLength(0);
 });
 
+test("a file that was removed before WebKit looked at its size is not an empty file", async () => {
+  const { client, net } = await someone();
+  class Removed extends File {
+    override arrayBuffer(): Promise<never> {
+      return Promise.reject(new DOMException("The object can not be found here.", "NotFoundError"));
+    }
+  }
+  const upload = client.upload(new Removed([], "film.mp4"), { checksum: false });
+  await expect(upload).rejects.toMatchObject({ code: "file_changed" });
+  expect(net.log).toHaveLength(0);
+});
+
+/** A network on which nothing moves. */
+class Stuck {
+  upload = {};
+  onabort?: () => void;
+  onloadend?: () => void;
+  open() {}
+  setRequestHeader() {}
+  send() {}
+  abort() {
+    this.onabort?.();
+    this.onloadend?.();
+  }
+}
+
+test.each([
+  0, 7_000,
+])("a file that WebKit pads with zeros, because it shrank within %i ms, ends the upload", async (ms) => {
+  vi.useFakeTimers();
+  vi.stubGlobal("XMLHttpRequest", Stuck);
+  // WebKit allocates a buffer of the length that the file had. What it decodes ends where the file does.
+  let isShorter = false;
+  setTimeout(() => (isShorter = true), ms);
+  class Padded extends File {
+    override slice(from = 0, to = this.size): Blob {
+      return new Padded([super.slice(from, to)], this.name);
+    }
+    override async text() {
+      return isShorter ? "" : super.text();
+    }
+  }
+  await vi.advanceTimersByTimeAsync(0);
+  const connection = connect({ url: "http://localhost:1", token: () => "t" });
+  const file = new Padded(["Hello, Slipway"], "hello.txt");
+  const sent = put(connection, "http://localhost:1/x", {}, file, [], () => {});
+  const failed = expect(sent).rejects.toMatchObject({ code: "file_changed" });
+  await vi.advanceTimersByTimeAsync(ms + 5_000);
+  await failed;
+});
+
 test("the same file in two uploads at once has two ids, and one can be cancelled", async () => {
   const { client } = await someone();
   const [resume, stop] = [new Memory(), new AbortController()];
