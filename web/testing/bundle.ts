@@ -11,6 +11,8 @@ const ALIAS = [
   { find: "@slipway/client", replacement: resolve(WEB, "client/src/index.ts") },
   { find: "@slipway/react", replacement: resolve(WEB, "react/src/index.ts") },
   { find: "@slipway/uploader", replacement: resolve(WEB, "uploader/src/index.ts") },
+  // It exists on phones only.
+  { find: "expo-file-system", replacement: resolve(WEB, "testing/expo-file-system.js") },
 ];
 
 /** A module with the text `source`, to begin with. */

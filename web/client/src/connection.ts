@@ -3,6 +3,7 @@ import { check, deadline } from "./abort.js";
 import { errorOf, SlipwayError } from "./errors.js";
 import { Pace } from "./pace.js";
 import { type Retry, type RetryOptions, retrying } from "./retry.js";
+import type { FileOnDisk } from "./upload.js";
 
 /** Where the API is and who is calling. */
 export interface ConnectionOptions {
@@ -15,11 +16,28 @@ export interface ConnectionOptions {
   token: (refused?: string) => string | Promise<string>;
   /** Replaces the global `fetch`, for example in tests. */
   fetch?: typeof fetch;
+  /**
+   * Sends a `FileOnDisk` to S3 in React Native, for example by expo-file-system. Without it, React Native's XMLHttpRequest
+   * does: on Android from the disk, on iOS after loading the whole file into native memory.
+   */
+  sendFile?: SendFile;
   /** How failed requests are repeated, including those to S3. */
   retry?: RetryOptions;
   /** Called before each pause after which a request is repeated. */
   onRetry?: (retry: Retry) => void;
 }
+
+/** PUTs a file from the disk of a phone. It resolves with the answer of any status, and rejects without an answer. */
+export type SendFile = (
+  file: FileOnDisk,
+  request: {
+    url: string;
+    headers: Record<string, string>;
+    /** Call it with the bytes sent so far. */
+    onSent: (bytes: number) => void;
+    signal?: AbortSignal;
+  },
+) => Promise<{ status: number; body?: string }>;
 
 /** The first parameter of every function of this package. */
 export interface Connection extends ConnectionOptions {

@@ -4,7 +4,7 @@ import { download, get, list, listFolder, listPage, remove, removeMany, rename, 
 import { discard, inspect, unfinished } from "./multipart.js";
 import { upload } from "./upload.js";
 
-export type { Connection, ConnectionOptions } from "./connection.js";
+export type { Connection, ConnectionOptions, SendFile } from "./connection.js";
 export { connect } from "./connection.js";
 export { type ErrorCode, SlipwayError } from "./errors.js";
 export {

@@ -200,7 +200,7 @@ export class UploadQueue {
   }
 
   #isLarge({ upload: { file, size, uploadId } }: Task): boolean {
-    return "slice" in file && (uploadId !== undefined || size > (this.#options.partsAbove ?? 32 * MIB));
+    return !("uri" in file) && (uploadId !== undefined || size > (this.#options.partsAbove ?? 32 * MIB));
   }
 
   /** Starts as many as fit. A small file may overtake a large one that has to wait. */

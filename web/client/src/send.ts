@@ -1,8 +1,8 @@
 /** Sends bytes to S3: by XMLHttpRequest, which reports progress, or by `fetch` where there is none. */
 import { check, reasonOf } from "./abort.js";
-import { type Connection, lost, unanswered } from "./connection.js";
+import { type Connection, lost, type SendFile, unanswered } from "./connection.js";
 import { SlipwayError } from "./errors.js";
-import type { Source } from "./upload.js";
+import type { FileOnDisk, Source } from "./upload.js";
 
 /** A connection on which nothing moves for this long is aborted, and the bytes are sent again. */
 const STALLED_MS = 60_000;
@@ -33,7 +33,8 @@ export async function put(
   signal?: AbortSignal,
 ): Promise<number> {
   check(signal);
-  const send = typeof XMLHttpRequest === "function" ? byXhr : byFetch;
+  const byRuntime = typeof XMLHttpRequest === "function" ? byXhr : byFetch;
+  const send = connection.sendFile && "uri" in body ? byApplication : byRuntime;
   let isAllowed = false;
   const count = (bytes: number) => {
     // The first byte follows a preflight that has succeeded.
@@ -106,6 +107,12 @@ const byFetch: Send = async (connection, url, headers, body, onSent, signal) => 
   const text = await response.text();
   if (response.ok) onSent(body.size);
   return { status: response.status, text };
+};
+
+const byApplication: Send = async ({ sendFile }, url, headers, file, onSent, signal) => {
+  const request = { url, headers, onSent, signal };
+  const { status, body = "" } = await (sendFile as SendFile)(file as FileOnDisk, request);
+  return { status, text: body };
 };
 
 const byXhr: Send = (_, url, headers, body, onSent, signal) =>

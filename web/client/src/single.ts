@@ -22,7 +22,7 @@ export async function uploadAtOnce(job: Job): Promise<StoredFile> {
   const { signal } = options;
   const { size } = file;
   // Firefox would wait without end for a file that has grown. A slice ends where the file ended.
-  const body = "slice" in file ? file.slice(0, size) : file;
+  const body = "uri" in file ? file : file.slice(0, size);
   // What is read is compared with `size`, so that it needs no slice, which costs as much time as to read a small file.
   // An empty one is always read: WebKit gives a file that was removed the size 0, if nothing has asked for its size before.
   const read = (options.checksum !== false || !size) && isReadable(file) ? file : undefined;

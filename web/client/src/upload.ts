@@ -18,7 +18,7 @@ export interface Progress {
   resumed: number;
 }
 
-/** A file on a phone's disk. React Native sends it from there, where a `Blob` would be in memory. It goes in one PUT. */
+/** A file on a phone's disk, which is sent in one PUT: by the connection's `sendFile`, or by React Native itself. */
 export interface FileOnDisk {
   /** Such as `file:///…` or `content://…`. */
   uri: string;
@@ -107,25 +107,27 @@ export function upload(connection: Connection, file: Source, options: UploadOpti
 /** Uploads with the given steps. */
 export async function uploadBy(
   connection: Connection,
-  file: Source,
+  given: Source,
   options: UploadOptions,
   steps: Steps,
 ): Promise<StoredFile> {
-  const own = file as Partial<File & FileOnDisk>;
-  if (typeof own?.size !== "number" || !(own.slice || own.uri)) {
+  const { uri, size, name, type, slice } = (given ?? {}) as Partial<File & FileOnDisk>;
+  if (typeof size !== "number" || !(slice || uri)) {
     throw new SlipwayError("invalid_request", "Pass a Blob: in Node.js, fs.openAsBlob(path).");
   }
   const { rule, metadata, uploadId } = options;
   const intent: Intent = {
-    fileName: plainName(options.fileName ?? own.name ?? ""),
-    contentType: options.contentType || plainType(own.type),
-    size: own.size,
+    fileName: plainName(options.fileName ?? name ?? ""),
+    contentType: options.contentType || plainType(type),
+    size,
     rule,
     metadata,
   };
+  // The `File` of expo-file-system has a `uri` and the methods of a Blob, each of which reads the whole file.
+  const file = uri ? { uri, size, name, type } : given;
   const job = { connection, file, intent, options, steps };
   const above = Math.min(options.partsAbove ?? PARTS_ABOVE, LARGEST_PUT);
-  return own.slice && (uploadId || own.size > above) ? uploadInParts(job as Job & { file: Blob }) : uploadAtOnce(job);
+  return !uri && (uploadId || size > above) ? uploadInParts(job as Job & { file: Blob }) : uploadAtOnce(job);
 }
 
 /** POSTs to the API. */

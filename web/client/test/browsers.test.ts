@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, expect, inject, test, vi } from "vitest";
-import { createClient, UploadQueue } from "../src/index.ts";
+import { type ConnectionOptions, createClient, type FileOnDisk, type SendFile, UploadQueue } from "../src/index.ts";
 import { all, pattern, someone } from "./world.ts";
 
 const CLIENT = resolve(import.meta.dirname, "..");
@@ -136,6 +136,20 @@ class NativeParams {
   }
 }
 
+/** `Blob` of React Native 0.74: it holds bytes in native memory, and scripts can neither create one of bytes nor read it. */
+class NativeBlob {
+  constructor() {
+    throw new Error("Creating blobs from 'ArrayBuffer' and 'ArrayBufferView' are not supported");
+  }
+}
+
+/** `FormData` of React Native. S3's PUT takes the bytes alone. */
+class NativeForm {
+  append(): never {
+    throw new Error("a form is not what S3 takes");
+  }
+}
+
 /** React Native's `XMLHttpRequest`, with files on a disk: `send({ uri })` sends one without a script having read it. */
 function nativeRequest(disk: Map<string, Blob>, sent: unknown[]) {
   return class {
@@ -168,8 +182,23 @@ function nativeRequest(disk: Map<string, Blob>, sent: unknown[]) {
   };
 }
 
-test("React Native uploads from the disk, without reading the file, and lists", async () => {
+/** A client where the runtime is React Native. */
+async function native(options: Partial<ConnectionOptions> = {}) {
   const { token } = await someone();
+  vi.stubGlobal("URLSearchParams", NativeParams);
+  vi.stubGlobal("Blob", NativeBlob);
+  vi.stubGlobal("FormData", NativeForm);
+  vi.stubGlobal("crypto", undefined);
+  vi.stubGlobal("navigator", { product: "ReactNative" });
+  // Node's own fetch needs the real one, and the client needs one only here.
+  vi.stubGlobal("URL", NativeURL);
+  const retry = { attempts: 2, firstPauseMs: 5 };
+  const client = createClient({ url: inject("stack").api, token: () => token, retry, ...options });
+  vi.stubGlobal("URL", RealURL);
+  return client;
+}
+
+test("React Native uploads from the disk, without reading the file, and lists", async () => {
   const film = { uri: "file:///data/film.mp4", name: "film.mp4", type: "video/mp4", size: 40 * MIB };
   const photo = { uri: "content://media/1", name: "IMG_1.jpg", type: "image/jpeg", size: 3 };
   const sent: unknown[] = [];
@@ -178,17 +207,7 @@ test("React Native uploads from the disk, without reading the file, and lists", 
     [photo.uri, new Blob(["abc"])],
   ]);
   vi.stubGlobal("XMLHttpRequest", nativeRequest(disk, sent));
-  vi.stubGlobal("URLSearchParams", NativeParams);
-  vi.stubGlobal("crypto", undefined);
-  vi.stubGlobal("navigator", { product: "ReactNative" });
-  // Node's own fetch needs the real one, and the client needs one only here.
-  vi.stubGlobal("URL", NativeURL);
-  const client = createClient({
-    url: inject("stack").api,
-    token: () => token,
-    retry: { attempts: 2, firstPauseMs: 5 },
-  });
-  vi.stubGlobal("URL", RealURL);
+  const client = await native();
   const stored = await client.upload(photo, { signal: new AbortController().signal });
   expect(stored).toMatchObject({ fileName: "IMG_1.jpg", contentType: "image/jpeg", size: 3 });
   const queue = new UploadQueue(client);
@@ -198,4 +217,43 @@ test("React Native uploads from the disk, without reading the file, and lists", 
   expect((await all(client.list({ pageSize: 1, contentType: "video/" }))).map(({ fileName }) => fileName)).toEqual([
     "film.mp4",
   ]);
+});
+
+test("the application's own upload gets the file's address, and is repeated and aborted as any other", async () => {
+  const disk = new Blob(["a film"]);
+  /** The `File` of expo-file-system: as a Blob, it would load the whole file. */
+  class ExpoFile {
+    readonly uri = "file:///film.mp4";
+    readonly name = "film.mp4";
+    readonly type = "video/mp4";
+    readonly size = disk.size;
+    slice(): never {
+      throw new Error("the whole file is in memory");
+    }
+    arrayBuffer(): never {
+      return this.slice();
+    }
+  }
+  const sent: unknown[] = [];
+  const stop = new AbortController();
+  let fails = 1;
+  const sendFile: SendFile = async (file, { url, headers, onSent, signal }) => {
+    sent.push(file);
+    if (signal === stop.signal) stop.abort(new Error("enough"));
+    if (fails-- > 0 || signal?.aborted) throw new Error("the connection was lost");
+    const { status } = await fetch(url, { method: "PUT", headers, body: disk });
+    onSent(disk.size);
+    return { status };
+  };
+  const client = await native({ sendFile });
+  const progress: number[] = [];
+  const onProgress = ({ sent }: { sent: number }) => void progress.push(sent);
+  const film = new ExpoFile() as FileOnDisk;
+  expect(await client.upload(film, { onProgress })).toMatchObject({ fileName: "film.mp4", size: 6 });
+  expect(sent).toEqual(Array(2).fill({ uri: film.uri, name: film.name, type: film.type, size: film.size }));
+  expect(progress).toEqual([0, 0, 6, 6]);
+  await expect(client.upload(film, { signal: stop.signal })).rejects.toThrow("enough");
+  const queue = new UploadQueue(client, { partsAbove: 1 });
+  queue.add([film]);
+  expect(await queue.idle()).toMatchObject({ done: 1 });
 });
