@@ -4,6 +4,7 @@ import type { Dropped } from "./drop.ts";
 import type { Held } from "./held.ts";
 import type { Library } from "./library.ts";
 import type { Movement } from "./movement.ts";
+import type { Previews } from "./previews.ts";
 import type { Route } from "./route.ts";
 import type { Session } from "./session.ts";
 import type { Said, Say } from "./toasts.ts";
@@ -32,6 +33,7 @@ export interface Page {
   uploads: UploadQueue;
   unfinished: Unfinished;
   library: Library;
+  previews: Previews;
   /** Whether uploads move. */
   movement: Movement;
   rows: Rows;

@@ -11,6 +11,7 @@ import { listen } from "./listen.ts";
 import { Movement } from "./movement.ts";
 import { lastOf, quoted } from "./names.ts";
 import type { Page } from "./page.ts";
+import { Previews } from "./previews.ts";
 import * as address from "./route.ts";
 import type { Session } from "./session.ts";
 import { copy, save } from "./share.ts";
@@ -109,6 +110,10 @@ export function signedIn(root: HTMLElement, config: Config, session: Session, ov
     movement: new Movement(),
     rows: new Rows(() => draw()),
     library: new Library(client, held, changed, failed),
+    previews: new Previews(
+      () => page.library.refresh(),
+      (id) => page.library.find(id),
+    ),
     unfinished: new Unfinished(client, held, changed, failed),
     uploads: new UploadQueue(client),
     go(change, { replace = false } = {}) {
@@ -217,6 +222,7 @@ export function signedIn(root: HTMLElement, config: Config, session: Session, ov
   page.uploads.on("done", ({ stored }) => {
     if (!stored) return;
     page.unfinished.forget(stored.id);
+    page.previews.expect(stored);
     page.library.add(stored);
     clearTimeout(measuring);
     measuring = setTimeout(() => void page.library.measure(), 400);

@@ -2,6 +2,7 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openBrowser, Visitor } from "../src/browser.ts";
+import { choose, done, file } from "../src/files.ts";
 
 const PHOTOS = 50;
 /** Bytes per second of a link with 400 kbit/s. */
@@ -129,4 +130,19 @@ test("fifty photos of 5 MB show within 1.5 MB, and within 20 s at 400 kbit/s", a
   expect(received.files / SLOW).toBeLessThan(20);
   await visitor.leave();
   await owner.leave();
+});
+
+test("a photo is never loaded for its thumbnail, not even right after its upload", async () => {
+  const visitor = await Visitor.arrive(browser);
+  const buffer = await photo(visitor.page);
+  const page = await visitor.open();
+  await choose(page, [{ name: "new.jpg", mimeType: "image/jpeg", buffer }]);
+  await done(page, 1);
+  const thumb = file(page, "new.jpg").locator("img.thumb");
+  await expect.poll(() => thumb.evaluate((image) => (image as HTMLImageElement).naturalWidth)).toBe(512);
+  const originals = visitor.network.log.filter(
+    ({ method, url }) => method === "GET" && url.origin === visitor.stack.s3 && !decodeURIComponent(url.pathname).endsWith("/!preview"),
+  );
+  expect(originals.map(({ url }) => url.pathname)).toEqual([]);
+  await visitor.leave();
 });

@@ -17,8 +17,11 @@ const ICONS: Record<ReturnType<typeof kind>, IconName> = {
   other: "document",
 };
 
-/** Larger pictures are not used as thumbnails of themselves. */
+/** Larger pictures are not used as thumbnails of themselves, in bytes. */
 const LARGEST = 10_000_000;
+
+/** The same while the server may still make a preview. */
+const LARGEST_BEFORE_PREVIEW = 300_000;
 
 /** How often the picture of a file has failed: once, its URL may have expired; twice, it is not a picture. */
 const broken = new Map<string, number>();
@@ -27,17 +30,13 @@ export function tries(id: string): number {
   return broken.get(id) ?? 0;
 }
 
-/** The small picture that the server has made. Older deployments make none. */
-function previewOf(file: StoredFile): string | undefined {
-  return (file as { previewUrl?: string | null }).previewUrl ?? undefined;
-}
-
 export function thumbnail(page: Page, file: StoredFile): TemplateResult {
   const what = kind(file.contentType);
-  const preview = previewOf(file);
+  const largest = page.previews.isAwaited(file.id) ? LARGEST_BEFORE_PREVIEW : LARGEST;
   if (tries(file.id) < 2) {
-    if (preview) return picture(page, file, preview);
-    if (what === "image" && file.url && file.size <= LARGEST) return picture(page, file, file.url);
+    // Deployments without previews, and older ones, send no URL.
+    if (file.previewUrl) return picture(page, file, file.previewUrl);
+    if (what === "image" && file.url && file.size <= largest) return picture(page, file, file.url);
     if (what === "video" && file.url) return video(page, file, file.url);
   }
   return symbol(file);
@@ -61,7 +60,7 @@ function picture(page: Page, file: StoredFile, url: string): TemplateResult {
     broken.set(file.id, failures);
     // The URL may have expired. If a fresh one is the same, the file is not a picture.
     const fresh = failures === 1 ? await page.library.renew(file.id) : undefined;
-    if (!fresh || (previewOf(fresh) ?? fresh.url) === url) broken.set(file.id, 2);
+    if (!fresh || (fresh.previewUrl ?? fresh.url) === url) broken.set(file.id, 2);
     page.changed();
   };
   // `crossorigin`: a response that was cached without CORS headers would break a later fetch of the same URL.
