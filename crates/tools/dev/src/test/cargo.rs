@@ -1,9 +1,12 @@
 //! Cargo as the stages call it.
 
+use std::env;
 use std::fs;
 use std::io;
+use std::num::NonZero;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 
 use slipway_emulators::capture;
 use slipway_emulators::tools;
@@ -12,12 +15,20 @@ use crate::openssl;
 use crate::say;
 use crate::workspace;
 
+/// How many tests of a program run at the same time, for the test harness of Rust.
+const THREADS: &str = "RUST_TEST_THREADS";
+
 /// Runs cargo with `args`. The logs of functions in tests are kept in the folder `log`.
 pub(super) fn run(args: &[&str], log: &Path) -> io::Result<()> {
     let mut command = prepared(args)?;
     if args.first() == Some(&"test") {
         command.env(capture::FOLDER, log);
         fs::create_dir_all(log)?;
+        // The tests wait for servers half of their time, so two run for each processor.
+        if env::var_os(THREADS).is_none() {
+            let processors = thread::available_parallelism().map_or(1, NonZero::get);
+            command.env(THREADS, (2 * processors).to_string());
+        }
     }
     workspace::succeed_in_root(&mut command)
 }
