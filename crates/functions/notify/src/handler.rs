@@ -103,13 +103,12 @@ impl Notify {
     ) -> Result<(), Error> {
         let now = OffsetDateTime::now_utc();
         let (mut ids, mut sightings, mut checks) = (Vec::new(), Vec::new(), 0);
+        let mut early = Vec::new();
         let mut is_due = messages.is_empty();
         for message in messages {
             match &message.content {
                 Content::Follow(follow) if !follow.delay(now).is_zero() => {
-                    // SQS delays a message for at most 15 minutes. Nothing is due, so Postgres is
-                    // not asked.
-                    self.queue.send(follow).await?;
+                    early.push(follow);
                     continue;
                 }
                 Content::Follow(follow) => {
@@ -123,8 +122,9 @@ impl Notify {
             is_due = true;
             ids.push(message.id.clone());
         }
+        // Nothing is due, so Postgres is not asked.
         if !is_due {
-            return Ok(());
+            return self.send_again(&early).await;
         }
         if ids.is_empty() {
             ids.push(request.to_owned());
@@ -136,6 +136,16 @@ impl Notify {
         if let Some(delay) = self.db.plan_wake(&ids).await? {
             let wake = Follow::wake(&ids[0], delay, OffsetDateTime::now_utc());
             self.queue.send(&wake).await?;
+        }
+        // At the end: if anything else fails, the messages return to the queue, and a copy of each
+        // would be added every time.
+        self.send_again(&early).await
+    }
+
+    /// Sends messages that came too early. SQS delays a message for at most 15 minutes.
+    async fn send_again(&self, early: &[&Follow]) -> Result<(), Error> {
+        for follow in early {
+            self.queue.send(follow).await?;
         }
         Ok(())
     }

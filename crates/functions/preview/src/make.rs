@@ -134,10 +134,11 @@ impl MakePreviews {
 
     /// Removes the preview of earlier bytes, if there is one, and then stores the reason. Returns
     /// whether the file still has these bytes.
+    ///
+    /// The row may not say that there is a preview: a function was stopped after it wrote one, or
+    /// the table was lost.
     async fn refuse(&self, row: &FileRow, reason: &Reason) -> Result<bool, Error> {
-        if row.preview_etag.is_some() {
-            self.stores.bucket.delete(&row.object_key.preview()).await?;
-        }
+        self.stores.bucket.delete(&row.object_key.preview()).await?;
         let reason = reason.to_string();
         self.stores.db.decide_preview(row, Some(&reason)).await
     }

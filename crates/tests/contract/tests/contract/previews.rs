@@ -228,12 +228,23 @@ async fn a_stop_after_the_write_leaves_no_preview_of_other_bytes() {
     deliver(&world, key(&saved), 2).await.unwrap();
     assert_eq!(world.object(&preview_key(&saved)).await, right);
 
+    // The same for a file whose bytes are no picture by now, before the first decision.
+    let other = world
+        .upload("alice", "b.jpg", "image/jpeg", b"no picture")
+        .await;
+    world
+        .put_object(&preview_key(&other), "image/jpeg", b"old")
+        .await;
+    deliver(&world, key(&other), 2).await.unwrap();
+    assert_eq!(world.object(&preview_key(&other)).await, None);
+
     // The same for a file that is deleted by now.
     world.delete("alice", id(&saved)).await.expect(200);
     world
         .put_object(&preview_key(&saved), "image/jpeg", b"old")
         .await;
     deliver(&world, key(&saved), 2).await.unwrap();
+    world.delete("alice", id(&other)).await.expect(200);
     assert!(world.is_empty().await);
 }
 

@@ -277,6 +277,33 @@ async fn messages_return_while_postgres_does_not_respond() {
     assert_eq!(hooked.app.taken().len(), 1);
 }
 
+/// A message that comes too early is sent again. A failure of another message of its batch must not
+/// add a copy each time.
+#[tokio::test]
+async fn messages_do_not_multiply_while_postgres_does_not_respond() {
+    let mut hooked = Hooked::new(&[]).await;
+    let hour = time::OffsetDateTime::now_utc() + time::Duration::HOUR;
+    let early = json!({ "source": "slipway.notify", "not_before": hour.unix_timestamp() * 1000 });
+    hooked.queue.send(&early);
+    hooked
+        .world
+        .upload("alice", "a.txt", "text/plain", b"hello")
+        .await;
+    hooked.changes(true).await;
+    let stop = "ALTER TABLE webhook_events RENAME TO hidden";
+    hooked.world.sql().await.batch_execute(stop).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(hooked.work().await.len(), 0);
+        hooked.queue.pass_time();
+        assert_eq!(hooked.queue.bodies().len(), 2);
+    }
+    let start = "ALTER TABLE hidden RENAME TO webhook_events";
+    hooked.world.sql().await.batch_execute(start).await.unwrap();
+    assert_eq!(hooked.work().await.len(), 1);
+    let [left] = hooked.queue.bodies().try_into().expect("one message");
+    assert!(left.contains("not_before"), "{left}");
+}
+
 #[tokio::test]
 async fn without_webhooks_there_are_no_events() {
     let world = World::new().await;
