@@ -5,6 +5,11 @@
 //! `maintain` runs in between. [`model`] has the expected response to each call and the expected
 //! table after it. [`play`] runs both, and [`check`] compares them.
 //!
+//! Each change of a row has exactly one webhook event, which has the file as the change left it
+//! ([`events`]). `preview` gets the events of S3 in another order than `record-upload`. A preview is
+//! of the bytes that its row describes after every step, and in the end every picture has one and
+//! every other file a reason ([`previews`]).
+//!
 //! To test the test, each of these bugs was introduced once. Each was found, and shrunk to a
 //! history of so many steps.
 //!
@@ -31,12 +36,18 @@
     reason = "a test fails by panicking, and prints its history"
 )]
 
+#[path = "disorder/arrivals.rs"]
+mod arrivals;
 #[path = "disorder/calls.rs"]
 mod calls;
 #[path = "disorder/check.rs"]
 mod check;
+#[path = "disorder/content.rs"]
+mod content;
 #[path = "disorder/deployment.rs"]
 mod deployment;
+#[path = "disorder/events.rs"]
+mod events;
 #[path = "disorder/history.rs"]
 mod history;
 #[path = "disorder/limits.rs"]
@@ -45,6 +56,8 @@ mod limits;
 mod model;
 #[path = "disorder/play.rs"]
 mod play;
+#[path = "disorder/previews.rs"]
+mod previews;
 #[path = "disorder/upkeep.rs"]
 mod upkeep;
 #[path = "disorder/wrap.rs"]

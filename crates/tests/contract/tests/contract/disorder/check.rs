@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use time::Duration;
 use time::format_description::well_known::Rfc3339;
 
+use super::events::Event;
 use super::model::{Row, Stored};
-use super::play::{Check, Play, USERS, metadata, name, same};
+use super::play::{CONTENT_TYPE, Check, PREVIEW, Play, USERS, metadata, name, same};
 use super::wrap;
 
 /// [`metadata`] as Postgres spells it.
@@ -27,7 +28,15 @@ impl Play<'_> {
         let usage =
             usage.map(|(user, (files, bytes))| (user.to_owned(), number(files), number(bytes)));
         let found = self.deployment.table().await;
-        same("rows and usage", &found, &(rows.collect(), usage.collect()))
+        same("rows and usage", &found, &(rows.collect(), usage.collect()))?;
+        let mut events: Vec<String> = self
+            .model
+            .events
+            .iter()
+            .map(|one| self.described_event(one))
+            .collect();
+        events.sort();
+        same("webhook events", &self.deployment.events().await, &events)
     }
 
     /// Each user sees exactly their own live files.
@@ -41,25 +50,40 @@ impl Play<'_> {
         match row {
             Row::None => None,
             Row::Live(stored) => {
-                let (key, etag, size) =
-                    (self.key(at), &self.etags[&stored.bytes], stored.bytes.len());
-                let second = self.began.unix_timestamp() + stored.second;
-                let rule = self.model.files[at].rule.unwrap_or("-");
-                let metadata = if stored.described.metadata {
-                    STORED
-                } else {
-                    "{}"
+                let scan = match self.model.files[at].scan {
+                    None => "-",
+                    Some(true) => "no_threats",
+                    Some(false) => "threats",
                 };
-                let name = name(at, stored.described.name);
-                Some(format!(
-                    "live {user} {key} {size} {etag} {second} {rule} {metadata} {name}"
-                ))
+                Some(format!("live {scan} {}", self.described(at, stored)))
             }
             Row::Tombstone { why, removed, .. } => {
                 let removed = if *removed { "t" } else { "f" };
                 Some(format!("tombstone {user} {why} {removed}"))
             }
         }
+    }
+
+    /// The expected columns of a file, which its events have as well.
+    fn described(&self, at: usize, stored: &Stored) -> String {
+        let user = USERS[self.model.files[at].user];
+        let (key, etag, size) = (self.key(at), &self.etags[&stored.bytes], stored.bytes.len());
+        let second = self.began.unix_timestamp() + stored.second;
+        let rule = self.model.files[at].rule.unwrap_or("-");
+        let metadata = if stored.described.metadata {
+            STORED
+        } else {
+            "{}"
+        };
+        let name = name(at, stored.described.name);
+        format!("{user} {key} {size} {etag} {second} {rule} {metadata} {name}")
+    }
+
+    /// The expected event, in the format of the query.
+    fn described_event(&self, event: &Event) -> String {
+        let (kind, detail) = (event.kind, event.detail.unwrap_or("-"));
+        let described = self.described(event.file, &event.stored);
+        format!("{kind} {detail} {described}")
     }
 
     /// A user's live files, newest first, as a list must return them.
@@ -89,17 +113,16 @@ impl Play<'_> {
             "id": self.id(file),
             "objectKey": self.key(file),
             "fileName": name(file, stored.described.name),
-            "contentType": "text/plain",
+            "contentType": CONTENT_TYPE,
             "size": stored.bytes.len(),
             "etag": self.etags[&stored.bytes],
-            "checksumSha256": asked.checksum.then(|| wrap::checksum(&stored.bytes)),
-            "checksumCrc64nvme": (!asked.checksum).then(|| wrap::crc64nvme(&stored.bytes)),
+            "checksumSha256": asked.checksum.then(|| wrap::checksum(&stored.bytes.bytes())),
+            "checksumCrc64nvme": (!asked.checksum).then(|| wrap::crc64nvme(&stored.bytes.bytes())),
             "rule": rule,
             "metadata": if stored.described.metadata { metadata() } else { json!({}) },
-            "previewUrl": null,
             "uploadedAt": uploaded.format(&Rfc3339).unwrap(),
         });
-        for name in ["url", "urlExpiresAt"] {
+        for name in ["url", "urlExpiresAt", "previewUrl"] {
             expected[name] = shown[name].clone();
         }
         same("file", shown, &expected)
@@ -114,7 +137,8 @@ impl Play<'_> {
                 Some((self.key(at).to_owned(), number(size)))
             })
             .collect();
-        let found = self.deployment.world.objects().await.into_iter().collect();
+        let found = self.deployment.world.objects().await.into_iter();
+        let found = found.filter(|(key, _)| !key.ends_with(PREVIEW)).collect();
         same("objects", &found, &objects)
     }
 
@@ -140,7 +164,7 @@ impl Play<'_> {
                         let etag = &self.etags[&stored.bytes];
                         self.deployment.scan(self.key(at), etag, true);
                         let bytes = self.app().read(&shown["url"]).await.bytes().await.unwrap();
-                        same("bytes", &bytes.to_vec(), &stored.bytes)?;
+                        same("bytes", &bytes.to_vec(), &stored.bytes.bytes())?;
                     }
                     _ => same(
                         "another's or deleted",

@@ -3,9 +3,11 @@
 use aws_sdk_s3::types::MetadataDirective;
 use futures_util::future::join;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
 use slipway_core::env::Environment;
 use slipway_emulators::s3::{NO_THREATS_FOUND, THREATS_FOUND};
 use slipway_maintain::{Count, Deadline, Maintain, Options, Report, Task};
+use slipway_preview::MakePreviews;
 use tokio_postgres::{Row, Statement};
 
 use super::limits::LIMITS;
@@ -14,7 +16,8 @@ use crate::world::{App, BUCKET, World};
 /// One database, one bucket, and a set of functions for each of the limits.
 pub(crate) struct Deployment {
     /// Whether the bucket policy refuses reads by URL of objects that are not tagged as clean. The
-    /// functions are the same, since the policy must hold whatever URLs they sign.
+    /// functions are the same, since the policy must hold whatever URLs they sign. Only `preview`
+    /// waits for the scanner.
     pub(crate) gated: bool,
     pub(crate) world: World,
     /// The functions for each of the limits.
@@ -24,14 +27,22 @@ pub(crate) struct Deployment {
     maintain: Vec<Maintain>,
     rows: Statement,
     usage: Statement,
+    events: Statement,
+    /// `preview`.
+    pub(crate) preview: MakePreviews,
 }
 
 const ROWS: &str = "\
 SELECT id::text, CASE WHEN deleted_at IS NULL THEN
-    concat_ws(' ', 'live', user_id, object_key, size, etag, extract(epoch FROM upload_timestamp)::bigint,
+    concat_ws(' ', 'live', coalesce(scan_status, '-'), user_id, object_key, size, etag, extract(epoch FROM upload_timestamp)::bigint,
               coalesce(rule, '-'), metadata, file_name)
 ELSE concat_ws(' ', 'tombstone', user_id, coalesce(refused, 'file_deleted'), removed_at IS NOT NULL) END
 FROM s3_files ORDER BY id";
+
+const EVENTS: &str = "\
+SELECT concat_ws(' ', type, coalesce(detail, '-'), user_id, object_key, size, etag,
+                 extract(epoch FROM upload_timestamp)::bigint, coalesce(rule, '-'), metadata, file_name)
+FROM webhook_events";
 
 const USAGE: &str =
     "SELECT user_id, files, bytes FROM user_usage WHERE files <> 0 OR bytes <> 0 ORDER BY user_id";
@@ -41,7 +52,7 @@ pub(crate) type Table = (Vec<(String, String)>, Vec<(String, i64, i64)>);
 
 impl Deployment {
     pub(crate) async fn new(gated: bool) -> Self {
-        let world = World::behind(gated, &[]).await;
+        let world = World::behind(gated, &[("WEBHOOKS", "true")]).await;
         let (mut plain, mut once, mut maintain) = (Vec::new(), Vec::new(), Vec::new());
         for limits in LIMITS {
             let max = limits.max.to_string();
@@ -54,8 +65,8 @@ impl Deployment {
             );
             let rules = limits.rules();
             env.extend(rules.iter().map(|rules| ("UPLOAD_RULES", rules.as_str())));
-            if !limits.text {
-                env.push(("ALLOWED_CONTENT_TYPES", "image/*"));
+            if !limits.pictures {
+                env.push(("ALLOWED_CONTENT_TYPES", "text/*"));
             }
             let app = world.app(&env);
             maintain.push(maintenance(&app).await);
@@ -65,6 +76,17 @@ impl Deployment {
         }
         let rows = world.sql().await.prepare(ROWS).await.unwrap();
         let usage = world.sql().await.prepare(USAGE).await.unwrap();
+        let events = world.sql().await.prepare(EVENTS).await.unwrap();
+        let mut env = world.variables("preview");
+        env.insert("PREVIEWS".to_owned(), "true".to_owned());
+        if gated {
+            // One is not accepted without the other.
+            for name in ["REQUIRE_SCAN", "WRITE_ONCE"] {
+                env.insert(name.to_owned(), "true".to_owned());
+            }
+        }
+        let env: Environment = env.into_iter().collect();
+        let preview = MakePreviews::from_env(&env).await.unwrap();
         Self {
             gated,
             world,
@@ -73,6 +95,8 @@ impl Deployment {
             maintain,
             rows,
             usage,
+            events,
+            preview,
         }
     }
 
@@ -112,18 +136,18 @@ impl Deployment {
 
     /// The state after a migration of an empty database.
     pub(crate) async fn lose(&self) {
-        self.sql("DELETE FROM s3_files; DELETE FROM user_usage; DELETE FROM maintenance; DELETE FROM maintenance_removals")
+        self.sql("DELETE FROM webhook_events; DELETE FROM s3_files; DELETE FROM user_usage; DELETE FROM maintenance; DELETE FROM maintenance_removals")
             .await;
     }
 
-    /// The scanner scans the object with `etag`.
-    pub(crate) fn scan(&self, key: &str, etag: &str, clean: bool) {
+    /// The scanner scans the object with `etag`. Returns its event.
+    pub(crate) fn scan(&self, key: &str, etag: &str, clean: bool) -> Value {
         let result = if clean {
             NO_THREATS_FOUND
         } else {
             THREATS_FOUND
         };
-        self.world.server.scanner().report(key, etag, result);
+        self.world.server.scanner().report(key, etag, result)
     }
 
     pub(crate) async fn sql(&self, sql: &str) {
@@ -141,6 +165,14 @@ impl Deployment {
             rows.iter().map(row).collect(),
             usage.iter().map(used).collect(),
         )
+    }
+
+    /// Every event as text, sorted.
+    pub(crate) async fn events(&self) -> Vec<String> {
+        let rows = self.world.sql().await.query(&self.events, &[]).await;
+        let mut events: Vec<String> = rows.unwrap().iter().map(|row| row.get(0)).collect();
+        events.sort();
+        events
     }
 
     /// Runs to its end, without an error and without usage to repair.

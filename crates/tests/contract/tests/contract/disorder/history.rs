@@ -4,8 +4,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use super::content::{Content, RequestedUpload};
 use super::limits::{FIRST, LIMITS, MAX};
-use super::model::RequestedUpload;
 
 /// The number of steps of the longest random history.
 const LONGEST: usize = 20;
@@ -21,7 +21,7 @@ pub(crate) enum Step {
         put: bool,
     },
     /// A PUT through an older URL: of the requested file, or of other bytes.
-    Put { file: usize, other: Option<Vec<u8>> },
+    Put { file: usize, other: Option<Content> },
     /// `save-metadata`.
     Save { by: usize, file: usize },
     /// `save-metadata` with several keys.
@@ -32,6 +32,12 @@ pub(crate) enum Step {
         shape: Shape,
         again: bool,
     },
+    /// A result of the scanner arrives, and may arrive again.
+    ScanEvent { which: usize, again: bool },
+    /// `preview` gets an event, and may get it again.
+    Preview { which: usize, again: bool },
+    /// `preview` makes what is missing.
+    MakeMissing,
     /// An event is lost.
     Lose { which: usize },
     /// `PATCH /files/{id}`: another name, other fields, or both.
@@ -161,12 +167,15 @@ fn step() -> impl Strategy<Value = Step> {
         5 => (user(), file()).prop_map(|(by, file)| Step::Save { by, file }),
         3 => (user(), vec(file(), 1..5)).prop_map(|(by, files)| Step::SaveMany { by, files }),
         5 => (0..8_usize, shape, flag()).prop_map(|(which, shape, again)| Step::Event { which, shape, again }),
+        2 => (0..8_usize, flag()).prop_map(|(which, again)| Step::ScanEvent { which, again }),
+        4 => (0..8_usize, flag()).prop_map(|(which, again)| Step::Preview { which, again }),
+        1 => Just(Step::MakeMissing),
         1 => (0..8_usize).prop_map(|which| Step::Lose { which }),
         3 => (user(), file(), changes()).prop_map(|(by, file, (name, metadata))| Step::Rename { by, file, name, metadata }),
         2 => (user(), file()).prop_map(|(by, file)| Step::Delete { by, file }),
         1 => (user(), vec(file(), 1..4)).prop_map(|(by, files)| Step::DeleteMany { by, files }),
         1 => file().prop_map(|file| Step::Remove { file }),
-        1 => (file(), prop::bool::weighted(0.8)).prop_map(|(file, clean)| Step::Scan { file, clean }),
+        2 => (file(), prop::bool::weighted(0.8)).prop_map(|(file, clean)| Step::Scan { file, clean }),
         2 => file().prop_map(|file| Step::Read { file }),
         2 => Just(Step::Second),
         1 => Just(Step::Age),
@@ -208,6 +217,6 @@ fn asked() -> impl Strategy<Value = RequestedUpload> {
 }
 
 /// Few and short, so that the same values recur, and some are over the limit.
-fn bytes() -> impl Strategy<Value = Vec<u8>> {
-    (select(b"abc".to_vec()), 0..=MAX + 2).prop_map(|(byte, length)| vec![byte; length])
+fn bytes() -> impl Strategy<Value = Content> {
+    (select(b"abc".to_vec()), 0..=MAX + 2).prop_map(|(kind, units)| Content::new(kind, units))
 }

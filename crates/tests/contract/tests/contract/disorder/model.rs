@@ -2,6 +2,8 @@
 //!
 //! A file is the object under its key and its row. Everything else follows from these two.
 
+use super::content::{Content, Described, RequestedUpload};
+use super::events::Event;
 use super::limits::{LIMITS, Limits, Small};
 
 /// More than a day and a half in seconds: every upload URL has expired.
@@ -10,18 +12,9 @@ pub(crate) const AGE: i64 = 37 * 60 * 60;
 /// The object in S3: its bytes, the second of its Last-Modified, and what a rename changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stored {
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) bytes: Content,
     pub(crate) second: i64,
     pub(crate) described: Described,
-}
-
-/// Name and fields of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Described {
-    /// The name: 0 is the one that it was presigned with.
-    pub(crate) name: usize,
-    /// Whether it has fields of the application.
-    pub(crate) metadata: bool,
 }
 
 impl Stored {
@@ -31,26 +24,6 @@ impl Stored {
     pub(super) fn is_listed_as(&self, other: &Self) -> bool {
         (&self.bytes, self.second) == (&other.bytes, other.second)
     }
-}
-
-/// The upload that a user requests.
-#[derive(Clone, Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is an independent choice of the client"
-)]
-pub(crate) struct RequestedUpload {
-    pub(crate) bytes: Vec<u8>,
-    /// Whether the length is given, and so signed.
-    pub(crate) size: bool,
-    /// Whether the checksum is given.
-    pub(crate) checksum: bool,
-    /// Whether the object may not be overwritten.
-    pub(crate) once: bool,
-    /// Whether it asks for the rule `small`.
-    pub(crate) small: bool,
-    /// Whether it has fields of the application.
-    pub(crate) metadata: bool,
 }
 
 /// The reason for a tombstone: the code that the owner gets.
@@ -89,6 +62,8 @@ pub(crate) struct File {
     pub(crate) object: Option<Stored>,
     /// Whether a scanner has found this version clean.
     pub(crate) clean: bool,
+    /// The result of the scanner that the row has for its bytes: whether they are clean.
+    pub(crate) scan: Option<bool>,
     pub(crate) row: Row,
 }
 
@@ -110,6 +85,8 @@ pub(crate) struct Model {
     /// by the true time. S3's clock in these histories is behind by the time that will still pass
     /// in them.
     pub(crate) young: i64,
+    /// The events of all changes.
+    pub(crate) events: Vec<Event>,
     /// The current entry of [`LIMITS`].
     pub(crate) limits: usize,
     /// Whether objects are recorded together, which a quota then compares as one.
@@ -138,7 +115,7 @@ impl Model {
         if asked.small && small.is_none() {
             return (400, "invalid_request");
         }
-        if !limits.text || small.is_some_and(|small| !small.text) {
+        if !limits.pictures || small.is_some_and(|small| !small.pictures) {
             return (415, TYPE);
         }
         if asked.size && small.is_some_and(|small| size > small.max) {
@@ -164,13 +141,14 @@ impl Model {
             url: true,
             object: None,
             clean: false,
+            scan: None,
             row: Row::None,
         });
         (200, "")
     }
 
     /// The statuses that S3 may respond with to a PUT: one for each problem, or 200.
-    pub(crate) fn put(&mut self, file: usize, bytes: &[u8]) -> Vec<u16> {
+    pub(crate) fn put(&mut self, file: usize, bytes: Content) -> Vec<u16> {
         let (second, file) = (self.second, &mut self.files[file]);
         if file.asked.size && bytes.len() != file.asked.bytes.len() {
             return vec![403];
@@ -184,7 +162,7 @@ impl Model {
         }
         if wrong.is_empty() {
             file.object = Some(Stored {
-                bytes: bytes.to_vec(),
+                bytes,
                 second,
                 described: Described {
                     name: 0,
@@ -200,10 +178,10 @@ impl Model {
     /// The bytes that a read URL returns: the current ones, or none if the policy requires a scan
     /// and they are not found clean. S3 answers 403 for a missing object too, because `files`,
     /// which signs the URL, may not list the bucket.
-    pub(crate) fn read(&self, file: usize, gated: bool) -> Result<&[u8], u16> {
+    pub(crate) fn read(&self, file: usize, gated: bool) -> Result<Content, u16> {
         let file = &self.files[file];
         let object = file.object.as_ref().filter(|_| !gated || file.clean);
-        object.map(|stored| &*stored.bytes).ok_or(403)
+        object.map(|stored| stored.bytes).ok_or(403)
     }
 
     /// Records the object of a file, as every caller of the record step does.
@@ -221,12 +199,11 @@ impl Model {
                 None => (Outcome::Existing, Some(Row::Live(object))),
             },
         };
-        let file = &mut self.files[file];
         if let Some(row) = row {
-            file.row = row;
+            self.change(file, row);
         }
         if matches!(outcome, Outcome::Gone(_)) {
-            file.object = None;
+            self.files[file].object = None;
         }
         outcome
     }
@@ -244,14 +221,14 @@ impl Model {
             return None;
         }
         let small = limits.small.filter(|_| file.rule == Some(SMALL));
-        let Small { max, text } = small.unwrap_or(Small {
+        let Small { max, pictures } = small.unwrap_or(Small {
             max: limits.max,
-            text: true,
+            pictures: true,
         });
         if after > max.min(limits.max) {
             Some(TOO_LARGE)
         } else {
-            (!text).then_some(TYPE)
+            (!pictures).then_some(TYPE)
         }
     }
 
@@ -345,7 +322,7 @@ impl Model {
             Outcome::Gone(DELETED) => "deleted",
             Outcome::Gone(_) => "refused",
             Outcome::Missing if self.files[file].live().is_some() => {
-                self.files[file].row = Row::None;
+                self.change(file, Row::None);
                 "forgotten"
             }
             Outcome::Missing => "missing",
@@ -354,11 +331,10 @@ impl Model {
 
     /// Whether deleting finds the file.
     pub(crate) fn delete(&mut self, by: usize, file: usize) -> bool {
-        let file = &mut self.files[file];
-        let found = file.user == by && file.live().is_some();
+        let found = self.files[file].user == by && self.files[file].live().is_some();
         if found {
-            file.row = tombstone(DELETED);
-            file.object = None;
+            self.change(file, tombstone(DELETED));
+            self.files[file].object = None;
         }
         found
     }

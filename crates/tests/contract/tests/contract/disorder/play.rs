@@ -7,11 +7,19 @@ use slipway_emulators::s3::ObjectEvent;
 use slipway_maintain::Task;
 use time::{Duration, OffsetDateTime};
 
+use super::arrivals::Scan;
+use super::content::{Content, RequestedUpload};
 use super::deployment::Deployment;
-use super::history::{History, Shape, Step};
-use super::model::{AGE, Model, RequestedUpload};
+use super::history::{History, Step};
+use super::model::{AGE, Model};
 use super::wrap;
 use crate::world::App;
+
+/// The type of every file.
+pub(crate) const CONTENT_TYPE: &str = "image/gif";
+
+/// The end of a preview's key.
+pub(crate) const PREVIEW: &str = "/!preview";
 
 pub(crate) const USERS: [&str; 2] = ["alice", "bob"];
 
@@ -25,11 +33,15 @@ pub(crate) struct Play<'a> {
     /// The presign response of each file of the model.
     pub(crate) presigned: Vec<Value>,
     /// The keys of the objects.
-    pub(crate) etags: HashMap<Vec<u8>, String>,
+    pub(crate) etags: HashMap<Content, String>,
     /// The true time at which S3's clock was 0: an hour before the end of the history.
     pub(crate) began: OffsetDateTime,
     /// Events that have not arrived yet.
-    events: Vec<ObjectEvent>,
+    pub(super) events: Vec<ObjectEvent>,
+    /// Results of the scanner that have not arrived yet.
+    pub(super) scans: Vec<Scan>,
+    /// Events that `preview` has not processed yet, and how often it got each.
+    pub(super) pictures: Vec<(Value, u32)>,
     /// Every read URL that was ever returned, by file.
     urls: BTreeSet<(usize, String)>,
 }
@@ -54,6 +66,8 @@ pub(crate) async fn play(deployment: &Deployment, history: &History) -> Check {
         etags: HashMap::new(),
         began: began.truncate_to_second(),
         events: Vec::new(),
+        scans: Vec::new(),
+        pictures: Vec::new(),
         urls: BTreeSet::new(),
     };
     play.set_clock();
@@ -91,9 +105,13 @@ impl Play<'_> {
     }
 
     /// Takes the new events of S3.
-    async fn hear(&mut self) {
-        self.events
-            .extend(self.deployment.world.take_events().await);
+    pub(super) async fn hear(&mut self) {
+        let mut events = self.deployment.world.take_events().await;
+        // A preview is not a file: the functions ignore its events.
+        events.retain(|event| !event.key.ends_with(PREVIEW));
+        self.pictures
+            .extend(events.iter().map(|event| (event.to_eventbridge(), 0)));
+        self.events.extend(events);
     }
 
     /// Compares the table after each step, and what each user sees of it after every other.
@@ -101,6 +119,7 @@ impl Play<'_> {
         self.step(step).await?;
         self.hear().await;
         self.check_table().await?;
+        self.check_previews().await?;
         self.check_list(user).await
     }
 
@@ -147,7 +166,13 @@ impl Play<'_> {
                 shape,
                 again,
             } => self.event(*which, *shape, *again).await,
+            Step::ScanEvent { which, again } => self.scan_event(*which, *again).await,
+            Step::Preview { which, again } => self.preview(*which, *again).await,
+            Step::MakeMissing => self.make_missing().await,
             Step::Lose { which } => {
+                if let Some(at) = which.checked_rem(self.pictures.len()) {
+                    self.pictures.remove(at);
+                }
                 if let Some(at) = which.checked_rem(self.events.len()) {
                     self.events.remove(at);
                 }
@@ -172,11 +197,8 @@ impl Play<'_> {
         match step {
             Step::Put {
                 other: Some(bytes), ..
-            } => self.put(file, bytes).await,
-            Step::Put { .. } => {
-                self.put(file, &self.model.files[file].asked.bytes.clone())
-                    .await
-            }
+            } => self.put(file, *bytes).await,
+            Step::Put { .. } => self.put(file, self.model.files[file].asked.bytes).await,
             Step::Save { by, .. } => self.save(*by, file).await,
             Step::Scan { clean, .. } => {
                 self.scan(file, *clean);
@@ -202,12 +224,12 @@ impl Play<'_> {
 
     async fn presign(&mut self, user: usize, asked: &RequestedUpload, put: bool) -> Check {
         let name = name(self.presigned.len(), 0);
-        let mut ask = json!({ "fileName": name, "contentType": "text/plain" });
+        let mut ask = json!({ "fileName": name, "contentType": CONTENT_TYPE });
         if asked.size {
             ask["size"] = asked.bytes.len().into();
         }
         if asked.checksum {
-            ask["checksumSha256"] = wrap::checksum(&asked.bytes).into();
+            ask["checksumSha256"] = wrap::checksum(&asked.bytes.bytes()).into();
         }
         if asked.small {
             ask["rule"] = "small".into();
@@ -222,18 +244,18 @@ impl Play<'_> {
         if answer.status == 200 {
             self.presigned.push(answer.json);
             if put {
-                self.put(self.presigned.len() - 1, &asked.bytes).await?;
+                self.put(self.presigned.len() - 1, asked.bytes).await?;
             }
         }
         Ok(())
     }
 
-    async fn put(&mut self, file: usize, bytes: &[u8]) -> Check {
+    async fn put(&mut self, file: usize, bytes: Content) -> Check {
         // S3 would respond with 403 because of its clock, which the test cannot set.
         if !self.model.files[file].url {
             return Ok(());
         }
-        let response = self.app().put(&self.presigned[file], bytes).await;
+        let response = self.app().put(&self.presigned[file], &bytes.bytes()).await;
         let (status, etag) = (
             response.status().as_u16(),
             response.headers().get("etag").cloned(),
@@ -244,17 +266,9 @@ impl Play<'_> {
         }
         if let Some(etag) = etag {
             let etag = etag.to_str().unwrap().trim_matches('"').to_owned();
-            self.etags.insert(bytes.to_vec(), etag);
+            self.etags.insert(bytes, etag);
         }
         Ok(())
-    }
-
-    fn scan(&mut self, file: usize, clean: bool) {
-        if let Some(stored) = &self.model.files[file].object {
-            let etag = &self.etags[&stored.bytes];
-            self.deployment.scan(self.key(file), etag, clean);
-            self.model.files[file].clean = clean;
-        }
     }
 
     async fn read(&mut self, file: usize) -> Check {
@@ -275,48 +289,9 @@ impl Play<'_> {
                 Err(status)
             };
             let expected = self.model.read(file, self.deployment.gated);
-            same("read", &found, &expected.map(<[u8]>::to_vec))?;
+            same("read", &found, &expected.map(Content::bytes))?;
         }
         Ok(())
-    }
-
-    async fn event(&mut self, which: usize, shape: Shape, again: bool) -> Check {
-        let Some(at) = which.checked_rem(self.events.len()) else {
-            return Ok(());
-        };
-        let event = if again {
-            self.events[at].clone()
-        } else {
-            self.events.remove(at)
-        };
-        self.deliver(&event, shape).await
-    }
-
-    async fn deliver(&mut self, event: &ObjectEvent, shape: Shape) -> Check {
-        let wrapped = wrap::wrapped(event, shape);
-        let answer = self
-            .app()
-            .deliver(wrapped)
-            .await
-            .map_err(|error| format!("event: {error}"))?;
-        let files = 0..self.presigned.len();
-        // An event of an object of an earlier history has no file.
-        let Some(file) = files.into_iter().find(|file| self.key(*file) == event.key) else {
-            return Err(format!("an event about {}", event.key));
-        };
-        let finding = self.model.event(file);
-        match shape {
-            Shape::Direct | Shape::EventBridge => {
-                let numbers = answer.as_object().unwrap().iter();
-                let found: Vec<_> = numbers.filter(|(_, number)| **number != 0).collect();
-                same("event", &found, &vec![(&finding.to_owned(), &json!(1))])
-            }
-            Shape::Sqs => same("event", &answer, &json!({ "batchItemFailures": [] })),
-            Shape::SqsTwice => {
-                self.model.event(file);
-                same("events", &answer, &json!({ "batchItemFailures": [] }))
-            }
-        }
     }
 
     async fn maintain(&mut self, deletes: bool, reconcile: bool, force: bool) -> Check {
@@ -337,24 +312,15 @@ impl Play<'_> {
         self.check_objects().await
     }
 
-    /// All events arrive.
-    async fn quiet(&mut self) -> Check {
-        // Removing refused or deleted objects sends events as well.
-        while !self.events.is_empty() {
-            for event in std::mem::take(&mut self.events) {
-                self.deliver(&event, Shape::Direct).await?;
-            }
-            self.hear().await;
-        }
-        Ok(())
-    }
-
     /// All events arrive, and `maintain` runs. Bucket, table and usage then agree, whatever
     /// happened before.
     async fn settle(&mut self) -> Check {
         self.quiet().await?;
         self.maintain(true, true, true).await?;
+        self.scan_rest();
+        self.quiet().await?;
         self.check_table().await?;
+        self.make_all_previews().await?;
         self.check_end().await
     }
 }

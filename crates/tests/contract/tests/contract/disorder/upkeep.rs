@@ -18,7 +18,9 @@ impl Model {
     pub(crate) fn lose_database(&mut self) {
         for file in &mut self.files {
             file.row = Row::None;
+            file.scan = None;
         }
+        self.events.clear();
         self.removed = 0;
     }
 
@@ -82,7 +84,7 @@ impl Model {
                 } else if young && object.bytes.len() > self.files[at].size() {
                     growing.push(at);
                 } else {
-                    self.files[at].row = Row::Live(object);
+                    self.change(at, Row::Live(object));
                 }
             }
             for at in growing {
@@ -90,7 +92,7 @@ impl Model {
                 if self.is_over_quota(at, &object) {
                     over.push(at);
                 } else {
-                    self.files[at].row = Row::Live(object);
+                    self.change(at, Row::Live(object));
                 }
             }
         }
@@ -111,7 +113,7 @@ impl Model {
         missing.truncate(allowed - removed);
         removed += missing.len();
         for at in missing {
-            self.files[at].row = Row::None;
+            self.change(at, Row::None);
         }
         if !force {
             self.removed += removed;

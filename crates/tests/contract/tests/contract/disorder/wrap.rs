@@ -17,7 +17,7 @@ pub(crate) fn wrapped(event: &ObjectEvent, shape: Shape) -> Value {
     }
 }
 
-fn event_bridge(event: &ObjectEvent) -> Value {
+pub(crate) fn event_bridge(event: &ObjectEvent) -> Value {
     let kind = match event.name {
         EventName::Delete => "Object Deleted",
         _ => "Object Created",
