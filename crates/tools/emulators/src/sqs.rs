@@ -189,6 +189,13 @@ impl SqsQueue {
             .collect()
     }
 
+    /// Replaces the body of every message, which keeps its id, for tests that move a clock.
+    pub fn edit(&self, change: impl Fn(&str) -> String) {
+        for message in self.shared.messages().iter_mut() {
+            message.body = change(&message.body);
+        }
+    }
+
     /// Makes every delayed or received message visible, as if time had passed.
     pub fn pass_time(&self) {
         for message in self.shared.messages().iter_mut() {

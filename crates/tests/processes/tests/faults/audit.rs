@@ -7,7 +7,9 @@ use tokio::process::Command;
 use slipway_core::ObjectKey;
 use slipway_processes::binary;
 
-use crate::function::Uploads;
+use crate::events;
+use crate::function::{Change, Uploads};
+use crate::pictures;
 use crate::uploads;
 use crate::world::World;
 
@@ -21,13 +23,17 @@ USING (user_id) WHERE (coalesce(u.files, 0), coalesce(u.bytes, 0)) <> (coalesce(
 /// Checks what holds at any moment, also between a fault and the retry.
 pub(crate) async fn usage(world: &World) -> Result<(), String> {
     let admin = world.admin().await;
-    let there = "SELECT to_regclass('user_usage') IS NOT NULL";
+    // `migrate` may have created only some of the tables.
+    let there =
+        "SELECT to_regclass('user_usage') IS NOT NULL, to_regclass('webhook_events') IS NOT NULL";
     let row = admin.query_one(there, &[]).await;
-    if !row.map_err(|error| error.to_string())?.get::<_, bool>(0) {
+    let row = row.map_err(|error| error.to_string())?;
+    if !row.get::<_, bool>(0) {
         return Ok(());
     }
     let drifted = admin.query(DRIFT, &[]).await;
     match drifted.map_err(|error| error.to_string())?.as_slice() {
+        [] if row.get(1) => events::agree(&admin).await,
         [] => Ok(()),
         rows => Err(format!("usage is not the sum of live rows: {rows:?}")),
     }
@@ -39,6 +45,8 @@ pub(crate) async fn everything(world: &mut World) -> Result<(), String> {
     maintain(world).await?;
     usage(world).await?;
     files(world).await?;
+    events::audit(world).await?;
+    pictures::audit(world).await?;
     uploads::audit(world).await
 }
 
@@ -60,7 +68,8 @@ pub(crate) async fn maintain(world: &World) -> Result<(), String> {
 
 /// The state of bucket and table.
 async fn files(world: &mut World) -> Result<(), String> {
-    let objects = world.bucket.objects();
+    let mut objects = world.bucket.objects();
+    objects.retain(|key, _| ObjectKey::parse_preview(key).is_none());
     let rows = world.admin().await;
     let rows = rows
         .query(
@@ -99,8 +108,9 @@ async fn files(world: &mut World) -> Result<(), String> {
 /// Files that were uploaded and never deleted, and files that were deleted.
 fn expected(world: &World) -> (Vec<&ObjectKey>, Vec<&ObjectKey>) {
     let scene = &world.scene;
-    let (mut there, mut gone) = (vec![&scene.kept.key, &scene.fresh.key], vec![&scene.lost]);
-    if world.function.deletes {
+    let mut there = vec![&scene.kept.key, &scene.fresh.key, &scene.replaced.key];
+    let mut gone = vec![&scene.lost, &scene.oversized.key];
+    if world.function.change == Change::Deletes {
         gone.push(&scene.doomed.key);
     } else {
         there.push(&scene.doomed.key);

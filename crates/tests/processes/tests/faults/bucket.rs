@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use slipway_emulators::s3::{EventName, ObjectEvent, S3Server};
+use slipway_emulators::s3::{EventName, NO_THREATS_FOUND, ObjectEvent, S3Server};
 use slipway_processes::s3_options;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -30,6 +30,12 @@ impl Bucket {
 
     pub(crate) fn endpoint(&self) -> String {
         self.server.endpoint()
+    }
+
+    /// The scanner finds an object clean. Returns its event.
+    pub(crate) fn scan(&self, of: &ObjectEvent) -> Value {
+        let scanner = self.server.scanner();
+        scanner.report(&of.key, &of.etag, NO_THREATS_FOUND)
     }
 
     /// Waits for the next change.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::stream::{self, StreamExt as _};
 use slipway_emulators::lambda::InvocationResult;
 
+use crate::application;
 use crate::audit;
 use crate::fault::Fault;
 use crate::function::{CallerKind, FaultyFunction, Verdict};
@@ -90,7 +91,12 @@ async fn settle(
     world.heal().await;
     audit::usage(world).await?;
     match verdict {
-        Verdict::Done(done) => *said = done,
+        Verdict::Done(done) => {
+            *said = done;
+            if world.application.is_some() && !application::is_done(world).await {
+                said.push_str(", delivered later");
+            }
+        }
         Verdict::Refused(refused) => {
             let again = retry(world).await?;
             *said = format!("{refused}, then {again}");
@@ -100,11 +106,22 @@ async fn settle(
             return Err(wrong);
         }
     }
+    everything(world).await
+}
+
+/// Delivers the events of webhooks, if the function does, and audits.
+async fn everything(world: &mut World) -> Result<(), String> {
+    application::drain(world).await?;
+    application::audit(world).await?;
     audit::everything(world).await
 }
 
 /// Sends the same event again, as a client, SQS or Lambda does.
 async fn retry(world: &World) -> Result<String, String> {
+    if world.application.is_some() {
+        application::drain(world).await?;
+        return Ok("ok".to_owned());
+    }
     let outcome = world.invoke(AMPLE).await;
     match world.function.judge(&outcome, true) {
         Verdict::Done(done) => Ok(done),
@@ -186,5 +203,5 @@ async fn recover(world: &mut World) -> Result<(), String> {
     world.heal().await;
     audit::usage(world).await?;
     retry(world).await?;
-    audit::everything(world).await
+    everything(world).await
 }

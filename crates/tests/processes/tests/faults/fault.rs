@@ -7,7 +7,8 @@ use rustix::process::Signal;
 use slipway_emulators::lambda::InvocationResult;
 use slipway_testkit::{HttpFault, TcpFault};
 
-use crate::function::FaultyFunction;
+use crate::application::Application;
+use crate::function::{Change, FaultyFunction};
 use crate::server::busy;
 use crate::steps::Hold;
 use crate::world::{AMPLE, World};
@@ -38,6 +39,13 @@ pub(crate) enum Fault {
     S3AnswersLost,
     S3Silent,
     S3SilentWithin,
+    ApplicationRefused,
+    ApplicationInternal,
+    ApplicationReset,
+    ApplicationAnswersLost,
+    ApplicationSilent,
+    QueueInternal,
+    QueueAnswersLost,
     FrozenBetween,
     FrozenDuring,
     Killed,
@@ -50,12 +58,14 @@ pub(crate) enum Path {
     S3,
     /// The function must send a request that changes something in S3.
     S3Writes,
+    /// The function must deliver webhooks.
+    Application,
     Any,
 }
 
 impl Fault {
     /// All faults, in the order of the rows.
-    pub(crate) const ALL: [Self; 23] = [
+    pub(crate) const ALL: [Self; 30] = [
         Self::PostgresRefused,
         Self::PostgresSilentAtConnect,
         Self::PostgresSilent,
@@ -76,6 +86,13 @@ impl Fault {
         Self::S3AnswersLost,
         Self::S3Silent,
         Self::S3SilentWithin,
+        Self::ApplicationRefused,
+        Self::ApplicationInternal,
+        Self::ApplicationReset,
+        Self::ApplicationAnswersLost,
+        Self::ApplicationSilent,
+        Self::QueueInternal,
+        Self::QueueAnswersLost,
         Self::FrozenBetween,
         Self::FrozenDuring,
         Self::Killed,
@@ -103,6 +120,13 @@ impl Fault {
             Self::S3AnswersLost => "S3 executes requests, and the responses are lost",
             Self::S3Silent => "S3 accepts connections and never answers",
             Self::S3SilentWithin => "S3 stops within a response",
+            Self::ApplicationRefused => "the application refuses connections",
+            Self::ApplicationInternal => "the application answers 500",
+            Self::ApplicationReset => "the application resets connections",
+            Self::ApplicationAnswersLost => "the application's responses are lost",
+            Self::ApplicationSilent => "the application accepts connections and never answers",
+            Self::QueueInternal => "SQS answers 500",
+            Self::QueueAnswersLost => "SQS takes messages, and its responses are lost",
             Self::FrozenBetween => "frozen between invocations, backends terminated, resumed",
             Self::FrozenDuring => "frozen during an invocation, backends terminated, resumed",
             Self::Killed => "killed before or after any step, and delivered again",
@@ -132,6 +156,13 @@ impl Fault {
             | Self::S3Silent
             | Self::S3SilentWithin => Path::S3,
             Self::S3AnswersLost => Path::S3Writes,
+            Self::ApplicationRefused
+            | Self::ApplicationInternal
+            | Self::ApplicationReset
+            | Self::ApplicationAnswersLost
+            | Self::ApplicationSilent
+            | Self::QueueInternal
+            | Self::QueueAnswersLost => Path::Application,
             Self::FrozenBetween | Self::FrozenDuring | Self::Killed => Path::Any,
         }
     }
@@ -155,6 +186,7 @@ impl Fault {
             Path::Postgres => function.postgres,
             Path::S3 => function.s3,
             Path::S3Writes => function.writes,
+            Path::Application => function.change == Change::Notifies,
             Path::Any => true,
         }
     }
@@ -168,10 +200,18 @@ impl Fault {
             // Present from the beginning: init meets the fault first.
             Self::PostgresRefused => {
                 world.s3.open();
+                world.application.iter().for_each(Application::open);
                 world.start().await;
             }
             Self::S3Refused => {
                 world.postgres.open();
+                world.start().await;
+            }
+            Self::ApplicationRefused => {
+                world.postgres.open();
+                if let Some(application) = &world.application {
+                    application.sqs.open();
+                }
                 world.start().await;
             }
             Self::PostgresSilentAtConnect => {
@@ -206,6 +246,12 @@ impl Fault {
             }),
             Self::S3Silent => world.s3.fail(|_, _| Some(HttpFault::Stall)),
             Self::S3SilentWithin => world.s3.fail(|_, _| Some(HttpFault::HoldHalfResponse)),
+            Self::ApplicationInternal
+            | Self::ApplicationReset
+            | Self::ApplicationAnswersLost
+            | Self::ApplicationSilent
+            | Self::QueueInternal
+            | Self::QueueAnswersLost => self.set(world.application.as_ref().expect("one")),
             Self::FrozenBetween => {
                 world.signal(Signal::STOP);
                 world.terminate_backends().await;
@@ -225,6 +271,25 @@ impl Fault {
             _ => world.invoke(self.deadline(world.function)).await,
         };
         (outcome, started.elapsed())
+    }
+}
+
+impl Fault {
+    /// Sets a fault of the application or of the queue.
+    fn set(self, of: &Application) {
+        let proxy = match self {
+            Self::QueueInternal | Self::QueueAnswersLost => &of.sqs,
+            _ => &of.webhook,
+        };
+        let fault = match self {
+            Self::ApplicationInternal | Self::QueueInternal => {
+                HttpFault::Respond(500, String::new())
+            }
+            Self::ApplicationReset => HttpFault::Reset,
+            Self::ApplicationSilent => HttpFault::Stall,
+            _ => HttpFault::LoseResponse,
+        };
+        proxy.fail(move |_, _| Some(fault.clone()));
     }
 }
 

@@ -17,6 +17,12 @@ const DEADLINE: Duration = Duration::from_secs(6);
 /// `maintain` stops 5 s before its deadline.
 const MAINTAIN_DEADLINE: Duration = Duration::from_secs(12);
 
+/// `preview` stops 10 s before its deadline.
+const PREVIEW_DEADLINE: Duration = Duration::from_secs(16);
+
+/// `notify` claims no events later than 18 s before its deadline.
+const NOTIFY_DEADLINE: Duration = Duration::from_secs(24);
+
 /// A column of the matrix.
 #[expect(
     clippy::struct_excessive_bools,
@@ -36,8 +42,8 @@ pub(crate) struct FaultyFunction {
     pub(crate) event: fn(&Scene) -> Value,
     /// The event that opens its connections before the fault.
     pub(crate) warm: fn(&Scene) -> Value,
-    /// Whether it deletes the file `doomed` of the scene.
-    pub(crate) deletes: bool,
+    /// What it does to a file of the scene.
+    pub(crate) change: Change,
     /// Whether it changes something in S3.
     pub(crate) writes: bool,
     /// Its role in multipart uploads.
@@ -53,6 +59,22 @@ pub(crate) enum Uploads {
     Begins,
     Completes,
     EndsAbandoned,
+}
+
+/// What a function does to a file, apart from recording what it finds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    Nothing,
+    /// It gives `kept` another name.
+    Renames,
+    /// It deletes `doomed`.
+    Deletes,
+    /// It stores the scan result of `fresh`.
+    Scans,
+    /// It makes previews.
+    Previews,
+    /// It delivers the events of all changes.
+    Notifies,
 }
 
 /// The caller of a function, which decides how failures are reported.
@@ -87,7 +109,7 @@ const PRESIGN: FaultyFunction = FaultyFunction {
     settings: &[],
     event: presign,
     warm: presign,
-    deletes: false,
+    change: Change::Nothing,
     writes: false,
     uploads: Uploads::Nothing,
     migrates: false,
@@ -100,7 +122,7 @@ const DELETE: FaultyFunction = FaultyFunction {
     s3: true,
     event: |scene| call("DELETE", &format!("/files/{}", scene.doomed.id()), None),
     warm: |_| call("DELETE", &format!("/files/{}", FileId::new()), None),
-    deletes: true,
+    change: Change::Deletes,
     writes: true,
     ..PRESIGN
 };
@@ -111,7 +133,7 @@ const RECORD_UPLOAD: FaultyFunction = FaultyFunction {
     kind: CallerKind::Event,
     postgres: true,
     s3: true,
-    event: |scene| Scene::notification(&[&scene.fresh, &scene.removed]),
+    event: |scene| Scene::notification(&scene.unrecorded()),
     warm: |scene| Scene::notification(&[&scene.kept]),
     writes: true,
     ..PRESIGN
@@ -173,6 +195,7 @@ pub(crate) const FUNCTIONS: &[FaultyFunction] = &[
         event: |scene| rename(&scene.kept.id(), "renamed.txt"),
         // It has this name already, so nothing is copied.
         warm: |scene| rename(&scene.kept.id(), "a.txt"),
+        change: Change::Renames,
         writes: true,
         ..PRESIGN
     },
@@ -194,9 +217,38 @@ pub(crate) const FUNCTIONS: &[FaultyFunction] = &[
     FaultyFunction {
         name: "record-upload, SQS",
         kind: CallerKind::Sqs,
-        event: |scene| Scene::messages(&[&scene.fresh, &scene.removed]),
+        event: |scene| Scene::messages(&scene.unrecorded()),
         warm: |scene| Scene::messages(&[&scene.kept]),
         ..RECORD_UPLOAD
+    },
+    FaultyFunction {
+        name: "record-upload, scan",
+        event: |scene| scene.scan.clone(),
+        change: Change::Scans,
+        ..RECORD_UPLOAD
+    },
+    FaultyFunction {
+        name: "preview",
+        binary: "preview",
+        kind: CallerKind::Sqs,
+        deadline: PREVIEW_DEADLINE,
+        settings: &[("PREVIEWS", "true")],
+        event: |scene| Scene::messages(&scene.pictures()),
+        warm: |scene| Scene::messages(&[&scene.doomed]),
+        change: Change::Previews,
+        ..RECORD_UPLOAD
+    },
+    FaultyFunction {
+        name: "notify",
+        binary: "notify",
+        kind: CallerKind::Sqs,
+        postgres: true,
+        deadline: NOTIFY_DEADLINE,
+        // Its queue has the messages.
+        event: |_| json!({}),
+        warm: |_| json!({}),
+        change: Change::Notifies,
+        ..PRESIGN
     },
     FaultyFunction {
         name: "maintain",
@@ -224,6 +276,15 @@ pub(crate) const FUNCTIONS: &[FaultyFunction] = &[
 ];
 
 impl FaultyFunction {
+    /// Whether it runs: all do unless `SLIPWAY_FAULTS` has names of columns, separated by commas.
+    pub(crate) fn is_chosen(&self) -> bool {
+        let chosen = std::env::var("SLIPWAY_FAULTS").unwrap_or_default();
+        chosen.is_empty()
+            || chosen
+                .split(',')
+                .any(|name| name == self.name.replace(", ", " "))
+    }
+
     /// The meaning of `outcome`. A repeated delete of the same file gets a 404, which is correct.
     pub(crate) fn judge(&self, outcome: &InvocationResult, again: bool) -> Verdict {
         let reply = match outcome {
@@ -267,7 +328,7 @@ impl FaultyFunction {
             (202, "") if self.uploads == Uploads::Completes && body["status"] == "completing" => {
                 Verdict::Refused("202 completing".to_owned())
             }
-            (404, "not_found") if refused && self.deletes && again => {
+            (404, "not_found") if refused && self.change == Change::Deletes && again => {
                 Verdict::Done("ok".to_owned())
             }
             (500, "internal") | (503, "unavailable") | (504, "timeout")

@@ -153,7 +153,7 @@ pub(crate) async fn row(fault: Fault) -> Vec<(&'static FaultyFunction, Cell)> {
     let mut server = Server::start().await;
     let functions = FUNCTIONS
         .iter()
-        .filter(|function| fault.is_on_the_path_of(function));
+        .filter(|function| fault.is_on_the_path_of(function) && function.is_chosen());
     let mut worlds = Vec::new();
     for function in functions {
         let mut world = World::new(function, &server).await;

@@ -1,9 +1,9 @@
 //! The steps of a function as its proxies observe them. A test can hold the function at one of
 //! them.
 
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use slipway_testkit::{Direction, Passing};
+use slipway_testkit::{Direction, HttpObserver, Passing};
 use tokio::sync::watch;
 
 /// A statement, before Postgres receives it.
@@ -69,6 +69,15 @@ impl Steps {
         }
     }
 
+    /// An observer of the requests to `server`.
+    pub(crate) fn observer(self: &Arc<Self>, server: &'static str) -> HttpObserver {
+        let steps = Arc::clone(self);
+        Arc::new(move |passing, head| {
+            let (step, steps) = (of_http(server, passing, head), Arc::clone(&steps));
+            Box::pin(async move { steps.reach(step).await })
+        })
+    }
+
     /// Waits until the function is held.
     pub(crate) async fn held(&self) {
         let _ = self.held.subscribe().wait_for(|held| *held).await;
@@ -104,11 +113,11 @@ pub(crate) fn of_postgres(direction: Direction, bytes: &[u8]) -> Option<String> 
     }
 }
 
-/// The step of a request to S3, or of its response.
-pub(crate) fn of_s3(passing: Passing, head: &str) -> String {
+/// The step of a request to `server`, such as S3, or of its response.
+fn of_http(server: &str, passing: Passing, head: &str) -> String {
     let method = head.split(' ').next().unwrap_or_default();
     match passing {
-        Passing::Request => format!("to S3 {method}"),
-        Passing::Response => format!("from S3 {method}"),
+        Passing::Request => format!("to {server} {method}"),
+        Passing::Response => format!("from {server} {method}"),
     }
 }

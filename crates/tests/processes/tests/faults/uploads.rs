@@ -89,7 +89,7 @@ async fn begin(env: &BTreeMap<String, String>, db: &Db) -> Upload {
     }
 }
 
-fn bucket(env: &BTreeMap<String, String>) -> Bucket {
+pub(crate) fn bucket(env: &BTreeMap<String, String>) -> Bucket {
     let env: &Environment = &env.clone().into_iter().collect();
     let location = Location::from_env(env).expect("a bucket");
     let credentials = Credentials::from_env(env).expect("credentials");

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -15,11 +16,12 @@ use tempfile::TempDir;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_postgres::{Client, NoTls};
 
+use crate::application::{Application, FORGET};
 use crate::bucket::Bucket;
-use crate::function::{FaultyFunction, Uploads as Has, Verdict};
-use crate::scene::Scene;
+use crate::function::{Change, FaultyFunction, Uploads as Has, Verdict};
+use crate::scene::{MAX_BYTES, Scene};
 use crate::server::{Server, busy};
-use crate::steps::{Steps, of_postgres, of_s3};
+use crate::steps::{Steps, of_postgres};
 use crate::uploads::Uploads;
 
 /// How much later than its deadline a response may arrive on a busy machine. A dependency that
@@ -41,10 +43,14 @@ pub(crate) struct World {
     pub(crate) bucket: Bucket,
     pub(crate) postgres: TcpProxy,
     pub(crate) s3: HttpProxy,
+    /// For `notify`.
+    pub(crate) application: Option<Application>,
     pub(crate) steps: Arc<Steps>,
     /// The environment without the proxies.
     pub(crate) direct: BTreeMap<String, String>,
     env: BTreeMap<String, String>,
+    /// How often the event was sent.
+    deliveries: AtomicU32,
     folder: TempDir,
     _room: OwnedSemaphorePermit,
 }
@@ -58,16 +64,10 @@ impl World {
         let url = server.database(function.migrates).await;
         let folder = TempDir::new().expect("a folder");
         let mut bucket = Bucket::start(&folder.path().join("s3")).await;
-        let direct = environment(&bucket.endpoint(), &url);
-        let config = Config::parse("DATABASE_URL", &url).expect("our own URL");
-        let config = config.with_limits(Limits {
-            connect: AMPLE,
-            statement: AMPLE,
-            call: AMPLE,
-        });
+        let direct = recording(environment(&bucket.endpoint(), &url));
         let port = url_port(&url);
-        let db = (!function.migrates).then(|| Db::new(config).expect("no TLS is needed"));
-        let mut scene = Scene::make(&direct, &mut bucket, db.as_ref()).await;
+        let db = (!function.migrates).then(|| database(&url));
+        let mut scene = Scene::make(&direct, &mut bucket, db.as_ref(), function.change).await;
         if let Some(db) = db.as_ref().filter(|_| function.uploads != Has::Nothing) {
             let uploads = Uploads::make(&direct, db).await;
             let aged = connect(&url).await.batch_execute(&uploads.abandon()).await;
@@ -88,16 +88,16 @@ impl World {
                 })
             }),
         );
-        let watching = Arc::clone(&steps);
-        let s3 = HttpProxy::observed(
-            &bucket.endpoint(),
-            Arc::new(move |passing, head| {
-                let (step, steps) = (of_s3(passing, head), Arc::clone(&watching));
-                Box::pin(async move { steps.reach(step).await })
-            }),
-        );
-        let env = environment(&s3.endpoint(), &postgres.through(&url));
+        let s3 = HttpProxy::observed(&bucket.endpoint(), steps.observer("S3"));
+        let env = recording(environment(&s3.endpoint(), &postgres.through(&url)));
         let mut env = signed_by(function.binary, env);
+        let application = if function.change == Change::Notifies {
+            let application = Application::start(&scene, &steps).await;
+            env.extend(application.variables());
+            Some(application)
+        } else {
+            None
+        };
         let settings = function.settings.iter();
         env.extend(settings.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         Self {
@@ -107,9 +107,11 @@ impl World {
             bucket,
             postgres,
             s3,
+            application,
             steps,
             direct,
             env,
+            deliveries: AtomicU32::new(0),
             folder,
             _room: room,
         }
@@ -143,6 +145,7 @@ impl World {
     pub(crate) async fn start_well(&mut self) {
         self.postgres.open();
         self.s3.open();
+        self.application.iter().for_each(Application::open);
         self.start().await;
     }
 
@@ -155,15 +158,31 @@ impl World {
             self.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
                 .await;
         }
+        if let Some(application) = &self.application {
+            self.sql(FORGET).await;
+            drop(application.taken());
+        }
     }
 
     /// Sends the event of the test with this deadline.
     pub(crate) async fn invoke(&self, deadline: Duration) -> InvocationResult {
-        self.give(&(self.function.event)(&self.scene), deadline)
-            .await
+        if let Some(application) = &self.application {
+            let messages = application.messages().await.expect("messages");
+            let outcome = self.give(&messages, deadline).await;
+            application.settle(&messages, &outcome);
+            return outcome;
+        }
+        let mut event = (self.function.event)(&self.scene);
+        let deliveries = self.deliveries.fetch_add(1, Ordering::Relaxed) + 1;
+        for record in event["Records"].as_array_mut().into_iter().flatten() {
+            if record["eventSource"] == "aws:sqs" {
+                record["attributes"]["ApproximateReceiveCount"] = deliveries.to_string().into();
+            }
+        }
+        self.give(&event, deadline).await
     }
 
-    async fn give(&self, event: &Value, deadline: Duration) -> InvocationResult {
+    pub(crate) async fn give(&self, event: &Value, deadline: Duration) -> InvocationResult {
         let lambda = self.lambda.as_ref().expect("it was started");
         lambda.invoke_for(event, deadline, deadline + MARGIN).await
     }
@@ -172,10 +191,12 @@ impl World {
     pub(crate) async fn heal(&mut self) {
         self.postgres.set(TcpFault::None);
         self.s3.heal();
+        self.application.iter().for_each(Application::heal);
         self.steps.begin(None);
         self.steps.release();
         self.postgres.open();
         self.s3.open();
+        self.application.iter().for_each(Application::open);
         let lambda = self.lambda.as_mut().expect("it was started");
         if lambda.has_ended().expect("its state") {
             self.start().await;
@@ -221,10 +242,15 @@ impl World {
         let lock = if self.function.migrates {
             "BEGIN; SELECT pg_advisory_xact_lock(32488822435963257)"
         } else {
-            "BEGIN; LOCK TABLE s3_files, user_usage, multipart_uploads, maintenance"
+            "BEGIN; LOCK TABLE s3_files, user_usage, multipart_uploads, maintenance, webhook_events"
         };
         holder.batch_execute(lock).await.expect("the lock is free");
         holder
+    }
+
+    /// The database without the proxy.
+    pub(crate) fn db(&self) -> Db {
+        database(&self.direct["DATABASE_URL"])
     }
 
     /// Opens a connection as the superuser, without the proxy.
@@ -243,6 +269,24 @@ impl World {
         let drop = format!("DROP DATABASE {name} WITH (FORCE)");
         admin.batch_execute(&drop).await.expect("it goes");
     }
+}
+
+/// With events and a limit for the size of files.
+fn recording(mut env: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let variables = [("WEBHOOKS", "true"), ("MAX_UPLOAD_BYTES", MAX_BYTES)];
+    env.extend(variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    env
+}
+
+fn database(url: &str) -> Db {
+    let config = Config::parse("DATABASE_URL", url).expect("our own URL");
+    let config = config.with_limits(Limits {
+        connect: AMPLE,
+        statement: AMPLE,
+        call: AMPLE,
+    });
+    let db = Db::new(config).expect("no TLS is needed");
+    db.with_events(true)
 }
 
 async fn connect(url: &str) -> Client {
