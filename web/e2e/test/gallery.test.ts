@@ -141,7 +141,8 @@ test("a photo is never loaded for its thumbnail, not even right after its upload
   const thumb = file(page, "new.jpg").locator("img.thumb");
   await expect.poll(() => thumb.evaluate((image) => (image as HTMLImageElement).naturalWidth)).toBe(512);
   const originals = visitor.network.log.filter(
-    ({ method, url }) => method === "GET" && url.origin === visitor.stack.s3 && !decodeURIComponent(url.pathname).endsWith("/!preview"),
+    ({ method, url }) =>
+      method === "GET" && url.origin === visitor.stack.s3 && !decodeURIComponent(url.pathname).endsWith("/!preview"),
   );
   expect(originals.map(({ url }) => url.pathname)).toEqual([]);
   await visitor.leave();
