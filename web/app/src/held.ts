@@ -11,7 +11,7 @@ export interface Hold {
   run(): Promise<void>;
   /** Cancels it. Returns whether that was still possible. */
   undo(): boolean;
-  /** Resolves when it is run or undone, by whoever. */
+  /** Resolves when it has run or was undone. */
   readonly over: Promise<void>;
 }
 

@@ -18,7 +18,7 @@ export function listen(page: Page, leave: () => void): void {
   // The browser knows at once; the next request would notice it after its timeout.
   window.addEventListener("online", page.draw);
   window.addEventListener("offline", page.draw);
-  // Where nothing moves there are no events, and the page has to notice that by itself.
+  // Uploads that stand still send no events, so the page checks them itself.
   setInterval(() => {
     const { waiting, uploading } = page.uploads.snapshot.totals;
     if (waiting + uploading > 0) page.changed();

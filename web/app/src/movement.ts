@@ -38,7 +38,7 @@ export function waitsFor({ trouble }: QueuedUpload, isOnline: boolean): string |
 }
 
 function reason({ error }: Retry): string {
-  return error.code === "cors" ? `${error.message} Whoever runs this service has to add it.` : error.message;
+  return error.code === "cors" ? `${error.message} The operator of this service has to add it.` : error.message;
 }
 
 function attempt({ attempt, attempts }: Retry): string {

@@ -183,7 +183,7 @@ function explain(error: unknown): string {
   if (error instanceof ErrorResponse) {
     const why = error.error_description ?? error.error ?? "";
     return error.error === "access_denied"
-      ? "Signing in was cancelled or refused. Try again, or sign in as somebody else."
+      ? "Signing in was cancelled or refused. Try again, or sign in as another user."
       : `The sign-in service refused: ${why}`;
   }
   if (error instanceof TypeError) return "The sign-in service cannot be reached. Try again in a moment.";

@@ -28,7 +28,7 @@ const KEPT = "slipway-token";
 /** Has a person sign in while the page waits. `attempt` needs a click, and is made again where it fails. */
 export type AskAgain = (attempt: () => Promise<void>) => Promise<void>;
 
-/** Where a page is served by the local stack. Nobody else can serve one there. */
+/** The hosts of the local stack. Other machines cannot serve a page under these names. */
 const LOCAL = ["localhost", "127.0.0.1", "[::1]"];
 
 /**
@@ -62,8 +62,9 @@ export function isSession(found: Session | SignedOut): found is Session {
 }
 
 /**
- * Anybody can make a link with a token of their own. Whoever followed it would upload their files into another's
- * account. So a deployed page takes none, even where its `config.json` was copied from the local stack.
+ * An attacker can send a link that contains the attacker's token. A user who followed it would upload files into the
+ * attacker's account. A deployed page therefore ignores such tokens, even if its `config.json` was copied from the
+ * local stack.
  */
 function mayOffer(config: Config): boolean {
   return config.local === true && LOCAL.includes(location.hostname);

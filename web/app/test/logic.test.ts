@@ -43,7 +43,7 @@ test("pasted screenshots do not all have one name", () => {
   expect(one?.name).toBe("Screenshot 2026-11-21 06.00.00.png");
 });
 
-test("a token's subject is shown in any script, and no token is no fault", () => {
+test("a token's subject is shown in any script, and a missing token is not an error", () => {
   const claims = Buffer.from(JSON.stringify({ sub: "Zoë 写真" })).toString("base64url");
   expect(subject(`h.${claims}.s`)).toBe("Zoë 写真");
   expect(subject("nonsense")).toBeUndefined();

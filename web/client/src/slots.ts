@@ -20,7 +20,7 @@ export class Slots {
     try {
       return await work();
     } finally {
-      // The slot goes to the next one, so that nobody overtakes it.
+      // Pass the slot to the next waiting call, so that a later call cannot take it first.
       const next = this.#waiting.shift();
       if (next) next();
       else this.#running--;

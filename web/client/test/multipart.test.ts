@@ -101,7 +101,7 @@ test("a part that S3 lost is sent again", async () => {
   expect(net.calls("POST", /complete$/).map(({ status }) => status)).toEqual([409, 201]);
 });
 
-test("a remembered upload that became a file is that file, and one that is over begins anew", async () => {
+test("a remembered upload that became a file is that file, and one that is over starts again", async () => {
   const { client, net } = await someone();
   const resume = new Memory();
   const file = await client.upload(large(), { ...PARTS, resume: false });

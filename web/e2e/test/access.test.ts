@@ -127,7 +127,7 @@ test("a pasted token is a way in, a bad one is not, and out is out", async () =>
   await visitor.leave();
 });
 
-test("dark and light follow the system, until somebody chooses", async () => {
+test("dark and light follow the system, until the user chooses", async () => {
   const visitor = await Visitor.arrive(browser, { colorScheme: "light" });
   const page = await visitor.open();
   const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);

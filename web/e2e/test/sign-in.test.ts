@@ -107,7 +107,7 @@ test("in, an upload, a look at it, a reload, out, and nothing of it for the next
   expect(refused).toEqual([]);
 });
 
-test("the policy lets the page talk to nobody else, and run nothing else", async () => {
+test("the policy limits the page to its servers and its own scripts", async () => {
   await page.goto(hosted.url);
   await page.getByRole("button", { name: "Sign in" }).waitFor();
   const { headers } = await fetch(hosted.url);
@@ -183,7 +183,7 @@ test("a session renews itself, once for all requests of a moment", async () => {
   expect(identity.grants.length).toBe(5);
 });
 
-test("an end of the session keeps the queue, whoever signs in first", async () => {
+test("an end of the session keeps the queue, whichever user signs in first", async () => {
   identity.renews = false;
   const dora = someone("dora");
   await signIn(dora);
