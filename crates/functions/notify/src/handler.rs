@@ -23,6 +23,9 @@ const AT_ONCE: u16 = 16;
 /// An attempt takes 10 s, so an event whose process died is tried again soon.
 const LEASE: Duration = Duration::from_mins(1);
 
+/// The most changes in one message, of about 120 bytes each. SQS accepts 256 KiB.
+const MOST_SIGHTINGS: usize = 500;
+
 /// The time that is kept for the outcomes, the messages and the answer.
 const RESERVE: Duration = Duration::from_secs(8);
 
@@ -190,14 +193,16 @@ impl Notify {
             return Ok(());
         }
         let now = OffsetDateTime::now_utc();
-        if let Some(follow) = Follow::look_again(&unseen, checks + 1, now) {
-            self.queue.send(&follow).await
-        } else {
-            for sighting in unseen {
+        for some in unseen.chunks(MOST_SIGHTINGS) {
+            if let Some(follow) = Follow::look_again(some, checks + 1, now) {
+                self.queue.send(&follow).await?;
+                continue;
+            }
+            for sighting in some {
                 tracing::warn!(fileId = %sighting.id, "not recorded yet");
             }
-            Ok(())
         }
+        Ok(())
     }
 }
 

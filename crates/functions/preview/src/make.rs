@@ -33,10 +33,15 @@ impl MakePreviews {
                 FileState::Unknown if task.deliveries < PATIENCE && !is_repeated => {
                     return Err(Error::unavailable(STEP, "the file is not recorded yet"));
                 }
-                FileState::Unknown | FileState::Tombstone(_) => {
+                FileState::Unknown => {
                     if is_repeated {
                         stores.bucket.delete(&key.preview()).await?;
                     }
+                    return Ok(Finding::Gone);
+                }
+                // The event may be of an object that was refused and that replaced a picture.
+                FileState::Tombstone(_) => {
+                    stores.bucket.delete(&key.preview()).await?;
                     return Ok(Finding::Gone);
                 }
             };
@@ -59,6 +64,12 @@ impl MakePreviews {
                     }
                     _ => Ok(Finding::Unchanged),
                 };
+            }
+            if row.is_preview_decided() && row.preview_error.is_some() {
+                // It is not tried again, but an interrupted attempt may have left a preview of the
+                // previous object.
+                stores.bucket.delete(&key.preview()).await?;
+                return Ok(Finding::Unchanged);
             }
             let finding = match self.make(&row).await? {
                 Made::Preview(preview) => {

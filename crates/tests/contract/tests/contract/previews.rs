@@ -193,8 +193,27 @@ async fn a_broken_photo_has_a_reason_and_is_not_tried_again() {
     let sql = "UPDATE s3_files SET preview_error = 'kept'";
     world.sql().await.batch_execute(sql).await.unwrap();
     deliver(&world, key(&saved), 1).await.unwrap();
+    deliver(&world, key(&saved), 2).await.unwrap();
     make_missing(&world).await;
     assert_eq!(reason(&world, &saved).await.as_deref(), Some("kept"));
+}
+
+#[tokio::test]
+async fn an_overwrite_that_is_refused_takes_the_preview_with_it() {
+    let world = World::new().await;
+    let presigned = world
+        .put_new("alice", "a.jpg", "image/jpeg", &photo(100, 50))
+        .await;
+    let saved = world.save("alice", &presigned).await.expect(201)["file"].take();
+    deliver(&world, key(&saved), 1).await.unwrap();
+
+    let large = vec![0; 20_000];
+    world.put(&presigned, &large).await;
+    let limited = world.app(&[("MAX_UPLOAD_BYTES", "10000")]);
+    limited.save("alice", &presigned).await.expect(413);
+    deliver(&world, key(&saved), 1).await.unwrap();
+    assert_eq!(world.object(&preview_key(&saved)).await, None);
+    assert!(world.is_empty().await);
 }
 
 #[tokio::test]
