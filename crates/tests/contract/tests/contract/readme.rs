@@ -11,6 +11,9 @@ fn read(path: impl AsRef<Path>) -> String {
     std::fs::read_to_string(root().join(path)).expect("a file of this repository")
 }
 
+/// A copy that `web/pack.js` makes, which is not committed.
+const PACKED: &str = "web/client/CHANGELOG.md";
+
 /// Every document of the repository, by its path from the root.
 fn documents() -> Vec<String> {
     let folders = ["", "docs", "crates", "events", "certs", "web", "web/client"];
@@ -21,7 +24,9 @@ fn documents() -> Vec<String> {
             let name = name.to_str().expect("UTF-8");
             if Path::new(name).extension() == Some("md".as_ref()) {
                 let path = Path::new(folder).join(name);
-                found.push(path.to_str().expect("UTF-8").to_owned());
+                if path != Path::new(PACKED) {
+                    found.push(path.to_str().expect("UTF-8").to_owned());
+                }
             }
         }
     }
