@@ -50,7 +50,7 @@ export class Visitor {
     context.setDefaultTimeout(100_000);
     const page = await context.newPage();
     const errors: string[] = [];
-    page.on("pageerror", (error) => errors.push(error.message));
+    page.on("pageerror", (error) => errors.push(error.stack ?? error.message));
     return new Visitor(stack, name, token, network, context, page, errors);
   }
 

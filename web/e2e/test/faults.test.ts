@@ -1,5 +1,5 @@
 /** What once lost data or misled: undo, leaving, standstills, many failures, long lists, and previews. */
-import type { Browser, CDPSession, Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { openBrowser, Visitor } from "../src/browser.ts";
 import { FakeApi, many } from "../src/fake.ts";
@@ -99,8 +99,9 @@ test("offline, and without S3, the page says what happens at once, and nothing e
   const s3 = new URL(visitor.stack.s3).host;
   let puts = 0;
   visitor.network.fault = ({ method, url }) => {
-    if (url.host !== s3) return undefined;
-    return { cut: method === "PUT" && puts++ === 0 ? 2_000_000 : 0 };
+    // The preflight of the first PUT passes, or no byte would be sent.
+    if (url.host !== s3 || (method !== "PUT" && puts === 0)) return undefined;
+    return { cut: method === "PUT" && puts++ === 0 ? 500_000 : 0 };
   };
   const remove = await uploading();
   const speed = page.locator(".queue").getByText(/\/s/);
@@ -108,13 +109,24 @@ test("offline, and without S3, the page says what happens at once, and nothing e
   await page.getByText("You are offline.").waitFor();
   expect(await speed.count()).toBe(0);
   await visitor.context.setOffline(false);
-  await page.getByText(/S3 cannot be reached\. Attempt \d of 8 failed/).waitFor();
+  await page.getByText(/The connection failed\. Attempt \d of 8 failed/).waitFor();
   expect(await speed.count()).toBe(0);
   visitor.network.fault = () => undefined;
   visitor.network.pace = Number.POSITIVE_INFINITY;
   await done(page, 1);
   expect(await page.locator(".trouble").count()).toBe(0);
   await remove();
+});
+
+test("an upload for which S3 cannot be reached at all says so, and goes on when it can", async () => {
+  await visitor.open();
+  const s3 = new URL(visitor.stack.s3).host;
+  visitor.network.fault = ({ url }) => (url.host === s3 ? { cut: 0 } : undefined);
+  await choose(page, [text("notes.txt")]);
+  await page.getByText(/S3 cannot be reached\. Attempt \d of 8 failed/).waitFor();
+  visitor.network.fault = () => undefined;
+  await done(page, 1);
+  expect(await page.locator(".trouble").count()).toBe(0);
 });
 
 test("sixty refused files are one message, and no progress is shown for them", async () => {
@@ -150,31 +162,35 @@ test("a name cannot pretend to be another one", async () => {
   expect(await name.getAttribute("title")).toBe("evil[U+202E]gpj.exe");
 });
 
-/** The time that the main thread needs, whatever else the machine does. */
-async function cpu(devtools: CDPSession): Promise<number> {
-  const { metrics } = await devtools.send("Performance.getMetrics");
-  return 1000 * (metrics.find(({ name }) => name === "TaskDuration")?.value ?? 0);
-}
-
 test("ten thousand files are few nodes, are scrolled through smoothly, and are all selected", async () => {
   await faked((api) => {
     api.files = many(10_000);
   });
   const devtools = await visitor.context.newCDPSession(page);
-  await devtools.send("Performance.enable", { timeDomain: "threadTicks" });
   const nodes = async () => (await devtools.send("Memory.getDOMCounters")).nodes;
-  let [most, slowest] = [0, 0];
-  for (let step = 0; step < 60; step++) {
-    const before = await cpu(devtools);
-    await page.evaluate(async () => {
+  // `cargo dev bench web` measures the tasks in milliseconds. Here, the work of each step is counted.
+  const steps = await page.evaluate(async () => {
+    const counts = { added: 0, present: 0 };
+    const count = (element: Element) => element.querySelectorAll("*").length + 1;
+    const observer = new MutationObserver((changes) => {
+      for (const { addedNodes } of changes)
+        for (const node of addedNodes) if (node instanceof Element) counts.added += count(node);
+    });
+    observer.observe(document, { childList: true, subtree: true });
+    const steps = [];
+    for (let step = 0; step < 60; step++) {
+      counts.added = 0;
       window.scrollBy(0, 600);
       await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
-    });
-    slowest = Math.max(slowest, (await cpu(devtools)) - before);
-    most = Math.max(most, await page.evaluate(() => document.querySelectorAll("*").length));
-  }
-  expect(most).toBeLessThan(2_500);
-  expect(slowest).toBeLessThan(100);
+      counts.present = count(document.documentElement);
+      steps.push({ ...counts });
+    }
+    return steps;
+  });
+  const most = (of: (step: (typeof steps)[number]) => number) => Math.max(...steps.map(of));
+  expect(most(({ present }) => present)).toBeLessThan(2_500);
+  expect(most(({ added }) => added)).toBeLessThan(1_000);
+  expect(most(({ added }) => added)).toBeGreaterThan(0);
   await page.keyboard.press("Control+a");
   await page.getByText("All 10,000 files selected").waitFor();
   await page.getByRole("button", { name: "List", exact: true }).click();

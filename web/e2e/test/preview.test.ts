@@ -129,3 +129,26 @@ test("each filter leaves what is of its type", async () => {
     await expect.poll(async () => (await shown()).sort()).toEqual(names);
   }
 });
+
+test("a text that arrives after its preview was left is kept, and breaks nothing", async () => {
+  let arrive = () => {};
+  const arrived = new Promise<void>((resolve) => {
+    arrive = resolve;
+  });
+  const isText = ({ host }: URL) => host === new URL(visitor.stack.s3).host;
+  await page.route(isText, async (route) => {
+    if (route.request().headers().range) await arrived;
+    await route.continue();
+  });
+  await preview("long.txt", async (stage) => {
+    await stage.locator("wa-spinner").waitFor();
+    await page.keyboard.press("ArrowLeft");
+    await page.getByRole("dialog", { name: "empty.txt" }).waitFor();
+    arrive();
+    await stage.getByText("The file is empty.").waitFor();
+    await page.waitForLoadState("networkidle");
+    await page.keyboard.press("ArrowRight");
+    await stage.getByText("Line 0").waitFor();
+  });
+  await page.unroute(isText);
+});

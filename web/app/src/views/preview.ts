@@ -3,7 +3,6 @@ import type { StoredFile } from "@slipway/client";
 import { html, nothing, type TemplateResult } from "lit";
 import { keyed } from "lit/directives/keyed.js";
 import { live } from "lit/directives/live.js";
-import { until } from "lit/directives/until.js";
 import * as format from "../format.ts";
 import { icon } from "../icons.ts";
 import { plain, shown } from "../names.ts";
@@ -82,7 +81,7 @@ function content(page: Page, file: StoredFile): TemplateResult {
         : nothingToShow("This browser shows no PDF inside of a page. Download it to open it.");
     case "text":
       return html`
-        ${until(textOf(url), html`<wa-spinner></wa-spinner>`)}
+        ${textOf(page, url) ?? html`<wa-spinner></wa-spinner>`}
         ${file.size > TEXT_BYTES ? html`<p class="hint cut">The beginning of it. Download it for the rest.</p>` : nothing}
       `;
     default:
@@ -96,11 +95,19 @@ function nothingToShow(why: string): TemplateResult {
 
 const TEXT_BYTES = 200_000;
 
-/** The last text that was loaded. A rendering must not request it again. */
-let read: { url: string; text: Promise<TemplateResult> } | undefined;
+/** The text of the last URL, absent while it is loaded. A rendering must not request it again. */
+let read: { url: string; text?: TemplateResult } | undefined;
 
-function textOf(url: string): Promise<TemplateResult> {
-  if (read?.url !== url) read = { url, text: text(url) };
+// Not `until`: `keyed` does not disconnect it, so it would render into a preview that has been left.
+function textOf(page: Page, url: string): TemplateResult | undefined {
+  if (read?.url !== url) {
+    const loading: typeof read = { url };
+    read = loading;
+    void text(url).then((loaded) => {
+      loading.text = loaded;
+      page.changed();
+    });
+  }
   return read.text;
 }
 
