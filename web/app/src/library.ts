@@ -3,6 +3,7 @@ import {
   type Client,
   type ListPageOptions,
   type Page,
+  type Retry,
   SlipwayError,
   type StoredFile,
   type Usage,
@@ -30,6 +31,8 @@ export class Library {
   query: Query = { folder: "", q: "", type: "", sort: "name" };
   state: "loading" | "more" | "end" | "failed" = "loading";
   problem?: SlipwayError | Error;
+  /** Why the list is still loading, if a request for it has failed and is repeated. */
+  trouble?: Retry;
   readonly selected = new Set<string>();
   /** The whole list is being loaded, to select all of it. */
   isSelectingAll = false;
@@ -86,6 +89,7 @@ export class Library {
     const round = this.#round;
     this.state = "loading";
     this.problem = undefined;
+    this.trouble = undefined;
     this.#changed();
     try {
       // A filtered page may be empty although another one follows.
@@ -107,6 +111,13 @@ export class Library {
       this.state = "failed";
       this.problem = error as Error;
     }
+    this.#changed();
+  }
+
+  /** Call it when a request is going to be repeated. */
+  retries(retry: Retry): void {
+    if (this.state !== "loading") return;
+    this.trouble = retry;
     this.#changed();
   }
 

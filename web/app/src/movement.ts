@@ -25,7 +25,7 @@ export class Movement {
     const still = this.still(snapshot, now);
     if (totals.waiting + totals.uploading === 0) return undefined;
     if (!isOnline) return "You are offline. Uploads go on by themselves when the connection is back.";
-    if (trouble) return `${reason(trouble)} ${attempt(trouble)}`;
+    if (trouble) return describe(trouble);
     if (still < STILL_MS) return undefined;
     return `Nothing has moved for ${format.duration(still / 1000)}. The connection may be lost.`;
   }
@@ -37,8 +37,15 @@ export function waitsFor({ trouble }: QueuedUpload, isOnline: boolean): string |
   return isOnline ? attempt(trouble) : "Waiting for the connection";
 }
 
+/** Why a request is repeated, and for which time. */
+export function describe(retry: Retry): string {
+  return `${reason(retry)} ${attempt(retry)}`;
+}
+
 function reason({ error }: Retry): string {
-  return error.code === "cors" ? `${error.message} The operator of this service has to add it.` : error.message;
+  // A message of API Gateway itself, such as "Service Unavailable", has no full stop.
+  const message = error.message.replace(/\w$/, "$&.");
+  return error.code === "cors" ? `${message} The operator of this service has to add it.` : message;
 }
 
 function attempt({ attempt, attempts }: Retry): string {

@@ -8,6 +8,8 @@
 const AT_ONCE = 2;
 /** A server that sends nothing must not keep the others waiting. */
 const PATIENCE_MS = 15_000;
+/** How long the frame at the wanted time is waited for. Then the first one is drawn. */
+const SEEK_MS = 2_000;
 const WIDTH = 400;
 
 /** The state of a poster: a `blob:` URL, or an empty text if there is none. Absent while it is not known. */
@@ -58,7 +60,9 @@ async function frame(url: string): Promise<string> {
   Object.assign(video, { crossOrigin: "anonymous", muted: true, preload: "metadata", src: `${url}#t=0.1` });
   try {
     await new Promise((resolve, reject) => {
-      video.addEventListener("loadeddata", resolve);
+      // Firefox draws black until it has sought to the fragment's time. Some files cannot be sought in.
+      video.addEventListener("seeked", resolve);
+      video.addEventListener("loadeddata", () => setTimeout(resolve, video.seeking ? SEEK_MS : 0));
       video.addEventListener("error", reject);
       setTimeout(reject, PATIENCE_MS);
     });

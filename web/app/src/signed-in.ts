@@ -20,7 +20,7 @@ import { say } from "./toasts.ts";
 import { fits, Unfinished } from "./unfinished.ts";
 import { dropTarget, dropZone } from "./views/drop-zone.ts";
 import { header } from "./views/header.ts";
-import { isNew, library } from "./views/library.ts";
+import { isNew, library, loading } from "./views/library.ts";
 import { menu } from "./views/menu.ts";
 import { panels } from "./views/panels.ts";
 import { keepKeyboard, preview } from "./views/preview.ts";
@@ -47,7 +47,7 @@ export function signedIn(root: HTMLElement, config: Config, session: Session, ov
     drawn = performance.now();
     isDrawing = true;
     try {
-      if (!isOver) render(isAccepted ? view(page) : opening(), root);
+      if (!isOver) render(isAccepted ? view(page) : opening(page), root);
     } finally {
       isDrawing = false;
     }
@@ -59,16 +59,18 @@ export function signedIn(root: HTMLElement, config: Config, session: Session, ov
     const wait = Math.max(drawn + 100 - performance.now(), 0);
     setTimeout(() => requestAnimationFrame(draw), wait);
   };
-  const client = createClient({
+  const connection = {
     url: config.api,
-    token: (refused) => session.token(refused),
+    token: (refused?: string) => session.token(refused),
     // A request made while the page is closed must outlive it.
-    fetch: async (input, init) => {
+    fetch: async (input: RequestInfo | URL, init?: RequestInit) => {
       const response = await fetch(input, { ...init, keepalive: isLeaving });
       if (response.status === 401 && String(input).startsWith(config.api) && isAccepted) void refused();
       return response;
     },
-  });
+  };
+  const client = createClient(connection);
+  const listing = createClient({ ...connection, onRetry: (retry) => page.library.retries(retry) });
   const end = async (why: string) => {
     if (isOver) return;
     isOver = true;
@@ -109,7 +111,7 @@ export function signedIn(root: HTMLElement, config: Config, session: Session, ov
     held,
     movement: new Movement(),
     rows: new Rows(() => draw()),
-    library: new Library(client, held, changed, failed),
+    library: new Library(listing, held, changed, failed),
     previews: new Previews(
       () => page.library.refresh(),
       (id) => page.library.find(id),
@@ -142,7 +144,14 @@ export function signedIn(root: HTMLElement, config: Config, session: Session, ov
       const remark = remarks(dropped);
       if (remark) say(remark.text, { variant: remark.isLoss ? "danger" : "neutral", duration: 12_000 });
       if (dropped.files.length === 0) return;
-      page.uploads.add(dropped.files.map(({ file, name }) => ({ file, name: folder + name })));
+      const wanted = dropped.files.map(({ file, name }) => ({ file, name: folder + name }));
+      // Names are not unique. Someone who expects the old file to be replaced learns it here.
+      const names = new Set(page.library.files.map(({ fileName }) => fileName));
+      const again = wanted.filter(({ name }) => names.has(name)).map(({ name }) => quoted(lastOf(name)));
+      if (again.length === 1) say(`There is a file ${again[0]} already. Both are kept.`);
+      if (again.length > 1)
+        say(`${format.count(again.length, "file")} with the same names are there already. All are kept.`);
+      page.uploads.add(wanted);
       draw();
     },
     remove(ids) {
@@ -258,8 +267,8 @@ const urlOf = (route: address.Route) => location.pathname + address.write(route,
 const ENDED =
   "Your session has ended. Sign in again to go on; unfinished uploads continue when you choose their files again.";
 
-function opening() {
-  return html`${header()}<main class="opening"><wa-spinner></wa-spinner><span class="sr" role="status">Opening</span></main>`;
+function opening({ library }: Page) {
+  return html`${header()}<main class="opening">${loading(library, "Opening")}</main>`;
 }
 
 function view(page: Page) {
@@ -267,9 +276,9 @@ function view(page: Page) {
     ${header(page)}
     <main>
       <h1 class="sr">Your files</h1>
-      ${isNew(page) ? dropZone(page) : ""} ${queue(page)} ${unfinished(page)} ${library(page)}
+      ${isNew(page) ? dropZone(page) : ""} ${queue(page)} ${unfinished(page)} ${library(page)} ${menu(page)}
     </main>
-    ${preview(page)} ${panels(page)} ${menu(page)} ${dropTarget(page)}
+    ${preview(page)} ${panels(page)} ${dropTarget(page)}
   `;
 }
 

@@ -155,6 +155,12 @@ describe.each(ENGINES)("%s", (_, program, start) => {
     await engine.run("history.back()");
     await engine.until(`!document.querySelector(".preview").open`);
     await engine.click("[aria-label='More for notes.txt']");
+    await engine.click("wa-dropdown-item[value='Rename']");
+    // The name is focused and selected, without its extension.
+    await engine.until(`document.activeElement.id === "new-name" && document.activeElement.selectionEnd === 5`);
+    await engine.click("wa-dialog[label=Rename] wa-button");
+    await engine.until(`!document.querySelector("wa-dialog[label=Rename]")`);
+    await engine.click("[aria-label='More for notes.txt']");
     await engine.click("wa-dropdown-item[value='Delete']");
     await rows(0);
     await toast("Undo");

@@ -129,6 +129,16 @@ test("an upload for which S3 cannot be reached at all says so, and goes on when 
   expect(await page.locator(".trouble").count()).toBe(0);
 });
 
+test("while the API is unavailable, the page reports each failed attempt to load the list", async () => {
+  let isDown = true;
+  visitor.network.fault = ({ method, url }) =>
+    isDown && method === "GET" && url.pathname === "/files" ? { answer: 503 } : undefined;
+  await page.goto(`${visitor.stack.page.split("#")[0]}#token=${visitor.token}`);
+  await page.getByText(/^Service Unavailable\. Attempt \d of 8 failed, trying again\.$/).waitFor();
+  isDown = false;
+  await page.getByText("Nothing here yet").waitFor();
+});
+
 test("sixty refused files are one message, and no progress is shown for them", async () => {
   await visitor.open();
   const refused = Array.from({ length: 60 }, (_, n) => ({ ...text(`${n}.exe`), mimeType: "application/x-msdownload" }));

@@ -2,7 +2,7 @@
 import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { openBrowser, Visitor } from "../src/browser.ts";
-import { choose, done, file, picture, row, sparse, text } from "../src/files.ts";
+import { choose, done, file, picture, row, sparse, text, toast } from "../src/files.ts";
 
 const MIB = 1024 * 1024;
 
@@ -29,6 +29,18 @@ test("small files go up and appear, whatever their names", async () => {
   await file(page, "dot.png").locator("img").waitFor();
   await page.reload();
   for (const name of names) await file(page, name).waitFor();
+});
+
+test("a second file with the name of another one is announced, and both are kept", async () => {
+  const page = await visitor.open();
+  await choose(page, [text("notes.txt", "first"), text("plan.txt")]);
+  await done(page, 2);
+  await choose(page, [text("notes.txt", "second")]);
+  await toast(page, /There is a file .*notes\.txt.* already\. Both are kept\./).waitFor();
+  await done(page, 3);
+  expect(await file(page, "notes.txt").count()).toBe(2);
+  await choose(page, [text("notes.txt", "third"), text("plan.txt")]);
+  await toast(page, "2 files with the same names are there already. All are kept.").waitFor();
 });
 
 test("a drop and a paste count as choosing", async () => {

@@ -6,6 +6,7 @@ import { repeat } from "lit/directives/repeat.js";
 import * as format from "../format.ts";
 import { icon } from "../icons.ts";
 import { keyOf } from "../library.ts";
+import { describe } from "../movement.ts";
 import type { Page } from "../page.ts";
 import { poster } from "../posters.ts";
 import { button } from "./button.ts";
@@ -133,6 +134,14 @@ function arrows(page: Page, event: KeyboardEvent): void {
   moveTo(page, to);
 }
 
+/** A spinner, and after a failed request the reason why it takes longer. `what` is for screen readers. */
+export function loading({ trouble }: Page["library"], what: string): TemplateResult {
+  return html`
+    <wa-spinner></wa-spinner>
+    <p class=${trouble ? "hint" : "sr"} role="status">${trouble ? describe(trouble) : what}</p>
+  `;
+}
+
 /** The end of the list: says that more is loaded, or why there are no files. */
 function end(page: Page, shown: number): TemplateResult | typeof nothing {
   const { library, route } = page;
@@ -144,8 +153,7 @@ function end(page: Page, shown: number): TemplateResult | typeof nothing {
       </div>
     `;
   }
-  if (library.state !== "end")
-    return html`<div class="end"><wa-spinner></wa-spinner><span class="sr">Loading</span></div>`;
+  if (library.state !== "end") return html`<div class="end">${loading(library, "Loading")}</div>`;
   if (shown > 0) return nothing;
   if (isNew(page)) return html`<div class="end"><p>Nothing here yet. What you upload appears here.</p></div>`;
   const why = route.q

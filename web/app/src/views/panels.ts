@@ -1,6 +1,7 @@
 /** The dialogues of a file, and the question before signing out. */
 import type { StoredFile } from "@slipway/client";
-import { html, nothing, type TemplateResult } from "lit";
+import { html, type LitElement, nothing, type TemplateResult } from "lit";
+import { ref } from "lit/directives/ref.js";
 import * as format from "../format.ts";
 import { folderOf, shown } from "../names.ts";
 import type { Page, Panel } from "../page.ts";
@@ -22,6 +23,16 @@ export function panels(page: Page): TemplateResult {
     ${panel?.kind === "rename" ? rename(page, panel, close) : nothing}
     ${panel?.kind === "sign-out" ? leave(page, close) : nothing}
   `;
+}
+
+/**
+ * Focuses the element with `autofocus`. The component does this only if it is opened after its first rendering, and of
+ * the browsers only Chromium looks for `autofocus` in what is slotted into a dialogue.
+ */
+function focusFirst(dialog?: Element): void {
+  void (dialog as LitElement | undefined)?.updateComplete.then(() =>
+    dialog?.querySelector<HTMLElement>("[autofocus]")?.focus(),
+  );
 }
 
 /** All that is known of a file. */
@@ -87,7 +98,7 @@ function rename(page: Page, panel: Extract<Panel, { kind: "rename" }>, close: (e
     (event.currentTarget as HTMLInputElement).setSelectionRange(start, dot > start ? dot : fileName.length);
   };
   return html`
-    <wa-dialog label="Rename" open @wa-after-hide=${close}>
+    <wa-dialog label="Rename" open ${ref(focusFirst)} @wa-after-hide=${close}>
       <form id="rename" class="fields" @submit=${submit}>
         <label for="new-name">Name</label>
         <input id="new-name" name="name" .defaultValue=${file.fileName} autocomplete="off" spellcheck="false"
@@ -109,7 +120,7 @@ function leave(page: Page, close: (event: Event) => void): TemplateResult {
     page.draw();
   };
   return html`
-    <wa-dialog label="Sign out during an upload?" open @wa-after-hide=${close}>
+    <wa-dialog label="Sign out during an upload?" open ${ref(focusFirst)} @wa-after-hide=${close}>
       <p>Uploads that are not finished stop. Large ones continue when you choose their files again; small ones are lost.</p>
       <div slot="footer" class="actions">
         <wa-button appearance="outlined" autofocus @click=${stay}>Stay</wa-button>

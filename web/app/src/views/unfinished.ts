@@ -14,7 +14,7 @@ export function unfinished(page: Page): TemplateResult | typeof nothing {
   return html`
     <section class="queue card" aria-labelledby="unfinished-title">
       <h2 id="unfinished-title">Unfinished uploads</h2>
-      <p class="hint">A page may not open a file by itself. Choose it again, and only what is missing is sent.</p>
+      <p class="hint">Choose the same file again to resume its upload. Only the missing parts are sent.</p>
       <ul class="items" aria-label="Unfinished uploads">
         ${repeat(
           left,
