@@ -3,6 +3,7 @@
 mod batch;
 mod dry;
 mod merge;
+mod previews;
 
 use std::time::Duration;
 

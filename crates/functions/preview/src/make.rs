@@ -24,13 +24,14 @@ impl MakePreviews {
 
     async fn decide_unnamed(&self, task: &Task<'_>) -> Result<Finding, Error> {
         let (key, stores) = (&task.key, &self.stores);
-        // Whether a preview may have been written without a decision.
+        // Whether this call has written a preview without a decision, and whether any may have.
+        let mut has_written = false;
         let mut is_repeated = task.deliveries > 1;
         for _ in 0..LOOKS {
             let row = match stores.db.file_state(key.owner(), key.id()).await? {
                 FileState::Live(row) if row.object_key == *key => row,
                 FileState::Live(_) => return Ok(Finding::Foreign),
-                FileState::Unknown if task.deliveries < PATIENCE && !is_repeated => {
+                FileState::Unknown if task.deliveries < PATIENCE && !has_written => {
                     return Err(Error::unavailable(STEP, "the file is not recorded yet"));
                 }
                 FileState::Unknown => {
@@ -74,6 +75,7 @@ impl MakePreviews {
             let finding = match self.make(&row).await? {
                 Made::Preview(preview) => {
                     self.put(&row, preview).await?;
+                    has_written = true;
                     Finding::Made
                 }
                 Made::Reason(reason) => {

@@ -16,6 +16,19 @@ impl FileId {
         Self(Uuid::now_v7())
     }
 
+    /// A random id between this one and those of now: for a run that must not begin at the same file
+    /// every time.
+    #[must_use]
+    pub fn random_since(self) -> Self {
+        let now = Uuid::now_v7();
+        // The first 48 bits are the time in milliseconds.
+        let (from, to) = (self.0.as_u128() >> 80, now.as_u128() >> 80);
+        let span = to.saturating_sub(from) + 1;
+        let at = from + u128::from(now.as_u64_pair().1) % span;
+        let rest = now.as_u128() & ((1 << 80) - 1);
+        Self(Uuid::from_u128(at << 80 | rest))
+    }
+
     /// Parses the canonical form: 36 lower-case characters with hyphens, version 7. `None` for
     /// anything else.
     #[must_use]
@@ -78,6 +91,26 @@ mod tests {
         ] {
             assert_eq!(FileId::parse(&other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn a_random_id_is_valid_and_of_any_time_since() {
+        let first = FileId::parse("01890a5d-ac96-774b-bcce-b302099a8057").unwrap();
+        let (mut early, mut late) = (0, 0);
+        let millis = |id: FileId| id.uuid().as_u128() >> 80;
+        let now = FileId::new();
+        for _ in 0..1000 {
+            let id = first.random_since();
+            assert_eq!(FileId::from_uuid(id.uuid()), Some(id));
+            assert!(millis(id) >= millis(first) && millis(id) <= millis(FileId::new()));
+            if (millis(id) - millis(first)) * 2 < millis(now) - millis(first) {
+                early += 1;
+            } else {
+                late += 1;
+            }
+        }
+        assert!(early > 100 && late > 100, "{early} {late}");
+        assert!(millis(now.random_since()) >= millis(now));
     }
 
     #[test]

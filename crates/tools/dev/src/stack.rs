@@ -213,6 +213,9 @@ impl Base {
             let scanner = self.services.scanner.take();
             let queue = self.webhooks.as_ref().map(Webhooks::queue);
             let preview = fleet.lambda("preview").ok();
+            if let Some(preview) = &preview {
+                events.spawn(events::make_missing(preview.clone()));
+            }
             events.spawn(events::deliver(recorder, objects, scanner, queue, preview));
         }
         if let (Some(webhooks), Ok(notify)) = (self.webhooks.take(), fleet.lambda("notify")) {

@@ -78,8 +78,7 @@ impl<'a> BatchWorker<'a> {
             self.report.list(*what, key);
         }
         self.remove(batch.deleted).await?;
-        self.remove_previews(batch.previews).await?;
-        self.lose_previews(&batch.unpreviewed).await?;
+        self.lose_previews(batch.unpreviewed).await?;
         self.relocate(batch.moved).await?;
         let mut refusable = if self.options.apply {
             let mut refusable = self.record(batch.unrecorded).await?;
@@ -93,6 +92,8 @@ impl<'a> BatchWorker<'a> {
         // Objects that are too large come first. Their removal may leave room for objects over the
         // quota.
         refusable.sort_by_key(|one| one.why == Tombstone::OverQuota);
+        // After the files are recorded: a rebuild lists the previews of all of them.
+        self.remove_previews(batch.previews).await?;
         self.check_transient()?;
         self.refuse(refusable).await?;
         let gone = self.missing(batch.missing).await?;
@@ -137,31 +138,6 @@ impl<'a> BatchWorker<'a> {
         }
         crate::deletes::log_remaining(left.iter(), &remaining);
         self.count_all(Count::Failed, &left);
-        Ok(())
-    }
-
-    /// Removes previews whose file is gone. The row is read again, because a file may have been
-    /// recorded, or another range may have it. Previews are not counted: they are not files.
-    async fn remove_previews(&mut self, previews: Vec<ObjectKey>) -> Result<(), Error> {
-        if previews.is_empty() || !self.options.apply {
-            return Ok(());
-        }
-        let live = self.maintain.db.live_ids(&previews).await?;
-        let gone = previews.into_iter().filter(|key| !live.contains(&key.id()));
-        let gone: Vec<ObjectKey> = gone.collect();
-        match self.maintain.stores.bucket.delete_reporting(&gone).await {
-            Ok(remaining) => remaining.denied().map_or(Ok(()), Err),
-            Err(error) => self.failed(error, &gone),
-        }
-    }
-
-    /// Forgets previews that S3 does not have, so that the function `preview` makes them again.
-    async fn lose_previews(&mut self, files: &[ObjectKey]) -> Result<(), Error> {
-        if files.is_empty() || !self.options.apply {
-            return Ok(());
-        }
-        let ids: Vec<FileId> = files.iter().map(ObjectKey::id).collect();
-        self.maintain.db.lose_previews(&ids).await?;
         Ok(())
     }
 
@@ -362,7 +338,7 @@ impl<'a> BatchWorker<'a> {
     }
 
     /// Counts a failure of these keys, or fails if S3 refuses the credentials.
-    fn failed(&mut self, error: Error, keys: &[ObjectKey]) -> Result<(), Error> {
+    pub(super) fn failed(&mut self, error: Error, keys: &[ObjectKey]) -> Result<(), Error> {
         if denied(&error) {
             return Err(error);
         }

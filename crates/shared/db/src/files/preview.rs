@@ -28,7 +28,7 @@ WHERE deleted_at IS NULL AND preview_etag IS DISTINCT FROM etag
   AND lower(content_type COLLATE \"C\") ~ '^image/(jpeg|png|webp|gif) *(;|$)' AND id > $1
 ORDER BY id LIMIT $2";
 
-/// The preview may have been made again since the bucket was listed. It is then made once more.
+/// The preview may have been made again since its HEAD. It is then made once more.
 const LOST: &str = "\
 UPDATE s3_files SET preview_etag = NULL
 WHERE id = ANY($1) AND deleted_at IS NULL AND preview_error IS NULL AND preview_etag IS NOT NULL

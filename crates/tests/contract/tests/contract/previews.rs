@@ -294,6 +294,50 @@ async fn what_was_lost_is_made_by_the_schedule_and_removed_by_maintain() {
     assert_eq!(world.object(&preview_key(&saved)).await, right);
 }
 
+#[tokio::test]
+async fn one_run_makes_all_missing_previews_wherever_it_begins() {
+    let world = World::new().await;
+    let mut files = Vec::new();
+    for n in 0..5 {
+        let name = format!("{n}.jpg");
+        let bytes = photo(20 + n, 10);
+        files.push(world.upload("alice", &name, "image/jpeg", &bytes).await);
+    }
+    make_missing(&world).await;
+    for file in files {
+        assert!(world.object(&preview_key(&file)).await.is_some(), "{file}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_recorded_again_keeps_its_preview() {
+    let world = World::new().await;
+    let saved = world
+        .upload("alice", "a.jpg", "image/jpeg", &photo(100, 50))
+        .await;
+    deliver(&world, key(&saved), 1).await.unwrap();
+    // The mark of an object that no later step has written.
+    world
+        .put_object(&preview_key(&saved), "image/jpeg", b"kept")
+        .await;
+    let sql = "DELETE FROM s3_files; DELETE FROM user_usage";
+    world.sql().await.batch_execute(sql).await.unwrap();
+    reconcile(&world).await;
+    assert_eq!(shown(&world, &saved).await["id"], saved["id"]);
+    let preview = world.object(&preview_key(&saved)).await;
+    assert_eq!(preview.as_deref(), Some(b"kept".as_slice()));
+}
+
+#[tokio::test]
+async fn an_event_waits_for_its_row_until_the_third_delivery() {
+    let world = World::new().await;
+    let key = "alice/01890a5d-ac96-774b-bcce-b302099a8057/a.jpg";
+    world.put_object(key, "image/jpeg", &photo(30, 20)).await;
+    deliver(&world, key, 1).await.unwrap_err();
+    deliver(&world, key, 2).await.unwrap_err();
+    deliver(&world, key, 3).await.unwrap();
+}
+
 /// A sweep is due once a day.
 async fn reconcile_again(world: &World) {
     let sql = "DELETE FROM maintenance";

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use slipway_emulators::gateway::TIME_LIMIT;
 use slipway_emulators::lambda::{InvocationResult, Lambda};
 use slipway_emulators::s3::{EventName, ObjectEvent, Scanner};
@@ -28,6 +28,9 @@ const AT_ONCE: usize = 2;
 
 /// About a minute in total.
 const TRIES: u32 = 8;
+
+/// How often missing previews are made. On AWS: `MaintainSchedule`, an hour by default.
+const SCHEDULE: Duration = Duration::from_mins(10);
 
 /// The time limit of an instance for one event.
 const TIMEOUT: Duration = TIME_LIMIT;
@@ -75,6 +78,19 @@ pub(super) async fn deliver(
                 }
             }
         });
+    }
+}
+
+/// Invokes `preview` as its schedule does, at the start and then again and again, until it is
+/// dropped.
+pub(super) async fn make_missing(preview: Arc<Lambda>) {
+    let event = json!({ "missing": true });
+    let mut times = tokio::time::interval(SCHEDULE);
+    loop {
+        times.tick().await;
+        if let Err(error) = attempt_one("preview", &preview, &event).await {
+            say::part("events", &format!("the schedule of previews: {error}"));
+        }
     }
 }
 
