@@ -7,5 +7,6 @@ export default defineConfig({
     testTimeout: 7_200_000,
     hookTimeout: 120_000,
     disableConsoleIntercept: true,
+    fileParallelism: false,
   },
 });

@@ -20,6 +20,9 @@ export const keyOf = (entry: Entry) => entry.file?.id ?? `${entry.folder}/`;
 
 const nameOf = (entry: Entry) => entry.file?.fileName ?? entry.folder ?? "";
 
+/** The key in `sessionStorage` of the ids that are being deleted while the page is left. */
+const DELETING = "slipway-deleting";
+
 /** The first page fills a screen, later ones are scrolled through. */
 const FIRST = 100;
 const NEXT = 250;
@@ -39,8 +42,13 @@ export class Library {
   #entries: Entry[] = [];
   #shown: Entry[] | undefined;
   #anchor: string | undefined;
+  /** What the last range has selected. Another range from the same anchor replaces it. */
+  #ranged = new Set<string>();
   #cursor: string | null = null;
+  /** Deleted, or about to be. A list that was requested before may still contain them. */
   readonly #hidden = new Set<string>();
+  /** The hidden ones of which the API has not confirmed it. */
+  readonly #deleting = new Set<string>();
   /** Increases with each reload, so that answers to earlier requests are ignored. */
   #round = 0;
 
@@ -72,7 +80,8 @@ export class Library {
     return this.query.sort === "name" && this.query.q === "";
   }
 
-  async reload(query = this.query): Promise<void> {
+  /** Lists from the beginning, and at least so many entries if there are as many. */
+  async reload(query = this.query, atLeast = 0): Promise<void> {
     this.#round++;
     this.query = query;
     this.#entries = [];
@@ -80,7 +89,9 @@ export class Library {
     this.isSelectingAll = false;
     this.selected.clear();
     this.state = "more";
-    await this.more();
+    const round = this.#round;
+    await this.more(Math.min(Math.max(atLeast, FIRST), ALL));
+    while (round === this.#round && this.state === "more" && this.#entries.length < atLeast) await this.more(ALL);
   }
 
   /** Loads the next page, unless one is being loaded or there is none. */
@@ -196,6 +207,7 @@ export class Library {
     if (on) this.selected.add(id);
     else this.selected.delete(id);
     this.#anchor = id;
+    this.#ranged = new Set();
     this.#changed();
   }
 
@@ -208,7 +220,10 @@ export class Library {
       this.toggle(id, true);
       return;
     }
-    for (const file of files.slice(Math.min(from, to), Math.max(from, to) + 1)) this.selected.add(file.id);
+    for (const id of this.#ranged) this.selected.delete(id);
+    const range = files.slice(Math.min(from, to), Math.max(from, to) + 1).map((file) => file.id);
+    this.#ranged = new Set(range.filter((id) => !this.selected.has(id)));
+    for (const id of range) this.selected.add(id);
     this.#changed();
   }
 
@@ -234,10 +249,12 @@ export class Library {
 
   /** Hides files at once, and deletes them when the hold is run. */
   remove(ids: string[]): { files: StoredFile[]; hold: Hold } {
+    this.isSelectingAll = false;
     const wanted = new Set(ids);
     const files = this.#entries.flatMap(({ file }) => (file && wanted.has(file.id) ? file : []));
     for (const id of ids) {
       this.#hidden.add(id);
+      this.#deleting.add(id);
       this.selected.delete(id);
     }
     const hold = this.held.hold(
@@ -253,17 +270,40 @@ export class Library {
       await this.client.removeMany(ids);
       const gone = new Set(ids);
       this.#entries = this.#entries.filter(({ file }) => !file || !gone.has(file.id));
-      for (const id of ids) this.#hidden.delete(id);
+      for (const id of ids) this.#deleting.delete(id);
       await this.measure();
     } catch (error) {
       this.#show(ids);
-      this.failed(`Not deleted: ${(error as Error).message}`);
+      // Many are deleted by several requests, of which some may have succeeded.
+      const what = ids.length === 1 ? "Not deleted" : "Not all files were deleted";
+      this.failed(`${what}: ${(error as Error).message}`);
+      await this.refresh();
     }
   }
 
   #show(ids: string[]): void {
-    for (const id of ids) this.#hidden.delete(id);
+    for (const id of ids) {
+      this.#hidden.delete(id);
+      this.#deleting.delete(id);
+    }
     this.#changed();
+  }
+
+  /** How many deletes the API has not confirmed, and those that can still be undone. */
+  get unconfirmed(): number {
+    return this.#deleting.size;
+  }
+
+  /** Call it when the page is left, which may cut a request off: the next page of this tab repeats the deletes. */
+  keepDeletes(): void {
+    if (this.#deleting.size > 0) sessionStorage.setItem(DELETING, JSON.stringify([...this.#deleting]));
+  }
+
+  /** Repeats the deletes that the last page of this tab may not have finished. A second delete changes nothing. */
+  continueDeletes(): void {
+    const ids: string[] = JSON.parse(sessionStorage.getItem(DELETING) ?? "[]");
+    sessionStorage.removeItem(DELETING);
+    if (ids.length > 0) void this.remove(ids).hold.run();
   }
 
   /** The query as the API takes it: a search and the newest are of all folders, and a type is not grouped. */

@@ -1,6 +1,11 @@
 /** The events of the window: drags, pastes, keys, and leaving. */
 import { named, transferred } from "./drop.ts";
+import { keyOf } from "./library.ts";
 import type { Page } from "./page.ts";
+import { moveTo } from "./views/entry.ts";
+
+/** The most files that one request deletes. */
+const ONE_REQUEST = 1_000;
 
 /** How long the page must have been out of sight before it lists its files again. */
 const STALE_MS = 15_000;
@@ -16,7 +21,10 @@ export function listen(page: Page, leave: () => void): void {
   });
   window.addEventListener("keydown", (event) => keys(page, event));
   // The browser knows at once; the next request would notice it after its timeout.
-  window.addEventListener("online", page.draw);
+  window.addEventListener("online", () => {
+    page.draw();
+    void page.library.refresh();
+  });
   window.addEventListener("offline", page.draw);
   // Uploads that stand still send no events, so the page checks them itself.
   setInterval(() => {
@@ -26,11 +34,14 @@ export function listen(page: Page, leave: () => void): void {
   returns(page);
   window.addEventListener("pagehide", () => {
     leave();
+    page.library.keepDeletes();
     void page.held.flush();
   });
   window.addEventListener("beforeunload", (event) => {
     const { waiting, uploading, paused } = page.uploads.snapshot.totals;
-    if (waiting + uploading + paused > 0 && !page.isOver) event.preventDefault();
+    // A request that outlives the page deletes at most a thousand files.
+    const isAtWork = waiting + uploading + paused > 0 || page.library.unconfirmed > ONE_REQUEST;
+    if (isAtWork && !page.isOver) event.preventDefault();
   });
 }
 
@@ -106,8 +117,14 @@ function keys(page: Page, event: KeyboardEvent): void {
   if (event.key === "Delete") {
     const { current } = page;
     const isAtFile = current && (event.target as Element).closest(".file");
-    if (library.selected.size > 0) page.remove([...library.selected]);
-    else if (isAtFile) page.remove([current]);
+    // "Select all" is still loading: what is selected so far is not what the user means.
+    if (library.isSelectingAll) return;
+    const ids = library.selected.size > 0 ? [...library.selected] : isAtFile ? [current] : [];
+    if (ids.length === 0) return;
+    const at = library.shown.findIndex((each) => keyOf(each) === current);
+    page.remove(ids);
+    // The neighbour gets the focus, which would otherwise move to the top of the page.
+    moveTo(page, Math.min(Math.max(at, 0), library.shown.length - 1));
   }
   if (event.key === "F2" && page.current && (event.target as Element).closest(".file")) {
     const file = library.find(page.current);

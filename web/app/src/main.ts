@@ -18,6 +18,9 @@ import { header } from "./views/header.ts";
 import { signIn } from "./views/sign-in.ts";
 import { signInAgain } from "./views/sign-in-again.ts";
 
+/** Why the session ended, for the document that is loaded then. */
+const PROBLEM = "slipway-problem";
+
 const root = document.querySelector<HTMLElement>("#app") as HTMLElement;
 
 async function start(): Promise<void> {
@@ -25,11 +28,13 @@ async function start(): Promise<void> {
   const offered = takeToken();
   const config = await readConfig();
   const begin = (session: Session) => followTheme(signedIn(root, config, session, over));
-  // After any failure the user can sign in again.
-  const over = async (problem: string) => {
-    const out = await findSession(config, signInAgain);
-    if (out && !isSession(out)) ask({ ...out, problem });
+  // The document is loaded again: nothing of the old page must continue with the token that is over.
+  const over = (problem: string) => {
+    sessionStorage.setItem(PROBLEM, problem);
+    location.reload();
   };
+  const problem = sessionStorage.getItem(PROBLEM) ?? undefined;
+  sessionStorage.removeItem(PROBLEM);
   const ask = (signedOut: SignedOut) => {
     const { redirect } = signedOut;
     const go = redirect && (() => redirect().catch(({ message }) => ask({ ...signedOut, problem: message })));
@@ -44,7 +49,7 @@ async function start(): Promise<void> {
     return;
   }
   if (isSession(found)) begin(found);
-  else ask(found);
+  else ask({ problem, ...found });
 }
 
 start().catch((error: Error) => {

@@ -15,7 +15,8 @@ const WIDTH = 400;
 /** The state of a poster: a `blob:` URL, or an empty text if there is none. Absent while it is not known. */
 const known = new Map<string, string>();
 const waiting = new Map<string, { url: string; done: () => void }>();
-let running = 0;
+/** A thumbnail that is rendered again asks again while its poster is being made. */
+const running = new Set<string>();
 
 /** The poster of the file, if it is known. */
 export function poster(id: string): string | undefined {
@@ -24,7 +25,7 @@ export function poster(id: string): string | undefined {
 
 /** Makes a poster soon, unless it is made already or `forget` is called first. */
 export function wanted(id: string, url: string, done: () => void): void {
-  if (known.has(id) || waiting.has(id) || savesData()) return;
+  if (known.has(id) || waiting.has(id) || running.has(id) || savesData()) return;
   waiting.set(id, { url, done });
   next();
 }
@@ -37,16 +38,16 @@ export function unwanted(id: string): void {
 const savesData = () => (navigator as { connection?: { saveData?: boolean } }).connection?.saveData === true;
 
 function next(): void {
-  if (running >= AT_ONCE) return;
+  if (running.size >= AT_ONCE) return;
   const [first] = waiting;
   if (!first) return;
   const [id, { url, done }] = first;
   waiting.delete(id);
-  running++;
+  running.add(id);
   void frame(url)
     .catch(() => "")
     .then((picture) => {
-      running--;
+      running.delete(id);
       known.set(id, picture);
       done();
       next();

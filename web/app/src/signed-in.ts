@@ -15,7 +15,7 @@ import { Previews } from "./previews.ts";
 import * as address from "./route.ts";
 import type { Session } from "./session.ts";
 import { copy, save } from "./share.ts";
-import { Steps } from "./steps.ts";
+import { type Place, Steps } from "./steps.ts";
 import { say } from "./toasts.ts";
 import { fits, Unfinished } from "./unfinished.ts";
 import { dropTarget, dropZone } from "./views/drop-zone.ts";
@@ -74,6 +74,8 @@ export function signedIn(root: HTMLElement, config: Config, session: Session, ov
   const end = async (why: string) => {
     if (isOver) return;
     isOver = true;
+    page.isOver = true;
+    page.uploads.pause();
     page.rows.stop();
     await session.forget();
     over(why);
@@ -207,22 +209,40 @@ export function signedIn(root: HTMLElement, config: Config, session: Session, ov
     },
   };
   /** Shows what the route says, and lists again only if something else is listed. */
-  const apply = (before: address.Route) => {
+  const apply = (before: address.Route, place?: Place) => {
     const { folder, q, type, sort, file } = page.route;
     if (!file) page.open = undefined;
     else if (page.open?.id !== file) void showById(page, file);
     const isSame = (["folder", "q", "type", "sort"] as const).every((name) => before[name] === page.route[name]);
     if (!isSame) {
       window.scrollTo({ top: 0 });
-      page.current = undefined;
-      void page.library.reload({ folder, q, type, sort });
+      page.current = place?.key;
+      const { route } = page;
+      void page.library.reload({ folder, q, type, sort }, place?.count).then(() => {
+        if (place && route === page.route) restore(place);
+      });
     }
     draw();
   };
-  const steps = new Steps(() => {
+  const place = (): Place => ({ y: window.scrollY, count: page.library.shown.length, key: page.current });
+  /** The list has its height once it is rendered and measured, which takes some frames. */
+  const restore = (place: Place, frames = 30) => {
+    const { y, key } = place;
+    const { route } = page;
+    draw();
+    window.scrollTo({ top: y });
+    if (Math.abs(window.scrollY - y) > 1 && frames > 0) {
+      requestAnimationFrame(() => route === page.route && restore(place, frames - 1));
+      return;
+    }
+    draw();
+    if (document.activeElement !== document.body || !key) return;
+    document.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"] .open`)?.focus({ preventScroll: true });
+  };
+  const steps = new Steps(place, (there) => {
     const before = page.route;
     page.route = address.read(location.search);
-    apply(before);
+    apply(before, there);
   });
   let measuring: ReturnType<typeof setTimeout> | undefined;
   const failures = new Failures(say, problem);
@@ -246,7 +266,9 @@ export function signedIn(root: HTMLElement, config: Config, session: Session, ov
   /** The first answer decides whether this is a session at all. */
   async function open(): Promise<void> {
     const { folder, q, type, sort, file } = page.route;
-    await page.library.reload({ folder, q, type, sort });
+    const before = steps.place;
+    page.library.continueDeletes();
+    await page.library.reload({ folder, q, type, sort }, before?.count);
     if (isSignedOut(page.library.problem)) {
       const why = page.library.problem?.message ?? "";
       await end(session.isNew ? `This token is not accepted. ${why}` : ENDED);
@@ -254,6 +276,7 @@ export function signedIn(root: HTMLElement, config: Config, session: Session, ov
     }
     isAccepted = true;
     draw();
+    if (before) restore(before);
     void page.library.measure();
     void page.unfinished.load();
     if (file) void showById(page, file);
@@ -265,7 +288,7 @@ export function signedIn(root: HTMLElement, config: Config, session: Session, ov
 const urlOf = (route: address.Route) => location.pathname + address.write(route, location.search);
 
 const ENDED =
-  "Your session has ended. Sign in again to go on; unfinished uploads continue when you choose their files again.";
+  "Your session has ended. Sign in again. Choose the files again whose upload had not finished; large ones continue where they stopped.";
 
 function opening({ library }: Page) {
   return html`${header()}<main class="opening">${loading(library, "Opening")}</main>`;

@@ -121,14 +121,33 @@ test("select all can be stopped, and a failure ends it with what there is", asyn
   expect([other.selected.size, other.state]).toEqual([0, "failed"]);
 });
 
+test("after a delete of many that failed halfway, the list shows what is left", async () => {
+  const deployment = new Deployment(many(5));
+  const library = await open(deployment);
+  const ids = library.files.map(({ id }) => id);
+  deployment.client.removeMany = async () => {
+    deployment.files = deployment.files.slice(2);
+    throw new Error("It is down.");
+  };
+  await library.remove(ids).hold.run();
+  expect(names(library)).toEqual(many(5).slice(2));
+  expect(library.unconfirmed).toBe(0);
+  expect(failed).toHaveBeenCalledWith("Not all files were deleted: It is down.");
+});
+
 test("shift selects a range, in both directions", async () => {
   const library = await open(new Deployment(many(20)));
   const id = (n: number) => library.files[n]?.id ?? "";
   library.toggle(id(12));
   library.selectTo(id(8));
   expect([...library.selected].sort()).toEqual([8, 9, 10, 11, 12].map(id));
+  // Another range from the same file replaces the last one. What was selected before stays.
   library.selectTo(id(14));
-  expect(library.selected.size).toBe(7);
+  expect([...library.selected].sort()).toEqual([12, 13, 14].map(id));
+  library.toggle(id(3));
+  library.selectTo(id(5));
+  library.selectTo(id(4));
+  expect([...library.selected].sort()).toEqual([3, 4, 12, 13, 14].map(id));
 });
 
 test("an upload appears where it belongs: as a file, as its folder, or not at all", async () => {
@@ -185,7 +204,7 @@ test("a delete that fails brings its files back and says so; an undone one sends
   deployment.fails = true;
   await library.remove(ids).hold.run();
   expect(names(library)).toEqual(["a.txt", "b.txt"]);
-  expect(failed).toHaveBeenCalledWith("Not deleted: It is down.");
+  expect(failed).toHaveBeenCalledWith("Not all files were deleted: It is down.");
   deployment.fails = false;
   await library.remove(ids).hold.run();
   expect(deployment.deleted).toEqual(ids);

@@ -139,6 +139,74 @@ test("while the API is unavailable, the page reports each failed attempt to load
   await page.getByText("Nothing here yet").waitFor();
 });
 
+test("after the session has ended and a new one has begun, nothing of the old page is left", async () => {
+  await visitor.open();
+  let isOver = true;
+  visitor.network.fault = ({ url, method }) =>
+    isOver && method !== "OPTIONS" && url.origin === visitor.stack.api ? { answer: 401 } : undefined;
+  await page.getByPlaceholder("Search by name").fill("a");
+  await page.getByText("Your session has ended").waitFor();
+  isOver = false;
+  await page.getByLabel("Token").fill(visitor.token);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("heading", { name: /Files|Search/ }).waitFor();
+  const before = visitor.network.log.length;
+  await choose(page, [text("notes.txt")]);
+  await done(page, 1);
+  await page.keyboard.press("Escape");
+  const since = visitor.network.log.slice(before).filter(({ method }) => method === "POST");
+  expect(since.map(({ url, status }) => `${url.pathname} ${status}`)).toEqual([
+    "/presign-upload 200",
+    "/save-metadata 201",
+  ]);
+});
+
+test("a delete of 2,500 files is finished after a reload", async () => {
+  await faked((api) => {
+    api.files = many(2_500);
+  });
+  const deleted = new Set<string>();
+  page.on("request", (request) => {
+    if (request.url().endsWith("/files/delete") && request.method() === "POST")
+      for (const id of request.postDataJSON().ids) deleted.add(id);
+  });
+  const asked: string[] = [];
+  page.on("dialog", (dialog) => {
+    asked.push(dialog.type());
+    void dialog.accept();
+  });
+  await page.keyboard.press("Control+a");
+  await page.getByText("All 2,500 files selected").waitFor();
+  await page.keyboard.press("Delete");
+  await toast(page, "2,500 files deleted").waitFor();
+  await page.reload();
+  await expect.poll(() => deleted.size).toBe(2_500);
+  expect(asked).toEqual(["beforeunload"]);
+  // The list of this API still has them; the page does not show them.
+  await page.getByText("Nothing here yet").waitFor();
+});
+
+test("Back and a reload return to the place in the list", async () => {
+  await faked((api) => {
+    api.files = many(1_000);
+  });
+  const y = () => page.evaluate(() => Math.round(window.scrollY));
+  const down = () => page.evaluate(() => window.scrollBy(0, 1_000)).then(y);
+  await expect.poll(down).toBeGreaterThan(5_000);
+  const before = await y();
+  // Without a focus, which would scroll to the field.
+  await page.getByPlaceholder("Search by name").evaluate((field: HTMLInputElement) => {
+    field.value = "file";
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  });
+  await page.waitForURL(/q=file/);
+  await expect.poll(y).toBe(0);
+  await page.goBack();
+  await expect.poll(y).toBe(before);
+  await page.reload();
+  await expect.poll(y).toBe(before);
+});
+
 test("sixty refused files are one message, and no progress is shown for them", async () => {
   await visitor.open();
   const refused = Array.from({ length: 60 }, (_, n) => ({ ...text(`${n}.exe`), mimeType: "application/x-msdownload" }));
@@ -178,7 +246,7 @@ test("ten thousand files are few nodes, are scrolled through smoothly, and are a
   });
   const devtools = await visitor.context.newCDPSession(page);
   const nodes = async () => (await devtools.send("Memory.getDOMCounters")).nodes;
-  // `cargo dev bench web` measures the tasks in milliseconds. Here, the work of each step is counted.
+  // `npm run bench -- scroll` measures the milliseconds of a step. Here, its work is counted.
   const steps = await page.evaluate(async () => {
     const counts = { added: 0, present: 0 };
     const count = (element: Element) => element.querySelectorAll("*").length + 1;

@@ -37,7 +37,9 @@ test("a delete holds, also when the page is left at once", async () => {
   await act(page, "notes.txt", "Delete");
   await page.reload();
   await file(page, "other.txt").waitFor();
-  await expect.poll(() => deletes().map(({ status }) => status)).toEqual([200]);
+  expect(await file(page, "notes.txt").count()).toBe(0);
+  // The request of the page that was left may have been cut off, so the next one repeats it.
+  await expect.poll(() => deletes().filter(({ status }) => status === 200).length).toBeGreaterThan(0);
   await page.reload();
   await file(page, "other.txt").waitFor();
   expect(await file(page, "notes.txt").count()).toBe(0);
@@ -73,6 +75,15 @@ test("many are selected, deleted, and brought back by one undo", async () => {
   await file(page, "notes.txt").waitFor();
   await file(page, "dot.png").waitFor();
   expect(deletes()).toEqual([]);
+});
+
+test("the menu of a selected file deletes the selection", async () => {
+  await page.getByLabel("Select notes.txt").check();
+  await page.getByLabel("Select dot.png").check();
+  await act(page, "notes.txt", "Delete 2 files");
+  await file(page, "dot.png").waitFor({ state: "detached" });
+  await act(page, "other.txt", "Delete");
+  await page.getByText("Nothing here yet").waitFor();
 });
 
 test("the keyboard reaches a file, opens it, closes it and deletes it", async () => {
@@ -115,8 +126,19 @@ test("the keyboard reaches a file, opens it, closes it and deletes it", async ()
   await page.getByRole("button", { name: "Open notes.txt" }).focus();
   await page.keyboard.press("Delete");
   await file(page, "notes.txt").waitFor({ state: "detached" });
+  await expect.poll(focused).toBe("Open other.txt");
   await page.keyboard.press("Control+z");
   await file(page, "notes.txt").waitFor();
+  // A renamed file keeps the focus.
+  await page.getByRole("button", { name: "Open notes.txt" }).focus();
+  await page.keyboard.press("F2");
+  await page.getByLabel("Name", { exact: true }).fill("zebra.txt");
+  await page.keyboard.press("Enter");
+  await expect.poll(focused).toBe("Open zebra.txt");
+  await page.keyboard.press("F2");
+  await page.getByLabel("Name", { exact: true }).fill("notes.txt");
+  await page.keyboard.press("Enter");
+  await expect.poll(focused).toBe("Open notes.txt");
   expect(deletes()).toEqual([]);
   // The arrow keys lead to every file.
   await tabTo("Open notes.txt");

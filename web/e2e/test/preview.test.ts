@@ -130,6 +130,13 @@ test("each filter leaves what is of its type", async () => {
   }
 });
 
+test("a picture that cannot be decoded says so, and has the icon of its kind", async () => {
+  await choose(page, [{ name: "broken.png", mimeType: "image/png", buffer: Buffer.from("not a picture") }]);
+  await done(page, 1);
+  await file(page, "broken.png").locator("span.thumb.image").waitFor();
+  await preview("broken.png", (stage) => stage.getByText("This picture is damaged").waitFor());
+});
+
 test("a text that arrives after its preview was left is kept, and breaks nothing", async () => {
   let arrive = () => {};
   const arrived = new Promise<void>((resolve) => {

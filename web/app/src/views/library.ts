@@ -1,4 +1,5 @@
 /** The files and folders as a gallery or a list, with actions for one or many. */
+import type { Retry } from "@slipway/client";
 import { html, nothing, type TemplateResult } from "lit";
 import { guard } from "lit/directives/guard.js";
 import { ref } from "lit/directives/ref.js";
@@ -49,6 +50,7 @@ export function library(page: Page): TemplateResult {
               route.view,
               page.target !== undefined && page.target === each.folder,
               tries(id),
+              tries(id, "preview"),
               poster(id),
             ];
             return html`
@@ -138,8 +140,12 @@ function arrows(page: Page, event: KeyboardEvent): void {
 export function loading({ trouble }: Page["library"], what: string): TemplateResult {
   return html`
     <wa-spinner></wa-spinner>
-    <p class=${trouble ? "hint" : "sr"} role="status">${trouble ? describe(trouble) : what}</p>
+    <p class=${trouble ? "hint" : "sr"} role="status">${trouble ? why(trouble) : what}</p>
   `;
+}
+
+function why(trouble: Retry): string {
+  return navigator.onLine ? describe(trouble) : "You are offline. The list loads when the connection is back.";
 }
 
 /** The end of the list: says that more is loaded, or why there are no files. */

@@ -1,5 +1,6 @@
 /** The menu of a file, at the pointer or below its button. */
 import { html, nothing, type TemplateResult } from "lit";
+import * as format from "../format.ts";
 import { type IconName, icon } from "../icons.ts";
 import { keyOf } from "../library.ts";
 import { plain } from "../names.ts";
@@ -10,6 +11,9 @@ export function menu(page: Page): TemplateResult | typeof nothing {
   const { menu } = page;
   if (!menu) return nothing;
   const { file, x, y, opener } = menu;
+  const { selected } = page.library;
+  // The menu of a selected file deletes the whole selection, as the Delete key does.
+  const ids = selected.has(file.id) ? [...selected] : [file.id];
   const items: [IconName, string, () => void][] = [
     ["photo", "Open", () => page.show(file)],
     ["arrowDownTray", "Download", () => void page.download(file)],
@@ -17,14 +21,14 @@ export function menu(page: Page): TemplateResult | typeof nothing {
     ["pencil", "Rename", () => panel("rename")],
     ["informationCircle", "Details", () => panel("details")],
     ["checkCircle", "Select", () => page.library.toggle(file.id, true)],
-    ["trash", "Delete", () => remove()],
+    ["trash", ids.length > 1 ? `Delete ${format.count(ids.length, "file")}` : "Delete", () => remove()],
   ];
   const panel = (kind: "details" | "rename") => {
     page.panel = { kind, file };
   };
   const remove = () => {
     const at = page.library.shown.findIndex((each) => keyOf(each) === file.id);
-    page.remove([file.id]);
+    page.remove(ids);
     // Otherwise the focus would move to the top of the page. From here, one Tab leads to Undo.
     moveTo(page, Math.min(at, page.library.shown.length - 1), ".actions .bare:last-child");
   };
@@ -48,7 +52,7 @@ export function menu(page: Page): TemplateResult | typeof nothing {
       <button slot="trigger" class="point" tabindex="-1" aria-hidden="true" style="left:${x}px;top:${y}px"></button>
       ${items.map(
         ([name, label]) => html`
-          <wa-dropdown-item value=${label} variant=${label === "Delete" ? "danger" : "default"}>
+          <wa-dropdown-item value=${label} variant=${name === "trash" ? "danger" : "default"}>
             <span class="icon" slot="icon">${icon(name)}</span>${label}
           </wa-dropdown-item>
         `,

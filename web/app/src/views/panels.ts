@@ -3,8 +3,10 @@ import type { StoredFile } from "@slipway/client";
 import { html, type LitElement, nothing, type TemplateResult } from "lit";
 import { ref } from "lit/directives/ref.js";
 import * as format from "../format.ts";
+import { keyOf } from "../library.ts";
 import { folderOf, shown } from "../names.ts";
 import type { Page, Panel } from "../page.ts";
+import { moveTo } from "./entry.ts";
 import { link } from "./link.ts";
 
 export function panels(page: Page): TemplateResult {
@@ -86,6 +88,9 @@ function rename(page: Page, panel: Extract<Panel, { kind: "rename" }>, close: (e
       if (name !== file.fileName) await page.rename(file, name);
       page.panel = undefined;
       page.draw();
+      // The renamed file has the focus, wherever it is now.
+      const at = page.library.shown.findIndex((each) => keyOf(each) === file.id);
+      moveTo(page, Math.max(at, 0));
     } catch (error) {
       draw({ isBusy: false, problem: (error as Error).message });
     }

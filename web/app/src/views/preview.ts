@@ -9,6 +9,7 @@ import { plain, shown } from "../names.ts";
 import type { Page } from "../page.ts";
 import { poster } from "../posters.ts";
 import { bare, button } from "./button.ts";
+import { failed, tries } from "./thumbnail.ts";
 
 export function preview(page: Page): TemplateResult {
   const { open } = page;
@@ -35,7 +36,7 @@ function body(page: Page, file: StoredFile): TemplateResult {
   const at = page.library.files.findIndex(({ id }) => id === file.id);
   const count = page.library.files.length;
   return html`
-    <div class="stage">${keyed(file.url, content(page, file))}</div>
+    <div class="stage">${keyed(`${file.url} ${tries(file.id)}`, content(page, file))}</div>
     <div class="row">
       <span class="steps">
         ${bare("Previous file", "chevronLeft", () => step(page, -1))}
@@ -63,10 +64,15 @@ function content(page: Page, file: StoredFile): TemplateResult {
   const { url, fileName } = file;
   const name = plain(fileName);
   if (!url) return nothingToShow("This file has not been scanned yet, or must not be read.");
+  if (file.size === 0) return nothingToShow("The file is empty.");
   const renew = () => void page.library.renew(file.id);
   switch (format.kind(file.contentType)) {
     case "image":
-      return html`<img crossorigin="anonymous" src=${url} alt=${name} @error=${once(renew)} />`;
+      return tries(file.id) < 2
+        ? html`<img crossorigin="anonymous" src=${url} alt=${name} @error=${() => void failed(page, file, url)} />`
+        : nothingToShow(
+            "This picture is damaged, or of a kind that this browser does not show. Download it to open it.",
+          );
     case "video":
       return html`<video crossorigin="anonymous" src=${url} controls playsinline preload="metadata" poster=${poster(file.id) || nothing} aria-label=${name} @error=${once(renew)}></video>`;
     case "audio":
@@ -115,6 +121,7 @@ async function text(url: string): Promise<TemplateResult> {
   try {
     const response = await fetch(url, { headers: { Range: `bytes=0-${TEXT_BYTES - 1}` } });
     // A range request for an empty file fails.
+    if (response.status === 404) return nothingToShow("This file does not exist any more.");
     if (response.status === 416) return nothingToShow("The file is empty.");
     if (!response.ok) throw new Error(String(response.status));
     const text = await response.text();

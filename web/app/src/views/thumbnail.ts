@@ -26,16 +26,17 @@ const LARGEST_BEFORE_PREVIEW = 300_000;
 /** How often the picture of a file has failed: once, its URL may have expired; twice, it is not a picture. */
 const broken = new Map<string, number>();
 
-export function tries(id: string): number {
-  return broken.get(id) ?? 0;
+/** How often the picture itself could not be shown, or its preview. Two times are final. */
+export function tries(id: string, what: "file" | "preview" = "file"): number {
+  return broken.get(`${what} ${id}`) ?? 0;
 }
 
 export function thumbnail(page: Page, file: StoredFile): TemplateResult {
   const what = kind(file.contentType);
   const largest = page.previews.isAwaited(file.id) ? LARGEST_BEFORE_PREVIEW : LARGEST;
+  // Deployments without previews, and older ones, send no URL.
+  if (file.previewUrl && tries(file.id, "preview") < 2) return picture(page, file, file.previewUrl);
   if (tries(file.id) < 2) {
-    // Deployments without previews, and older ones, send no URL.
-    if (file.previewUrl) return picture(page, file, file.previewUrl);
     if (what === "image" && file.url && file.size <= largest) return picture(page, file, file.url);
     if (what === "video" && file.url) return video(page, file, file.url);
   }
@@ -54,17 +55,21 @@ function symbol(file: StoredFile, more: unknown = nothing): TemplateResult {
   `;
 }
 
+/** Call it when a picture of the file was not shown, whose address was `url`. */
+export async function failed(page: Page, file: StoredFile, url: string): Promise<void> {
+  const what = url === file.previewUrl ? "preview" : "file";
+  const failures = tries(file.id, what) + 1;
+  const count = (to: number) => broken.set(`${what} ${file.id}`, to);
+  count(failures);
+  // The URL may have expired. If a fresh one is the same, the file is not a picture.
+  const fresh = failures === 1 ? await page.library.renew(file.id) : undefined;
+  if (!fresh || [fresh.previewUrl, fresh.url].includes(url)) count(2);
+  page.changed();
+}
+
 function picture(page: Page, file: StoredFile, url: string): TemplateResult {
-  const failed = async () => {
-    const failures = tries(file.id) + 1;
-    broken.set(file.id, failures);
-    // The URL may have expired. If a fresh one is the same, the file is not a picture.
-    const fresh = failures === 1 ? await page.library.renew(file.id) : undefined;
-    if (!fresh || (fresh.previewUrl ?? fresh.url) === url) broken.set(file.id, 2);
-    page.changed();
-  };
   // `crossorigin`: a response that was cached without CORS headers would break a later fetch of the same URL.
-  const image = html`<img class="thumb" crossorigin="anonymous" decoding="async" alt="" src=${url} @error=${failed} />`;
+  const image = html`<img class="thumb" crossorigin="anonymous" decoding="async" alt="" src=${url} @error=${() => void failed(page, file, url)} />`;
   return html`${keyed(url, image)}`;
 }
 
