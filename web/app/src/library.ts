@@ -165,10 +165,10 @@ export class Library {
     await this.measure();
   }
 
-  /** Adds a file that was just uploaded or renamed, where the list has its place. */
-  add(file: StoredFile): void {
+  /** Adds a file that was just uploaded or renamed, where the list has its place. Returns whether it has one. */
+  add(file: StoredFile): boolean {
     const entry = this.#place(file);
-    if (!entry) return;
+    if (!entry) return false;
     const key = keyOf(entry);
     const at = this.#entries.findIndex((other) => this.#compare(entry, other) <= 0);
     if (at >= 0 && keyOf(this.#entries[at] as Entry) === key) {
@@ -177,6 +177,7 @@ export class Library {
       this.#entries.splice(at < 0 ? this.#entries.length : at, 0, entry);
     }
     this.#changed();
+    return true;
   }
 
   /** Shows the renamed file in its new place. */

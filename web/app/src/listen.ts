@@ -47,7 +47,7 @@ export function listen(page: Page, leave: () => void): void {
 
 function drags(page: Page): void {
   const hasFiles = (event: DragEvent) => event.dataTransfer?.types.includes("Files");
-  const here = () => (page.library.isByName ? page.route.folder : "");
+  const here = () => page.route.folder;
   const over = (target: string | undefined) => {
     if (target === page.target) return;
     page.target = target;

@@ -2,6 +2,9 @@
 import type { QueuedUpload, QueueSnapshot, Retry } from "@slipway/client";
 import * as format from "./format.ts";
 
+/** How long S3 may take to confirm bytes that the system has taken, which the connection may still be sending. */
+const CONFIRM_MS = 60_000;
+
 /** After so long without a byte, the speed and the time left are not true any more. */
 const STILL_MS = 4_000;
 
@@ -26,9 +29,16 @@ export class Movement {
     if (totals.waiting + totals.uploading === 0) return undefined;
     if (!isOnline) return "You are offline. Uploads go on by themselves when the connection is back.";
     if (trouble) return describe(trouble);
-    if (still < STILL_MS) return undefined;
+    const moving = snapshot.uploads.filter(({ state }) => state === "uploading");
+    const allows = moving.length > 0 && moving.every(isSent) ? CONFIRM_MS : STILL_MS;
+    if (still < allows) return undefined;
     return `Nothing has moved for ${format.duration(still / 1000)}. The connection may be lost.`;
   }
+}
+
+/** Whether the system has taken all bytes. On a slow link it may still be sending megabytes of them. */
+export function isSent({ sent, size }: QueuedUpload): boolean {
+  return size > 0 && sent >= size;
 }
 
 /** What one upload waits for. */

@@ -15,6 +15,7 @@ import type { Rows } from "./virtual.ts";
 export type Panel =
   | { kind: "details"; file: StoredFile }
   | { kind: "rename"; file: StoredFile; problem?: string; isBusy?: boolean }
+  | { kind: "cancel-all" }
   | { kind: "sign-out" };
 
 /** The menu of an entry. */

@@ -142,14 +142,15 @@ export function signedIn(root: HTMLElement, config: Config, session: Session, ov
       else steps.push(url, true);
       draw();
     },
-    upload(dropped, folder = page.library.isByName ? page.route.folder : "") {
+    upload(dropped, folder = page.route.folder) {
       const remark = remarks(dropped);
       if (remark) say(remark.text, { variant: remark.isLoss ? "danger" : "neutral", duration: 12_000 });
       if (dropped.files.length === 0) return;
       const wanted = dropped.files.map(({ file, name }) => ({ file, name: folder + name }));
       // Names are not unique. Someone who expects the old file to be replaced learns it here.
       const names = new Set(page.library.files.map(({ fileName }) => fileName));
-      const again = wanted.filter(({ name }) => names.has(name)).map(({ name }) => quoted(lastOf(name)));
+      const isAgain = ({ name }: { name: string }) => names.has(name) || !names.add(name);
+      const again = wanted.filter(isAgain).map(({ name }) => quoted(lastOf(name)));
       if (again.length === 1) say(`There is a file ${again[0]} already. Both are kept.`);
       if (again.length > 1)
         say(`${format.count(again.length, "file")} with the same names are there already. All are kept.`);
@@ -168,8 +169,10 @@ export function signedIn(root: HTMLElement, config: Config, session: Session, ov
     },
     async rename(file, fileName) {
       const renamed = await client.rename(file.id, { fileName });
+      const isTwice = page.library.files.some(({ id, fileName }) => id !== file.id && fileName === renamed.fileName);
       page.library.replace(renamed);
-      say(`Renamed to ${quoted(renamed.fileName)}`, { variant: "success" });
+      const also = isTwice ? ". Another file has the same name." : "";
+      say(`Renamed to ${quoted(lastOf(renamed.fileName))}${also}`, { variant: "success" });
     },
     async download(file) {
       await tell(async () => save((await client.get(file.id, { download: true })).url ?? ""));
@@ -246,15 +249,24 @@ export function signedIn(root: HTMLElement, config: Config, session: Session, ov
   });
   let measuring: ReturnType<typeof setTimeout> | undefined;
   const failures = new Failures(say, problem);
+  /** Uploads that the view does not show, such as those that a search does not find. */
+  const unseen: string[] = [];
   page.uploads.on("change", changed);
   page.uploads.on("failed", (upload) => failures.add(upload));
   page.uploads.on("done", ({ stored }) => {
     if (!stored) return;
     page.unfinished.forget(stored.id);
     page.previews.expect(stored);
-    page.library.add(stored);
+    if (!page.library.add(stored)) unseen.push(stored.fileName);
     clearTimeout(measuring);
     measuring = setTimeout(() => void page.library.measure(), 400);
+  });
+  page.uploads.on("idle", () => {
+    const [first] = unseen;
+    const one = first && `${quoted(first)} was uploaded. This view does not show it.`;
+    const many = `${format.number(unseen.length)} of the uploaded files are not shown in this view.`;
+    if (one) say(unseen.length === 1 ? one : many, { duration: 12_000 });
+    unseen.length = 0;
   });
   listen(page, () => {
     isLeaving = true;

@@ -45,6 +45,15 @@ const snapshot = (sent: number, trouble?: QueueSnapshot["trouble"]): QueueSnapsh
   trouble,
 });
 
+test("bytes that are sent and not confirmed are not a standstill for a minute", () => {
+  const movement = new Movement();
+  const upload = { key: 1, name: "a", size: 100, sent: 100, resumed: 0, state: "uploading" } as QueuedUpload;
+  const sent = { ...snapshot(100), uploads: [upload] };
+  expect(movement.trouble(sent, true, 0)).toBeUndefined();
+  expect(movement.trouble(sent, true, 59_000)).toBeUndefined();
+  expect(movement.trouble(sent, true, 61_000)).toContain("Nothing has moved");
+});
+
 test("a standstill is said at once where its cause is known, and after seconds where not", () => {
   const movement = new Movement();
   expect(movement.trouble(snapshot(1), true, 0)).toBeUndefined();

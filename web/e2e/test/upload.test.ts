@@ -43,6 +43,35 @@ test("a second file with the name of another one is announced, and both are kept
   await toast(page, "2 files with the same names are there already. All are kept.").waitFor();
 });
 
+test("an upload that the view does not show is announced, and goes into the folder of the view", async () => {
+  const page = await visitor.open();
+  await page.goto(`${page.url().split("?")[0]}?folder=Work%2F&q=zebra`);
+  await page.getByText("No name contains this").waitFor();
+  await choose(page, [text("notes.txt")]);
+  await toast(page, /Work\/notes\.txt.* was uploaded\. This view does not show it\./).waitFor();
+});
+
+test("all uploads are cancelled after a question", async () => {
+  const page = await visitor.open();
+  visitor.network.pace = 100_000;
+  const films = await Promise.all(["a.mp4", "b.mp4"].map((name) => sparse(name, 20 * MIB)));
+  await choose(
+    page,
+    films.map(({ path }) => path),
+  );
+  await row(page, "a.mp4").waitFor();
+  await page.getByRole("button", { name: "Cancel all" }).click();
+  const question = page.locator("wa-dialog[label^='Cancel all']");
+  await question.getByRole("button", { name: "Continue uploading" }).click();
+  await question.waitFor({ state: "detached" });
+  expect(await row(page, "a.mp4").count()).toBe(1);
+  await page.getByRole("button", { name: "Cancel all" }).click();
+  await question.getByRole("button", { name: "Cancel all" }).click();
+  await page.locator(".queue").waitFor({ state: "detached" });
+  await page.getByText("Nothing here yet").waitFor();
+  for (const { remove } of films) await remove();
+});
+
 test("a drop and a paste count as choosing", async () => {
   const page = await visitor.open();
   await page.evaluate(() => {

@@ -24,6 +24,7 @@ export function panels(page: Page): TemplateResult {
     }
     ${panel?.kind === "rename" ? rename(page, panel, close) : nothing}
     ${panel?.kind === "sign-out" ? leave(page, close) : nothing}
+    ${panel?.kind === "cancel-all" ? cancelAll(page, close) : nothing}
   `;
 }
 
@@ -114,6 +115,23 @@ function rename(page: Page, panel: Extract<Panel, { kind: "rename" }>, close: (e
       <div slot="footer" class="actions">
         <wa-button appearance="outlined" data-dialog="close">Cancel</wa-button>
         <wa-button variant="brand" type="submit" form="rename" ?loading=${isBusy === true}>Rename</wa-button>
+      </div>
+    </wa-dialog>
+  `;
+}
+
+function cancelAll(page: Page, close: (event: Event) => void): TemplateResult {
+  const answer = (isSure: boolean) => () => {
+    page.panel = undefined;
+    if (isSure) page.uploads.cancel();
+    page.draw();
+  };
+  return html`
+    <wa-dialog label="Cancel all uploads?" open ${ref(focusFirst)} @wa-after-hide=${close}>
+      <p>Files that are uploaded already are kept. The parts of large files that were sent are deleted.</p>
+      <div slot="footer" class="actions">
+        <wa-button appearance="outlined" autofocus @click=${answer(false)}>Continue uploading</wa-button>
+        <wa-button variant="danger" @click=${answer(true)}>Cancel all</wa-button>
       </div>
     </wa-dialog>
   `;

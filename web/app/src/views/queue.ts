@@ -4,7 +4,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import * as format from "../format.ts";
 import { icon } from "../icons.ts";
-import { waitsFor } from "../movement.ts";
+import { isSent, waitsFor } from "../movement.ts";
 import { plain, shown } from "../names.ts";
 import type { Page } from "../page.ts";
 import { bare, button } from "./button.ts";
@@ -22,6 +22,10 @@ export function queue(page: Page): TemplateResult | typeof nothing {
   const resumeAll = () => {
     page.uploads.resume();
     page.uploads.retry();
+  };
+  const cancelAll = () => {
+    page.panel = { kind: "cancel-all" };
+    page.draw();
   };
   const isOpen = page.showsQueue ?? totals.done < uploads.length;
   const toggle = () => {
@@ -41,6 +45,7 @@ export function queue(page: Page): TemplateResult | typeof nothing {
               ? button("Resume all", "play", resumeAll)
               : nothing
           }
+          ${active && uploads.length > 1 ? button("Cancel all", "trash", cancelAll) : nothing}
           ${totals.done + totals.failed > 0 ? button("Clear finished", "xMark", clear) : nothing}
           <button class="bare" aria-expanded=${isOpen} aria-label="List of uploads" title="List of uploads" @click=${toggle}>
             <span class="icon">${icon(isOpen ? "chevronUp" : "chevronDown")}</span>
@@ -149,6 +154,7 @@ function status(upload: QueuedUpload): string {
   if (state === "waiting") return waitsFor(upload, navigator.onLine) ?? `${LABEL[state]} · ${size}`;
   const there = resumed > 0 ? ` · ${format.bytes(resumed)} were there already` : "";
   const waits = waitsFor(upload, navigator.onLine);
+  if (state === "uploading" && isSent(upload)) return waits ?? `Sent, not confirmed yet · ${size}`;
   return waits ?? `${LABEL[state]} · ${format.bytes(sent)} of ${size}${there}`;
 }
 
