@@ -9,9 +9,9 @@ use crate::{Format, Preview, Reason};
 /// The quality of the JPEG, which is libvips's default.
 const QUALITY: u8 = 75;
 
-/// A longer profile is dropped. Those of cameras and screens have less than 4 kB; the preview should
-/// be smaller than its file.
-const MAX_PROFILE: usize = 32 * 1024;
+/// A longer profile is dropped, because the preview should be smaller than its file. Profiles of
+/// cameras and screens have less than 4 kB. The sRGB profile with the preference intent has 60 kB.
+const MAX_PROFILE: usize = 64 * 1024;
 
 pub(crate) fn encode(pixels: Pixels, profile: Option<&[u8]>) -> Result<Preview, Reason> {
     let pixels = pixels.without_needless_alpha();

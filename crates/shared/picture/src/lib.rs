@@ -41,8 +41,9 @@ pub const MAX_BYTES: u64 = 64 * 1024 * 1024;
 /// 64 million.
 pub const MAX_PIXELS: u64 = 64 * 1024 * 1024;
 
-/// The longest side that is decoded, which is the longest of a JPEG. It bounds a row.
-pub const MAX_SIDE: u32 = 65_535;
+/// The longest side that is decoded. It bounds a row: at most 2 MiB for a PNG of 16 bits. Only a PNG
+/// can have more than 65,535 pixels a side.
+pub const MAX_SIDE: u32 = 256 * 1024;
 
 /// The format of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

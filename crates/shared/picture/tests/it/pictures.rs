@@ -260,15 +260,35 @@ fn the_first_frame_of_an_animation_is_shown() {
 
 #[test]
 fn the_profile_is_kept() {
-    let profile: Vec<u8> = (0..3000_u32).map(|at| (at % 251) as u8).collect();
-    let jpeg = Jpeg {
-        profile: Some(profile.clone()),
-        ..Jpeg::default()
-    };
-    let made = made(&jpeg.quarters(900, 700));
-    let mut decoder = jpeg_decoder::Decoder::new(made.bytes.as_slice());
-    decoder.decode().expect("a JPEG");
-    assert_eq!(decoder.icc_profile(), Some(profile));
+    for (length, is_kept) in [(3000_u32, true), (64 * 1024, true), (64 * 1024 + 1, false)] {
+        let profile: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
+        let jpeg = Jpeg {
+            profile: Some(profile.clone()),
+            ..Jpeg::default()
+        };
+        let made = made(&jpeg.quarters(900, 700));
+        let mut decoder = jpeg_decoder::Decoder::new(made.bytes.as_slice());
+        decoder.decode().expect("a JPEG");
+        let expected = is_kept.then_some(profile);
+        assert!(decoder.icc_profile() == expected, "{length} bytes");
+    }
+}
+
+#[test]
+fn a_png_may_be_wider_than_a_jpeg() {
+    for (width, height, expected) in [(70_000, 500, (512, 4)), (262_144, 256, (512, 1))] {
+        let row = vec![77; width as usize];
+        let file = png(
+            width,
+            height,
+            png::ColorType::Grayscale,
+            BitDepth::Eight,
+            |_| row.clone(),
+        );
+        let made = made(&file);
+        assert_eq!((made.width, made.height), expected);
+        assert!(pixels(&made).iter().all(|[r, ..]| r.abs_diff(77) < 3));
+    }
 }
 
 #[test]
@@ -290,11 +310,11 @@ fn everything_else_has_a_reason() {
     let long = vec![0; usize::try_from(MAX_BYTES).expect("a length") + 1];
     assert_eq!(preview(&long), Err(Reason::TooLarge));
     let wide = png(
-        70_000,
+        262_145,
         1,
         png::ColorType::Grayscale,
         BitDepth::Eight,
-        |_| vec![0; 70_000],
+        |_| vec![0; 262_145],
     );
     assert_eq!(preview(&wide), Err(Reason::TooLarge));
     let vast = png(
