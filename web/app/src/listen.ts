@@ -106,7 +106,7 @@ function isTyping(event: Event): boolean {
 
 function keys(page: Page, event: KeyboardEvent): void {
   const { library } = page;
-  if (isTyping(event)) return;
+  if (isTyping(event) || event.defaultPrevented) return;
   const isCommand = event.ctrlKey || event.metaKey;
   if (event.key.toLowerCase() === "z" && isCommand && !event.shiftKey && page.held.last) {
     event.preventDefault();

@@ -240,7 +240,11 @@ export function signedIn(root: HTMLElement, config: Config, session: Session, ov
     }
     draw();
     if (document.activeElement !== document.body || !key) return;
-    document.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"] .open`)?.focus({ preventScroll: true });
+    const focus = () =>
+      document.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"] .open`)?.focus({ preventScroll: true });
+    focus();
+    // Scrolling renders it in the next frame.
+    requestAnimationFrame(focus);
   };
   const steps = new Steps(place, (there) => {
     const before = page.route;

@@ -191,6 +191,7 @@ test("Back and a reload return to the place in the list", async () => {
     api.files = many(1_000);
   });
   const y = () => page.evaluate(() => Math.round(window.scrollY));
+  await page.getByLabel("Open file-00003.txt").focus();
   const down = () => page.evaluate(() => window.scrollBy(0, 1_000)).then(y);
   await expect.poll(down).toBeGreaterThan(5_000);
   const before = await y();

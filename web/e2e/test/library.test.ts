@@ -77,6 +77,44 @@ test("many are selected, deleted, and brought back by one undo", async () => {
   expect(deletes()).toEqual([]);
 });
 
+test("Delete in the preview deletes that file, and not the selection behind it", async () => {
+  await page.getByLabel("Select dot.png").check();
+  await page.getByRole("button", { name: "Open notes.txt" }).click();
+  await page.locator("wa-dialog").getByText("Hello, Slipway").waitFor();
+  await page.getByRole("dialog", { name: "notes.txt" }).press("Delete");
+  await file(page, "notes.txt").waitFor({ state: "detached" });
+  expect(await file(page, "dot.png").count()).toBe(1);
+  expect(await page.locator("wa-toast-item").filter({ hasText: "deleted" }).count()).toBe(1);
+});
+
+test("each checkbox shows whether its file is selected, however fast one clicks", async () => {
+  const boxes = page.locator(".library .file input[type=checkbox]");
+  const agree = () =>
+    page
+      .locator(".library .file")
+      .evaluateAll((all) =>
+        all.every((each) => each.querySelector("input")?.checked === each.classList.contains("selected")),
+      );
+  await boxes.nth(1).click();
+  await boxes.nth(1).click({ modifiers: ["Shift"] });
+  expect(await agree()).toBe(true);
+  await boxes.evaluateAll(([first, second, third]) => {
+    first?.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true }));
+    third?.dispatchEvent(new MouseEvent("click", { shiftKey: true, bubbles: true, cancelable: true }));
+    second?.dispatchEvent(new MouseEvent("click", { shiftKey: true, bubbles: true, cancelable: true }));
+  });
+  await expect.poll(agree).toBe(true);
+});
+
+test("what is typed into the search stays while the page is rendered", async () => {
+  const search = page.getByPlaceholder("Search by name");
+  await search.pressSequentially("zeb");
+  await page.evaluate(() => window.dispatchEvent(new Event("online")));
+  await search.pressSequentially("ra");
+  expect(await search.inputValue()).toBe("zebra");
+  await page.waitForURL(/q=zebra/);
+});
+
 test("the menu of a selected file deletes the selection", async () => {
   await page.getByLabel("Select notes.txt").check();
   await page.getByLabel("Select dot.png").check();

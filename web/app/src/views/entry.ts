@@ -51,6 +51,9 @@ function file(page: Page, file: StoredFile, tab: string): TemplateResult {
     const box = event.currentTarget as HTMLInputElement;
     if (event.shiftKey) library.selectTo(id);
     else library.toggle(id, box.checked);
+    // The browser has changed the box itself, so that a rendering may find nothing to change.
+    box.checked = library.selected.has(id);
+    page.draw();
   };
   const open = (event: MouseEvent) => {
     if (event.shiftKey) library.selectTo(id);

@@ -167,7 +167,10 @@ function keys(page: Page, event: KeyboardEvent): void {
   if (event.key === "ArrowLeft") step(page, -1);
   if (event.key === "ArrowRight") step(page, 1);
   const { open } = page;
-  if (event.key === "Delete" && open) remove(page, open);
+  if (event.key !== "Delete" || !open) return;
+  // The page's own handler would delete the selection behind the preview as well.
+  event.preventDefault();
+  remove(page, open);
 }
 
 function step(page: Page, by: number): void {

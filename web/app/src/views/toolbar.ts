@@ -25,13 +25,19 @@ const ORDERS = [
 /** How long a search waits for the next letter. */
 const TYPING_MS = 250;
 let typing: ReturnType<typeof setTimeout> | undefined;
+/** What was typed and is not in the route yet. */
+let draft: string | undefined;
 
 export function toolbar(page: Page, isEmpty: boolean): TemplateResult {
   const { route } = page;
   const search = (event: Event) => {
     const q = (event.target as HTMLInputElement).value;
+    draft = q;
     clearTimeout(typing);
-    typing = setTimeout(() => page.go({ q }, { replace: route.q !== "" }), TYPING_MS);
+    typing = setTimeout(() => {
+      draft = undefined;
+      page.go({ q }, { replace: route.q !== "" });
+    }, TYPING_MS);
   };
   const choose = (name: "type" | "sort") => (event: Event) =>
     page.go({ [name]: (event.target as HTMLSelectElement).value } as Partial<Route>);
@@ -44,7 +50,7 @@ export function toolbar(page: Page, isEmpty: boolean): TemplateResult {
       <div class="search">
         <span class="icon">${icon("magnifyingGlass")}</span>
         <input type="search" aria-label="Search all files by name" placeholder="Search by name" maxlength="200"
-          .value=${live(route.q)} @input=${search} />
+          .value=${live(draft ?? route.q)} @input=${search} />
       </div>
       <div class="choices">
         <select aria-label="Type" .value=${live(route.type)} @change=${choose("type")}>
