@@ -46,7 +46,7 @@ test("an empty folder says so", async () => {
   expect(remarks(found)).toEqual({ text: expect.stringContaining("Nothing to upload in"), isLoss: false });
 });
 
-test("what a system keeps for itself is left out, of a drop and of a chosen folder", async () => {
+test("files of the operating system are left out of drops and chosen folders", async () => {
   const found = await drop({ Trip: { ".DS_Store": "file", "Thumbs.db": "file", "._a.txt": "file", "a.txt": "file" } });
   expect(found.files.map(({ name }) => name)).toEqual(["Trip/a.txt"]);
   expect(remarks(found)).toBeUndefined();

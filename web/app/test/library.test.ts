@@ -99,7 +99,7 @@ test("each view asks for what the API can combine", async () => {
   expect(await asked({ q: "x", folder: "a/", type: "text/" })).toEqual({ q: "x", contentType: "text/" });
 });
 
-test("select all is all of 2,001 files, not the ones that are loaded", async () => {
+test("select all selects all 2,001 files, not only those that are loaded", async () => {
   const library = await open(new Deployment(many(2_001)));
   expect(library.shown.length).toBe(100);
   await library.selectAll();
@@ -107,7 +107,7 @@ test("select all is all of 2,001 files, not the ones that are loaded", async () 
   expect(library.state).toBe("end");
 });
 
-test("select all can be stopped, and a failure ends it with what there is", async () => {
+test("select all can be cancelled, and a failure keeps the files that were selected", async () => {
   const deployment = new Deployment(many(500));
   const library = await open(deployment);
   const selecting = library.selectAll();
@@ -167,7 +167,7 @@ test("an upload appears where it belongs: as a file, as its folder, or not at al
   expect(names(newest)).toEqual(["dot.png"]);
 });
 
-test("an upload behind what is loaded waits for its page, and is there once", async () => {
+test("an upload whose place is not loaded yet appears once, with its page", async () => {
   const deployment = new Deployment(many(150));
   const library = await open(deployment);
   const late = deployment.put("00120.a.txt");
@@ -210,7 +210,7 @@ test("a delete that fails brings its files back and says so; an undone one sends
   expect(deployment.deleted).toEqual(ids);
 });
 
-test("an answer of the view that was left is ignored", async () => {
+test("a response for a previous view is ignored", async () => {
   const deployment = new Deployment(["a/x.txt", "b.txt"]);
   const library = await open(deployment);
   const slow = library.reload({ ...library.query, folder: "a/" });

@@ -30,7 +30,7 @@ test("words are English, and so are figures and dates, whatever the language of 
   expect(toLocale.mock.calls.every(([locale]) => locale === "en")).toBe(true);
 });
 
-test("what a browser would not draw has no preview", () => {
+test("types that a browser does not render have no preview", () => {
   expect(format.kind("image/jpeg")).toBe("image");
   expect(format.kind("image/svg+xml")).toBe("other");
   expect(format.kind("text/plain; charset=utf-8")).toBe("text");

@@ -54,7 +54,7 @@ test("bytes that are sent and not confirmed are not a standstill for a minute", 
   expect(movement.trouble(sent, true, 61_000)).toContain("Nothing has moved");
 });
 
-test("a standstill is said at once where its cause is known, and after seconds where not", () => {
+test("a standstill is reported at once if its cause is known, else after seconds", () => {
   const movement = new Movement();
   expect(movement.trouble(snapshot(1), true, 0)).toBeUndefined();
   expect(movement.trouble(snapshot(1), false, 10)).toContain("You are offline");
@@ -72,7 +72,7 @@ test("a missing CORS rule is named", () => {
   expect(new Movement().trouble(snapshot(0, trouble), true, 0)).toContain("CORS rule does not allow https://a.example");
 });
 
-test("nothing is said of a queue that is at rest", () => {
+test("nothing is reported while the queue is idle", () => {
   const { totals } = snapshot(5);
   const idle = { ...snapshot(5), totals: { ...totals, uploading: 0, done: 1 } };
   expect(new Movement().trouble(idle, false, 60_000)).toBeUndefined();
@@ -107,7 +107,7 @@ test("a link that cannot be made is an error, and a browser without ClipboardIte
   await expect(copy(Promise.reject(new Error("offline")))).rejects.toThrow("offline");
 });
 
-test("a delete is run or undone, never both, and nothing but its message decides when", async () => {
+test("a delete is run or undone, never both, when its message ends", async () => {
   const held = new Held();
   const work = vi.fn(async () => {});
   const back = vi.fn();

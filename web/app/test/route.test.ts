@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { read, write } from "../src/route.ts";
 
-test("an address brings back the whole view, whatever is in its names", () => {
+test("an address restores the whole view, with any characters in its names", () => {
   const route = {
     folder: "Fotos & Co/Tag #1/",
     q: "",
@@ -16,7 +16,7 @@ test("an address brings back the whole view, whatever is in its names", () => {
   expect(read(write(search), null)).toEqual(search);
 });
 
-test("the usual view needs no parameters, and those of others stay", () => {
+test("the default view has no parameters, and foreign parameters are kept", () => {
   const usual = read("", null);
   expect(usual).toEqual({ folder: "", q: "", type: "", sort: "name", view: "grid", file: undefined });
   expect(write(usual)).toBe("");

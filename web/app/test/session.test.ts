@@ -29,7 +29,7 @@ async function at(address: string, config: Config): Promise<string | undefined> 
   return found && isSession(found) ? found.token() : undefined;
 }
 
-test("the local stack's link is a way in, and leaves the address", async () => {
+test("the link of the local stack signs in, and its token is removed from the address", async () => {
   for (const host of ["localhost:5173", "127.0.0.1:5173", "[::1]:5173"]) {
     kept.clear();
     expect(await at(`http://${host}/?a=b#token=mine`, LOCAL)).toBe("mine");
@@ -48,7 +48,7 @@ test("a deployed page takes no token from a link", async () => {
   expect(kept.size).toBe(0);
 });
 
-test("a link never replaces a session that is there", async () => {
+test("the token of a link does not replace an existing session", async () => {
   kept.set("slipway-token", "mine");
   expect(await at("http://localhost:5173/#token=theirs", LOCAL)).toBe("mine");
   expect(await at("https://files.example.com/#token=theirs", { api: "https://api.example.com" })).toBe("mine");

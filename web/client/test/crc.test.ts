@@ -24,7 +24,7 @@ function ours(bytes: Uint8Array): bigint {
 
 const base64 = (crc: bigint) => Buffer.from(crc.toString(16).padStart(16, "0"), "hex").toString("base64");
 
-test("it is the CRC-64/NVME of the catalogue, for every length", () => {
+test("the checksum is that of the CRC catalogue, for every length", () => {
   // The check value of https://reveng.sourceforge.io/crc-catalogue/.
   expect(ours(new TextEncoder().encode("123456789"))).toBe(0xae8b14860a799888n);
   for (let length = 0; length < 40; length++) {
@@ -33,7 +33,7 @@ test("it is the CRC-64/NVME of the catalogue, for every length", () => {
   }
 });
 
-test("it is read piece by piece, and asked for in any order", async () => {
+test("a file is read in pieces, and checksums of ranges are computed in any order", async () => {
   const bytes = pattern(2 * MIB + 77);
   const expected = base64(ours(bytes));
   const crc = new FileCrc(new Blob([bytes]), withMemory);
@@ -62,7 +62,7 @@ class Older extends Blob {
   }
 }
 
-test("it is read where the stream of a Blob cannot read into a buffer", async () => {
+test("a file is read in browsers without byte streams of a Blob", async () => {
   const bytes = pattern(3 * MIB);
   const older = new FileCrc(new Older([bytes]), withMemory);
   expect(await older.value()).toBe(base64(ours(bytes)));
@@ -87,7 +87,7 @@ test("an upload in parts is completed with the checksum of the whole file, also 
   expect(completed?.json).toEqual({ checksumCrc64nvme: base64(ours(bytes)) });
 });
 
-test("parts that S3 has otherwise than the file are sent again", async () => {
+test("parts whose bytes differ from the file are sent again", async () => {
   const { client, net } = await someone();
   let refused = 0;
   net.fault = ({ path }) =>
@@ -99,7 +99,7 @@ test("parts that S3 has otherwise than the file are sent again", async () => {
   expect(net.taken.map(({ url }) => new URL(url).searchParams.get("partNumber")).sort()).toEqual(["1", "1", "2", "2"]);
 });
 
-test("a file that was removed for its checksum is reported as such, and not as an upload that is gone", async () => {
+test("a file that was removed because of its checksum is reported as such, not as a missing upload", async () => {
   const { client, net } = await someone();
   let removed = false;
   net.fault = ({ path }) => {

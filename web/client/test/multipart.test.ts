@@ -11,7 +11,7 @@ const large = () => new File([pattern(16 * MIB)], "large.bin", { lastModified: 1
 
 const partOf = (url: string) => Number(new URL(url).searchParams.get("partNumber"));
 
-test("a large file goes in parts, and comes back whole", async () => {
+test("a large file is uploaded in parts, and its bytes are equal when it is read", async () => {
   const { client, net } = await someone();
   const file = await client.upload(large(), { ...PARTS, resume: false });
   expect(file).toMatchObject({ fileName: "large.bin", size: 16 * MIB });
@@ -22,7 +22,7 @@ test("a large file goes in parts, and comes back whole", async () => {
   expect(await all(client.unfinished())).toEqual([]);
 });
 
-test("what S3 has is not sent again after a reload", async () => {
+test("parts that S3 has are not sent again after a reload", async () => {
   const { client, net } = await someone();
   const resume = new Memory();
   const stop = new AbortController();
@@ -45,7 +45,7 @@ test("what S3 has is not sent again after a reload", async () => {
   expect(resume.entries.size).toBe(0);
 });
 
-test("a part's cut connection, bad moment or old URL costs that part alone", async () => {
+test("after a cut connection, a 503 or an expired URL, only that part is sent again", async () => {
   const { client, net } = await someone();
   const tries = new Map<number, number>();
   net.fault = ({ method, url }, pass) => {
@@ -64,7 +64,7 @@ test("a part's cut connection, bad moment or old URL costs that part alone", asy
   expect(net.taken).toHaveLength(4);
 });
 
-test("parts go in parallel, and never more than allowed", async () => {
+test("parts are sent in parallel, up to the limit", async () => {
   const { client, net } = await someone();
   let running = 0;
   let most = 0;
@@ -77,7 +77,7 @@ test("parts go in parallel, and never more than allowed", async () => {
   expect(most).toBe(2);
 });
 
-test("completing whose answer is lost, or takes longer, ends in the file", async () => {
+test("an upload is stored although the response to its completion is lost or late", async () => {
   const { client, net } = await someone();
   let n = 0;
   net.fault = ({ path }, pass) => {
@@ -101,7 +101,7 @@ test("a part that S3 lost is sent again", async () => {
   expect(net.calls("POST", /complete$/).map(({ status }) => status)).toEqual([409, 201]);
 });
 
-test("a remembered upload that became a file is that file, and one that is over starts again", async () => {
+test("a remembered upload that is complete returns its file, and one that was aborted starts again", async () => {
   const { client, net } = await someone();
   const resume = new Memory();
   const file = await client.upload(large(), { ...PARTS, resume: false });
@@ -125,7 +125,7 @@ test("a remembered upload that became a file is that file, and one that is over 
   expect([file.id, abandoned]).not.toContain(other.id);
 });
 
-test("an upload that was begun elsewhere is finished here, by its id and with its file alone", async () => {
+test("an upload of another browser is resumed by its id, and only with the same file", async () => {
   const { client, net } = await someone();
   const stop = new AbortController();
   net.fault = ({ method, url }) => {
@@ -155,7 +155,7 @@ test("an upload that was begun elsewhere is finished here, by its id and with it
   expect(net.taken.map(({ url }) => partOf(url)).sort()).toEqual([1, 2, 3, 4]);
 });
 
-test("over the limit, or over the quota, nothing is sent", async () => {
+test("nothing is sent if the file exceeds the limit or the quota", async () => {
   const { client, net } = await someone();
   const pretending = (size: number) => Object.defineProperty(new File(["x"], "huge.bin"), "size", { value: size });
   const tooLarge = client.upload(pretending(401 * MIB), { resume: false });

@@ -39,7 +39,7 @@ test("10,000 parts are enough for every file", () => {
   }
 });
 
-test("time without an upload does not count as slowness", () => {
+test("time without an upload does not lower the speed", () => {
   const pace = at(50 * MIB);
   vi.advanceTimersByTime(3_600_000);
   const end = pace.begin();
@@ -49,7 +49,7 @@ test("time without an upload does not count as slowness", () => {
   expect(pace.parallel()).toBeGreaterThanOrEqual(4);
 });
 
-test("the rate is that of the last seconds, and forgets what was sent again", () => {
+test("the rate covers the last seconds, without bytes that were sent again", () => {
   const rate = new Rate();
   expect(rate.perSecond).toBe(0);
   for (let s = 0; s <= 20; s++) rate.sample(s < 10 ? s * 100 : 1000 + (s - 10) * 500, s * 1000);

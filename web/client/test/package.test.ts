@@ -25,7 +25,7 @@ test("the package has no runtime dependency", async () => {
 const CLIENT_ONLY = `export { connect, createClient, discard, download, get, inspect, list, listFolder, listPage, plainName, remove, removeMany,
   rename, SlipwayError, unfinished, upload, usage } from "@slipway/client";`;
 
-test("it is small, and smaller still where only some of it is used", async () => {
+test("the bundle stays within its size limits, also when only parts are imported", async () => {
   const queued = await size('export * from "@slipway/client";');
   const whole = await size(CLIENT_ONLY);
   const upload = await size('export { connect, upload } from "@slipway/client";');
@@ -42,7 +42,7 @@ test("it is small, and smaller still where only some of it is used", async () =>
   expect(listing).toBeLessThan(whole / 2);
 });
 
-test("the list of what is measured is complete", async () => {
+test("every module is in the list of measured bundles", async () => {
   const [exported, measured] = await Promise.all(
     ['export * from "@slipway/client";', CLIENT_ONLY].map(async (source) => {
       const [, names = ""] =

@@ -31,7 +31,7 @@ function confirmsMany(net: Net, token: string, failing?: { at: number; code: str
 
 const states = (queue: UploadQueue) => queue.snapshot.uploads.map(({ state }) => state);
 
-test("100 small files never take more connections than allowed, and far fewer requests than three each", async () => {
+test("100 small files use at most the allowed connections, and far fewer than three requests each", async () => {
   const { client, net, token } = await someone();
   confirmsMany(net, token);
   const answering = net.fault;
@@ -53,7 +53,7 @@ test("100 small files never take more connections than allowed, and far fewer re
   expect(name).toBe("7.txt");
 });
 
-test("a deployment that confirms one at a time is used as it is, after one refusal", async () => {
+test("files are confirmed one by one if the deployment refuses batches", async () => {
   const { client, net } = await someone();
   let refused = 0;
   net.fault = ({ json }) => {
@@ -84,7 +84,7 @@ test("one file that is refused does not keep the others of its batch back", asyn
   expect(net.calls("POST", "/presign-upload").length).toBeLessThan(10);
 });
 
-test("what does not fit into a quota fails, and what fits is stored", async () => {
+test("of a batch, only the files within the quota are stored", async () => {
   const { client, net } = await someone();
   const room = 3;
   net.fault = ({ path, json }) => {
@@ -97,7 +97,7 @@ test("what does not fit into a quota fails, and what fits is stored", async () =
   expect(await queue.idle()).toMatchObject({ done: 20 });
 });
 
-test("an entry that cannot be confirmed now is confirmed again, and one that cannot at all fails alone", async () => {
+test("a failed confirmation is repeated, and a final failure affects one file only", async () => {
   for (const [code, done] of [
     ["upload_not_found", 5],
     ["unavailable", 5],
@@ -224,7 +224,7 @@ test("a paused upload continues with what S3 has, and a cancelled one leaves not
   expect(queue.snapshot.uploads).toEqual([]);
 });
 
-test("a failed upload can be tried again, and keeps its place", async () => {
+test("a failed upload can be retried and keeps its position", async () => {
   const { client, net } = await someone({ retry: { attempts: 1 } });
   let broken = true;
   net.fault = ({ method, url }) => (broken && method === "PUT" && url.includes("/0.txt") ? cut() : undefined);
@@ -301,7 +301,7 @@ test("names of folders, rules and metadata go with each file", async () => {
   ]);
 });
 
-test("a listener that throws does not end the queue, and options that make no sense are mended", async () => {
+test("an exception in a listener does not stop the queue, and invalid options are corrected", async () => {
   const { client } = await someone();
   const queue = new UploadQueue(client.connection, { concurrency: 0 });
   queue.on("done", () => {

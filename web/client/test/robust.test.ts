@@ -27,7 +27,7 @@ test("throttling is retried, and too many unfinished uploads are not", () => {
   });
 });
 
-test("an API that is not at this address does not look like a file that is gone", async () => {
+test("a 404 that is not from the API is not reported as a missing file", async () => {
   const { client, net } = await someone();
   net.fault = () => Promise.resolve(Response.json({ message: "Not Found" }, { status: 404 }));
   await expect(client.remove("01890a5d-ac96-774b-bcce-b302099a8057")).rejects.toMatchObject({ code: "gateway" });
@@ -51,7 +51,7 @@ test("an exception in a callback is reported and does not end the upload", async
   expect(reported.map(String)).toContain("Error: in onProgress");
 });
 
-test("a file that is shorter on the disk than it was is found before it is sent", async () => {
+test("a file that shrank on the disk is detected before it is sent", async () => {
   const { client, net } = await someone();
   // Firefox keeps the size and resolves with fewer bytes, where Chromium rejects.
   class Shrunk extends File {
@@ -64,7 +64,7 @@ test("a file that is shorter on the disk than it was is found before it is sent"
   expect(net.calls("PUT", "")).toHaveLength(0);
 });
 
-test("a file that was removed before WebKit looked at its size is not an empty file", async () => {
+test("a file that was removed before WebKit read its size is not uploaded as empty", async () => {
   const { client, net } = await someone();
   class Removed extends File {
     override arrayBuffer(): Promise<never> {
@@ -186,7 +186,7 @@ class Proxied {
   }
 }
 
-test("after the last byte, the answer may take as long as a proxy needs to send them on", async () => {
+test("after the last byte, the response may take as long as a proxy needs to forward the body", async () => {
   vi.useFakeTimers();
   vi.stubGlobal("XMLHttpRequest", Proxied);
   const body = Object.assign(new Blob(["x"]), { slice: () => new Blob(["x"]) });
@@ -205,7 +205,7 @@ test("after the last byte, the answer may take as long as a proxy needs to send 
   await lost;
 });
 
-test("an upload continues although the name is composed here and decomposed there", async () => {
+test("an upload is resumed although the Unicode normalisation of its name differs", async () => {
   const { client, net } = await someone();
   const [resume, stop] = [new Memory(), new AbortController()];
   net.fault = ({ method, url }) => {
@@ -227,7 +227,7 @@ test("an upload continues although the name is composed here and decomposed ther
   expect(resumed).toBe(5 * MIB);
 });
 
-test("a browser that believes to be offline and is not still uploads", async () => {
+test("an upload succeeds although navigator.onLine is wrongly false", async () => {
   const { client, net } = await someone();
   vi.stubGlobal("navigator", { onLine: false });
   let failures = 0;
@@ -235,7 +235,7 @@ test("a browser that believes to be offline and is not still uploads", async () 
   expect(await client.upload(hello())).toMatchObject({ size: 14 });
 });
 
-test("an API that never answers ends in an error that says so", async () => {
+test("an API that never responds causes a timeout error", async () => {
   vi.useFakeTimers();
   const never: typeof fetch = (_, init) =>
     new Promise((_, reject) => init?.signal?.addEventListener("abort", () => reject(init.signal?.reason)));
@@ -249,7 +249,7 @@ test("an API that never answers ends in an error that says so", async () => {
   await failed;
 });
 
-test("no server makes a person wait an hour", async () => {
+test("a Retry-After of an hour is limited", async () => {
   vi.useFakeTimers();
   let attempts = 0;
   const done = retrying({}, async () => {
@@ -276,7 +276,7 @@ test("a token callback that fails once is called again, and one that always fail
   expect(net.log).toHaveLength(0);
 });
 
-test("a missing CORS rule is told from a lost connection", async () => {
+test("a missing CORS rule is distinguished from a lost connection", async () => {
   vi.stubGlobal("location", { origin: "https://app.example.com", href: "https://app.example.com/" });
   const asked: string[] = [];
   // A browser hides the answer of a server whose rule does not name the page, and only `no-cors` gets one.
@@ -294,7 +294,7 @@ test("a missing CORS rule is told from a lost connection", async () => {
   expect(asked.filter((each) => each.startsWith("cors "))).toHaveLength(3);
 });
 
-test("a PUT that was cut after its first byte is a lost connection, whatever is reachable a moment later", async () => {
+test("a PUT that was cut after its first byte is reported as a lost connection, not as a missing CORS rule", async () => {
   vi.stubGlobal("location", { origin: "https://app.example.com", href: "https://app.example.com/" });
   let sends = 0;
   class Cut extends Proxied {
@@ -314,7 +314,7 @@ test("a PUT that was cut after its first byte is a lost connection, whatever is 
   await expect(send()).rejects.toMatchObject({ code: "network" });
 });
 
-test("the reason for S3's refusal of a skewed clock is named", async () => {
+test("a refusal by S3 because of a wrong clock names the clock", async () => {
   const { client, net } = await someone();
   net.fault = ({ method }) =>
     method === "PUT"
@@ -323,7 +323,7 @@ test("the reason for S3's refusal of a skewed clock is named", async () => {
   await expect(client.upload(hello())).rejects.toThrow("The clock of the signing server is wrong.");
 });
 
-test("options that cannot be used are named", async () => {
+test("invalid options are named in the error", async () => {
   expect(() => connect({ url: "/api", token: () => "t" })).toThrow('url must be an address, not "/api".');
   vi.stubGlobal("location", { href: "https://app.example.com/page?x", origin: "https://app.example.com" });
   expect(connect({ url: "/api/", token: () => "t" }).url).toBe("https://app.example.com/api");

@@ -6,7 +6,7 @@ import { all, cut, someone } from "./world.ts";
 
 const hello = () => new File(["Hello, Slipway"], "hello.txt", { type: "text/plain" });
 
-test("a file goes up, is listed, read, measured and removed", async () => {
+test("a file is uploaded, listed, read, counted and removed", async () => {
   const { client } = await someone();
   const progress: number[] = [];
   const file = await client.upload(hello(), { onProgress: ({ sent }) => progress.push(sent) });
@@ -35,7 +35,7 @@ test("names in any script, and slashes, are kept", async () => {
   }
 });
 
-test("names and types that the API refuses are made fit", async () => {
+test("names and types that the API would refuse are corrected", async () => {
   const { client } = await someone();
   const odd = await client.upload(new File(["x"], "two\r\nlines\u0085.txt", { type: "text" }));
   expect(odd).toMatchObject({ fileName: "two__lines_.txt", contentType: "application/octet-stream" });
@@ -70,7 +70,7 @@ test("a file is renamed, and its fields are replaced", async () => {
   await expect(client.rename(file.id, { fileName: "c" })).rejects.toMatchObject({ code: "not_found" });
 });
 
-test("fields of the application are stored with a file, whichever way it goes", async () => {
+test("metadata is stored with a file, in one PUT and in parts", async () => {
   const { client } = await someone();
   const metadata = { album: "Ferien “2026”" };
   for (const partsAbove of [0, 100]) {
@@ -83,7 +83,7 @@ test("fields of the application are stored with a file, whichever way it goes", 
   await expect(refused).rejects.toMatchObject({ code: "invalid_request", status: 400 });
 });
 
-test("an empty file, and one without a type, are files", async () => {
+test("an empty file and a file without a type are uploaded", async () => {
   const { client } = await someone();
   const file = await client.upload(new File([], "empty"));
   expect(file).toMatchObject({ size: 0, contentType: "application/octet-stream" });
@@ -102,7 +102,7 @@ test("the list is read page by page, and filtered", async () => {
   expect(texts.map(({ fileName }) => fileName)).toEqual(["text.css", "text.plain"]);
 });
 
-test("a cut connection and S3's bad moments are waited out", async () => {
+test("requests to S3 are repeated after a cut connection and a 503", async () => {
   const { client, net } = await someone();
   let put = 0;
   net.fault = ({ method }) => {
@@ -118,7 +118,7 @@ test("a cut connection and S3's bad moments are waited out", async () => {
   expect(net.calls("POST", "/presign-upload")).toHaveLength(1);
 });
 
-test("an answer of the API that is lost, or a 503, is asked for again", async () => {
+test("requests to the API are repeated after a lost response and a 503", async () => {
   const { client, net } = await someone();
   const seen = new Map<string, number>();
   net.fault = ({ path, method }, pass) => {
@@ -147,7 +147,7 @@ test("a URL that S3 refuses is replaced by a fresh one", async () => {
   expect(net.calls("POST", "/presign-upload")).toHaveLength(2);
 });
 
-test("a URL that S3 always refuses is given up", async () => {
+test("an upload fails if S3 refuses every URL", async () => {
   const { client, net } = await someone();
   net.fault = ({ method, url }, pass) =>
     method === "PUT" ? pass(url.replace(/X-Amz-Date=\d{4}/, "X-Amz-Date=2020")) : undefined;
@@ -155,14 +155,14 @@ test("a URL that S3 always refuses is given up", async () => {
   expect(net.calls("PUT", "")).toHaveLength(4);
 });
 
-test("412 means that an earlier try came through", async () => {
+test("a 412 of S3 means that an earlier attempt has stored the file", async () => {
   const { client, net } = await someone();
   net.fault = ({ method }, pass) =>
     method === "PUT" ? pass().then(() => new Response("<Code>PreconditionFailed</Code>", { status: 412 })) : undefined;
   expect(await client.upload(hello())).toMatchObject({ size: 14 });
 });
 
-test("refusals keep their code, and are not repeated", async () => {
+test("refusals keep their error code and are not repeated", async () => {
   const { client, net } = await someone();
   const html = new File(["x"], "x.bin", { type: "application/x-msdownload" });
   await expect(client.upload(html)).rejects.toMatchObject({ code: "type_not_allowed", status: 415 });
@@ -188,7 +188,7 @@ test("a token that is refused is replaced once", async () => {
   expect(net.log).toHaveLength(2);
 });
 
-test("an abort ends it, with the reason given", async () => {
+test("an abort rejects with the reason of the signal", async () => {
   const { client, net } = await someone();
   const stop = new AbortController();
   net.fault = ({ method }) => {
@@ -200,7 +200,7 @@ test("an abort ends it, with the reason given", async () => {
   await expect(client.list({ signal: stop.signal }).next()).rejects.toThrow("enough");
 });
 
-test("two users see nothing of each other", async () => {
+test("two users do not see each other's files", async () => {
   const [one, two] = [await someone(), await someone()];
   const file = await one.client.upload(hello());
   expect(await all(two.client.list())).toEqual([]);

@@ -110,7 +110,7 @@ test.each(LOOKS)("axe finds no fault: %s", async (_, options) => {
   await visitor.leave();
 });
 
-test("a pasted token is a way in, a bad one is not, and out is out", async () => {
+test("a pasted token signs in, an invalid one does not, and signing out ends the session", async () => {
   const visitor = await Visitor.arrive(browser);
   const { page, stack, token } = visitor;
   await page.goto(stack.page.split("#")[0] ?? "");

@@ -34,7 +34,7 @@ afterAll(async () => {
 const shown = async () => page.locator(".library .entry .file-name").allInnerTexts();
 const folder = (name: string) => page.getByRole("button", { name: `Open folder ${name}` });
 
-test("one walks into folders and back, by clicks, crumbs, Back and the address", async () => {
+test("folders are opened and left by clicks, breadcrumbs, Back and the address", async () => {
   expect(await shown()).toEqual(["Holiday", "Straße.txt", "Work & Co", "notes.txt"]);
   await folder("Holiday").click();
   await expect.poll(shown).toEqual(["Day 1", "photo.txt"]);
@@ -70,7 +70,7 @@ test("search looks into all folders, an order shows all of them, and a preview h
   await page.locator(".preview").getByText("Holiday/photo.txt").first().waitFor();
 });
 
-test("what is dropped on a folder lands in it, and the page says so before", async () => {
+test("files dropped on a folder are uploaded into it, and the page names it during the drag", async () => {
   await folder("Holiday").waitFor();
   const drag = (type: string, target: string, name = "dropped.txt") =>
     page.evaluate(
@@ -136,7 +136,7 @@ test("details show the metadata, and the menu opens by the keyboard", async () =
   await page.getByText("1 file selected").waitFor();
 });
 
-test("what another device has changed is shown when one comes back", async () => {
+test("changes of another device are shown when the page gets the focus again", async () => {
   const late = await client.upload(new File(["x"], "late.txt", { type: "text/plain" }));
   await page.clock.install();
   await page.evaluate(() => window.dispatchEvent(new Event("blur")));

@@ -41,7 +41,7 @@ async function uploading(): Promise<() => Promise<void>> {
   return film.remove;
 }
 
-test("while the offer to undo is shown it is true, for as long as the pointer rests on it", async () => {
+test("Undo works for as long as its message is shown, also while the pointer rests on it", async () => {
   await page.clock.install();
   await visitor.open();
   await choose(page, [text("notes.txt")]);
@@ -61,7 +61,7 @@ test("while the offer to undo is shown it is true, for as long as the pointer re
   await offer.waitFor({ state: "detached" });
 });
 
-test("a download during an upload asks nothing; leaving does, also while it is paused", async () => {
+test("a download during an upload does not ask to leave, and closing the page does, also while paused", async () => {
   await visitor.open();
   await choose(page, [text("notes.txt")]);
   await done(page, 1);
@@ -93,7 +93,7 @@ test("a download during an upload asks nothing; leaving does, also while it is p
   await remove();
 });
 
-test("offline, and without S3, the page says what happens at once, and nothing else", async () => {
+test("the page reports at once that it is offline or that the connection to S3 failed, without a speed", async () => {
   await visitor.open();
   // Nothing reaches S3 after the first bytes.
   const s3 = new URL(visitor.stack.s3).host;
@@ -118,7 +118,7 @@ test("offline, and without S3, the page says what happens at once, and nothing e
   await remove();
 });
 
-test("an upload for which S3 cannot be reached at all says so, and goes on when it can", async () => {
+test("an upload reports that S3 is unreachable, and continues when it is reachable", async () => {
   await visitor.open();
   const s3 = new URL(visitor.stack.s3).host;
   visitor.network.fault = ({ url }) => (url.host === s3 ? { cut: 0 } : undefined);
@@ -213,7 +213,7 @@ test("Back and a reload return to the place in the list", async () => {
   await expect.poll(y).toBe(before);
 });
 
-test("sixty refused files are one message, and no progress is shown for them", async () => {
+test("sixty refused files cause one message and no progress bar", async () => {
   await visitor.open();
   const refused = Array.from({ length: 60 }, (_, n) => ({ ...text(`${n}.exe`), mimeType: "application/x-msdownload" }));
   await choose(page, refused);
@@ -224,7 +224,7 @@ test("sixty refused files are one message, and no progress is shown for them", a
   expect(await page.getByText("0 bytes of 0 bytes").count()).toBe(0);
 });
 
-test("a bad token is refused by the form, without a look at the page", async () => {
+test("an invalid token is refused by the form, and the files page is never shown", async () => {
   await page.addInitScript(() => {
     new MutationObserver(() => {
       if (document.querySelector(".library")) Object.assign(window, { wasShown: true });
@@ -237,7 +237,7 @@ test("a bad token is refused by the form, without a look at the page", async () 
   expect(await page.evaluate(() => "wasShown" in window)).toBe(false);
 });
 
-test("a name cannot pretend to be another one", async () => {
+test("control characters of a name are marked", async () => {
   await faked((api) => {
     api.files = [{ name: "evil\u202egpj.exe" }];
   });
@@ -246,7 +246,7 @@ test("a name cannot pretend to be another one", async () => {
   expect(await name.getAttribute("title")).toBe("evil[U+202E]gpj.exe");
 });
 
-test("ten thousand files are few nodes, are scrolled through smoothly, and are all selected", async () => {
+test("ten thousand files are rendered with few nodes, little work for each step of scrolling, and all are selected", async () => {
   await faked((api) => {
     api.files = many(10_000);
   });
@@ -295,7 +295,7 @@ test("shift selects a range, and the selection says what is in it", async () => 
   await page.getByText("All 300 files selected").waitFor();
 });
 
-test("videos load nothing until they are visible, and then little", async () => {
+test("videos are requested once, and only while they are visible", async () => {
   await faked((api) => {
     api.files = many(200).map(({ name }) => ({ name: `${name}.mp4`, contentType: "video/mp4", size: 39_000_000 }));
   });

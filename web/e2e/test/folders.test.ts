@@ -78,7 +78,7 @@ test("a folder that is chosen keeps its folders in the names", async () => {
   await file(page, "Ünterwegs.txt").waitFor();
 });
 
-test("a picture that was copied is pasted, and text is left alone", async () => {
+test("a copied picture is uploaded by a paste, and pasted text is ignored", async () => {
   await page.evaluate(() => navigator.clipboard.writeText("no file"));
   await page.keyboard.press("Control+v");
   await page.evaluate(async () => {

@@ -81,7 +81,7 @@ test("reload in the middle: the same file goes on where it stopped", async () =>
   onceEach();
 });
 
-test("pause, resume and cancel do what they say", async () => {
+test("an upload is paused, resumed and cancelled", async () => {
   const page = await visitor.open();
   await choose(page, large.path);
   await expect.poll(() => parts().length).toBeGreaterThan(1);

@@ -33,7 +33,7 @@ test("deleting is undone before it is done", async () => {
   expect(deletes()).toEqual([]);
 });
 
-test("a delete holds, also when the page is left at once", async () => {
+test("a delete is done although the page is left at once", async () => {
   await act(page, "notes.txt", "Delete");
   await page.reload();
   await file(page, "other.txt").waitFor();
@@ -124,7 +124,7 @@ test("the menu of a selected file deletes the selection", async () => {
   await page.getByText("Nothing here yet").waitFor();
 });
 
-test("the keyboard reaches a file, opens it, closes it and deletes it", async () => {
+test("a file is reached, opened, closed, renamed and deleted by the keyboard", async () => {
   const focused = () => page.evaluate(() => document.activeElement?.getAttribute("aria-label"));
   const tabTo = async (label: string) => {
     for (let presses = 0; (await focused()) !== label; presses++) {
@@ -266,7 +266,7 @@ test("the list is filtered by type, and the view is remembered", async () => {
   await page.locator(".files.list").waitFor();
 });
 
-test("another user sees none of it", async () => {
+test("another user does not see these files", async () => {
   const other = await Visitor.arrive(browser, {}, `${visitor.user}-other`);
   await other.open();
   await other.page.getByText("Nothing here yet").waitFor();

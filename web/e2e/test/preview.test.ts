@@ -137,7 +137,7 @@ test("a picture that cannot be decoded says so, and has the icon of its kind", a
   await preview("broken.png", (stage) => stage.getByText("This picture is damaged").waitFor());
 });
 
-test("a text that arrives after its preview was left is kept, and breaks nothing", async () => {
+test("a text that arrives after its preview was closed is not rendered elsewhere, and is kept", async () => {
   let arrive = () => {};
   const arrived = new Promise<void>((resolve) => {
     arrive = resolve;

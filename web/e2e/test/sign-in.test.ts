@@ -66,7 +66,7 @@ async function signIn(user: string): Promise<void> {
 
 const someone = (name: string) => `${name}-${process.pid}-${Date.now()}`;
 
-test("in, an upload, a look at it, a reload, out, and nothing of it for the next", async () => {
+test("a user signs in, uploads, previews, reloads and signs out, and the next user sees none of it", async () => {
   const [alice, bob] = [someone("alice"), someone("bob")];
   await signIn(alice);
   await page.getByText(alice).waitFor();
@@ -135,7 +135,7 @@ test("the policy limits the page to its servers and its own scripts", async () =
   await expect.poll(directives).toEqual(["connect-src", "script-src-elem", "script-src-elem"]);
 });
 
-test("a session that the API takes no more ends with a way in again", async () => {
+test("a session that the API refuses ends, and the user can sign in again", async () => {
   visitor.network.fault = ({ method, url }) =>
     url.origin === stack.api && method !== "OPTIONS" ? { answer: 401 } : undefined;
   await page.goto(hosted.url);
@@ -212,7 +212,7 @@ test("an end of the session keeps the queue, whichever user signs in first", asy
   expect(page.url()).toBe(hosted.url);
 });
 
-test("who cancels, or comes with an answer to no question, is told so", async () => {
+test("a cancelled sign-in and an unexpected response of the provider are reported", async () => {
   await page.goto(hosted.url);
   visitor.network.fault = ({ url }) => (url.origin === identity.issuer ? { cut: 0 } : undefined);
   await page.getByRole("button", { name: "Sign in" }).click();

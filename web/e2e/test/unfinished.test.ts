@@ -47,7 +47,7 @@ async function resume(page: Page, name: string, files: string | ReturnType<typeo
   await chooser.setFiles(files);
 }
 
-test("what another browser began is listed with what S3 has, and only the rest is sent", async () => {
+test("an unfinished upload of another browser is listed with its progress, and only missing parts are sent", async () => {
   await begun();
   const page = await visitor.open();
   await left(page, "film.mp4").getByText("34 MB of 73 MB there").waitFor();

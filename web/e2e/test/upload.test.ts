@@ -20,7 +20,7 @@ afterEach(async () => {
 });
 afterAll(() => browser.close());
 
-test("small files go up and appear, whatever their names", async () => {
+test("small files with any name are uploaded and appear", async () => {
   const page = await visitor.open();
   const names = ["Übergröße 写真 (1)+%20'.txt", "مرحبا.txt", "Sommer 🦀.txt"];
   await choose(page, [...names.map((name) => text(name)), picture("dot.png")]);
@@ -72,7 +72,7 @@ test("all uploads are cancelled after a question", async () => {
   for (const { remove } of films) await remove();
 });
 
-test("a drop and a paste count as choosing", async () => {
+test("files are uploaded by a drop and by a paste", async () => {
   const page = await visitor.open();
   await page.evaluate(() => {
     const dropped = new DataTransfer();
@@ -88,7 +88,7 @@ test("a drop and a paste count as choosing", async () => {
   await file(page, "Screenshot").waitFor();
 });
 
-test("progress, speed and time left are shown while it lasts, and all of it in the end", async () => {
+test("progress, speed and the remaining time are shown during an upload, and the total at its end", async () => {
   const page = await visitor.open();
   visitor.network.pace = 300_000;
   const [one, two] = await Promise.all([sparse("one.mp4", 20_000_000), sparse("two.mp4", 30_000_000)]);
@@ -115,7 +115,7 @@ test("progress, speed and time left are shown while it lasts, and all of it in t
   }
 });
 
-test("500 files at once arrive, and the list grows as it is scrolled", async () => {
+test("500 files are uploaded at once, and the list loads more while it is scrolled", async () => {
   const page = await visitor.open();
   await choose(
     page,
@@ -144,7 +144,7 @@ test("500 files at once arrive, and the list grows as it is scrolled", async () 
   expect(await file(page, "file-").count()).toBeLessThan(100);
 });
 
-test("a URL that has expired is replaced, unseen", async () => {
+test("an expired URL is replaced without a visible failure", async () => {
   const page = await visitor.open();
   let spoilt = 0;
   visitor.network.fault = ({ method, url }) =>
@@ -155,7 +155,7 @@ test("a URL that has expired is replaced, unseen", async () => {
   expect(puts.map(({ status }) => status)).toEqual([403, 200]);
 });
 
-test("what is refused says why, and offers another try only where that may help", async () => {
+test("a refused file shows its reason, and Retry only where it can help", async () => {
   const page = await visitor.open();
   const [limit, quota] = await Promise.all([sparse("limit.mp4", 401 * MIB), sparse("quota.mp4", 351 * MIB)]);
   try {

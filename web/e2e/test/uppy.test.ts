@@ -100,7 +100,7 @@ async function interrupted(source: string, files: number, meanwhile: (page: Page
   await visitor.leave();
 }
 
-test("a file that was too large to be kept is picked again, and goes on", async () => {
+test("a file that was too large to be kept is chosen again and continues", async () => {
   await interrupted(recipe, 0, async (page) => {
     expect(await page.evaluate("uppy.getFiles()[0].isGhost")).toBe(true);
     await pick(page);
@@ -108,7 +108,7 @@ test("a file that was too large to be kept is picked again, and goes on", async 
   });
 });
 
-test("a file that was kept goes on by itself", async () => {
+test("a file that was kept continues without a choice", async () => {
   const keeping = "use(GoldenRetriever, { indexedDB: { maxFileSize: 2 ** 30, maxTotalSize: 2 ** 30 } })";
   const source = recipe.replace("use(GoldenRetriever)", keeping);
   await interrupted(source, 1, async (page) => {
