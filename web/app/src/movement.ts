@@ -47,7 +47,7 @@ export function waitsFor({ trouble }: QueuedUpload, isOnline: boolean): string |
   return isOnline ? attempt(trouble) : "Waiting for the connection";
 }
 
-/** Why a request is repeated, and for which time. */
+/** Why a request is repeated, and how many attempts have failed. */
 export function describe(retry: Retry): string {
   return `${reason(retry)} ${attempt(retry)}`;
 }

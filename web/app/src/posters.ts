@@ -15,7 +15,7 @@ const WIDTH = 400;
 /** The state of a poster: a `blob:` URL, or an empty text if there is none. Absent while it is not known. */
 const known = new Map<string, string>();
 const waiting = new Map<string, { url: string; done: () => void }>();
-/** A thumbnail that is rendered again asks again while its poster is being made. */
+/** The files whose posters are being made. A second rendering of the thumbnail must not start another request. */
 const running = new Set<string>();
 
 /** The poster of the file, if it is known. */

@@ -19,6 +19,7 @@ import { type Place, Steps } from "./steps.ts";
 import { say } from "./toasts.ts";
 import { fits, Unfinished } from "./unfinished.ts";
 import { dropTarget, dropZone } from "./views/drop-zone.ts";
+import { focusEntry } from "./views/entry.ts";
 import { header } from "./views/header.ts";
 import { isNew, library, loading } from "./views/library.ts";
 import { menu } from "./views/menu.ts";
@@ -147,7 +148,7 @@ export function signedIn(root: HTMLElement, config: Config, session: Session, ov
       if (remark) say(remark.text, { variant: remark.isLoss ? "danger" : "neutral", duration: 12_000 });
       if (dropped.files.length === 0) return;
       const wanted = dropped.files.map(({ file, name }) => ({ file, name: folder + name }));
-      // Names are not unique. Someone who expects the old file to be replaced learns it here.
+      // Names are not unique, and an upload does not replace a file of the same name.
       const names = new Set(page.library.files.map(({ fileName }) => fileName));
       const isAgain = ({ name }: { name: string }) => names.has(name) || !names.add(name);
       const again = wanted.filter(isAgain).map(({ name }) => quoted(lastOf(name)));
@@ -239,12 +240,7 @@ export function signedIn(root: HTMLElement, config: Config, session: Session, ov
       return;
     }
     draw();
-    if (document.activeElement !== document.body || !key) return;
-    const focus = () =>
-      document.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"] .open`)?.focus({ preventScroll: true });
-    focus();
-    // Scrolling renders it in the next frame.
-    requestAnimationFrame(focus);
+    if (document.activeElement === document.body && key) focusEntry(key);
   };
   const steps = new Steps(place, (there) => {
     const before = page.route;
@@ -304,7 +300,7 @@ export function signedIn(root: HTMLElement, config: Config, session: Session, ov
 const urlOf = (route: address.Route) => location.pathname + address.write(route, location.search);
 
 const ENDED =
-  "Your session has ended. Sign in again. Choose the files again whose upload had not finished; large ones continue where they stopped.";
+  "Your session has ended. Sign in again. Choose files again if their upload had not finished. Large files continue where they stopped.";
 
 function opening({ library }: Page) {
   return html`${header()}<main class="opening">${loading(library, "Opening")}</main>`;

@@ -16,8 +16,8 @@ impl FileId {
         Self(Uuid::now_v7())
     }
 
-    /// A random id between this one and those of now: for a run that must not begin at the same file
-    /// every time.
+    /// A random id whose time is between that of this id and now. A run that begins there does not
+    /// begin at the same file every time.
     #[must_use]
     pub fn random_since(self) -> Self {
         let now = Uuid::now_v7();

@@ -21,10 +21,14 @@ export function moveTo(page: Page, index: number, inside = ".open"): void {
   page.current = keyOf(target);
   page.rows.show(index);
   page.draw();
-  const find = () => document.querySelector<HTMLElement>(`[data-key="${CSS.escape(page.current ?? "")}"] ${inside}`);
+  focusEntry(page.current, inside);
+}
+
+/** Focuses an entry that is rendered now, or in the next frame because of scrolling. */
+export function focusEntry(key: string, inside = ".open"): void {
+  const find = () => document.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"] ${inside}`);
   const now = find();
   if (now) now.focus({ preventScroll: true });
-  // Scrolling renders it in the next frame.
   else requestAnimationFrame(() => find()?.focus({ preventScroll: true }));
 }
 

@@ -104,7 +104,7 @@ const TEXT_BYTES = 200_000;
 /** The text of the last URL, absent while it is loaded. A rendering must not request it again. */
 let read: { url: string; text?: TemplateResult } | undefined;
 
-// Not `until`: `keyed` does not disconnect it, so it would render into a preview that has been left.
+// Not `until`: `keyed` does not disconnect it, so it would render into a preview that is closed.
 function textOf(page: Page, url: string): TemplateResult | undefined {
   if (read?.url !== url) {
     const loading: typeof read = { url };

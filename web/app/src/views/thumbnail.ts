@@ -26,7 +26,7 @@ const LARGEST_BEFORE_PREVIEW = 300_000;
 /** How often the picture of a file has failed: once, its URL may have expired; twice, it is not a picture. */
 const broken = new Map<string, number>();
 
-/** How often the picture itself could not be shown, or its preview. Two times are final. */
+/** How often the picture itself could not be shown, or its preview. After two failures it is not requested again. */
 export function tries(id: string, what: "file" | "preview" = "file"): number {
   return broken.get(`${what} ${id}`) ?? 0;
 }
@@ -55,7 +55,7 @@ function symbol(file: StoredFile, more: unknown = nothing): TemplateResult {
   `;
 }
 
-/** Call it when a picture of the file was not shown, whose address was `url`. */
+/** Handles a failed load of `url`, the address of the file or of its preview. */
 export async function failed(page: Page, file: StoredFile, url: string): Promise<void> {
   const what = url === file.previewUrl ? "preview" : "file";
   const failures = tries(file.id, what) + 1;

@@ -1,4 +1,4 @@
-//! Compares previews with the files that they belong to. They are not counted: they are not files.
+//! Compares previews with the files that they belong to. Previews are not counted, because the counts are of files.
 
 use futures_util::stream::{self, StreamExt as _};
 use slipway_core::{Error, FileId, ObjectKey};

@@ -316,7 +316,7 @@ async fn a_file_that_is_recorded_again_keeps_its_preview() {
         .upload("alice", "a.jpg", "image/jpeg", &photo(100, 50))
         .await;
     deliver(&world, key(&saved), 1).await.unwrap();
-    // The mark of an object that no later step has written.
+    // If a later step writes the object, it has other bytes.
     world
         .put_object(&preview_key(&saved), "image/jpeg", b"kept")
         .await;

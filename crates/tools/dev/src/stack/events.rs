@@ -81,8 +81,7 @@ pub(super) async fn deliver(
     }
 }
 
-/// Invokes `preview` as its schedule does, at the start and then again and again, until it is
-/// dropped.
+/// Invokes `preview` as its schedule does: at the start, and then periodically until it is dropped.
 pub(super) async fn make_missing(preview: Arc<Lambda>) {
     let event = json!({ "missing": true });
     let mut times = tokio::time::interval(SCHEDULE);
